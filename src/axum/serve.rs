@@ -1,0 +1,127 @@
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
+use tokio::net::TcpListener;
+use tower::Layer;
+
+use crate::middleware::WebConnectionSocketLayer;
+
+/// Serves a router inside the layer until the process is asked to stop (Ctrl+C, or SIGTERM).
+///
+/// It is `axum::serve` with what sockets want: the peers' addresses, `TCP_NODELAY`, and a graceful
+/// stop that closes them with 1001 first ([`Hub::shutdown`](crate::Hub::shutdown) with 10 seconds).
+///
+/// # Errors
+///
+/// If the signals cannot be listened for.
+///
+/// # Cancel safety
+///
+/// Dropping it stops the server without a word to the sockets.
+pub async fn serve(
+    listener: TcpListener,
+    layer: WebConnectionSocketLayer,
+    app: Router,
+) -> io::Result<()> {
+    let stop = StopSignal::listen()?;
+    serve_until(listener, layer, app, stop.received()).await
+}
+
+/// As [`serve`], until `stop` is done.
+///
+/// # Errors
+///
+/// None that is known today; the server goes on when a connection fails.
+///
+/// # Cancel safety
+///
+/// Dropping it stops the server without a word to the sockets.
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::Router;
+/// use tokio::sync::oneshot;
+/// use web_connection_socket::{Config, WebConnectionSocketLayer};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let (stop, stopped) = oneshot::channel::<()>();
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let stopped = async {
+///     let _ = stopped.await;
+/// };
+/// web_connection_socket::axum::serve_until(listener, layer, Router::new(), stopped).await
+/// # }
+/// ```
+pub async fn serve_until<F>(
+    listener: TcpListener,
+    layer: WebConnectionSocketLayer,
+    app: Router,
+    stop: F,
+) -> io::Result<()>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let hub = layer.hub();
+    // Nagle's algorithm would hold small messages back until the peer acknowledges the last one.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "TCP_NODELAY was not set on a connection");
+        }
+    });
+    let service = layer.layer(app);
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            stop.await;
+            let end = hub.shutdown(DRAIN).await;
+            tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
+        })
+        .await
+}
+
+#[cfg(unix)]
+struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct StopSignal(());
+
+#[cfg(not(unix))]
+impl StopSignal {
+    fn listen() -> io::Result<Self> {
+        Ok(Self(()))
+    }
+
+    async fn received(self) {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl+C cannot be listened for");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// How long sockets have to take what is queued for them.
+const DRAIN: Duration = Duration::from_secs(10);

@@ -1,0 +1,383 @@
+use std::time::Duration;
+
+use super::Config;
+
+impl Config {
+    /// Sets the largest message that is read from a socket or from a request to a reserved URL, in
+    /// bytes; 64 KiB by default.
+    ///
+    /// A longer one is refused: close code 1009, or status 413. Every socket may hold one message
+    /// of this size while it arrives and one while it waits.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().max_message_size(256 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        assert!(
+            bytes != 0,
+            "Config::max_message_size: zero would stop everything"
+        );
+        self.max_message_size = bytes;
+        self
+    }
+
+    /// Sets how many recipients one message may name; 1 024 by default.
+    ///
+    /// The work of a broadcast grows with the number of recipients that it names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().max_recipients(64);
+    /// ```
+    #[must_use]
+    pub fn max_recipients(mut self, n: usize) -> Self {
+        self.max_recipients = n;
+        self
+    }
+
+    /// Sets how many groups one socket may be in; 64 by default.
+    ///
+    /// Each membership costs an entry in the index of its group.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().max_groups(8);
+    /// ```
+    #[must_use]
+    pub fn max_groups(mut self, n: usize) -> Self {
+        self.max_groups = n;
+        self
+    }
+
+    /// Sets how many bytes may wait for one socket; 1 MiB by default.
+    ///
+    /// What a slow socket may cost in memory, and how long a burst it survives: when its queue is
+    /// full, the overflow policy applies.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().queue_bytes(4 * 1024 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        assert!(
+            bytes != 0,
+            "Config::queue_bytes: zero would stop everything"
+        );
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// Sets how many bytes may wait for all sockets together; 256 MiB by default.
+    ///
+    /// The bound on memory when many sockets are slow at once.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().hub_queue_bytes(64 * 1024 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn hub_queue_bytes(mut self, bytes: usize) -> Self {
+        assert!(
+            bytes != 0,
+            "Config::hub_queue_bytes: zero would stop everything"
+        );
+        self.hub_queue_bytes = bytes;
+        self
+    }
+
+    /// Sets how many messages are with the application at one time, over all sockets; 1 024 by
+    /// default.
+    ///
+    /// More wait within [`dispatch_timeout`](Self::dispatch_timeout). Each costs a request in the
+    /// application.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().max_dispatches(128);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn max_dispatches(mut self, n: usize) -> Self {
+        assert!(n != 0, "Config::max_dispatches: zero would stop everything");
+        self.max_dispatches = n;
+        self
+    }
+
+    /// Sets how long a socket may accept nothing of what waits for it before it is closed; 5
+    /// seconds by default.
+    ///
+    /// A large frame is given more time, as much as 16 KiB per second need. Longer keeps stalled
+    /// peers and their queues in memory.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().write_stall(Duration::from_secs(10));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn write_stall(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::write_stall: zero would stop everything"
+        );
+        self.write_stall = time;
+        self
+    }
+
+    /// Sets after how long without a frame a peer is pinged; 25 seconds by default.
+    ///
+    /// Shorter notices dead peers sooner and costs a small write per socket each time. Keep it
+    /// below the idle timeout of every proxy on the way, often 60 seconds.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().ping_interval(Duration::from_secs(15));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn ping_interval(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::ping_interval: zero would stop everything"
+        );
+        self.ping_interval = time;
+        self
+    }
+
+    /// Sets how long after a ping a silent peer is taken for dead; 10 seconds by default.
+    ///
+    /// Too short cuts peers on slow mobile networks.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().pong_timeout(Duration::from_secs(20));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn pong_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::pong_timeout: zero would stop everything"
+        );
+        self.pong_timeout = time;
+        self
+    }
+
+    /// Sets how long a peer has to answer a close; 5 seconds by default.
+    ///
+    /// A socket that is closing costs its memory until then.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().close_timeout(Duration::from_secs(2));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn close_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::close_timeout: zero would stop everything"
+        );
+        self.close_timeout = time;
+        self
+    }
+
+    /// Sets how long the application has for one message, waiting for its turn included; 30 seconds
+    /// by default.
+    ///
+    /// The socket's next message waits meanwhile. After it the sender gets a `timeout` or
+    /// `overloaded` error.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().dispatch_timeout(Duration::from_secs(5));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn dispatch_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::dispatch_timeout: zero would stop everything"
+        );
+        self.dispatch_timeout = time;
+        self
+    }
+
+    /// Sets how long the body of a request to a reserved URL may take to arrive; 10 seconds by
+    /// default.
+    ///
+    /// Longer lets slow callers hold a connection and up to one message of memory.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().body_timeout(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn body_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::body_timeout: zero would stop everything"
+        );
+        self.body_timeout = time;
+        self
+    }
+
+    /// Sets how long the `identify` hook has for one handshake; 10 seconds by default.
+    ///
+    /// An upgrade that takes longer is refused.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().identify_timeout(Duration::from_secs(3));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn identify_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Config::identify_timeout: zero would stop everything"
+        );
+        self.identify_timeout = time;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Config;
+
+    #[test]
+    fn defaults_are_the_promised_ones() {
+        let limits = Config::new();
+        assert_eq!(limits.max_message_size, 65_536);
+        assert_eq!(limits.max_recipients, 1_024);
+        assert_eq!(limits.max_groups, 64);
+        assert_eq!(limits.queue_bytes, 1_048_576);
+        assert_eq!(limits.hub_queue_bytes, 268_435_456);
+        assert_eq!(limits.max_dispatches, 1_024);
+        let seconds = [
+            (limits.write_stall, 5),
+            (limits.ping_interval, 25),
+            (limits.pong_timeout, 10),
+            (limits.close_timeout, 5),
+            (limits.dispatch_timeout, 30),
+            (limits.body_timeout, 10),
+            (limits.identify_timeout, 10),
+        ];
+        for (limit, expected) in seconds {
+            assert_eq!(limit, Duration::from_secs(expected));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "Config::ping_interval: zero")]
+    fn a_zero_that_would_hang_panics() {
+        let _config = Config::new().ping_interval(Duration::ZERO);
+    }
+}

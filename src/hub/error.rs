@@ -1,0 +1,60 @@
+use std::{error::Error, fmt};
+
+/// Why something asked of a socket was not done.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Config, ConnectionId, Hub, SocketErrorKind};
+///
+/// let hub = Hub::new(&Config::new());
+/// let gone: ConnectionId = "00000000000000010000000000000002".parse().unwrap();
+/// let error = hub.join(gone, "news").unwrap_err();
+/// assert_eq!(error.kind(), SocketErrorKind::NotConnected);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketError {
+    kind: SocketErrorKind,
+}
+
+impl SocketError {
+    pub(crate) fn new(kind: SocketErrorKind) -> Self {
+        Self { kind }
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> SocketErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            SocketErrorKind::NotConnected => {
+                "the socket is closed, or the message did not come from a socket"
+            }
+            SocketErrorKind::TooManyGroups => {
+                "the socket is in as many groups as `Config::max_groups` allows"
+            }
+            SocketErrorKind::QueueFull => {
+                "the socket's outgoing queue is full, so it is being closed with 1013"
+            }
+        })
+    }
+}
+
+impl Error for SocketError {}
+
+/// The kinds of [`SocketError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketErrorKind {
+    /// There is no such socket, it is closing, or the message came by HTTP from outside.
+    NotConnected,
+    /// It is a member of [`Config::max_groups`](crate::Config::max_groups) groups already.
+    TooManyGroups,
+    /// Its outgoing queue had no room; it is being closed.
+    QueueFull,
+}

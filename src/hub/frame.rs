@@ -1,0 +1,110 @@
+use bytes::Bytes;
+
+use super::close::CloseReason;
+use crate::protocol::SocketMessage;
+
+/// One complete, unmasked WebSocket frame, header included: encoded once and shared by every
+/// socket it is sent to.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame(Bytes);
+
+impl Frame {
+    /// A text frame holding a message's JSON.
+    pub(crate) fn message(message: &SocketMessage) -> Self {
+        Self::build(TEXT, |buffer| message.write_to(buffer))
+    }
+
+    /// A text frame holding ready-made JSON.
+    pub(crate) fn text(json: &[u8]) -> Self {
+        Self::build(TEXT, |buffer| buffer.extend_from_slice(json))
+    }
+
+    pub(crate) fn ping() -> Self {
+        Self(Bytes::from_static(&[FIN | PING, 0]))
+    }
+
+    /// The answer to a ping, with the ping's own payload (RFC 6455 §5.5.3).
+    pub(crate) fn pong(payload: &[u8]) -> Self {
+        Self::build(PONG, |buffer| buffer.extend_from_slice(payload))
+    }
+
+    /// A close frame; without a body where the code may not travel in one.
+    pub(crate) fn close(reason: &CloseReason) -> Self {
+        Self::build(CLOSE, |buffer| {
+            if reason.is_sendable() {
+                buffer.extend_from_slice(&reason.code().to_be_bytes());
+                buffer.extend_from_slice(reason.reason().as_bytes());
+            }
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Writes the payload behind room for the longest header, then the header right before it:
+    /// the length is known only afterwards and the payload is not moved.
+    fn build(opcode: u8, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut buffer = Vec::with_capacity(MAX_HEADER + 246);
+        buffer.resize(MAX_HEADER, 0);
+        write_payload(&mut buffer);
+        let length = buffer.len() - MAX_HEADER;
+
+        // RFC 6455 §5.2: the shortest of the three length encodings must be used.
+        let mut header = [0; MAX_HEADER];
+        header[0] = FIN | opcode;
+        let used = if length < 126 {
+            header[1] = length as u8;
+            2
+        } else if let Ok(length) = u16::try_from(length) {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&length.to_be_bytes());
+            4
+        } else {
+            header[1] = 127;
+            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
+            MAX_HEADER
+        };
+        let start = MAX_HEADER - used;
+        buffer[start..MAX_HEADER].copy_from_slice(&header[..used]);
+        Self(Bytes::from(buffer).slice(start..))
+    }
+}
+
+const FIN: u8 = 0x80;
+const TEXT: u8 = 0x1;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xA;
+const MAX_HEADER: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_length_encoding_is_used() {
+        for (length, header) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_535, vec![0x81, 126, 255, 255]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let payload = vec![b'x'; length];
+            let frame = Frame::text(&payload);
+            assert!(frame.as_bytes().starts_with(&header), "{length}");
+            assert_eq!(frame.as_bytes()[header.len()..], payload);
+        }
+    }
+
+    #[test]
+    fn a_close_without_a_status_has_no_body() {
+        assert_eq!(Frame::close(&CloseReason::NO_STATUS).as_bytes(), [0x88, 0]);
+        assert_eq!(Frame::close(&CloseReason::NORMAL).as_bytes(), [0x88, 2, 3, 232]);
+    }
+}

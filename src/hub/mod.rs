@@ -1,0 +1,356 @@
+//! Who is connected, and the way of a broadcast to them.
+
+mod broadcast;
+mod close;
+mod error;
+mod frame;
+mod outbox;
+mod registration;
+mod registry;
+mod shutdown;
+mod stats;
+mod user;
+
+use std::{
+    cell::RefCell,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::{
+    config::Config,
+    protocol::{ConnectionId, DefaultAudience, GroupId, RecipientType, SocketMessage, UserId},
+};
+
+pub use self::{
+    broadcast::Broadcast,
+    close::{CloseReason, ParseCloseReasonError},
+    error::{SocketError, SocketErrorKind},
+    shutdown::Shutdown,
+    stats::Stats,
+    user::User,
+};
+pub(crate) use self::{
+    frame::Frame,
+    outbox::{Backlog, Drained, Kill, Outbox, Push, Transport},
+    registration::{Peer, Registration},
+    shutdown::ShuttingDown,
+    stats::Counters,
+};
+use self::{
+    registry::{Join, Registry},
+    shutdown::Phase,
+};
+
+/// All sockets of a process: broadcast to them, group them, close them.
+///
+/// Made once, kept behind an [`Arc`] and shared: [`WebConnectionSocketLayer::hub`] hands it out.
+/// All methods but [`shutdown`](Self::shutdown) are synchronous, return at once and may be called
+/// from any thread, within a runtime or outside.
+///
+/// [`WebConnectionSocketLayer::hub`]: crate::WebConnectionSocketLayer::hub
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Config, SocketMessage, WebConnectionSocketLayer};
+///
+/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let hub = layer.hub();
+/// let report = hub.broadcast(&SocketMessage::new("order.shipped").text("no. 7").to_user("ann"));
+/// assert_eq!(report.queued, 0); // nobody is connected
+/// ```
+#[derive(Debug)]
+pub struct Hub {
+    state: Mutex<State>,
+    counters: Arc<Counters>,
+    gone: Notify,
+    node: u64,
+    serial: AtomicU64,
+    queue_bytes: usize,
+    default_audience: DefaultAudience,
+    claims_warned: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    registry: Registry<Arc<Peer>>,
+    phase: Phase,
+}
+
+impl Hub {
+    /// Makes a hub with the limits of a configuration. A layer makes its own; this is for sharing
+    /// one between layers ([`WebConnectionSocketLayer::with_hub`]).
+    ///
+    /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            state: Mutex::new(State {
+                registry: Registry::new(config.max_groups),
+                phase: Phase::Running,
+            }),
+            counters: Arc::new(Counters::new(config.hub_queue_bytes)),
+            gone: Notify::new(),
+            // Keys of a `RandomState` are random: ids of different processes do not collide.
+            node: RandomState::new().hash_one("node"),
+            serial: AtomicU64::new(1),
+            queue_bytes: config.queue_bytes,
+            default_audience: config.default_audience,
+            claims_warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Queues a message for every socket that its recipients select, encoded once.
+    ///
+    /// Never waits: a socket that takes its messages too slowly has a bounded queue of its own.
+    /// What one caller broadcasts, one message after the other, reaches each socket in that order.
+    /// Once [`shutdown`](Self::shutdown) has begun to close sockets, nobody is selected any more.
+    pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
+        self.try_broadcast(message).unwrap_or_default()
+    }
+
+    /// Makes a socket a member of a group. Joining a group twice, or the default group (whose name
+    /// is empty), changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is not connected, or is in [`Config::max_groups`](crate::Config::max_groups)
+    /// groups already.
+    pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
+        match self.state.lock().registry.join(socket, group.into()) {
+            Join::Member => Ok(()),
+            Join::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
+            Join::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
+    }
+
+    /// Ends a socket's membership in a group; `false` if there was none.
+    pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
+        self.state.lock().registry.leave(socket, group)
+    }
+
+    /// Closes a socket after what is queued for it; `false` if it is not connected.
+    ///
+    /// From now on no broadcast selects it. A peer that does not answer the close frame is cut off
+    /// after [`Config::close_timeout`](crate::Config::close_timeout).
+    pub fn close(&self, socket: ConnectionId, reason: CloseReason) -> bool {
+        let peer = self.state.lock().registry.get(socket).cloned();
+        peer.is_some_and(|peer| self.close_peer(&peer, reason, Backlog::Deliver))
+    }
+
+    /// Closes all sockets of a user as [`close`](Self::close) does and tells how many there were.
+    pub fn close_user(&self, user: &str, reason: &CloseReason) -> usize {
+        let peers: Vec<_> = self
+            .state
+            .lock()
+            .registry
+            .sockets_of(user)
+            .map(|(_, peer)| peer.clone())
+            .collect();
+        peers
+            .iter()
+            .filter(|peer| self.close_peer(peer, reason.clone(), Backlog::Deliver))
+            .count()
+    }
+
+    /// How many sockets receive broadcasts now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state.lock().registry.len()
+    }
+
+    /// Whether no socket is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ids of all sockets that receive broadcasts now, in no order. Costs a copy of each.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<ConnectionId> {
+        let state = self.state.lock();
+        state.registry.sockets().map(|(id, _)| id).collect()
+    }
+
+    /// The ids of a user's sockets, in no order.
+    #[must_use]
+    pub fn sockets_of(&self, user: &str) -> Vec<ConnectionId> {
+        let state = self.state.lock();
+        state.registry.sockets_of(user).map(|(id, _)| id).collect()
+    }
+
+    /// Whose socket it is; `None` if it is not connected.
+    #[must_use]
+    pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
+        let state = self.state.lock();
+        state.registry.get(socket).map(|peer| peer.user.clone())
+    }
+
+    /// A socket's groups besides the default one; none if it is not connected.
+    #[must_use]
+    pub fn groups_of(&self, socket: ConnectionId) -> Vec<GroupId> {
+        self.state.lock().registry.groups_of(socket).to_vec()
+    }
+
+    /// The users that are connected, each with the number of its sockets, in no order.
+    #[must_use]
+    pub fn users(&self) -> Vec<(UserId, usize)> {
+        let state = self.state.lock();
+        let users = state.registry.users();
+        users.map(|(user, count)| (user.clone(), count)).collect()
+    }
+
+    /// The groups that have a member, each with the number of them, in no order. The default group,
+    /// which everybody is in, is left out.
+    #[must_use]
+    pub fn groups(&self) -> Vec<(GroupId, usize)> {
+        let state = self.state.lock();
+        let groups = state.registry.groups();
+        groups.map(|(group, count)| (group.clone(), count)).collect()
+    }
+
+    /// The hub's figures at this moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.counters.snapshot();
+        let state = self.state.lock();
+        stats.sockets = state.registry.len();
+        stats.users = state.registry.users().len();
+        stats.groups = state.registry.groups().len();
+        stats
+    }
+
+    /// As [`broadcast`](Self::broadcast), for who wants to know that it was too late.
+    pub(crate) fn try_broadcast(&self, message: &SocketMessage) -> Result<Broadcast, ShuttingDown> {
+        let mut audience = AUDIENCE.take();
+        {
+            let mut state = self.state.lock();
+            if state.phase == Phase::Closing {
+                return Err(ShuttingDown);
+            }
+            let registry = &mut state.registry;
+            registry.resolve(&message.recipients, self.default_audience, |peer| {
+                audience.push(peer.clone());
+            });
+        }
+        let mut report = Broadcast::default();
+        if !audience.is_empty() {
+            self.warn_of_claims(message, &audience);
+            let frame = Frame::message(message);
+            for peer in audience.drain(..) {
+                match self.push(&peer, &frame) {
+                    Push::Queued => report.queued += 1,
+                    Push::Overflow => report.dropped += 1,
+                    Push::Closed => {}
+                }
+            }
+            report.matched = report.queued + report.dropped;
+        }
+        AUDIENCE.set(audience);
+        Ok(report)
+    }
+
+    /// Queues a frame for one socket.
+    pub(crate) fn push(&self, peer: &Peer, frame: &Frame) -> Push {
+        let outcome = peer.outbox.push(frame);
+        if outcome == Push::Overflow {
+            self.counters.dropped(1);
+            self.unlist(peer.id);
+        }
+        outcome
+    }
+
+    /// Gives a socket its place, in which nothing is broadcast to it until it is listed.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        user: User,
+        groups: impl IntoIterator<Item = GroupId>,
+    ) -> Result<Registration, RegisterError> {
+        let peer = Arc::new(Peer {
+            id: ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed)),
+            user,
+            outbox: Outbox::new(self.queue_bytes, self.counters.clone()),
+        });
+        let mut state = self.state.lock();
+        if state.phase != Phase::Running {
+            return Err(RegisterError::ShuttingDown);
+        }
+        let user = peer.user.id().clone();
+        state.registry.insert(peer.id, user, peer.clone());
+        for group in groups {
+            if state.registry.join(peer.id, group) == Join::TooManyGroups {
+                state.registry.remove(peer.id);
+                return Err(RegisterError::TooManyGroups);
+            }
+        }
+        drop(state);
+        Ok(Registration::new(self.clone(), peer))
+    }
+
+    pub(crate) fn close_peer(&self, peer: &Peer, reason: CloseReason, backlog: Backlog) -> bool {
+        self.unlist(peer.id);
+        peer.outbox.close(reason, backlog)
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.state.lock().phase != Phase::Running
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    fn list(&self, socket: ConnectionId) {
+        self.state.lock().registry.list(socket);
+    }
+
+    fn unlist(&self, socket: ConnectionId) {
+        self.state.lock().registry.unlist(socket);
+    }
+
+    fn remove(&self, socket: ConnectionId) {
+        let mut state = self.state.lock();
+        state.registry.remove(socket);
+        let empty = state.registry.everyone().len() == 0;
+        drop(state);
+        if empty {
+            self.gone.notify_waiters();
+        }
+    }
+
+    /// Says once that a user's name alone protects nothing.
+    fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<Peer>]) {
+        let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
+        if !self.claims_warned.load(Relaxed)
+            && message.recipients.iter().any(|to| by_user(to.kind))
+            && audience.iter().any(|peer| !peer.user.is_verified())
+            && !self.claims_warned.swap(true, Relaxed)
+        {
+            tracing::warn!(
+                "a broadcast is addressed to a user, but user ids here are what visitors say of \
+                 themselves: give the layer an `identify` hook before you send private data"
+            );
+        }
+    }
+}
+
+/// Why a socket gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RegisterError {
+    ShuttingDown,
+    TooManyGroups,
+}
+
+thread_local! {
+    /// The audience of the broadcast in hand; kept so that a broadcast allocates nothing for it.
+    static AUDIENCE: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
+}

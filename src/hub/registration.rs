@@ -1,0 +1,87 @@
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{
+    Hub,
+    close::CloseReason,
+    outbox::{Backlog, Kill, Outbox},
+    user::User,
+};
+use crate::protocol::ConnectionId;
+
+/// One socket as the hub knows it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: ConnectionId,
+    pub(crate) user: User,
+    pub(crate) outbox: Outbox,
+}
+
+/// A socket's place in the hub; dropping it ends the place.
+///
+/// It exists before there is anything to write to: what is queued meanwhile is written once the
+/// session drains the outbox.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    hub: Arc<Hub>,
+    peer: Arc<Peer>,
+}
+
+impl Registration {
+    pub(super) fn new(hub: Arc<Hub>, peer: Arc<Peer>) -> Self {
+        Self { hub, peer }
+    }
+
+    /// Lets broadcasts select the socket from now on.
+    pub(crate) fn list(&self) {
+        self.hub.list(self.peer.id);
+    }
+
+    /// Starts the closing handshake, unless something else did before.
+    pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
+        self.hub.close_peer(&self.peer, reason, backlog)
+    }
+
+    /// The session is over: no broadcast selects the socket any more, what is left in its queue
+    /// counts as undelivered, and that count is returned.
+    pub(crate) fn end(&self) -> u64 {
+        self.hub.unlist(self.peer.id);
+        self.peer.outbox.finish();
+        self.peer.outbox.undelivered()
+    }
+
+    /// Runs a future until the hub cuts the socket off to this extent; `None` then.
+    pub(crate) async fn unless_killed<F: Future>(
+        &self,
+        extent: Kill,
+        future: F,
+    ) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            if self.peer.outbox.poll_killed(cx, extent).is_ready() {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.peer.outbox
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.peer.outbox.finish();
+        self.hub.remove(self.peer.id);
+    }
+}

@@ -1,0 +1,102 @@
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{Hub, Peer, close::CloseReason, outbox::{Backlog, Kill}};
+
+/// How a [`Hub::shutdown`] ended.
+///
+/// # Examples
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// use std::time::Duration;
+/// use web_connection_socket::{Config, Hub};
+///
+/// let end = Hub::new(&Config::new()).shutdown(Duration::from_secs(10)).await;
+/// assert_eq!((end.closed, end.cut), (0, 0));
+/// # });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Sockets that ended in time, their queues written and 1001 answered or lost with the peer.
+    pub closed: usize,
+    /// Sockets that were cut off when the deadline passed.
+    pub cut: usize,
+}
+
+impl Hub {
+    /// Ends all sockets within `deadline` and tells how that went.
+    ///
+    /// From the first call on new sockets are refused with 503. For at most half of the time, what
+    /// is queued is written and what is being dispatched is answered; broadcasts are still taken.
+    /// Then every socket is closed with 1001, after what is queued for it, and broadcasts are
+    /// refused. The last tenth of the time belongs to disconnect events: connections and dispatches
+    /// that are still there are cut off, and what is left at the deadline is dropped.
+    ///
+    /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do
+    /// not wait for upgraded connections. A second call is harmless: it waits as well.
+    ///
+    /// # Cancel safety
+    ///
+    /// A cancelled shutdown stays begun; call it again to go on.
+    pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
+        let start = Instant::now();
+        let present = self.enter(Phase::Draining).len();
+        if timeout_at(start + deadline / 2, self.counters.quiet()).await.is_err() {
+            tracing::debug!("closing sockets although some are still busy");
+        }
+        for peer in self.enter(Phase::Closing) {
+            self.close_peer(&peer, CloseReason::GOING_AWAY, Backlog::Deliver);
+        }
+        let mut cut = 0;
+        for (part, extent) in [(deadline / 10 * 9, Kill::Connection), (deadline, Kill::Task)] {
+            if timeout_at(start + part, self.all_gone()).await.is_ok() {
+                break;
+            }
+            let left = self.enter(Phase::Closing);
+            cut = cut.max(left.len());
+            left.iter().for_each(|peer| peer.outbox.kill(extent));
+        }
+        if timeout_at(start + deadline + GRACE, self.all_gone()).await.is_err() {
+            tracing::error!("a socket's task does not end: something in it blocks its thread");
+        }
+        Shutdown {
+            closed: present.saturating_sub(cut),
+            cut,
+        }
+    }
+
+    /// Moves on to a phase, never back, and tells who is there.
+    fn enter(&self, phase: Phase) -> Vec<Arc<Peer>> {
+        let mut state = self.state.lock();
+        state.phase = state.phase.max(phase);
+        let everyone = state.registry.everyone();
+        everyone.map(|(_, peer)| peer.clone()).collect()
+    }
+
+    async fn all_gone(&self) {
+        loop {
+            let changed = self.gone.notified();
+            if self.state.lock().registry.everyone().len() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// It is too late for new sockets or broadcasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShuttingDown;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    Running,
+    Draining,
+    Closing,
+}
+
+/// What a task that was cut off gets for ending.
+const GRACE: Duration = Duration::from_secs(1);

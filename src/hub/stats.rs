@@ -1,0 +1,162 @@
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
+///
+/// Totals count since the hub was made; the others are what is there now.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Config, Hub};
+///
+/// let stats = Hub::new(&Config::new()).stats();
+/// assert_eq!((stats.sockets, stats.messages_out), (0, 0));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sockets that receive broadcasts now.
+    pub sockets: usize,
+    /// Different users among them.
+    pub users: usize,
+    /// Groups that have a member now, the default group not counted.
+    pub groups: usize,
+    /// Messages received from sockets, in total.
+    pub messages_in: u64,
+    /// Messages wholly written to sockets, in total: one for each recipient.
+    pub messages_out: u64,
+    /// Bytes of frames in all outgoing queues now.
+    pub bytes_queued: usize,
+    /// Messages refused by a full outgoing queue, in total: one for each recipient.
+    pub dropped: u64,
+    /// Messages that were queued, but not written when their socket ended, in total.
+    pub undelivered: u64,
+    /// Dispatches to the application that run now.
+    pub dispatches_running: usize,
+    /// Dispatches that failed, panicked, timed out or found no handler, in total.
+    pub dispatches_failed: u64,
+    /// Requests refused with a status of 400 or above, in total, by kind
+    /// ([`RejectionKind::as_str`](crate::RejectionKind::as_str)).
+    pub refusals: BTreeMap<&'static str, u64>,
+}
+
+/// What is counted as it happens. Shared by the hub, its sockets and the middleware.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    limit: usize,
+    bytes_queued: AtomicUsize,
+    messages_in: AtomicU64,
+    messages_out: AtomicU64,
+    dropped: AtomicU64,
+    undelivered: AtomicU64,
+    running: AtomicUsize,
+    failed: AtomicU64,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    quiet: Notify,
+}
+
+impl Counters {
+    /// `limit`: the bytes that all outgoing queues may hold together.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            bytes_queued: AtomicUsize::new(0),
+            messages_in: AtomicU64::new(0),
+            messages_out: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            undelivered: AtomicU64::new(0),
+            running: AtomicUsize::new(0),
+            failed: AtomicU64::new(0),
+            refusals: Mutex::default(),
+            quiet: Notify::new(),
+        }
+    }
+
+    pub(crate) fn message_in(&self) {
+        self.messages_in.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn dispatch_started(&self) {
+        self.running.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn dispatch_ended(&self) {
+        self.running.fetch_sub(1, Relaxed);
+        self.quiet.notify_waiters();
+    }
+
+    pub(crate) fn dispatch_failed(&self) {
+        self.failed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn refused(&self, kind: &'static str) {
+        *self.refusals.lock().entry(kind).or_default() += 1;
+    }
+
+    pub(super) fn dropped(&self, messages: usize) {
+        self.dropped.fetch_add(messages as u64, Relaxed);
+    }
+
+    pub(super) fn undelivered(&self) {
+        self.undelivered.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn sent(&self, messages: u64) {
+        if messages > 0 {
+            self.messages_out.fetch_add(messages, Relaxed);
+        }
+    }
+
+    /// Whether so many more bytes would exceed the hub's bound.
+    pub(super) fn is_full(&self, bytes: usize) -> bool {
+        self.bytes_queued() + bytes > self.limit
+    }
+
+    pub(super) fn charge(&self, bytes: usize) {
+        self.bytes_queued.fetch_add(bytes, Relaxed);
+    }
+
+    pub(super) fn release(&self, bytes: usize) {
+        if bytes > 0 && self.bytes_queued.fetch_sub(bytes, Relaxed) == bytes {
+            self.quiet.notify_waiters();
+        }
+    }
+
+    pub(super) fn bytes_queued(&self) -> usize {
+        self.bytes_queued.load(Relaxed)
+    }
+
+    /// Waits until nothing is queued and nothing is dispatched.
+    ///
+    /// Cancel safe.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let changed = self.quiet.notified();
+            if self.bytes_queued() == 0 && self.running.load(Relaxed) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// All figures but those of the registry.
+    pub(super) fn snapshot(&self) -> Stats {
+        Stats {
+            messages_in: self.messages_in.load(Relaxed),
+            messages_out: self.messages_out.load(Relaxed),
+            bytes_queued: self.bytes_queued(),
+            dropped: self.dropped.load(Relaxed),
+            undelivered: self.undelivered.load(Relaxed),
+            dispatches_running: self.running.load(Relaxed),
+            dispatches_failed: self.failed.load(Relaxed),
+            refusals: self.refusals.lock().clone(),
+            ..Stats::default()
+        }
+    }
+}

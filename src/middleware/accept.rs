@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use http::{Request, Response, request::Parts};
+use http_body::Body;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tower::{BoxError, Service};
+
+use super::{
+    body::RequestBody, rejection::Rejection, service::WebConnectionSocket, upgrade,
+};
+use crate::{
+    hub::{CloseReason, Frame},
+    session,
+};
+
+impl<S: Clone> WebConnectionSocket<S> {
+    /// Runs a socket over a stream on which the host has done the handshake itself, to its end.
+    ///
+    /// `parts` is the request that asked for the upgrade: its origin is checked, the `identify`
+    /// hook asked, the connect event sent, as for every other socket; the handshake's own headers
+    /// are the host's affair. `stream` begins with the first byte after the 101. `B` is the body
+    /// type of the requests that the service otherwise gets.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is refused. The 101 has left, so the peer sees a close with 1008 and the
+    /// refusal's text.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cuts the connection and loses the disconnect event: spawn it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, body::Body};
+    /// use http::request::Parts;
+    /// use tokio::io::{AsyncRead, AsyncWrite};
+    /// use web_connection_socket::{CloseReason, Rejection, WebConnectionSocket};
+    ///
+    /// async fn opened<IO>(
+    ///     service: WebConnectionSocket<Router>,
+    ///     parts: Parts,
+    ///     stream: IO,
+    /// ) -> Result<CloseReason, Rejection>
+    /// where
+    ///     IO: AsyncRead + AsyncWrite + Send + Unpin,
+    /// {
+    ///     service.accept::<Body, _, _>(parts, stream).await
+    /// }
+    /// ```
+    pub async fn accept<B, RB, IO>(
+        &self,
+        parts: Parts,
+        mut stream: IO,
+    ) -> Result<CloseReason, Rejection>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: Send + 'static,
+        RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let shared = self.shared();
+        let entered = async {
+            let admitted = upgrade::admit(shared, &parts).await?;
+            upgrade::enter(shared, admitted, self.application::<B, RB>()).await
+        };
+        match entered.await {
+            Ok((registration, dispatcher)) => {
+                let config = Arc::clone(&shared.config);
+                let inbound = Box::new(dispatcher);
+                Ok(session::run(stream, registration, config, inbound).await)
+            }
+            Err(rejection) => {
+                shared.note(&rejection);
+                let goodbye = Frame::close(&CloseReason::refused(&rejection.to_string()));
+                let sent = async {
+                    stream.write_all(goodbye.as_bytes()).await?;
+                    stream.shutdown().await
+                };
+                if let Err(error) = sent.await {
+                    tracing::debug!(%error, "a refused socket was gone before it was told");
+                }
+                Err(rejection)
+            }
+        }
+    }
+}

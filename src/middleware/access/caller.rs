@@ -1,0 +1,327 @@
+use std::net::SocketAddr;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use crate::config::{Access, BearerToken, Config};
+use crate::middleware::local::{check_local, is_proxied};
+use crate::middleware::page::is_cross_site;
+use crate::middleware::rejection::{Cause, Rejection};
+use crate::middleware::route::Predicate;
+
+use super::host::check_host;
+
+/// Checks that the caller may use the reserved URLs: each configured way in admits by itself.
+///
+/// # Errors
+///
+/// If the host is not served, if no way in is configured, or if the caller meets none.
+pub(crate) fn may_call(
+    config: &Config,
+    parts: &Parts,
+    peer: Option<SocketAddr>,
+    custom: Option<&Predicate>,
+) -> Result<(), Rejection> {
+    check_host(config, parts)?;
+    let ways = [
+        with_token(&config.access, parts),
+        from_network(&config.access, parts, peer),
+        as_local(&config.access, parts, peer),
+        by_predicate(custom, parts),
+    ];
+    let mut refused = Vec::new();
+    for way in ways.into_iter().flatten() {
+        match way {
+            Ok(()) => return Ok(()),
+            Err(cause) => refused.push(cause),
+        }
+    }
+    // A missing token comes first: of all ways in, it is the one that the caller can mend.
+    Err(refused
+        .into_iter()
+        .next()
+        .unwrap_or(Cause::NobodyMayCall)
+        .into())
+}
+
+/// Tells whether local callers are trusted although a proxy on this machine makes everybody local.
+pub(crate) fn looks_proxied(config: &Config, parts: &Parts, peer: Option<SocketAddr>) -> bool {
+    config.access.local_callers && is_proxied(parts, peer)
+}
+
+/// One way in: none if it is not configured.
+type Way = Option<Result<(), Cause>>;
+
+fn with_token(access: &Access, parts: &Parts) -> Way {
+    if access.bearer_tokens.is_empty() {
+        return None;
+    }
+    Some(match sent_token(&parts.headers) {
+        Some(sent) if BearerToken::is_one_of(sent, &access.bearer_tokens) => Ok(()),
+        Some(_) => Err(Cause::TokenWrong),
+        None => Err(Cause::TokenMissing),
+    })
+}
+
+fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way {
+    if access.networks.is_empty() {
+        return None;
+    }
+    let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
+        return refused(
+            "The caller's address is not known, as Config::allow_broadcast_from needs it: serve with \
+             axum's connect info or insert a PeerAddr.",
+        );
+    };
+    if !access
+        .networks
+        .iter()
+        .any(|network| network.contains(&peer))
+    {
+        let why = format!(
+            "The caller's address is {peer}. Config::allow_broadcast_from with it would let it in."
+        );
+        return refused(&why);
+    }
+    if is_cross_site(parts) {
+        return refused(
+            "A page of another site made this request. Callers with a token of \
+             Config::bearer_tokens may do so.",
+        );
+    }
+    Some(Ok(()))
+}
+
+fn as_local(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way {
+    if !access.local_callers {
+        return None;
+    }
+    match check_local(parts, peer) {
+        Ok(()) => Some(Ok(())),
+        Err(why) => refused(&format!(
+            "The caller is not local, as Config::trust_local_callers demands: {why}. A token of \
+             Config::bearer_tokens would let it in."
+        )),
+    }
+}
+
+fn by_predicate(custom: Option<&Predicate>, parts: &Parts) -> Way {
+    if custom?(parts) {
+        return Some(Ok(()));
+    }
+    refused(
+        "The application's own condition for callers does not admit this request. A token of \
+         Config::bearer_tokens would.",
+    )
+}
+
+fn refused(why: &str) -> Way {
+    Some(Err(Cause::CallerNotAllowed(why.into())))
+}
+
+/// Returns the one bearer token of a request.
+fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return None;
+    };
+    // RFC 9110 §11.1: the scheme's name has no case.
+    let (scheme, token) = line.as_bytes().split_at_checked("Bearer ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"Bearer ")
+        .then(|| token.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use http::Request;
+    use http::request::Parts;
+
+    use super::{looks_proxied, may_call};
+    use crate::config::{Config, IpNet};
+    use crate::middleware::rejection::RejectionKind;
+    use crate::middleware::route::Predicate;
+
+    fn request(headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::post("/__broadcastWebSocket.wc");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn call(
+        config: &Config,
+        headers: &[(&str, &str)],
+        peer: &str,
+    ) -> Result<(), (RejectionKind, u16)> {
+        let peer: SocketAddr = peer.parse().unwrap();
+        may_call(config, &request(headers), Some(peer), None)
+            .map_err(|rejection| (rejection.kind(), rejection.status().as_u16()))
+    }
+
+    const LOCALHOST: (&str, &str) = ("host", "localhost");
+
+    #[test]
+    fn by_default_nobody_may_call() {
+        let headers = [LOCALHOST, ("authorization", "Bearer x")];
+        let refused = Err((RejectionKind::NobodyMayCall, 403));
+        assert_eq!(call(&Config::new(), &headers, "127.0.0.1:5"), refused);
+    }
+
+    #[test]
+    fn a_token_admits_from_anywhere() {
+        let config = Config::new().bearer_tokens(["new", "old"]);
+        for value in ["Bearer new", "Bearer old", "bearer new", "BEARER  new "] {
+            assert_eq!(
+                call(&config, &[("authorization", value)], "192.0.2.1:5"),
+                Ok(()),
+                "{value:?}"
+            );
+        }
+        let missing = Err((RejectionKind::TokenMissing, 401));
+        assert_eq!(call(&config, &[], "127.0.0.1:5"), missing);
+        for value in ["new", "Basic new", "Bearernew", "Bearer", ""] {
+            assert_eq!(
+                call(&config, &[("authorization", value)], "127.0.0.1:5"),
+                missing,
+                "{value:?}"
+            );
+        }
+        let twice = [
+            ("authorization", "Bearer new"),
+            ("authorization", "Bearer new"),
+        ];
+        assert_eq!(call(&config, &twice, "127.0.0.1:5"), missing);
+        for value in [
+            "Bearer neW",
+            "Bearer ne",
+            "Bearer new,old",
+            "Bearer new old",
+            "Bearer  ",
+        ] {
+            let wrong = Err((RejectionKind::TokenWrong, 401));
+            assert_eq!(
+                call(&config, &[("authorization", value)], "127.0.0.1:5"),
+                wrong,
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_network_admits_its_peers_but_no_page_of_another_site() {
+        let office: IpNet = "10.1.0.0/16".parse().unwrap();
+        let config = Config::new().allow_broadcast_from([office]);
+        let host = ("host", "app.example");
+        assert_eq!(call(&config, &[host], "10.1.2.3:5"), Ok(()));
+        assert_eq!(call(&config, &[host], "[::ffff:10.1.2.3]:5"), Ok(()));
+        assert_eq!(
+            call(
+                &config,
+                &[host, ("origin", "http://app.example")],
+                "10.1.2.3:5"
+            ),
+            Ok(())
+        );
+        let refused = Err((RejectionKind::CallerNotAllowed, 403));
+        assert_eq!(call(&config, &[host], "10.2.0.1:5"), refused);
+        assert_eq!(
+            call(
+                &config,
+                &[host, ("x-forwarded-for", "10.1.2.3")],
+                "192.0.2.1:5"
+            ),
+            refused
+        );
+        assert_eq!(
+            call(
+                &config,
+                &[host, ("origin", "http://evil.test")],
+                "10.1.2.3:5"
+            ),
+            refused
+        );
+        assert_eq!(
+            call(
+                &config,
+                &[host, ("sec-fetch-site", "cross-site")],
+                "10.1.2.3:5"
+            ),
+            refused
+        );
+        let unknown = may_call(&config, &request(&[host]), None, None).unwrap_err();
+        assert_eq!(unknown.kind(), RejectionKind::CallerNotAllowed);
+    }
+
+    #[test]
+    fn local_callers_are_admitted_only_if_trusted() {
+        let config = Config::new().trust_local_callers();
+        assert_eq!(call(&config, &[LOCALHOST], "127.0.0.1:5"), Ok(()));
+        let refused = Err((RejectionKind::CallerNotAllowed, 403));
+        assert_eq!(call(&config, &[LOCALHOST], "192.0.2.1:5"), refused);
+        assert_eq!(
+            call(&config, &[LOCALHOST, ("via", "1.1 proxy")], "127.0.0.1:5"),
+            refused
+        );
+        let told = may_call(&config, &request(&[LOCALHOST]), None, None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            told.contains("PeerAddr") && told.contains("Config::bearer_tokens"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn each_way_in_admits_by_itself_and_a_missing_token_is_told_first() {
+        let config = Config::new()
+            .bearer_tokens(["secret"])
+            .trust_local_callers();
+        assert_eq!(call(&config, &[LOCALHOST], "127.0.0.1:5"), Ok(()));
+        assert_eq!(
+            call(
+                &config,
+                &[("authorization", "Bearer secret")],
+                "192.0.2.1:5"
+            ),
+            Ok(())
+        );
+        let missing = Err((RejectionKind::TokenMissing, 401));
+        assert_eq!(call(&config, &[LOCALHOST], "192.0.2.1:5"), missing);
+    }
+
+    #[test]
+    fn a_predicate_of_the_users_admits_too() {
+        let cron: &Predicate = &|parts| parts.headers.contains_key("x-cron");
+        let config = Config::new();
+        let ask = |headers| may_call(&config, &request(headers), None, Some(cron));
+        assert!(ask(&[("x-cron", "1")]).is_ok());
+        assert_eq!(
+            ask(&[]).unwrap_err().kind(),
+            RejectionKind::CallerNotAllowed
+        );
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_matters_only_while_local_callers_are_trusted() {
+        let proxied = request(&[("host", "app.example")]);
+        let peer = Some("127.0.0.1:5".parse().unwrap());
+        assert!(looks_proxied(
+            &Config::new().trust_local_callers(),
+            &proxied,
+            peer
+        ));
+        assert!(!looks_proxied(&Config::new(), &proxied, peer));
+    }
+
+    #[test]
+    fn a_host_that_is_not_served_closes_every_way_in() {
+        let config = Config::new().hosts(["app.example"]).trust_local_callers();
+        let refused = Err((RejectionKind::HostNotAllowed, 403));
+        assert_eq!(call(&config, &[LOCALHOST], "127.0.0.1:5"), refused);
+    }
+}

@@ -1,0 +1,198 @@
+use http::header::ORIGIN;
+use http::request::Parts;
+
+use crate::config::{Access, Config, Origin, Origins};
+use crate::middleware::host::host_of;
+use crate::middleware::page::{PageOrigin, is_same_host};
+use crate::middleware::rejection::{Cause, Rejection};
+
+use super::seen::{seen, seen_host};
+
+/// Checks that the page which asks for a socket may have one; a program sends no `Origin`.
+///
+/// # Errors
+///
+/// If the origin is not one of those allowed, or not one origin.
+pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejection> {
+    if matches!(config.access.origins, Origins::Any) {
+        return Ok(());
+    }
+    match PageOrigin::of(&parts.headers) {
+        PageOrigin::Absent => Ok(()),
+        PageOrigin::Malformed => Err(Cause::MalformedOrigin(seen(&parts.headers, &ORIGIN)).into()),
+        PageOrigin::One(origin) if may_open(&config.access, &origin, parts) => Ok(()),
+        PageOrigin::One(origin) => {
+            let origin = origin.to_string().into();
+            Err(Cause::ForeignOrigin {
+                origin,
+                host: seen_host(parts),
+            }
+            .into())
+        }
+    }
+}
+
+fn may_open(access: &Access, origin: &Origin, parts: &Parts) -> bool {
+    let by_rule = match (&access.origins, &access.public_origin) {
+        (Origins::Any, _) => true,
+        (Origins::SameHost, None) => is_same_host(origin, parts),
+        (Origins::SameHost, Some(public)) => origin == public,
+        (Origins::Listed(listed), public) => listed.iter().chain(public).any(|one| origin == one),
+    };
+    by_rule || access.localhost_origins && origin.is_loopback() && is_for_loopback(parts)
+}
+
+fn is_for_loopback(parts: &Parts) -> bool {
+    host_of(parts).is_ok_and(|host| host.is_some_and(|host| host.is_loopback()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use http::request::Parts;
+
+    use super::check_origin;
+    use crate::config::Config;
+    use crate::middleware::rejection::{Rejection, RejectionKind};
+
+    fn request(headers: &[(&str, &str)]) -> Parts {
+        let mut request = Request::post("/__broadcastWebSocket.wc");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    fn origin(config: &Config, host: &str, origin: &str) -> Result<(), Rejection> {
+        check_origin(config, &request(&[("host", host), ("origin", origin)]))
+    }
+
+    fn is_forbidden(refused: Result<(), Rejection>) -> bool {
+        refused.is_err_and(|rejection| {
+            use RejectionKind::{ForeignOrigin, MalformedOrigin};
+            let is_origin = matches!(rejection.kind(), ForeignOrigin | MalformedOrigin);
+            is_origin && rejection.status() == 403
+        })
+    }
+
+    #[test]
+    fn by_default_a_page_needs_the_host_and_port_of_the_request() {
+        let config = Config::new();
+        for (host, page) in [
+            ("app.example", "https://app.example"),
+            ("app.example", "http://app.example"),
+            ("APP.example", "HTTPS://app.EXAMPLE:443"),
+            ("app.example:443", "https://app.example"),
+            ("app.example:80", "http://app.example"),
+            ("localhost:3000", "http://localhost:3000"),
+            ("[::1]:3000", "http://[::1]:3000"),
+            ("192.0.2.1", "http://192.0.2.1"),
+        ] {
+            assert!(origin(&config, host, page).is_ok(), "{host} {page}");
+        }
+        for (host, page) in [
+            ("app.example", "https://evil.test"),
+            ("app.example", "https://app.example.evil.test"),
+            ("app.example", "https://sub.app.example"),
+            ("app.example", "https://app.example:444"),
+            ("app.example:8080", "http://app.example"),
+            ("app.example:80", "https://app.example"),
+            ("localhost:3000", "http://localhost:5173"),
+            ("localhost", "http://127.0.0.1"),
+            ("app.example", "null"),
+            ("app.example", ""),
+            ("app.example", "file://"),
+        ] {
+            assert!(is_forbidden(origin(&config, host, page)), "{host} {page}");
+        }
+    }
+
+    #[test]
+    fn a_program_without_origin_is_no_page() {
+        assert!(check_origin(&Config::new(), &request(&[("host", "app.example")])).is_ok());
+        let none: [&str; 0] = [];
+        assert!(check_origin(&Config::new().origins(none), &request(&[])).is_ok());
+    }
+
+    #[test]
+    fn listed_origins_are_matched_exactly() {
+        const APP: &str = "https://app.example";
+        for config in [
+            Config::new().origins([APP]),
+            Config::new().public_origin(APP),
+            Config::new()
+                .origins(["https://other.example"])
+                .public_origin(APP),
+            Config::new().origins([APP]).allow_localhost_origins(true),
+        ] {
+            for page in [APP, "HTTPS://APP.EXAMPLE", "https://app.example:443"] {
+                assert!(origin(&config, "inside:8080", page).is_ok(), "{page}");
+            }
+            for page in [
+                "https://app.example.evil.test",
+                "https://evilapp.example",
+                "https://app.example@evil.test",
+                "http://app.example",
+                "https://app.example:444",
+                "null",
+                "",
+                "https://app.example, https://app.example",
+                "https://app.example https://evil.test",
+                "https://sub.app.example",
+                "file://",
+                "https://app.example/path",
+                "https://app.example/",
+                "https://app.example.",
+                "https://app.example\\@evil.test",
+                "http://inside:8080",
+                "http://localhost",
+            ] {
+                assert!(is_forbidden(origin(&config, "inside:8080", page)), "{page}");
+            }
+            let twice = request(&[("host", "app.example"), ("origin", APP), ("origin", APP)]);
+            assert!(is_forbidden(check_origin(&config, &twice)));
+        }
+    }
+
+    #[test]
+    fn localhost_origins_count_only_for_a_loopback_host() {
+        let config = Config::new().allow_localhost_origins(true);
+        for (host, page) in [
+            ("localhost:3000", "http://localhost:5173"),
+            ("127.0.0.1:3000", "http://localhost:5173"),
+            ("[::1]:3000", "https://app.localhost"),
+            ("localhost.:3000", "http://127.0.0.1:8080"),
+            ("app.example", "https://app.example"),
+        ] {
+            assert!(origin(&config, host, page).is_ok(), "{host} {page}");
+        }
+        for (host, page) in [
+            ("app.example", "http://localhost:5173"),
+            ("localhost:3000", "http://evil.test"),
+            ("localhost:3000", "http://localhost.evil.test"),
+            ("localhost:3000", "null"),
+        ] {
+            assert!(is_forbidden(origin(&config, host, page)), "{host} {page}");
+        }
+    }
+
+    #[test]
+    fn any_origin_is_any() {
+        let config = Config::new()
+            .any_origin()
+            .public_origin("https://app.example");
+        for page in ["https://evil.test", "null", "file://", ""] {
+            assert!(origin(&config, "app.example", page).is_ok(), "{page}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_page_is_told_who_it_is_and_what_would_let_it_in() {
+        let told = origin(&Config::new(), "app.example", "https://evil.test")
+            .unwrap_err()
+            .to_string();
+        for word in ["https://evil.test", "app.example", "Config::origins"] {
+            assert!(told.contains(word), "{told}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The body of a request that the inner service sees: the client's own, or a message of a
+    /// socket.
+    ///
+    /// A body that hyper received cannot be made by anybody else, so the inner service takes
+    /// `Request<RequestBody<B>>`. axum's `Router`, and every service that is generic over its body,
+    /// does; one written for `Request<Incoming>` becomes
+    /// `async fn app<B: Body>(request: Request<B>)`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use http_body::Body;
+    /// use http_body_util::Full;
+    /// use bytes::Bytes;
+    /// use tower::{Layer, service_fn};
+    /// use web_connection_socket::{Config, RequestBody, WebConnectionSocketLayer};
+    ///
+    /// async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    ///     Ok(Response::new(Full::from(request.uri().path().to_owned())))
+    /// }
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let service = layer.layer(service_fn(app::<RequestBody<hyper::body::Incoming>>));
+    /// ```
+    #[derive(Debug)]
+    pub struct RequestBody<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = KindProjection]
+    enum Kind<B> {
+        Client { #[pin] body: B },
+        Message { json: Option<Bytes> },
+    }
+}
+
+impl<B> RequestBody<B> {
+    pub(super) fn client(body: B) -> Self {
+        let kind = Kind::Client { body };
+        Self { kind }
+    }
+
+    pub(super) fn message(json: Bytes) -> Self {
+        let kind = Kind::Message { json: Some(json) };
+        Self { kind }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project().kind.project() {
+            KindProjection::Client { body } => body.poll_frame(cx),
+            KindProjection::Message { json } => {
+                Poll::Ready(json.take().map(|json| Ok(Frame::data(json))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Client { body } => body.is_end_stream(),
+            Kind::Message { json } => json.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Client { body } => body.size_hint(),
+            Kind::Message { json } => {
+                SizeHint::with_exact(json.as_ref().map_or(0, Bytes::len) as u64)
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower::{BoxError, Service};
+
+use super::{
+    body::RequestBody,
+    future::ResponseFuture,
+    post,
+    rejection::Cause,
+    route::Route,
+    shared::{Door, Shared},
+};
+
+/// The two reserved URLs as a service of their own, for a private port or a Unix socket; every other
+/// URL is 404. From [`WebConnectionSocketLayer::control_service`].
+///
+/// [`WebConnectionSocketLayer::control_service`]: super::WebConnectionSocketLayer::control_service
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::{Router, ServiceExt, extract::Request};
+/// use tower::Layer;
+/// use web_connection_socket::{Config, WebConnectionSocketLayer};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let router = Router::new();
+/// let control = layer.control_service(router.clone());
+/// let public = layer.layer(router);
+///
+/// let private_port = tokio::net::TcpListener::bind("127.0.0.1:5201").await?;
+/// let public_port = tokio::net::TcpListener::bind("0.0.0.0:5200").await?;
+/// let (control, public) = tokio::join!(
+///     axum::serve(private_port, ServiceExt::<Request>::into_make_service(control)),
+///     axum::serve(public_port, ServiceExt::<Request>::into_make_service(public)),
+/// );
+/// control.and(public)
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ControlService<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S> ControlService<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for ControlService<S>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    RB: From<Bytes> + Send + 'static,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+        let (parts, body) = request.into_parts();
+        let shared = self.shared.clone();
+        match shared.route(&parts) {
+            Route::Broadcast => ResponseFuture::own(async move {
+                let answer = post::broadcast(&shared, Door::Control, &parts, body).await;
+                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+            }),
+            Route::WebSocket => {
+                let inner = self.inner.clone();
+                ResponseFuture::own(post::web_socket(
+                    shared,
+                    Door::Control,
+                    parts,
+                    body,
+                    inner,
+                ))
+            }
+            Route::Upgrade | Route::Probe | Route::Inner => {
+                ResponseFuture::own(async move { Ok(shared.refuse(Cause::NotFound.into())) })
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for ControlService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlService").finish_non_exhaustive()
+    }
+}

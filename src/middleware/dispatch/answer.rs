@@ -1,0 +1,143 @@
+//! What the application's HTTP answer to a message means for the socket.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response::Parts,
+};
+use percent_encoding::percent_decode;
+
+use super::super::{shared::Shared, socket::Socket};
+use crate::{hub::CloseReason, protocol::SocketMessage};
+
+/// Whether the answer's body can be a reply: only JSON of a success can.
+pub(super) fn holds_messages(parts: &Parts) -> bool {
+    parts.status.is_success() && is_json(&parts.headers)
+}
+
+/// Sends the messages in the answer to this socket alone.
+///
+/// A page, an empty body or JSON that is not a message is no reply: West Wind's handlers return
+/// nothing, and what their framework makes of that is none either.
+pub(super) fn reply(shared: &Shared, socket: &Socket, response: &Response<Bytes>) {
+    if !is_json(response.headers()) {
+        return;
+    }
+    if response.headers().contains_key(CONTENT_ENCODING) {
+        if let Some(suppressed) = shared.failures.pass() {
+            tracing::warn!(
+                suppressed,
+                "the application's answer to a message is compressed, so it is not read: put the \
+                 compression outside of this layer"
+            );
+        }
+        return;
+    }
+    for message in messages(response.body(), shared.config.max_recipients) {
+        if let Err(error) = socket.reply(&message) {
+            tracing::debug!(%error, "a reply found its socket closing");
+            return;
+        }
+    }
+}
+
+/// Does what the answer's headers order: `WebSocket-Join`, `WebSocket-Leave`, `WebSocket-Close`.
+pub(super) fn obey(socket: &Socket, headers: &HeaderMap) {
+    for group in headers.get_all(JOIN).iter().filter_map(decoded) {
+        if let Err(error) = socket.join(group) {
+            tracing::warn!(%error, "a WebSocket-Join header was not followed");
+        }
+    }
+    for group in headers.get_all(LEAVE).iter().filter_map(decoded) {
+        socket.leave(&group);
+    }
+    let close = headers.get(CLOSE).and_then(decoded);
+    match close.as_deref().map(str::parse::<CloseReason>) {
+        Some(Ok(reason)) => {
+            socket.close(reason);
+        }
+        Some(Err(error)) => tracing::warn!(%error, "a WebSocket-Close header was not followed"),
+        None => {}
+    }
+}
+
+/// Whether an answer orders something of a socket.
+pub(in super::super) fn orders(headers: &HeaderMap) -> bool {
+    [JOIN, LEAVE, CLOSE]
+        .iter()
+        .any(|name| headers.contains_key(*name))
+}
+
+fn messages(body: &[u8], max_recipients: usize) -> Vec<SocketMessage> {
+    let messages = if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice(body).unwrap_or_default()
+    } else {
+        Vec::from_iter(SocketMessage::read(body, max_recipients))
+    };
+    if messages.iter().any(|message| message.action.is_empty()) {
+        return Vec::new();
+    }
+    messages
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else {
+        return false;
+    };
+    let media_type = content_type.split(|&byte| byte == b';').next();
+    media_type.is_some_and(|media_type| {
+        media_type
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"application/json")
+    })
+}
+
+fn decoded(value: &HeaderValue) -> Option<String> {
+    let text = percent_decode(value.as_bytes()).decode_utf8();
+    if text.is_err() {
+        tracing::warn!("a WebSocket- header of the application's answer is not UTF-8");
+    }
+    Some(text.ok()?.into_owned())
+}
+
+const JOIN: &str = "websocket-join";
+const LEAVE: &str = "websocket-leave";
+const CLOSE: &str = "websocket-close";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s11_only_messages_with_an_action_are_replies() {
+        for (body, replies) in [
+            (r#"{"action":"a"}"#, 1),
+            (r#" [{"action":"a"},{"action":"b","message":"c"}]"#, 2),
+            ("[]", 0),
+            ("", 0),
+            ("null", 0),
+            (r#""text""#, 0),
+            ("{}", 0),
+            (r#"[{"action":"a"},{"message":"no action"}]"#, 0),
+            (r#"{"action":"a","error":{"code":"failed"}}"#, 0),
+            ("<html></html>", 0),
+        ] {
+            assert_eq!(messages(body.as_bytes(), 10).len(), replies, "{body}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_the_media_type_do_not_matter() {
+        for (content_type, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/json2", false),
+            ("text/html", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert_eq!(is_json(&headers), expected, "{content_type}");
+        }
+    }
+}

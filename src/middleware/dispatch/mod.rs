@@ -1,0 +1,182 @@
+//! What becomes of a socket's message: by the layer's options it goes to the inner service, to a
+//! handler, or straight to the sockets.
+
+mod answer;
+mod application;
+mod failure;
+mod guard;
+mod inner;
+mod relay;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+pub(super) use self::{
+    answer::orders,
+    application::{Application, InnerService},
+    failure::{Failure, of_handler},
+    guard::guarded,
+    inner::{check_reached, dispatched},
+};
+use super::{
+    hooks::Otherwise,
+    identity,
+    rejection::{Cause, Rejection},
+    shared::Shared,
+    socket::{Connection, Socket, SocketEvent},
+};
+use crate::{
+    hub::{Frame, Push},
+    protocol::{ErrorFrame, SocketMessage},
+    session::{Ending, Handling, Inbound},
+};
+
+/// One socket's way into the application.
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    application: Option<Arc<dyn Application>>,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        connection: Arc<Connection>,
+        application: Option<Arc<dyn Application>>,
+    ) -> Self {
+        Self {
+            shared,
+            connection,
+            application,
+        }
+    }
+
+    /// Asks the application whether the socket may open.
+    pub(super) async fn connect(&self) -> Result<(), Rejection> {
+        let socket = || self.socket(SocketEvent::Connect, self.event(SocketEvent::Connect));
+        if let Some(connect) = &self.shared.hooks.connect {
+            let outcome = guarded(&self.shared, connect(socket())).await;
+            return outcome
+                .map_err(Failure::into_rejection)?
+                .map_err(|refusal| Cause::ApplicationRefused(Box::new(refusal)).into());
+        }
+        match &self.application {
+            Some(application) if self.shared.config.lifecycle_events => {
+                let work = inner::connect(&self.shared, application.clone(), socket());
+                guarded(&self.shared, work)
+                    .await
+                    .map_err(Failure::into_rejection)?
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs one piece of the application's work and tells the sender if it fails.
+    fn handle<F>(&self, work: F) -> Handling
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let shared = self.shared.clone();
+        let connection = self.connection.clone();
+        Box::pin(async move {
+            let outcome = guarded(&shared, work).await;
+            if let Err(failure) | Ok(Err(failure)) = outcome {
+                report(&shared, &connection, &failure.into_frame());
+            }
+        })
+    }
+
+    fn socket(&self, event: SocketEvent, message: SocketMessage) -> Socket {
+        let hub = self.shared.hub.clone();
+        Socket::new(hub, Some(self.connection.clone()), event, message)
+    }
+
+    fn event(&self, event: SocketEvent) -> SocketMessage {
+        let peer = &self.connection.peer;
+        let groups = self.shared.hub.groups_of(peer.id);
+        SocketMessage::new(event.as_str())
+            .from_user(peer.user.id().clone())
+            .from_group(groups.into_iter().next().unwrap_or_default())
+    }
+}
+
+impl Inbound for Dispatcher {
+    fn message(&mut self, text: Bytes) -> Option<Handling> {
+        let shared = &self.shared;
+        shared.hub.counters().message_in();
+        let mut message = match SocketMessage::read(&text, shared.config.max_recipients) {
+            Ok(message) => message,
+            Err(error) => {
+                report(shared, &self.connection, &ErrorFrame::from(&error));
+                return None;
+            }
+        };
+        identity::attest(&shared.hub, &self.connection.peer, &mut message);
+
+        if let Some(handler) = shared.hooks.actions.get(message.action.as_str()) {
+            let outcome = handler(self.socket(SocketEvent::Message, message));
+            return Some(self.handle(of_handler(shared.clone(), outcome)));
+        }
+        match (&shared.hooks.otherwise, &self.application) {
+            (Otherwise::Relay, _) => {
+                if let Err(failure) = relay::relay(shared, &self.connection, &message) {
+                    report(shared, &self.connection, &failure.into_frame());
+                }
+                None
+            }
+            (Otherwise::Handler(handler), _) => {
+                let outcome = handler(self.socket(SocketEvent::Message, message));
+                Some(self.handle(of_handler(shared.clone(), outcome)))
+            }
+            (Otherwise::InnerService, Some(application)) => {
+                let socket = self.socket(SocketEvent::Message, message);
+                Some(self.handle(inner::message(shared.clone(), application.clone(), socket)))
+            }
+            (Otherwise::InnerService, None) => None,
+        }
+    }
+
+    fn disconnected(&mut self, end: Ending) -> Option<Handling> {
+        #[derive(Serialize)]
+        struct End<'a> {
+            code: u16,
+            reason: &'a str,
+            undelivered: u64,
+        }
+        let end = End {
+            code: end.reason.code(),
+            reason: end.reason.reason(),
+            undelivered: end.undelivered,
+        };
+        let socket = || {
+            let message = self.event(SocketEvent::Disconnect).json(&end);
+            let message = message.unwrap_or_else(|_| self.event(SocketEvent::Disconnect));
+            self.socket(SocketEvent::Disconnect, message)
+        };
+        if let Some(disconnect) = &self.shared.hooks.disconnect {
+            let outcome = disconnect(socket());
+            return Some(self.handle(of_handler(self.shared.clone(), outcome)));
+        }
+        let application = self.application.as_ref()?;
+        self.shared.config.lifecycle_events.then(|| {
+            self.handle(inner::message(
+                self.shared.clone(),
+                application.clone(),
+                socket(),
+            ))
+        })
+    }
+}
+
+/// Sends an error frame to the socket whose message it is about.
+fn report(shared: &Shared, connection: &Connection, error: &ErrorFrame) {
+    let frame = Frame::text(&error.encode());
+    if shared.hub.push(&connection.peer, &frame) != Push::Queued {
+        tracing::debug!(
+            code = error.code.as_str(),
+            "an error frame found its socket closing"
+        );
+    }
+}

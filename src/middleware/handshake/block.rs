@@ -1,0 +1,153 @@
+//! One allocation that holds a URL and headers.
+
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
+use http::{HeaderName, HeaderValue, Uri};
+
+/// A URL and headers, copied into one block: values that refer to the server's read buffer would
+/// keep all of it alive.
+pub(super) struct Block {
+    bytes: Box<[u8]>,
+    scheme_end: usize,
+    authority_end: usize,
+    path_end: usize,
+    uri_end: usize,
+}
+
+impl Block {
+    pub(super) fn new<'a>(
+        uri: UriText<'_>,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])>,
+    ) -> Self {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(uri.scheme.as_bytes());
+        let scheme_end = bytes.len();
+        bytes.extend_from_slice(uri.authority.as_bytes());
+        let authority_end = bytes.len();
+        bytes.extend_from_slice(uri.path_and_query.as_bytes());
+        let uri_end = bytes.len();
+        let path_length = uri
+            .path_and_query
+            .find('?')
+            .unwrap_or(uri.path_and_query.len());
+        for (name, value) in headers {
+            for field in [name.as_bytes(), value] {
+                bytes.extend_from_slice(&field.len().to_ne_bytes());
+                bytes.extend_from_slice(field);
+            }
+        }
+        Self {
+            bytes: bytes.into(),
+            scheme_end,
+            authority_end,
+            path_end: authority_end + path_length,
+            uri_end,
+        }
+    }
+
+    pub(super) fn uri(&self) -> UriText<'_> {
+        UriText {
+            scheme: text(&self.bytes[..self.scheme_end]),
+            authority: text(&self.bytes[self.scheme_end..self.authority_end]),
+            path_and_query: text(&self.bytes[self.authority_end..self.uri_end]),
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        text(&self.bytes[self.authority_end..self.path_end])
+    }
+
+    /// Returns what follows the question mark, empty without one.
+    pub(super) fn query(&self) -> &str {
+        text(&self.bytes[self.path_end..self.uri_end]).trim_start_matches('?')
+    }
+
+    /// Returns the names, in lower case, and values in their order.
+    pub(super) fn headers(&self) -> Headers<'_> {
+        Headers {
+            rest: &self.bytes[self.uri_end..],
+        }
+    }
+}
+
+/// The pieces of a URL; a missing one is empty.
+#[derive(Clone, Copy)]
+pub(super) struct UriText<'a> {
+    scheme: &'a str,
+    pub(super) authority: &'a str,
+    path_and_query: &'a str,
+}
+
+impl<'a> UriText<'a> {
+    pub(super) fn of(uri: &'a Uri) -> Self {
+        Self {
+            scheme: uri.scheme_str().unwrap_or_default(),
+            authority: uri.authority().map(Authority::as_str).unwrap_or_default(),
+            path_and_query: uri
+                .path_and_query()
+                .map(PathAndQuery::as_str)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Makes a URL of its own out of the pieces.
+    ///
+    /// # Panics
+    ///
+    /// Never: each piece was a legal one in the URL it was copied from, and so was their sum.
+    pub(super) fn to_uri(self) -> Uri {
+        let mut parts = Parts::default();
+        if !self.scheme.is_empty() {
+            parts.scheme = Some(Scheme::try_from(self.scheme).expect(COPIED));
+        }
+        if !self.authority.is_empty() {
+            parts.authority = Some(Authority::try_from(self.authority).expect(COPIED));
+        }
+        if !self.path_and_query.is_empty() {
+            parts.path_and_query = Some(PathAndQuery::try_from(self.path_and_query).expect(COPIED));
+        }
+        Uri::from_parts(parts).expect(COPIED)
+    }
+}
+
+/// The headers of a block, as it stores them: length and name, length and value.
+#[derive(Clone)]
+pub(super) struct Headers<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let name = self.field()?;
+        Some((text(name), self.field()?))
+    }
+}
+
+impl<'a> Headers<'a> {
+    fn field(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.rest.split_first_chunk()?;
+        let (field, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
+        self.rest = rest;
+        Some(field)
+    }
+}
+
+/// Makes a header's name and value of their own.
+///
+/// # Panics
+///
+/// Never, for what a block stored.
+pub(super) fn header_name(name: &str) -> HeaderName {
+    HeaderName::from_bytes(name.as_bytes()).expect(COPIED)
+}
+
+pub(super) fn header_value(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).expect(COPIED)
+}
+
+const COPIED: &str = "it was copied from a legal one";
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect(COPIED)
+}

@@ -1,0 +1,10 @@
+//! An opening handshake: its checks and answer over HTTP/1.1, and the copy of it that stays.
+
+mod block;
+mod check;
+mod kept;
+mod stripped;
+
+pub use self::kept::Handshake;
+
+pub(crate) use self::check::check;

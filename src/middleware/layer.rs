@@ -1,0 +1,278 @@
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use http::request::Parts;
+use tower::Layer;
+
+use super::{
+    control::ControlService,
+    handshake::Handshake,
+    hooks::{HandlerOutput, Hooks, Otherwise, handler, hook},
+    identity::Identity,
+    refusal::Refusal,
+    service::WebConnectionSocket,
+    shared::Shared,
+    socket::Socket,
+};
+use crate::{config::Config, hub::Hub};
+
+/// Gives the application inside it WebSockets.
+///
+/// It opens a socket for every upgrade request, hands each message of a socket to the application
+/// as `POST /__WebSocket.<ext>` (or to a handler set here), takes messages for the sockets at
+/// `POST /__broadcastWebSocket.wc`, and passes everything else on untouched.
+///
+/// Put it *around* the router: `layer.layer(router)`. axum's `router.layer(layer)` wraps each route
+/// by itself, so that no dispatched message would find its route.
+///
+/// # Examples
+///
+/// With axum, without its feature of the same name:
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+///
+/// use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
+/// use tower::Layer;
+/// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let layer = WebConnectionSocketLayer::new(Config::new())
+///     .on_web_socket(|socket: Socket| async move {
+///         socket.broadcast(&socket.message().clone().to_group("chat"));
+///     });
+/// let app = layer.layer(Router::new());
+///
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:5200").await?;
+/// // Without it small messages wait for the peer's delayed acknowledgements.
+/// let listener = listener.tap_io(|stream| {
+///     if let Err(error) = stream.set_nodelay(true) {
+///         tracing::warn!(%error, "TCP_NODELAY was not set");
+///     }
+/// });
+/// let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app);
+/// axum::serve(listener, app).await
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct WebConnectionSocketLayer {
+    config: Arc<Config>,
+    hub: Arc<Hub>,
+    hooks: Hooks,
+    /// The reserved URLs moved to a control service.
+    controlled: Arc<AtomicBool>,
+}
+
+impl WebConnectionSocketLayer {
+    /// Makes a layer with a hub of its own.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let hub = Arc::new(Hub::new(&config));
+        Self::with_hub(config, hub)
+    }
+
+    /// Makes a layer over an existing hub, so that several share their sockets. Limits of queues,
+    /// groups and the default audience are the hub's.
+    #[must_use]
+    pub fn with_hub(config: Config, hub: Arc<Hub>) -> Self {
+        Self {
+            config: Arc::new(config),
+            hub,
+            hooks: Hooks::default(),
+            controlled: Arc::default(),
+        }
+    }
+
+    /// The sockets: to broadcast from anywhere, to close, to count.
+    #[must_use]
+    pub fn hub(&self) -> Arc<Hub> {
+        self.hub.clone()
+    }
+
+    /// Asks the application who opens a socket, before it is opened.
+    ///
+    /// Without this hook user and group ids are what visitors claim in the query string, and no
+    /// broadcast is private. With it the query is ignored, what a socket's messages say of their
+    /// sender is overwritten with what the hook found out, and
+    /// [`Socket::user`] is [`User::Verified`](crate::User::Verified).
+    ///
+    /// A hook that takes longer than [`Config::identify_timeout`] refuses with 503, one that
+    /// panics with 500.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use web_connection_socket::{Config, Handshake, Identity, Refusal, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).identify(|handshake: Handshake| async move {
+    ///     match handshake.header("cookie").as_ref().map(|cookie| cookie.as_bytes()) {
+    ///         Some(b"session=of-ann") => Ok(Identity::user("ann").group("staff")),
+    ///         _ => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn identify<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Handshake) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+    {
+        self.hooks.identify = Some(hook(function));
+        self
+    }
+
+    /// Hands messages to a function instead of the inner service.
+    ///
+    /// A socket's next message waits until the function is done with the one before.
+    #[must_use]
+    pub fn on_web_socket<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        self.hooks.otherwise = Otherwise::Handler(handler(function));
+        self
+    }
+
+    /// Hands messages of one action, compared exactly, to a function. Other messages go where they
+    /// go without it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new())
+    ///     .on_action("enter", |socket: Socket| async move { socket.join(&*socket.message().message) });
+    /// ```
+    #[must_use]
+    pub fn on_action<F, Fut>(mut self, action: impl Into<Box<str>>, function: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        self.hooks.actions.insert(action.into(), handler(function));
+        self
+    }
+
+    /// Broadcasts messages as they are, without asking the application.
+    ///
+    /// Without [`identify`](Self::identify) every visitor may address anybody. With it a socket may
+    /// address its own groups, its own user and what
+    /// [`Identity::may_broadcast`] allows; the rest is answered with the error `refused`.
+    #[must_use]
+    pub fn relay(mut self) -> Self {
+        self.hooks.otherwise = Otherwise::Relay;
+        self
+    }
+
+    /// Calls a function before each socket opens; a refusal is the answer to the upgrade.
+    ///
+    /// Joins, and replies, which are the first the client hears, take effect when the socket opens.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use web_connection_socket::{Config, Refusal, Socket, SocketMessage, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_connect(|socket: Socket| async move {
+    ///     socket.join("lobby").map_err(|_| Refusal::new(StatusCode::CONFLICT))?;
+    ///     let welcome = SocketMessage::new("welcome");
+    ///     socket.reply(&welcome).map_err(|_| Refusal::new(StatusCode::CONFLICT))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_connect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+    {
+        self.hooks.connect = Some(hook(function));
+        self
+    }
+
+    /// Calls a function once after each socket ended. The message's text is
+    /// `{"code":1000,"reason":"","undelivered":0}`: the close code and reason, and how many messages
+    /// were queued for the socket and never written.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_disconnect(|socket: Socket| async move {
+    ///     println!("{} left: {}", socket.user(), socket.message().message);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_disconnect<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output: HandlerOutput> + Send + 'static,
+    {
+        self.hooks.disconnect = Some(handler(function));
+        self
+    }
+
+    /// Takes only upgrades for which the function returns `true`; others go to the inner service.
+    /// It stands in the place of [`Config::socket_path`].
+    #[must_use]
+    pub fn upgrade_if(mut self, predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.hooks.upgrade_if = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Lets callers for which the function returns `true` use the reserved URLs, beside those whom
+    /// the configuration allows. By default nobody may.
+    #[must_use]
+    pub fn allow_broadcast_if(
+        mut self,
+        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.caller_if = Some(Arc::new(predicate));
+        self
+    }
+
+    /// Moves the two reserved URLs to a service of their own, for a private port or a Unix socket.
+    ///
+    /// From now on this layer answers them with 404, in services that it made before, too. The
+    /// control service trusts whoever can reach it; bearer tokens, where configured, are still
+    /// asked for, and pages in a browser are refused. `inner` gets what is posted to
+    /// `__WebSocket.<ext>`: the same service that the layer wraps.
+    #[must_use]
+    pub fn control_service<S: Clone>(&self, inner: S) -> ControlService<S> {
+        self.controlled
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        ControlService::new(inner, self.shared())
+    }
+
+    fn shared(&self) -> Arc<Shared> {
+        Arc::new(Shared::new(
+            self.config.clone(),
+            self.hub.clone(),
+            self.hooks.clone(),
+            self.controlled.clone(),
+        ))
+    }
+}
+
+impl<S: Clone> Layer<S> for WebConnectionSocketLayer {
+    type Service = WebConnectionSocket<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WebConnectionSocket::new(inner, self.shared())
+    }
+}
+
+impl fmt::Debug for WebConnectionSocketLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebConnectionSocketLayer")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,42 @@
+//! Between HTTP and the sockets: the layer, its service and the way of a message through them.
+
+mod accept;
+mod access;
+mod body;
+mod control;
+mod dispatch;
+mod future;
+mod handshake;
+mod hooks;
+mod host;
+mod identity;
+mod layer;
+mod local;
+mod log;
+mod page;
+mod peer;
+mod post;
+mod refusal;
+mod rejection;
+mod route;
+mod server;
+mod service;
+mod shared;
+mod socket;
+mod tokens;
+mod upgrade;
+
+pub use self::{
+    body::RequestBody,
+    control::ControlService,
+    future::ResponseFuture,
+    hooks::HandlerOutput,
+    identity::Identity,
+    handshake::Handshake,
+    layer::WebConnectionSocketLayer,
+    peer::PeerAddr,
+    refusal::Refusal,
+    rejection::{Rejection, RejectionKind},
+    service::WebConnectionSocket,
+    socket::{Socket, SocketEvent},
+};

@@ -1,0 +1,76 @@
+use std::net::SocketAddr;
+
+use http::Extensions;
+
+/// The address of a request's TCP peer, as a request extension.
+///
+/// Under `axum::serve` with connect info it is not needed. Other servers insert it, from the socket
+/// that was accepted and never from a header: whoever is trusted for their address is trusted for
+/// this one.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use web_connection_socket::PeerAddr;
+///
+/// let accepted_from: SocketAddr = ([192, 0, 2, 7], 50123).into();
+/// let mut request = http::Request::new(());
+/// request.extensions_mut().insert(PeerAddr(accepted_from));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "the server's code constructs it")]
+pub struct PeerAddr(pub SocketAddr);
+
+/// Returns the TCP peer, unless nobody named it or two disagree.
+pub(crate) fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
+    let inserted = extensions.get::<PeerAddr>().map(|peer| canonical(peer.0));
+    match (
+        inserted,
+        super::server::connect_info(extensions).map(canonical),
+    ) {
+        (Some(one), Some(other)) => (one == other).then_some(one),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Writes an IPv4 peer of a dual-stack socket as what it is.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Extensions;
+
+    use super::{PeerAddr, peer_of};
+
+    #[test]
+    fn is_unknown_when_nobody_names_it() {
+        assert_eq!(peer_of(&Extensions::new()), None);
+    }
+
+    #[test]
+    fn a_mapped_address_is_read_as_ipv4() {
+        let mut extensions = Extensions::new();
+        extensions.insert(PeerAddr("[::ffff:127.0.0.1]:9".parse().unwrap()));
+        assert_eq!(peer_of(&extensions), Some(([127, 0, 0, 1], 9).into()));
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn two_addresses_that_differ_are_none() {
+        use std::net::SocketAddr;
+
+        use axum::extract::ConnectInfo;
+
+        let address: SocketAddr = ([192, 0, 2, 1], 9).into();
+        let mut extensions = Extensions::new();
+        extensions.insert(ConnectInfo(address));
+        assert_eq!(peer_of(&extensions), Some(address));
+        extensions.insert(PeerAddr(address));
+        assert_eq!(peer_of(&extensions), Some(address));
+        extensions.insert(PeerAddr(([127, 0, 0, 1], 9).into()));
+        assert_eq!(peer_of(&extensions), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! What is posted to the two reserved URLs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header::CONTENT_LENGTH, header::CONTENT_TYPE, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use tokio::time::timeout;
+use tower::{BoxError, Service, util::Oneshot};
+
+use super::{
+    body::RequestBody,
+    dispatch::{check_reached, dispatched, guarded, of_handler, orders},
+    handshake::Handshake,
+    hooks::Otherwise,
+    peer::peer_of,
+    rejection::{Cause, Rejection},
+    shared::{Door, Shared},
+    socket::{Socket, SocketEvent},
+};
+use crate::{
+    config::ForwardHeaders,
+    hub::ShuttingDown,
+    protocol::SocketMessage,
+};
+
+/// `POST …/__broadcastWebSocket.wc`: a message for the sockets.
+pub(super) async fn broadcast<B, RB>(
+    shared: &Shared,
+    door: Door,
+    parts: &Parts,
+    body: B,
+) -> Result<Response<RB>, Rejection>
+where
+    B: Body<Error: Into<BoxError>>,
+    RB: From<Bytes>,
+{
+    let message = receive(shared, door, parts, body).await?;
+    publish(shared, &message).await
+}
+
+/// `POST …/__WebSocket.<ext>` from outside: a message for the application, without a socket.
+pub(super) async fn web_socket<S, B, RB>(
+    shared: Arc<Shared>,
+    door: Door,
+    parts: Parts,
+    body: B,
+    inner: S,
+) -> Result<Response<RB>, S::Error>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
+    B: Body<Error: Into<BoxError>>,
+    RB: From<Bytes>,
+{
+    let message = match receive(&shared, door, &parts, body).await {
+        Ok(message) => message,
+        Err(rejection) => return Ok(shared.refuse(rejection)),
+    };
+    let hub = shared.hub.clone();
+    let socket = Socket::new(hub, None, SocketEvent::Message, message);
+    let action = socket.message().action.as_str();
+    let handler = match (shared.hooks.actions.get(action), &shared.hooks.otherwise) {
+        (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
+        (None, Otherwise::Relay) => {
+            let answer = publish(&shared, socket.message()).await;
+            return Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)));
+        }
+        (None, Otherwise::InnerService) => return pass_on(&shared, parts, socket, inner).await,
+    };
+    let work = of_handler(shared.clone(), handler(socket.clone()));
+    Ok(match guarded(&shared, work).await {
+        Ok(Ok(())) => json(&Handled {}),
+        Ok(Err(failure)) | Err(failure) => shared.refuse(failure.into_rejection()),
+    })
+}
+
+/// Sends a message from outside to the dispatch path, in its one configured spelling, and returns
+/// what the application answers.
+async fn pass_on<S, B, RB>(
+    shared: &Shared,
+    parts: Parts,
+    socket: Socket,
+    inner: S,
+) -> Result<Response<RB>, S::Error>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
+{
+    let caller = Handshake::new(&parts, peer_of(&parts.extensions));
+    let headers = caller.forwarded(&ForwardHeaders::All).headers();
+    let (request, mark) = dispatched(shared, &socket, headers, parts.extensions);
+    let body = Bytes::from(socket.message().encode());
+    let (mut parts, ()) = request.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, body.len().into());
+    let request = Request::from_parts(parts, RequestBody::message(body));
+
+    let response = Oneshot::new(inner, request).await?;
+    if let Err(failure) = check_reached(shared, &mark, response.status()) {
+        tracing::debug!(?failure, "a message posted from outside found no handler");
+    }
+    if orders(response.headers()) {
+        tracing::warn!(
+            "the application answered a message that came without a socket with orders for one: \
+             WebSocket-Join, -Leave and -Close are ignored there"
+        );
+    }
+    Ok(response)
+}
+
+async fn publish<RB: From<Bytes>>(
+    shared: &Shared,
+    message: &SocketMessage,
+) -> Result<Response<RB>, Rejection> {
+    let report = shared
+        .hub
+        .try_broadcast(message)
+        .map_err(|ShuttingDown| Cause::ShuttingDown)?;
+    Ok(json(&Report {
+        matched: report.matched,
+        queued: report.queued,
+        dropped: report.dropped,
+        forwarded: report.forwarded().await,
+    }))
+}
+
+/// Reads a message from a request: method, caller, size, body, message, in this order.
+async fn receive<B>(
+    shared: &Shared,
+    door: Door,
+    parts: &Parts,
+    body: B,
+) -> Result<SocketMessage, Rejection>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    if parts.method != Method::POST {
+        return Err(Cause::ReservedMethod(parts.method.clone()).into());
+    }
+    shared.admit_caller(door, parts)?;
+
+    let limits = &shared.config;
+    let too_large = || Cause::TooLarge(limits.max_message_size).into();
+    if body.size_hint().lower() > limits.max_message_size as u64 {
+        return Err(too_large());
+    }
+    let body = Limited::new(body, limits.max_message_size).collect();
+    let body = match timeout(limits.body_timeout, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "the body of a posted message broke off");
+            return Err(Cause::BodyFailed.into());
+        }
+        Err(_elapsed) => return Err(Cause::BodyTimeout.into()),
+    };
+    SocketMessage::read(&body, limits.max_recipients)
+        .map_err(|error| Cause::BadMessage(error.to_string().into()).into())
+}
+
+#[derive(Serialize)]
+struct Report {
+    matched: usize,
+    queued: usize,
+    dropped: usize,
+    forwarded: bool,
+}
+
+#[derive(Serialize)]
+struct Handled {}
+
+fn json<RB: From<Bytes>>(value: &impl Serialize) -> Response<RB> {
+    // These structs have no key or number that JSON could refuse.
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(RB::from(Bytes::from(body)));
+    let json = http::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,177 @@
+use std::fmt;
+
+use http::header::{
+    ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::middleware::refusal::Refusal;
+
+use super::RejectionKind;
+
+/// What was wrong, with what its text tells.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// The handshake came with this method.
+    UpgradeMethod(Method),
+    /// A reserved URL was called with this method.
+    ReservedMethod(Method),
+    UnsupportedVersion,
+    /// Half a sentence: what is wrong with the handshake.
+    MalformedHandshake(&'static str),
+    MalformedOrigin(Box<str>),
+    ForeignOrigin {
+        origin: Box<str>,
+        host: Box<str>,
+    },
+    HostNotAllowed(Box<str>),
+    NobodyMayCall,
+    TokenMissing,
+    TokenWrong,
+    /// A sentence: why this caller is not one of those allowed.
+    CallerNotAllowed(Box<str>),
+    /// The limit in bytes.
+    TooLarge(usize),
+    BodyTimeout,
+    BodyFailed,
+    /// What the message's reader says.
+    BadMessage(Box<str>),
+    ShuttingDown,
+    IdentifyRefused(Box<Refusal>),
+    IdentifyFailed,
+    IdentifyTimedOut,
+    ApplicationRefused(Box<Refusal>),
+    NoUpgradeHandle,
+    NotFound,
+    NotDispatched,
+}
+
+impl Cause {
+    pub(super) fn kind(&self) -> RejectionKind {
+        match self {
+            Self::UpgradeMethod(_) | Self::ReservedMethod(_) => RejectionKind::MethodNotAllowed,
+            Self::UnsupportedVersion => RejectionKind::UnsupportedVersion,
+            Self::MalformedHandshake(_) => RejectionKind::MalformedHandshake,
+            Self::MalformedOrigin(_) => RejectionKind::MalformedOrigin,
+            Self::ForeignOrigin { .. } => RejectionKind::ForeignOrigin,
+            Self::HostNotAllowed(_) => RejectionKind::HostNotAllowed,
+            Self::NobodyMayCall => RejectionKind::NobodyMayCall,
+            Self::TokenMissing => RejectionKind::TokenMissing,
+            Self::TokenWrong => RejectionKind::TokenWrong,
+            Self::CallerNotAllowed(_) => RejectionKind::CallerNotAllowed,
+            Self::TooLarge(_) => RejectionKind::TooLarge,
+            Self::BodyTimeout => RejectionKind::BodyTimeout,
+            Self::BodyFailed => RejectionKind::BodyFailed,
+            Self::BadMessage(_) => RejectionKind::BadMessage,
+            Self::ShuttingDown => RejectionKind::ShuttingDown,
+            Self::IdentifyRefused(_) => RejectionKind::IdentifyRefused,
+            Self::IdentifyFailed => RejectionKind::IdentifyFailed,
+            Self::IdentifyTimedOut => RejectionKind::IdentifyTimedOut,
+            Self::ApplicationRefused(_) => RejectionKind::ApplicationRefused,
+            Self::NoUpgradeHandle => RejectionKind::NoUpgradeHandle,
+            Self::NotFound => RejectionKind::NotFound,
+            Self::NotDispatched => RejectionKind::NotDispatched,
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::IdentifyRefused(refusal) | Self::ApplicationRefused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Adds what the status obliges the answer to say.
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+        let mut add = |name, value| headers.insert(name, HeaderValue::from_static(value));
+        match self {
+            Self::UpgradeMethod(_) => _ = add(ALLOW, "GET"),
+            Self::ReservedMethod(_) => _ = add(ALLOW, "POST"),
+            Self::UnsupportedVersion => {
+                // RFC 6455 §4.4; RFC 9110 §7.8: whoever sends Upgrade names it in Connection.
+                add(SEC_WEBSOCKET_VERSION, "13");
+                add(UPGRADE, "websocket");
+                add(CONNECTION, "Upgrade");
+            }
+            Self::TokenMissing | Self::TokenWrong => _ = add(WWW_AUTHENTICATE, "Bearer"),
+            Self::ShuttingDown | Self::IdentifyTimedOut => _ = add(RETRY_AFTER, "5"),
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UpgradeMethod(method) => {
+                write!(f, "A WebSocket handshake is a GET, not a {method}.")
+            }
+            Self::ReservedMethod(method) => write!(f, "This URL takes POST, not {method}."),
+            Self::UnsupportedVersion => {
+                f.write_str("The handshake's Sec-WebSocket-Version has to be 13.")
+            }
+            Self::MalformedHandshake(what) => {
+                write!(f, "This is no WebSocket handshake: {what}.")
+            }
+            Self::MalformedOrigin(seen) => write!(
+                f,
+                "The Origin header is {seen:?}, which is not one origin of scheme, host and port. \
+                 Config::any_origin would let it in."
+            ),
+            Self::ForeignOrigin { origin, host } => write!(
+                f,
+                "The page comes from {origin:?} and the request is for {host:?}. Config::origins or \
+                 Config::public_origin with {origin:?} would let it in."
+            ),
+            Self::HostNotAllowed(host) => write!(
+                f,
+                "The request is for {host:?}, which is not one of the hosts served here. \
+                 Config::hosts with it would let it in."
+            ),
+            Self::NobodyMayCall => f.write_str(
+                "Nobody may call this URL yet. Config::bearer_tokens (or WEBCONNECTION_BROADCAST_TOKEN), \
+                 Config::allow_broadcast_from or Config::trust_local_callers says who may.",
+            ),
+            Self::TokenMissing => f.write_str(
+                "The request has no bearer token. Send the header `Authorization: Bearer <token>` with \
+                 one that Config::bearer_tokens or WEBCONNECTION_BROADCAST_TOKEN names.",
+            ),
+            Self::TokenWrong => f.write_str(
+                "The request's bearer token is none of those that Config::bearer_tokens or \
+                 WEBCONNECTION_BROADCAST_TOKEN names.",
+            ),
+            Self::CallerNotAllowed(why) => f.write_str(why),
+            Self::TooLarge(limit) => write!(
+                f,
+                "The body is larger than {limit} bytes. Config::max_message_size sets the limit."
+            ),
+            Self::BodyTimeout => f.write_str(
+                "The body did not arrive in time. Config::body_timeout sets how long it may take.",
+            ),
+            Self::BodyFailed => f.write_str("The body broke off before its end."),
+            Self::BadMessage(why) => write!(f, "The body is not a message: {why}."),
+            Self::ShuttingDown => f.write_str("The server is shutting down. Try again in a moment."),
+            Self::IdentifyRefused(refusal) => f.write_str(
+                refusal.text().unwrap_or("The application did not let this visitor in."),
+            ),
+            Self::IdentifyFailed => f.write_str("The application could not tell who this visitor is."),
+            Self::IdentifyTimedOut => f.write_str(
+                "The application took too long to tell who this visitor is. Config::identify_timeout \
+                 sets how long it may take.",
+            ),
+            Self::ApplicationRefused(refusal) => f.write_str(
+                refusal.text().unwrap_or("The application did not accept this connection."),
+            ),
+            Self::NoUpgradeHandle => f.write_str(
+                "The server cannot hand over this connection: serve it with upgrades enabled (axum::serve \
+                 does; with plain hyper call with_upgrades), and let no other layer take the request's \
+                 upgrade handle first.",
+            ),
+            Self::NotFound => f.write_str("There is nothing at this URL."),
+            Self::NotDispatched => f.write_str(
+                "This request did not come through the WebSocket layer, which alone may make it: wrap the \
+                 whole application, with layer.layer(router) and not router.layer(layer).",
+            ),
+        }
+    }
+}

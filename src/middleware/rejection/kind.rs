@@ -1,0 +1,98 @@
+use http::StatusCode;
+
+/// What was wrong with a refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RejectionKind {
+    /// The method is not the one that the URL takes.
+    MethodNotAllowed,
+    /// The handshake wants another version of the WebSocket protocol than 13.
+    UnsupportedVersion,
+    /// The handshake is not a whole one.
+    MalformedHandshake,
+    /// The `Origin` header is not one origin.
+    MalformedOrigin,
+    /// The page comes from an origin that may not open a socket.
+    ForeignOrigin,
+    /// The request is for a host that is not served.
+    HostNotAllowed,
+    /// Nothing is configured that would let anybody call this URL.
+    NobodyMayCall,
+    /// The request carries no bearer token.
+    TokenMissing,
+    /// The request's bearer token is not one of ours.
+    TokenWrong,
+    /// The caller meets none of the configured conditions.
+    CallerNotAllowed,
+    /// The message is larger than allowed.
+    TooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body broke off.
+    BodyFailed,
+    /// The body is not a message.
+    BadMessage,
+    /// The hub is shutting down.
+    ShuttingDown,
+    /// The `identify` hook refused the visitor.
+    IdentifyRefused,
+    /// The `identify` hook panicked.
+    IdentifyFailed,
+    /// The `identify` hook took too long.
+    IdentifyTimedOut,
+    /// The application refused the `connect` event, or failed on a message posted to it.
+    ApplicationRefused,
+    /// The server offers no way to take over the connection.
+    NoUpgradeHandle,
+    /// The URL is served elsewhere.
+    NotFound,
+    /// The request was not dispatched by the middleware, so there is no socket in it.
+    NotDispatched,
+}
+
+impl RejectionKind {
+    /// Returns the key that statistics and problem details use, such as `foreign_origin`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::RejectionKind;
+    ///
+    /// assert_eq!(RejectionKind::TooLarge.as_str(), "too_large");
+    /// ```
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    pub(super) fn status(self) -> StatusCode {
+        self.row().1
+    }
+
+    fn row(self) -> (&'static str, StatusCode) {
+        match self {
+            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
+            Self::UnsupportedVersion => ("unsupported_version", StatusCode::UPGRADE_REQUIRED),
+            Self::MalformedHandshake => ("malformed_handshake", StatusCode::BAD_REQUEST),
+            Self::MalformedOrigin => ("malformed_origin", StatusCode::FORBIDDEN),
+            Self::ForeignOrigin => ("foreign_origin", StatusCode::FORBIDDEN),
+            Self::HostNotAllowed => ("host_not_allowed", StatusCode::FORBIDDEN),
+            Self::NobodyMayCall => ("nobody_may_call", StatusCode::FORBIDDEN),
+            Self::TokenMissing => ("token_missing", StatusCode::UNAUTHORIZED),
+            Self::TokenWrong => ("token_wrong", StatusCode::UNAUTHORIZED),
+            Self::CallerNotAllowed => ("caller_not_allowed", StatusCode::FORBIDDEN),
+            Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
+            Self::BodyFailed => ("body_failed", StatusCode::BAD_REQUEST),
+            Self::BadMessage => ("bad_message", StatusCode::BAD_REQUEST),
+            Self::ShuttingDown => ("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
+            Self::IdentifyRefused => ("identify_refused", StatusCode::FORBIDDEN),
+            Self::IdentifyFailed => ("identify_failed", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::IdentifyTimedOut => ("identify_timed_out", StatusCode::SERVICE_UNAVAILABLE),
+            Self::ApplicationRefused => ("application_refused", StatusCode::FORBIDDEN),
+            Self::NoUpgradeHandle => ("no_upgrade_handle", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND),
+            Self::NotDispatched => ("not_dispatched", StatusCode::FORBIDDEN),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tower::{BoxError, Service};
+
+use super::{
+    body::RequestBody,
+    dispatch::{Application, InnerService},
+    future::ResponseFuture,
+    handshake::check,
+    post,
+    rejection::{Cause, Rejection},
+    route::Route,
+    shared::{Door, Shared},
+    upgrade,
+};
+
+/// The service that [`WebConnectionSocketLayer`](super::WebConnectionSocketLayer) makes of yours.
+///
+/// It is always ready: your service's readiness is awaited for each request that goes there, on the
+/// clone that is then called. So a handler that posts to `__broadcastWebSocket.wc` under a
+/// concurrency limit does not wait for itself.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use web_connection_socket::{Config, WebConnectionSocket, WebConnectionSocketLayer};
+///
+/// let service: WebConnectionSocket<Router> =
+///     WebConnectionSocketLayer::new(Config::new()).layer(Router::new());
+/// ```
+#[derive(Clone)]
+pub struct WebConnectionSocket<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S: Clone> WebConnectionSocket<S> {
+    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The way of a socket's messages into the inner service, where any of them goes there.
+    pub(super) fn application<B, RB>(&self) -> Option<Arc<dyn Application>>
+    where
+        S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: Send + 'static,
+        RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        self.shared
+            .needs_inner_service()
+            .then(|| Arc::new(InnerService::new(self.inner.clone())) as _)
+    }
+}
+
+impl<S, B, RB> Service<Request<B>> for WebConnectionSocket<S>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    RB: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+{
+    type Response = Response<RB>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
+        let (mut parts, body) = request.into_parts();
+        let shared = self.shared.clone();
+        match shared.route(&parts) {
+            Route::Inner => {
+                let request = Request::from_parts(parts, RequestBody::client(body));
+                ResponseFuture::inner(self.inner.clone(), request)
+            }
+            Route::Broadcast => ResponseFuture::own(async move {
+                let answer = post::broadcast(&shared, Door::Public, &parts, body).await;
+                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+            }),
+            Route::WebSocket => {
+                let inner = self.inner.clone();
+                ResponseFuture::own(post::web_socket(shared, Door::Public, parts, body, inner))
+            }
+            Route::Probe => ResponseFuture::own(async move {
+                let answer = upgrade::probe(&shared, &parts).await;
+                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+            }),
+            Route::Upgrade => {
+                let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+                let application = self.application::<B, RB>();
+                ResponseFuture::own(async move {
+                    let answer = async {
+                        let accept = check(&shared.config, &parts)?;
+                        let on_upgrade =
+                            on_upgrade.ok_or_else(|| Rejection::from(Cause::NoUpgradeHandle))?;
+                        let stream = async { on_upgrade.await.map(TokioIo::new) };
+                        let admitted = upgrade::admit(&shared, &parts).await?;
+                        upgrade::open(&shared, admitted, application, stream).await?;
+                        Ok(accept.response())
+                    };
+                    Ok(answer.await.unwrap_or_else(|rejection| shared.refuse(rejection)))
+                })
+            }
+        }
+    }
+}
+
+impl<S> fmt::Debug for WebConnectionSocket<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebConnectionSocket").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+use tokio::sync::Semaphore;
+
+use super::{
+    access::{check_host, looks_proxied, may_call},
+    hooks::{Hooks, Otherwise},
+    log::LogLimit,
+    page::is_cross_site,
+    peer::peer_of,
+    rejection::{Cause, Rejection},
+    route::{Route, route},
+    socket::Mark,
+};
+use crate::{config::Config, hub::Hub};
+
+/// What all requests and sockets of one layered service have in common.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) hooks: Hooks,
+    /// How many messages may be with the application at one time.
+    pub(crate) dispatches: Semaphore,
+    pub(crate) failures: LogLimit,
+    pub(crate) unread: AtomicBool,
+    controlled: Arc<AtomicBool>,
+    refusals: LogLimit,
+    proxied: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: Arc<Config>,
+        hub: Arc<Hub>,
+        hooks: Hooks,
+        controlled: Arc<AtomicBool>,
+    ) -> Self {
+        let permits = config.max_dispatches.min(Semaphore::MAX_PERMITS);
+        Self {
+            config,
+            hub,
+            hooks,
+            dispatches: Semaphore::new(permits),
+            failures: LogLimit::default(),
+            unread: AtomicBool::new(false),
+            controlled,
+            refusals: LogLimit::default(),
+            proxied: AtomicBool::new(false),
+        }
+    }
+
+    /// Where a request goes. One that was dispatched already is the application's, whatever else
+    /// it looks like.
+    pub(super) fn route(&self, parts: &Parts) -> Route {
+        if parts.extensions.get::<Mark>().is_some() {
+            return Route::Inner;
+        }
+        route(&self.config, self.hooks.upgrade_if.as_deref(), parts)
+    }
+
+    /// Whether a caller may use the reserved URLs.
+    pub(super) fn admit_caller(&self, door: Door, parts: &Parts) -> Result<(), Rejection> {
+        if door == Door::Control {
+            return self.admit_controller(parts);
+        }
+        if self.controlled.load(Relaxed) {
+            return Err(Cause::NotFound.into());
+        }
+        let peer = peer_of(&parts.extensions);
+        if looks_proxied(&self.config, parts, peer) && !self.proxied.swap(true, Relaxed) {
+            tracing::warn!(
+                "a request from this machine names another host or was forwarded: there is a proxy \
+                 on this machine, and `trust_local_callers` lets everybody through it. Use \
+                 `bearer_tokens` or the control service instead"
+            );
+        }
+        may_call(&self.config, parts, peer, self.hooks.caller_if.as_deref())
+    }
+
+    /// Whoever reaches the control service may use it, except a browser that some page sent there.
+    fn admit_controller(&self, parts: &Parts) -> Result<(), Rejection> {
+        check_host(&self.config, parts)?;
+        if is_cross_site(parts) {
+            let why = "A page of another site made the request; the control service is for programs.";
+            return Err(Cause::CallerNotAllowed(why.into()).into());
+        }
+        if self.config.access.bearer_tokens.is_empty() {
+            return Ok(());
+        }
+        // Without an address only a token can be what admits the caller.
+        may_call(&self.config, parts, None, None)
+    }
+
+    /// Whether messages, or news of sockets, go to the inner service.
+    pub(super) fn needs_inner_service(&self) -> bool {
+        self.config.lifecycle_events || matches!(self.hooks.otherwise, Otherwise::InnerService)
+    }
+
+    /// Whether anything that runs after the upgrade can look at the request that asked for it.
+    pub(super) fn needs_handshake(&self) -> bool {
+        self.needs_inner_service()
+            || matches!(self.hooks.otherwise, Otherwise::Handler(_))
+            || !self.hooks.actions.is_empty()
+            || self.hooks.connect.is_some()
+            || self.hooks.disconnect.is_some()
+    }
+
+    /// Counts a refusal and makes it the answer.
+    pub(super) fn refuse<RB: From<Bytes>>(&self, rejection: Rejection) -> Response<RB> {
+        self.note(&rejection);
+        rejection.into_response()
+    }
+
+    pub(super) fn note(&self, rejection: &Rejection) {
+        let kind = rejection.kind().as_str();
+        self.hub.counters().refused(kind);
+        if let Some(suppressed) = self.refusals.pass() {
+            tracing::info!(kind, suppressed, "refused a request: {rejection}");
+        }
+    }
+}
+
+/// Through which service a reserved URL is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// The layered service, open to the world: closed unless configured.
+    Public,
+    /// The control service, open to whom the host lets reach it.
+    Control,
+}

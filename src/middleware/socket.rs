@@ -1,0 +1,282 @@
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use http::Extensions;
+
+use super::{
+    handshake::Handshake,
+    rejection::{Cause, Rejection},
+};
+use crate::{
+    hub::{
+        Backlog, Broadcast, CloseReason, Frame, Hub, Peer, Push, SocketError, SocketErrorKind, User,
+    },
+    protocol::{ConnectionId, GroupId, Recipient, SocketMessage},
+};
+
+/// A message from a socket, and the means to answer it: what a handler holds.
+///
+/// Handlers set on the layer get it as their argument, axum handlers by extraction (feature
+/// `axum`), others with [`from_extensions`](Self::from_extensions). Cheap to clone; it may be kept
+/// after the handler returned.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::Socket;
+///
+/// async fn on_web_socket(socket: Socket) {
+///     match socket.message().action.as_str() {
+///         "chat" => {
+///             let shouted = socket.message().message.to_uppercase();
+///             socket.broadcast(&socket.create_message().text(shouted).to_group("chat"));
+///         }
+///         other => println!("{} sent {other}", socket.user()),
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Socket {
+    hub: Arc<Hub>,
+    connection: Option<Arc<Connection>>,
+    event: SocketEvent,
+    message: Arc<SocketMessage>,
+}
+
+impl Socket {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        connection: Option<Arc<Connection>>,
+        event: SocketEvent,
+        message: SocketMessage,
+    ) -> Self {
+        Self {
+            hub,
+            connection,
+            event,
+            message: Arc::new(message),
+        }
+    }
+
+    /// Takes the socket out of a dispatched request's extensions: for handlers that are not axum's.
+    ///
+    /// # Errors
+    ///
+    /// If the request did not come through the layer: no client can make one that did. The
+    /// rejection is a 403 ([`Rejection::into_response`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Request;
+    /// use web_connection_socket::{Rejection, Socket};
+    ///
+    /// fn action<B>(request: &Request<B>) -> Result<String, Rejection> {
+    ///     let socket = Socket::from_extensions(request.extensions())?;
+    ///     Ok(socket.message().action.clone())
+    /// }
+    /// assert!(action(&Request::new(())).is_err());
+    /// ```
+    pub fn from_extensions(extensions: &Extensions) -> Result<Self, Rejection> {
+        let mark = extensions
+            .get::<Mark>()
+            .ok_or_else(|| Rejection::from(Cause::NotDispatched))?;
+        mark.taken.store(true, Relaxed);
+        Ok(mark.socket.clone())
+    }
+
+    /// What happened: a message, or, where lifecycle events are on, a connect or disconnect.
+    #[must_use]
+    pub fn event(&self) -> SocketEvent {
+        self.event
+    }
+
+    /// The message. Of a socket that an `identify` hook verified, `user_id` and `group_id` are true.
+    #[must_use]
+    pub fn message(&self) -> &SocketMessage {
+        &self.message
+    }
+
+    /// A new message with the action, user and group of the one received (West Wind's
+    /// `CreateMessageObject`).
+    #[must_use]
+    pub fn create_message(&self) -> SocketMessage {
+        SocketMessage::new(self.message.action.clone())
+            .from_user(self.message.user_id.clone())
+            .from_group(self.message.group_id.clone())
+    }
+
+    /// Queues a message for all sockets that its recipients select: [`Hub::broadcast`].
+    pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
+        self.hub.broadcast(message)
+    }
+
+    /// Queues a message for this socket alone; its recipients do not matter.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is closed, if the message came by HTTP from outside, or if the socket's
+    /// outgoing queue is full.
+    pub fn reply(&self, message: &SocketMessage) -> Result<(), SocketError> {
+        let peer = &self.connection()?.peer;
+        match self.hub.push(peer, &Frame::message(message)) {
+            Push::Queued => Ok(()),
+            Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
+            Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
+    }
+
+    /// Makes this socket a member of a group: [`Hub::join`].
+    ///
+    /// # Errors
+    ///
+    /// If the socket is closed, if the message came by HTTP from outside, or if the socket is in
+    /// [`Config::max_groups`](crate::Config::max_groups) groups already.
+    pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
+        self.hub.join(self.connection()?.peer.id, group)
+    }
+
+    /// Ends this socket's membership in a group; `false` if there was none.
+    pub fn leave(&self, group: &str) -> bool {
+        match &self.connection {
+            Some(connection) => self.hub.leave(connection.peer.id, group),
+            None => false,
+        }
+    }
+
+    /// Closes this socket after what is queued for it; `false` if it is closed already.
+    pub fn close(&self, reason: CloseReason) -> bool {
+        match &self.connection {
+            Some(connection) => {
+                self.hub
+                    .close_peer(&connection.peer, reason, Backlog::Deliver)
+            }
+            None => false,
+        }
+    }
+
+    /// The connection's id; `None` if the message came by HTTP from outside.
+    #[must_use]
+    pub fn id(&self) -> Option<ConnectionId> {
+        self.connection.as_ref().map(|connection| connection.peer.id)
+    }
+
+    /// Whose socket it is, and whether anybody checked. Of a message that came by HTTP from
+    /// outside it is what the message says.
+    #[must_use]
+    pub fn user(&self) -> User {
+        match &self.connection {
+            Some(connection) => connection.peer.user.clone(),
+            None => User::Claimed(self.message.user_id.clone()),
+        }
+    }
+
+    /// The socket's groups besides the default one, at this moment.
+    #[must_use]
+    pub fn groups(&self) -> Vec<GroupId> {
+        match &self.connection {
+            Some(connection) => self.hub.groups_of(connection.peer.id),
+            None => Vec::new(),
+        }
+    }
+
+    /// The request that opened the socket, without what belongs to that request alone; `None` if
+    /// the message came by HTTP from outside, or is relayed.
+    #[must_use]
+    pub fn handshake(&self) -> Option<&Handshake> {
+        self.connection.as_ref()?.handshake.as_ref()
+    }
+
+    /// All sockets.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    fn connection(&self) -> Result<&Connection, SocketError> {
+        self.connection
+            .as_deref()
+            .ok_or_else(|| SocketError::new(SocketErrorKind::NotConnected))
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("id", &self.id())
+            .field("event", &self.event)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a handler was called.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Socket, SocketEvent};
+///
+/// async fn on_web_socket(socket: Socket) {
+///     if socket.event() == SocketEvent::Disconnect {
+///         println!("{} left", socket.user());
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SocketEvent {
+    /// The socket sent a message, or somebody posted one to `__WebSocket.<ext>`.
+    Message,
+    /// The socket is about to open.
+    Connect,
+    /// The socket has ended.
+    Disconnect,
+}
+
+impl SocketEvent {
+    /// The value of the header `WebSocket-Event`; the action of connect and disconnect messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Connect => "connect",
+            Self::Disconnect => "disconnect",
+        }
+    }
+}
+
+/// What a socket is to the application, for as long as anybody refers to it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) peer: Arc<Peer>,
+    /// Kept for dispatches; relays need none.
+    pub(super) handshake: Option<Handshake>,
+    pub(super) grants: Vec<Recipient>,
+}
+
+/// The proof, in a request's extensions, that it was dispatched by the layer.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    socket: Socket,
+    taken: Arc<AtomicBool>,
+}
+
+impl Mark {
+    pub(super) fn new(socket: Socket) -> Self {
+        Self {
+            socket,
+            taken: Arc::default(),
+        }
+    }
+
+    /// Whether a handler asked for the socket.
+    pub(super) fn taken(&self) -> bool {
+        self.taken.load(Relaxed)
+    }
+}

@@ -1,0 +1,176 @@
+//! From a handshake to a running socket: who is it, may it come in, then its task.
+
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{Response, StatusCode, request::Parts};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+    time::timeout,
+};
+
+use super::{
+    access::{check_host, check_origin},
+    dispatch::{Application, Dispatcher},
+    handshake::Handshake,
+    identity::Identity,
+    peer::peer_of,
+    rejection::{Cause, Rejection},
+    shared::Shared,
+    socket::Connection,
+};
+use crate::{
+    hub::{RegisterError, Registration, User},
+    session,
+};
+
+/// Who asks for a socket, once that is known and allowed.
+pub(super) struct Admitted {
+    handshake: Handshake,
+    user: User,
+    identity: Identity,
+}
+
+/// Whether an upgrade would be accepted: the origin, then who it is.
+pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Rejection> {
+    if shared.hub.is_shutting_down() {
+        return Err(Cause::ShuttingDown.into());
+    }
+    check_host(&shared.config, parts)?;
+    check_origin(&shared.config, parts)?;
+    let handshake = Handshake::new(parts, peer_of(&parts.extensions));
+
+    let Some(identify) = &shared.hooks.identify else {
+        let (user, groups) = handshake.claim();
+        let mut identity = Identity::user(user);
+        identity.groups = groups;
+        return Ok(Admitted {
+            handshake,
+            user: User::Claimed(identity.user.clone()),
+            identity,
+        });
+    };
+    let answer = AssertUnwindSafe(async { identify(handshake.clone()).await }).catch_unwind();
+    let identity = match timeout(shared.config.identify_timeout, answer).await {
+        Ok(Ok(Ok(identity))) => identity,
+        Ok(Ok(Err(refusal))) => return Err(Cause::IdentifyRefused(Box::new(refusal)).into()),
+        Ok(Err(_panic)) => {
+            tracing::error!("the identify hook panicked");
+            return Err(Cause::IdentifyFailed.into());
+        }
+        Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
+    };
+    Ok(Admitted {
+        handshake,
+        user: User::Verified(identity.user.clone()),
+        identity,
+    })
+}
+
+/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing.
+pub(super) async fn probe<RB: From<Bytes>>(
+    shared: &Shared,
+    parts: &Parts,
+) -> Result<Response<RB>, Rejection> {
+    admit(shared, parts).await?;
+    let mut response = Response::new(RB::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Opens a socket over a stream that is there once the 101 has left.
+///
+/// The socket is registered before this returns, so that whoever sees the 101 misses nothing. From
+/// the connect event on all is done by the socket's own task: a request that is dropped meanwhile
+/// cannot lose the disconnect event.
+///
+/// # Cancel safety
+///
+/// A cancelled call opens nothing, or a socket that ends at once.
+pub(super) async fn open<IO, E>(
+    shared: &Arc<Shared>,
+    admitted: Admitted,
+    application: Option<Arc<dyn Application>>,
+    stream: impl Future<Output = Result<IO, E>> + Send + 'static,
+) -> Result<(), Rejection>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    E: std::error::Error + Send,
+{
+    let shared = shared.clone();
+    let (opened, opening) = oneshot::channel();
+    let task = async move {
+        let (registration, dispatcher) = match enter(&shared, admitted, application).await {
+            Ok(entered) => entered,
+            Err(rejection) => {
+                // Whoever asked may be gone; then nobody needs the refusal.
+                let _unheard = opened.send(Err(rejection));
+                return;
+            }
+        };
+        let inbound = Box::new(dispatcher);
+        if opened.send(Ok(())).is_err() {
+            return session::run_unopened(registration, inbound).await;
+        }
+        match timeout(HANDOVER, stream).await {
+            Ok(Ok(stream)) => {
+                session::run(stream, registration, shared.config.clone(), inbound).await;
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a connection was lost before its socket could open");
+                session::run_unopened(registration, inbound).await;
+            }
+            Err(_elapsed) => {
+                tracing::warn!(
+                    "a 101 was answered, but the server did not hand the connection over: no layer \
+                     outside may replace the response, and the server has to allow upgrades"
+                );
+                session::run_unopened(registration, inbound).await;
+            }
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "each socket has a task of its own")]
+    tokio::spawn(task);
+    match opening.await {
+        Ok(outcome) => outcome,
+        Err(_dropped) => Err(Cause::ShuttingDown.into()),
+    }
+}
+
+/// Gives a visitor its place in the hub, if the application agrees.
+pub(super) async fn enter(
+    shared: &Arc<Shared>,
+    admitted: Admitted,
+    application: Option<Arc<dyn Application>>,
+) -> Result<(Registration, Dispatcher), Rejection> {
+    let Admitted {
+        handshake,
+        user,
+        identity,
+    } = admitted;
+    let registration = shared
+        .hub
+        .register(user, identity.groups)
+        .map_err(|error| match error {
+            RegisterError::ShuttingDown => Cause::ShuttingDown,
+            RegisterError::TooManyGroups => {
+                Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
+            }
+        })?;
+    let connection = Connection {
+        peer: registration.peer().clone(),
+        handshake: shared
+            .needs_handshake()
+            .then(|| handshake.forwarded(&shared.config.forward_headers)),
+        grants: identity.grants,
+    };
+    let dispatcher = Dispatcher::new(shared.clone(), Arc::new(connection), application);
+    dispatcher.connect().await?;
+    registration.list();
+    Ok((registration, dispatcher))
+}
+
+/// How long a server may take from the 101 to the stream.
+const HANDOVER: Duration = Duration::from_secs(10);

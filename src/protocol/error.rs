@@ -1,0 +1,142 @@
+//! What the server tells a socket when one of its messages came to nothing.
+
+use crate::protocol::{MessageError, SocketMessage, write};
+
+/// Why a message from a socket came to nothing; `error.code` of an error frame.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::ErrorCode;
+///
+/// assert_eq!(ErrorCode::BadMessage.as_str(), "bad_message");
+/// assert_eq!(ErrorCode::BadMessage.status(), 400);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The frame was no message.
+    BadMessage,
+    /// The sender may not address whom it named.
+    Refused,
+    /// The application has no handler for messages.
+    NoHandler,
+    /// The handler did not answer in time.
+    Timeout,
+    /// The handler failed or answered with an error.
+    Failed,
+    /// Too many messages were waiting for a handler.
+    Overloaded,
+}
+
+impl ErrorCode {
+    /// The code in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadMessage => "bad_message",
+            Self::Refused => "refused",
+            Self::NoHandler => "no_handler",
+            Self::Timeout => "timeout",
+            Self::Failed => "failed",
+            Self::Overloaded => "overloaded",
+        }
+    }
+
+    /// The HTTP status that says the same, used where the application gave none of its own.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadMessage => 400,
+            Self::Refused => 403,
+            Self::NoHandler => 404,
+            Self::Failed => 500,
+            Self::Overloaded => 503,
+            Self::Timeout => 504,
+        }
+    }
+}
+
+/// The message that carries an [`ErrorCode`] to the socket whose message came to nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorFrame {
+    pub(crate) code: ErrorCode,
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+impl ErrorFrame {
+    /// Says `text`, one sentence, with the code's own status.
+    pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
+        Self {
+            code,
+            status: code.status(),
+            text: text.into(),
+        }
+    }
+
+    /// Passes on the status that the application gave.
+    #[must_use]
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Writes the frame's JSON: the five keys of every message, then `error`.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let message = SocketMessage::new("__error").text(self.text.as_str());
+        let mut json = Vec::with_capacity(160 + self.text.len());
+        write::write_open(&message, &mut json);
+        let (code, status) = (self.code.as_str(), self.status);
+        let error = format!(",\"error\":{{\"code\":\"{code}\",\"status\":{status}}}}}");
+        json.extend_from_slice(error.as_bytes());
+        json
+    }
+}
+
+impl From<&MessageError> for ErrorFrame {
+    fn from(error: &MessageError) -> Self {
+        Self::new(ErrorCode::BadMessage, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::protocol::MessageErrorKind;
+
+    #[test]
+    fn s07_an_error_frame_is_a_message_with_all_five_keys() {
+        let frame = ErrorFrame::new(ErrorCode::Timeout, "no \"answer\"").encode();
+        assert_eq!(
+            String::from_utf8(frame).unwrap(),
+            concat!(
+                r#"{"action":"__error","message":"no \"answer\"","groupId":"","userId":"","#,
+                r#""recipients":[],"error":{"code":"timeout","status":504}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn the_status_of_the_application_wins() {
+        let frame = ErrorFrame::new(ErrorCode::Failed, "")
+            .with_status(422)
+            .encode();
+        let frame: Value = serde_json::from_slice(&frame).unwrap();
+        assert_eq!(frame["error"], json!({"code": "failed", "status": 422}));
+    }
+
+    #[test]
+    fn nobody_else_can_make_one() {
+        let frame = ErrorFrame::new(ErrorCode::Refused, "no").encode();
+        let error = SocketMessage::from_slice(&frame).unwrap_err();
+        assert_eq!(error.kind(), MessageErrorKind::ReservedKey);
+        let answer: Value = serde_json::from_slice(&ErrorFrame::from(&error).encode()).unwrap();
+        assert_eq!(
+            answer["error"],
+            json!({"code": "bad_message", "status": 400})
+        );
+        assert_eq!(answer["message"], error.to_string());
+    }
+}

@@ -1,0 +1,97 @@
+//! The top-level keys of a message.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+
+/// A key that is not the sender's to use freely.
+#[derive(Clone, Copy)]
+pub(super) enum Known {
+    Action,
+    Message,
+    GroupId,
+    UserId,
+    Recipients,
+    Error,
+}
+
+impl Known {
+    /// Recognizes a key, without regard to ASCII case.
+    pub(super) fn from_json(key: &str) -> Option<Self> {
+        const KEYS: [(&str, Known); 6] = [
+            ("action", Known::Action),
+            ("message", Known::Message),
+            ("groupId", Known::GroupId),
+            ("userId", Known::UserId),
+            ("recipients", Known::Recipients),
+            ("error", Known::Error),
+        ];
+        KEYS.into_iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            .map(|(_, known)| known)
+    }
+}
+
+/// A top-level key of a message.
+pub(super) enum Key {
+    Known(Known),
+    Other(String),
+}
+
+/// Reads any key, without an allocation for the known ones.
+pub(super) struct AnyKey;
+
+impl<'de> DeserializeSeed<'de> for AnyKey {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for AnyKey {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Key, E> {
+        Ok(Known::from_json(key).map_or_else(|| Key::Other(key.to_owned()), Key::Known))
+    }
+}
+
+/// Whether two keys are the same but for ASCII case.
+///
+/// Sorted, so that ten thousand keys cost no hundred million comparisons.
+pub(super) fn has_twins(mut keys: Vec<&str>) -> bool {
+    keys.sort_unstable_by(|a, b| cmp_ignore_ascii_case(a, b));
+    keys.windows(2)
+        .any(|pair| pair[0].eq_ignore_ascii_case(pair[1]))
+}
+
+fn cmp_ignore_ascii_case(a: &str, b: &str) -> Ordering {
+    let a = a.bytes().map(|byte| byte.to_ascii_lowercase());
+    a.cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twins_are_found_in_any_spelling_and_place() {
+        for (keys, twins) in [
+            (vec![], false),
+            (vec!["a"], false),
+            (vec!["a", "b", "ab", ""], false),
+            (vec!["a", "b", "A"], true),
+            (vec!["", "x", ""], true),
+            (vec!["[", "{", "a_", "A^"], false),
+            (vec!["é", "É"], false),
+        ] {
+            assert_eq!(has_twins(keys.clone()), twins, "{keys:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Marks on slots, so that nobody gets a broadcast twice.
+
+use crate::protocol::Recipient;
+
+/// Remembers slots during one resolution; kept between broadcasts so that none allocates.
+///
+/// A slot is marked if its stamp is the current epoch, so forgetting all marks is one addition.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    epoch: u32,
+    stamps: Vec<u32>,
+    order: Vec<usize>,
+}
+
+impl Marks {
+    /// Forgets every mark.
+    pub(super) fn clear(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        if self.epoch == 0 {
+            // Stamps of four billion broadcasts ago would count again.
+            self.stamps.fill(0);
+            self.epoch = 1;
+        }
+    }
+
+    /// Marks a slot and tells whether it was not marked before.
+    pub(super) fn mark(&mut self, slot: usize) -> bool {
+        if slot >= self.stamps.len() {
+            self.stamps.resize(slot + 1, 0);
+        }
+        let stamp = &mut self.stamps[slot];
+        std::mem::replace(stamp, self.epoch) != self.epoch
+    }
+
+    pub(super) fn is_marked(&self, slot: usize) -> bool {
+        self.stamps.get(slot) == Some(&self.epoch)
+    }
+
+    /// The positions of distinct recipients, in a buffer to be given back.
+    ///
+    /// Without it a thousand copies of one large group would cost a thousand walks through it.
+    pub(super) fn take_order(&mut self, recipients: &[Recipient]) -> Vec<usize> {
+        let key = |at: usize| (recipients[at].kind, recipients[at].value.as_str());
+        let mut order = std::mem::take(&mut self.order);
+        order.clear();
+        order.extend(0..recipients.len());
+        order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+        order.dedup_by(|a, b| key(*a) == key(*b));
+        order
+    }
+
+    /// Keeps the buffer of [`take_order`](Self::take_order) for the next broadcast.
+    pub(super) fn return_order(&mut self, order: Vec<usize>) {
+        self.order = order;
+    }
+
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        self.stamps.capacity() + self.order.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_survive_the_wrap_of_their_epoch() {
+        let mut marks = Marks {
+            epoch: u32::MAX - 1,
+            ..Marks::default()
+        };
+        for _ in 0..4 {
+            marks.clear();
+            assert!(!marks.is_marked(3));
+            assert!(marks.mark(3));
+            assert!(!marks.mark(3));
+            assert!(marks.is_marked(3));
+        }
+    }
+}

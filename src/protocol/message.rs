@@ -1,0 +1,325 @@
+//! The one structure that travels in both directions.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::protocol::extra::Extra;
+use crate::protocol::keys::Known;
+use crate::protocol::read::{self, DEFAULT_MAX_RECIPIENTS};
+use crate::protocol::scan::scan;
+use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId, write};
+
+/// A message between browser, server and application.
+///
+/// The same structure travels in both directions. In JSON its five keys are always written, in the
+/// order of the fields here and in camelCase. When read, each may be missing or `null`, in any
+/// ASCII case; additional top-level keys are kept, with their values byte for byte. A key `error`
+/// is refused: only the server reports errors.
+///
+/// `user_id` and `group_id` tell who sent the message; `recipients` tell who gets it, and an empty
+/// list is everybody.
+///
+/// Its serde implementations are meant for `serde_json` and apply the default limit of 1 024
+/// recipients; [`from_slice`](Self::from_slice) gives the better errors.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::SocketMessage;
+///
+/// let message = SocketMessage::new("order.shipped")
+///     .text("on its way")
+///     .to_group("7")
+///     .except_user("bob");
+/// assert_eq!(
+///     String::from_utf8(message.encode()).unwrap(),
+///     concat!(
+///         r#"{"action":"order.shipped","message":"on its way","groupId":"","userId":"","#,
+///         r#""recipients":[{"type":"group","value":"7"},{"type":"allButUser","value":"bob"}]}"#,
+///     ),
+/// );
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SocketMessage {
+    /// What the message is about: the key by which both ends choose a handler.
+    pub action: String,
+    /// The content: text, or JSON in a string.
+    pub message: String,
+    /// The group in whose name it was sent; it selects nobody.
+    pub group_id: GroupId,
+    /// The user in whose name it was sent; it selects nobody.
+    pub user_id: UserId,
+    /// Who gets it; empty is everybody.
+    pub recipients: Vec<Recipient>,
+    pub(super) extra: Vec<Extra>,
+}
+
+impl SocketMessage {
+    /// Creates a message without content, for everybody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("refresh");
+    /// assert_eq!(message.action, "refresh");
+    /// assert!(message.recipients.is_empty());
+    /// ```
+    #[must_use]
+    pub fn new(action: impl Into<String>) -> Self {
+        Self {
+            action: action.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads a message from JSON with at most 1 024 recipients.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the bytes are not one JSON object, a known key has a value of another type, a key
+    /// occurs twice or is the reserved `error`, a recipient is incomplete or of an unknown type, or
+    /// an additional value nests deeper than 64 levels or holds what other readers cannot take.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::from_slice(br#"{"ACTION": "ping", "trace": [1, 2]}"#)?;
+    /// assert_eq!(message.action, "ping");
+    /// assert_eq!(message.extra("trace"), Some("[1, 2]"));
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn from_slice(json: &[u8]) -> Result<Self, MessageError> {
+        Self::read(json, DEFAULT_MAX_RECIPIENTS)
+    }
+
+    /// Reads a message from JSON with at most `max_recipients` recipients.
+    pub(crate) fn read(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
+        read::read(json, max_recipients)
+    }
+
+    /// Sets the content to text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("chat").text("hello");
+    /// assert_eq!(message.message, "hello");
+    /// ```
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.message = text.into();
+        self
+    }
+
+    /// Sets the content to `value`, as JSON in a string.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `value` does not serialize to JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("prices").json(&[1, 2])?;
+    /// assert_eq!(message.message, "[1,2]");
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, MessageError> {
+        self.message = serde_json::to_string(value).map_err(MessageError::conversion)?;
+        Ok(self)
+    }
+
+    /// Sets the user in whose name it is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("chat").from_user("ann");
+    /// assert_eq!(message.user_id, "ann");
+    /// ```
+    #[must_use]
+    pub fn from_user(mut self, user: impl Into<UserId>) -> Self {
+        self.user_id = user.into();
+        self
+    }
+
+    /// Sets the group in whose name it is sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("chat").from_group("sales");
+    /// assert_eq!(message.group_id, "sales");
+    /// ```
+    #[must_use]
+    pub fn from_group(mut self, group: impl Into<GroupId>) -> Self {
+        self.group_id = group.into();
+        self
+    }
+
+    /// Adds a top-level key of your own, or replaces its value.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the key, in any ASCII case, is `error` or one of the five keys of every message,
+    /// or if `value` does not serialize to JSON that nests at most 64 levels.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("ping").with_extra("trace", "a1")?;
+    /// assert_eq!(message.extra("trace"), Some("\"a1\""));
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn with_extra<T>(mut self, key: &str, value: &T) -> Result<Self, MessageError>
+    where
+        T: Serialize + ?Sized,
+    {
+        if Known::from_json(key).is_some() {
+            return Err(MessageErrorKind::ReservedKey.into());
+        }
+        let value = serde_json::value::to_raw_value(value).map_err(MessageError::conversion)?;
+        scan(value.get())?;
+        match self.extra.iter_mut().find(|extra| extra.is(key)) {
+            Some(extra) => extra.value = value,
+            None => self.extra.push(Extra {
+                key: key.to_owned(),
+                value,
+            }),
+        }
+        Ok(self)
+    }
+
+    /// The value of an additional top-level key as raw JSON, found without regard to ASCII case.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::from_slice(br#"{"trace": {"id": 7}}"#)?;
+    /// assert_eq!(message.extra("TRACE"), Some("{\"id\": 7}"));
+    /// assert_eq!(message.extra("span"), None);
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    #[must_use]
+    pub fn extra(&self, key: &str) -> Option<&str> {
+        let extra = self.extra.iter().find(|extra| extra.is(key))?;
+        Some(extra.value.get())
+    }
+
+    /// Reads the JSON in the content.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the content is not JSON, or not JSON of a `T`; the source of the error tells where.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("prices").text("[1, 2]");
+    /// assert_eq!(message.parse_json::<Vec<u32>>()?, [1, 2]);
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, MessageError> {
+        serde_json::from_str(&self.message).map_err(MessageError::conversion)
+    }
+
+    /// Writes the message as JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let json = SocketMessage::new("refresh").encode();
+    /// assert!(json.starts_with(br#"{"action":"refresh","message":"","#));
+    /// ```
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        self.write_to(&mut json);
+        json
+    }
+
+    /// Appends the message as JSON.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        write::write(self, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    #[test]
+    fn json_goes_into_the_text_and_out_again() {
+        let message = SocketMessage::new("a").json(&("x", 1)).unwrap();
+        assert_eq!(message.message, r#"["x",1]"#);
+        assert_eq!(
+            message.parse_json::<(String, u8)>().unwrap(),
+            ("x".to_owned(), 1)
+        );
+    }
+
+    #[test]
+    fn content_of_another_shape_is_an_error_whose_source_says_where() {
+        let error = SocketMessage::new("a")
+            .text("{")
+            .parse_json::<u8>()
+            .unwrap_err();
+        assert_eq!(error.kind(), MessageErrorKind::Conversion);
+        assert!(error.source().unwrap().to_string().contains("line 1"));
+    }
+
+    #[test]
+    fn an_additional_key_is_replaced_and_found_in_any_case() {
+        let message = SocketMessage::new("a")
+            .with_extra("Trace", &1)
+            .and_then(|message| message.with_extra("x", "y"))
+            .and_then(|message| message.with_extra("TRACE", &2))
+            .unwrap();
+        assert_eq!(message.extra("trace"), Some("2"));
+        assert_eq!(message.extra.len(), 2);
+        assert_eq!(
+            SocketMessage::from_slice(&message.encode()).unwrap(),
+            message
+        );
+    }
+
+    #[test]
+    fn an_additional_key_is_none_of_the_messages_own() {
+        for key in ["error", "Error", "ACTION", "groupid", "recipients"] {
+            let error = SocketMessage::new("a").with_extra(key, &1).unwrap_err();
+            assert_eq!(error.kind(), MessageErrorKind::ReservedKey, "{key}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_not_added() {
+        let raw: Box<RawValue> = serde_json::from_str(r#""\ud83d""#).unwrap();
+        let error = SocketMessage::new("a").with_extra("x", &raw).unwrap_err();
+        assert_eq!(error.kind(), MessageErrorKind::LoneSurrogate);
+    }
+}

@@ -1,0 +1,173 @@
+//! Why a message could not be read or made.
+
+use std::error::Error;
+use std::fmt;
+
+/// A message could not be read or made.
+///
+/// Its text says what to change, and never repeats what the message carried: it may be logged, and
+/// it is what the sender sees in an error frame.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{MessageErrorKind, SocketMessage};
+///
+/// let error = SocketMessage::from_slice(br#"{"message": 7}"#).unwrap_err();
+/// assert_eq!(error.kind(), MessageErrorKind::WrongType);
+/// assert!(error.to_string().starts_with("`message` must be a string"));
+/// ```
+#[derive(Debug)]
+pub struct MessageError {
+    kind: MessageErrorKind,
+    key: &'static str,
+    cause: Option<serde_json::Error>,
+}
+
+impl MessageError {
+    pub(super) fn broken_json(cause: serde_json::Error) -> Self {
+        Self {
+            cause: Some(cause),
+            ..Self::from(MessageErrorKind::BrokenJson)
+        }
+    }
+
+    pub(super) fn wrong_type(key: &'static str) -> Self {
+        Self {
+            key,
+            ..Self::from(MessageErrorKind::WrongType)
+        }
+    }
+
+    pub(super) fn conversion(cause: serde_json::Error) -> Self {
+        Self {
+            cause: Some(cause),
+            ..Self::from(MessageErrorKind::Conversion)
+        }
+    }
+
+    /// What went wrong, to decide by.
+    #[must_use]
+    pub fn kind(&self) -> MessageErrorKind {
+        self.kind
+    }
+}
+
+impl From<MessageErrorKind> for MessageError {
+    fn from(kind: MessageErrorKind) -> Self {
+        Self {
+            kind,
+            key: "",
+            cause: None,
+        }
+    }
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (self.kind, self.key, &self.cause) {
+            (MessageErrorKind::BrokenJson, _, Some(cause)) => {
+                return write!(f, "the message is not valid JSON: {cause}");
+            }
+            (MessageErrorKind::WrongType, "message", _) => {
+                "`message` must be a string; send other values as JSON in a string"
+            }
+            (MessageErrorKind::WrongType, "recipients", _) => {
+                "`recipients` must be a list of objects like {\"type\": \"group\", \"value\": \"name\"}"
+            }
+            (MessageErrorKind::WrongType, key, _) => {
+                return write!(f, "`{key}` must be a string");
+            }
+            (kind, ..) => kind.text(),
+        };
+        f.write_str(text)
+    }
+}
+
+impl Error for MessageError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self.kind {
+            // The text of a syntax error is part of ours.
+            MessageErrorKind::BrokenJson => None,
+            _ => self.cause.as_ref().map(|cause| cause as _),
+        }
+    }
+}
+
+/// What went wrong with a message.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{MessageErrorKind, SocketMessage};
+///
+/// let error = SocketMessage::from_slice(b"{").unwrap_err();
+/// assert_eq!(error.kind(), MessageErrorKind::BrokenJson);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MessageErrorKind {
+    /// The bytes are not JSON, not UTF-8, or more than one value.
+    BrokenJson,
+    /// The JSON is something other than an object.
+    NotAnObject,
+    /// A known key has a value of another type.
+    WrongType,
+    /// One key occurs twice, in whatever spelling.
+    DuplicateKey,
+    /// A key that the library itself writes was used from outside.
+    ReservedKey,
+    /// A recipient's type is missing, empty or unknown.
+    UnknownRecipientType,
+    /// A recipient has a key other than `type` and `value`.
+    UnknownRecipientKey,
+    /// A recipient of type `user` or `connection` names nobody.
+    EmptyRecipient,
+    /// The list of recipients is longer than the limit.
+    TooManyRecipients,
+    /// An additional value is nested deeper than 64 levels.
+    TooDeep,
+    /// An additional value contains half of a surrogate pair.
+    LoneSurrogate,
+    /// An additional value contains a number beyond the range of a double.
+    NumberOutOfRange,
+    /// A Rust value could not be turned into JSON, or JSON not into the Rust value asked for.
+    Conversion,
+}
+
+impl MessageErrorKind {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::BrokenJson => "the message is not valid JSON",
+            Self::NotAnObject => "the message must be a JSON object",
+            Self::WrongType => "a key of the message has a value of the wrong type",
+            Self::DuplicateKey => {
+                "a key occurs twice; upper and lower case are the same, so send each key once"
+            }
+            Self::ReservedKey => {
+                "this key is reserved (`error` and the five keys of a message); \
+                 use another name"
+            }
+            Self::UnknownRecipientType => {
+                "a recipient's `type` must be one of all, group, user, connection, allButGroup, \
+                 allButUser, allButConnection"
+            }
+            Self::UnknownRecipientKey => "a recipient has only the keys `type` and `value`",
+            Self::EmptyRecipient => {
+                "a recipient of type user or connection must name one in `value`"
+            }
+            Self::TooManyRecipients => {
+                "too many recipients; address a group instead, or raise the server's limit"
+            }
+            Self::TooDeep => "an additional value is nested deeper than 64 levels",
+            Self::LoneSurrogate => {
+                "an additional value contains a lone surrogate; send surrogates in pairs"
+            }
+            Self::NumberOutOfRange => {
+                "an additional value contains a number beyond the range of a double; send it as \
+                 a string"
+            }
+            Self::Conversion => "the value does not convert to or from JSON",
+        }
+    }
+}

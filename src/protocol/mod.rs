@@ -1,0 +1,30 @@
+//! What travels between browser, server and application, as plain data.
+//!
+//! No async and no HTTP in here: a message is read, written and resolved to its audience by
+//! functions of their arguments.
+
+mod address;
+mod audience;
+mod error;
+mod extra;
+mod id;
+mod keys;
+mod marks;
+mod message;
+mod message_error;
+mod read;
+mod read_recipients;
+mod recipient;
+mod scan;
+mod trail;
+mod write;
+
+pub use self::audience::DefaultAudience;
+pub(crate) use self::audience::{Index, Selection, resolve};
+pub use self::error::ErrorCode;
+pub(crate) use self::error::ErrorFrame;
+pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};
+pub(crate) use self::marks::Marks;
+pub use self::message::SocketMessage;
+pub use self::message_error::{MessageError, MessageErrorKind};
+pub use self::recipient::{Recipient, RecipientType};

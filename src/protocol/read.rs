@@ -1,0 +1,311 @@
+//! Reads a message out of JSON, liberally in spelling and strictly in everything else.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::protocol::extra::Extra;
+use crate::protocol::keys::{AnyKey, Key, Known, has_twins};
+use crate::protocol::read_recipients::RecipientList;
+use crate::protocol::scan::scan;
+use crate::protocol::trail::Trail;
+use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
+
+/// How many recipients a message may have where nothing else is configured.
+pub(crate) const DEFAULT_MAX_RECIPIENTS: usize = 1024;
+
+/// Reads one message, and nothing after it, with at most `max_recipients` recipients.
+pub(super) fn read(bytes: &[u8], max_recipients: usize) -> Result<SocketMessage, MessageError> {
+    let trail = Trail::new(max_recipients);
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    MessageObject(&trail)
+        .deserialize(&mut json)
+        .and_then(|message| json.end().map(|()| message))
+        .map_err(|error| trail.explain(error))
+}
+
+impl<'de> Deserialize<'de> for SocketMessage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        MessageObject(&Trail::new(DEFAULT_MAX_RECIPIENTS)).deserialize(deserializer)
+    }
+}
+
+struct MessageObject<'a>(&'a Trail);
+
+impl<'de> DeserializeSeed<'de> for MessageObject<'_> {
+    type Value = SocketMessage;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<SocketMessage, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageObject<'_> {
+    type Value = SocketMessage;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SocketMessage, A::Error> {
+        let trail = self.0;
+        let (mut action, mut message, mut group_id, mut user_id) = (None, None, None, None);
+        let mut recipients = None;
+        let mut extra = Vec::new();
+        while let Some(key) = map.next_key_seed(AnyKey)? {
+            match key {
+                Key::Known(Known::Action) => trail.fill(&mut action, "action", &mut map)?,
+                Key::Known(Known::Message) => trail.fill(&mut message, "message", &mut map)?,
+                Key::Known(Known::GroupId) => trail.fill(&mut group_id, "groupId", &mut map)?,
+                Key::Known(Known::UserId) => trail.fill(&mut user_id, "userId", &mut map)?,
+                Key::Known(Known::Recipients) => {
+                    if recipients.is_some() {
+                        return Err(trail.refuse(MessageErrorKind::DuplicateKey));
+                    }
+                    trail.enter("recipients");
+                    recipients = Some(map.next_value_seed(RecipientList(trail))?);
+                }
+                Key::Known(Known::Error) => {
+                    return Err(trail.refuse(MessageErrorKind::ReservedKey));
+                }
+                Key::Other(key) => {
+                    let value: Box<RawValue> = map.next_value()?;
+                    scan(value.get()).map_err(|kind| trail.refuse(kind))?;
+                    extra.push(Extra { key, value });
+                }
+            }
+        }
+        if extra.len() > 1 && has_twins(extra.iter().map(|extra| extra.key.as_str()).collect()) {
+            return Err(trail.refuse(MessageErrorKind::DuplicateKey));
+        }
+        Ok(SocketMessage {
+            action: action.unwrap_or_default(),
+            message: message.unwrap_or_default(),
+            group_id: group_id.unwrap_or_default(),
+            user_id: user_id.unwrap_or_default(),
+            recipients: recipients.unwrap_or_default(),
+            extra,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
+
+    use super::*;
+    use crate::protocol::Recipient;
+
+    fn kind_of(json: &str) -> Option<MessageErrorKind> {
+        SocketMessage::from_slice(json.as_bytes())
+            .err()
+            .map(|error| error.kind())
+    }
+
+    #[test]
+    fn s07_the_documented_message_is_read() {
+        let json = br#"{ "action": "broadcastchatmessage",
+            "message": "text, or JSON in a string",
+            "groupId": "Web Connection Chat 03-10-2021",
+            "userId": "RickFox",
+            "recipients": [ {"type": "group", "value": "chatusers"},
+                            {"type": "allButUser", "value": "rstrahl"} ] }"#;
+        let expected = SocketMessage::new("broadcastchatmessage")
+            .text("text, or JSON in a string")
+            .from_group("Web Connection Chat 03-10-2021")
+            .from_user("RickFox")
+            .to_group("chatusers")
+            .except_user("rstrahl");
+        assert_eq!(SocketMessage::from_slice(json).unwrap(), expected);
+    }
+
+    #[test]
+    fn s07_the_spelling_of_another_serializer_is_read() {
+        let json = br#"{"action":"a","MESSAGE":"m","groupid":"g","USERID":"u",
+            "Recipients":[{"Type":"ALLBUTUSER","VALUE":"x"}]}"#;
+        let message = SocketMessage::from_slice(json).unwrap();
+        assert_eq!(message.message, "m");
+        assert_eq!(message.group_id, "g");
+        assert_eq!(message.user_id, "u");
+        assert_eq!(message.recipients, [Recipient::all_but_user("x")]);
+    }
+
+    #[test]
+    fn s10_the_action_is_read_exactly() {
+        let json = r#"{"Action":" Order.Shipped\u0000é "}"#;
+        let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
+        assert_eq!(message.action, " Order.Shipped\0é ");
+    }
+
+    #[test]
+    fn missing_and_null_are_empty() {
+        for json in [
+            "{}",
+            " \t\r\n{ } \n",
+            r#"{"action":null,"message":null,"groupId":null,"userId":null,"recipients":null}"#,
+            r#"{"recipients":[]}"#,
+        ] {
+            let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
+            assert_eq!(message, SocketMessage::default(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_bad_message_is_refused() {
+        use MessageErrorKind as Kind;
+        for (json, kind) in [
+            ("", Kind::BrokenJson),
+            ("{", Kind::BrokenJson),
+            ("{}x", Kind::BrokenJson),
+            ("{}{}", Kind::BrokenJson),
+            ("{'action':''}", Kind::BrokenJson),
+            ("\u{feff}{}", Kind::BrokenJson),
+            (r#"{"action":"a",}"#, Kind::BrokenJson),
+            ("{\"action\":\"\0\"}", Kind::BrokenJson),
+            (r#"{"message":"\ud83d"}"#, Kind::BrokenJson),
+            (r#"{"message":"\ude00"}"#, Kind::BrokenJson),
+            (r#"{"x":01}"#, Kind::BrokenJson),
+            (r#"{"x":NaN}"#, Kind::BrokenJson),
+            ("[]", Kind::NotAnObject),
+            ("null", Kind::NotAnObject),
+            (r#""text""#, Kind::NotAnObject),
+            ("7", Kind::NotAnObject),
+            (r#"{"action":7}"#, Kind::WrongType),
+            (r#"{"message":{"a":1}}"#, Kind::WrongType),
+            (r#"{"message":true}"#, Kind::WrongType),
+            (r#"{"groupId":["a"]}"#, Kind::WrongType),
+            (r#"{"userId":1.5}"#, Kind::WrongType),
+            (r#"{"recipients":{}}"#, Kind::WrongType),
+            (r#"{"recipients":"all"}"#, Kind::WrongType),
+            (r#"{"action":"","ACTION":""}"#, Kind::DuplicateKey),
+            (r#"{"message":null,"message":"x"}"#, Kind::DuplicateKey),
+            (r#"{"recipients":[],"Recipients":[]}"#, Kind::DuplicateKey),
+            (r#"{"x":1,"y":2,"X":3}"#, Kind::DuplicateKey),
+            (r#"{"\u0061ction":"","action":""}"#, Kind::DuplicateKey),
+            (r#"{"error":null}"#, Kind::ReservedKey),
+            (r#"{"ERROR":{}}"#, Kind::ReservedKey),
+            (r#"{"\u0065rror":1}"#, Kind::ReservedKey),
+            (r#"{"x":"\ud83d"}"#, Kind::LoneSurrogate),
+            (r#"{"x":[1e400]}"#, Kind::NumberOutOfRange),
+        ] {
+            assert_eq!(kind_of(json), Some(kind), "{json}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_refused() {
+        for json in [
+            &b"{\"message\":\"\xff\"}"[..],
+            b"{\"x\":\"\xc0\xaf\"}",
+            b"{\"\xff\":1}",
+            b"{\"groupId\":\"\xed\xa0\x80\"}",
+            b"\xff",
+            b"{}\xff",
+        ] {
+            let error = SocketMessage::from_slice(json).unwrap_err();
+            assert_eq!(error.kind(), MessageErrorKind::BrokenJson, "{json:?}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do_and_repeats_nothing() {
+        for (json, text) in [
+            (
+                r#"{"message":{"secret":1}}"#,
+                "`message` must be a string; send other values as JSON in a string",
+            ),
+            (r#"{"userId":["secret"]}"#, "`userId` must be a string"),
+            (
+                r#"{"recipients":[{"type":"user","value":7}]}"#,
+                "`value` must be a string",
+            ),
+            (
+                r#"{"action":"secret""#,
+                "the message is not valid JSON: EOF while parsing an object at line 1 column 18",
+            ),
+        ] {
+            let error = SocketMessage::from_slice(json.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), text);
+            assert!(!format!("{error:?}").contains("secret"));
+        }
+        let wrong_element = SocketMessage::from_slice(br#"{"recipients":[{"type":"all"},7]}"#);
+        let text = wrong_element.unwrap_err().to_string();
+        assert!(text.starts_with("`recipients` must be a list"), "{text}");
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_stack_wherever_it_stands() {
+        let deep = "[".repeat(1_000_000);
+        let closed = format!("{deep}{}", "]".repeat(1_000_000));
+        assert_eq!(kind_of(&deep), Some(MessageErrorKind::NotAnObject));
+        for (key, kind) in [
+            ("message", MessageErrorKind::WrongType),
+            ("recipients", MessageErrorKind::WrongType),
+            ("x", MessageErrorKind::TooDeep),
+        ] {
+            assert_eq!(kind_of(&format!(r#"{{"{key}":{closed}}}"#)), Some(kind));
+        }
+        let objects = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+        let json = format!(r#"{{"x":{objects}}}"#);
+        assert_eq!(kind_of(&json), Some(MessageErrorKind::TooDeep));
+    }
+
+    #[test]
+    fn ten_thousand_keys_are_read_and_one_twin_among_them_found() {
+        let keys: Vec<String> = (0..10_000).map(|at| format!("\"Key{at}\":{at}")).collect();
+        let json = format!("{{{}}}", keys.join(","));
+        let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
+        assert_eq!(message.extra.len(), 10_000);
+        assert_eq!(message.extra("key9999"), Some("9999"));
+        let twin = format!("{{{},\"kEy77\":0}}", keys.join(","));
+        assert_eq!(kind_of(&twin), Some(MessageErrorKind::DuplicateKey));
+    }
+
+    #[test]
+    fn a_list_of_messages_is_read_through_serde() {
+        let list: Vec<SocketMessage> =
+            serde_json::from_str(r#"[{"action":"a","x":[1, 2]},{"action":"b"}]"#).unwrap();
+        assert_eq!(list[0].extra("x"), Some("[1, 2]"));
+        assert_eq!(list[1].action, "b");
+        assert!(serde_json::from_str::<Vec<SocketMessage>>(r#"[{"error":1}]"#).is_err());
+    }
+
+    /// Text that is nearly a message: its tokens in any order.
+    fn nearly_a_message() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just("{"),
+            Just("}"),
+            Just("["),
+            Just("]"),
+            Just(":"),
+            Just(","),
+            Just("null"),
+            Just("1e400"),
+            Just("-0.5"),
+            Just(r#""\ud83d""#),
+            Just(r#""\u0000""#),
+            Just(r#"{"recipients":[{"type":"user","value":"a"}]"#),
+            Just(r#"{"type":"allButGroup"}"#),
+            Just(r#""action":"#),
+            Just(r#""Message":"text""#),
+            Just(r#""x":"#),
+            Just(r#""error""#),
+        ];
+        prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_and_read_again(json in nearly_a_message()) {
+            if let Ok(message) = SocketMessage::from_slice(json.as_bytes()) {
+                assert_eq!(SocketMessage::from_slice(&message.encode()).unwrap(), message);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>()) {
+            let _ = SocketMessage::from_slice(&bytes);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+use std::{future::Future, pin::Pin};
+
+use bytes::Bytes;
+
+use crate::hub::CloseReason;
+
+/// What becomes of the messages that a socket receives.
+///
+/// The session calls [`message`](Self::message) for one message at a time, in order, and drives the
+/// future it gets before it hands over the next one.
+pub(crate) trait Inbound: Send {
+    /// Takes a text message. `None`: it is dealt with already.
+    fn message(&mut self, text: Bytes) -> Option<Handling>;
+
+    /// The socket is gone; called once, last.
+    fn disconnected(&mut self, end: Ending) -> Option<Handling>;
+}
+
+/// What the application does with one message. It reports failures itself.
+pub(crate) type Handling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How a socket ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    pub(crate) reason: CloseReason,
+    /// Messages that were queued for it and never wholly written.
+    pub(crate) undelivered: u64,
+}

@@ -1,0 +1,137 @@
+//! How long the oldest queued frame may wait for the kernel before its reader counts as slow.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Frames up to this length get no time beyond the write stall itself.
+const LARGE: usize = 64 * 1024;
+
+/// The slowest pace, in bytes per second, that is still progress on a large frame.
+const PACE: u32 = 16 * 1024;
+
+/// The clock of one socket's oldest unwritten frame.
+///
+/// It starts when a frame becomes the oldest and stops when the kernel has accepted the whole of
+/// it: a part accepted is no progress, or a peer that drains single bytes would hold its queue for
+/// ever.
+#[derive(Debug)]
+pub(crate) struct WriteStall {
+    write_stall: Duration,
+    head: Option<Head>,
+}
+
+#[derive(Debug)]
+struct Head {
+    sequence: u64,
+    deadline: Option<Instant>,
+}
+
+impl WriteStall {
+    /// Starts with an empty queue.
+    pub(crate) fn new(write_stall: Duration) -> Self {
+        Self {
+            write_stall,
+            head: None,
+        }
+    }
+
+    /// Notes the sequence number and the length in bytes of the oldest unwritten frame.
+    pub(crate) fn observe(&mut self, now: Instant, head: Option<(u64, usize)>) {
+        let known = self.head.as_ref().map(|head| head.sequence);
+        if known == head.map(|(sequence, _)| sequence) {
+            return;
+        }
+        self.head = head.map(|(sequence, length)| Head {
+            sequence,
+            deadline: now.checked_add(self.allowance(length)),
+        });
+    }
+
+    /// When the peer counts as stalled; none while nothing is queued.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.head.as_ref().and_then(|head| head.deadline)
+    }
+
+    fn allowance(&self, length: usize) -> Duration {
+        if length <= LARGE {
+            return self.write_stall;
+        }
+        let extra = Duration::from_secs_f64(length as f64 / f64::from(PACE));
+        self.write_stall.saturating_add(extra)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(5);
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn the_time_allowed_grows_with_large_frames_only() {
+        for (length, allowed) in [
+            (0, seconds(5)),
+            (150, seconds(5)),
+            (64 * 1024, seconds(5)),
+            (80 * 1024, seconds(5 + 5)),
+            (1024 * 1024, seconds(5 + 64)),
+        ] {
+            let now = Instant::now();
+            let mut stall = WriteStall::new(STALL);
+            stall.observe(now, Some((1, length)));
+            assert_eq!(stall.deadline(), Some(now + allowed), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn an_empty_queue_has_no_deadline() {
+        let now = Instant::now();
+        let mut stall = WriteStall::new(STALL);
+        assert_eq!(stall.deadline(), None);
+        stall.observe(now, Some((1, 10)));
+        stall.observe(now + seconds(1), None);
+        assert_eq!(stall.deadline(), None);
+    }
+
+    #[test]
+    fn the_same_head_keeps_its_deadline() {
+        let now = Instant::now();
+        let mut stall = WriteStall::new(STALL);
+        for waited in 0..5 {
+            stall.observe(now + seconds(waited), Some((7, 10)));
+            assert_eq!(stall.deadline(), Some(now + STALL));
+        }
+    }
+
+    #[test]
+    fn a_new_head_starts_the_time_anew() {
+        let now = Instant::now();
+        let mut stall = WriteStall::new(STALL);
+        stall.observe(now, Some((7, 10)));
+        stall.observe(now + seconds(4), Some((8, 10)));
+        assert_eq!(stall.deadline(), Some(now + seconds(9)));
+    }
+
+    #[test]
+    fn a_head_after_an_empty_queue_starts_the_time_anew() {
+        let now = Instant::now();
+        let mut stall = WriteStall::new(STALL);
+        stall.observe(now, Some((7, 10)));
+        stall.observe(now + seconds(1), None);
+        stall.observe(now + seconds(60), Some((8, 10)));
+        assert_eq!(stall.deadline(), Some(now + seconds(65)));
+    }
+
+    #[test]
+    fn a_boundless_stall_has_no_deadline() {
+        let now = Instant::now();
+        let mut stall = WriteStall::new(Duration::MAX);
+        stall.observe(now, Some((1, 1024 * 1024)));
+        assert_eq!(stall.deadline(), None);
+    }
+}

@@ -1,0 +1,305 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    Handling, Inbound,
+    heartbeat::{Action, Heartbeat},
+    stall::WriteStall,
+    transport::{Scratch, Stream},
+    wire::{Decoder, Event},
+};
+use crate::{
+    config::Config,
+    hub::{Backlog, CloseReason, Drained, Kill, Registration},
+};
+
+/// A socket's state while its connection lasts.
+///
+/// Reading, writing, the application's work and the deadlines go on side by side in one poll: none
+/// waits for another, so a peer that takes nothing is timed out while a write to it is blocked.
+pub(super) struct Session<'a, S> {
+    stream: Stream<S>,
+    registration: &'a Registration,
+    config: &'a Config,
+    inbound: &'a mut dyn Inbound,
+    decoder: Decoder,
+    /// What the application does with a message now.
+    handling: Option<Handling>,
+    /// The one message that waits for its turn. While there is one, nothing is read.
+    parked: Option<Bytes>,
+    /// Bytes that came in one chunk with the parked message.
+    unread: Bytes,
+    heartbeat: Heartbeat,
+    stall: WriteStall,
+    closing: Option<Closing>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// A closing handshake under way (RFC 6455 §7.1).
+struct Closing {
+    reason: CloseReason,
+    /// The peer sent its close frame or broke the protocol: what else it sends is discarded.
+    deaf: bool,
+    /// Our half of the stream is ended.
+    shut: bool,
+    /// When the peer's patience is ours no longer; set once our close frame is written.
+    until: Option<Instant>,
+}
+
+impl Closing {
+    fn new(reason: CloseReason) -> Self {
+        Self {
+            reason,
+            deaf: false,
+            shut: false,
+            until: None,
+        }
+    }
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
+    pub(super) fn new(
+        stream: S,
+        registration: &'a Registration,
+        config: &'a Config,
+        inbound: &'a mut dyn Inbound,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            stream: Stream(stream),
+            registration,
+            config,
+            inbound,
+            decoder: Decoder::new(config.max_message_size),
+            handling: None,
+            parked: None,
+            unread: Bytes::new(),
+            heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
+            stall: WriteStall::new(config.write_stall),
+            closing: None,
+            timer: Box::pin(sleep_until(now)),
+        }
+    }
+
+    /// Does all that can be done now; ready with the reason when the socket is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let outbox = self.registration.outbox();
+        if outbox.poll_killed(cx, Kill::Connection).is_ready() {
+            return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY));
+        }
+        if self.closing.is_none() {
+            self.closing = outbox.closing().map(Closing::new);
+        }
+        loop {
+            self.poll_handling(cx);
+            if let Poll::Ready(reason) = self.poll_read(cx) {
+                return Poll::Ready(reason);
+            }
+            let heartbeat = self.poll_heartbeat(Instant::now());
+            if let Poll::Ready(reason) = self.poll_write(cx) {
+                return Poll::Ready(reason);
+            }
+            match heartbeat.and_then(|beat| self.next_deadline(beat)) {
+                Err(reason) => return Poll::Ready(self.reason_or(reason)),
+                Ok(deadline) if self.poll_timer(cx, deadline).is_pending() => {
+                    return Poll::Pending;
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Ends the connection and hands over what is left to handle.
+    pub(super) fn end(self) -> (Option<Handling>, Option<Bytes>) {
+        (self.handling, self.parked)
+    }
+
+    /// Goes on with the message in hand, then with the parked one.
+    fn poll_handling(&mut self, cx: &mut Context<'_>) {
+        while let Some(handling) = &mut self.handling {
+            if handling.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.handling = match self.parked.take() {
+                Some(text) => self.inbound.message(text),
+                None => None,
+            };
+        }
+    }
+
+    /// Reads until there is nothing more to read or no place to put it; ready at the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let unread = std::mem::take(&mut self.unread);
+        let used = self.absorb(cx, &unread);
+        self.unread = unread;
+        self.unread.advance(used);
+
+        for _ in 0..CHUNKS_PER_POLL {
+            if self.is_full() {
+                self.heartbeat.pause();
+                return Poll::Pending;
+            }
+            self.heartbeat.resume(Instant::now());
+            let mut scratch = Scratch::take();
+            let chunk = match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Ready(Ok([])) => return Poll::Ready(self.reason_or(CloseReason::LOST)),
+                Poll::Ready(Ok(chunk)) => chunk,
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "reading from a socket failed");
+                    return Poll::Ready(self.reason_or(CloseReason::LOST));
+                }
+                Poll::Pending => return Poll::Pending,
+            };
+            let used = self.absorb(cx, chunk);
+            if used < chunk.len() {
+                self.unread = Bytes::copy_from_slice(&chunk[used..]);
+            }
+        }
+        // A peer that sends without pause leaves the others their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes messages out of received bytes while there is a place for them, and tells how many
+    /// bytes were used.
+    fn absorb(&mut self, cx: &mut Context<'_>, chunk: &[u8]) -> usize {
+        let mut rest = chunk;
+        let frames = self.decoder.frames();
+        while !rest.is_empty() && !self.is_full() {
+            if self.closing.as_ref().is_some_and(|closing| closing.deaf) {
+                return chunk.len();
+            }
+            match self.decoder.decode(&mut rest) {
+                Ok(Some(event)) => self.take(cx, event),
+                Ok(None) => {}
+                Err(violation) => {
+                    let reason = CloseReason::received(violation.code(), violation.reason());
+                    self.refuse(reason);
+                }
+            }
+        }
+        if self.decoder.frames() != frames {
+            self.heartbeat.frame_received(Instant::now());
+        }
+        chunk.len() - rest.len()
+    }
+
+    fn take(&mut self, cx: &mut Context<'_>, event: Event) {
+        match event {
+            // RFC 6455 §5.5.1: what follows our close frame need not be answered.
+            Event::Text(_) | Event::Binary(_) if self.closing.is_some() => {}
+            Event::Text(text) if self.handling.is_some() => self.parked = Some(text),
+            Event::Text(text) => {
+                self.handling = self.inbound.message(text);
+                self.poll_handling(cx);
+            }
+            Event::Binary(_) => self.refuse(CloseReason::BINARY),
+            Event::Ping(payload) => self.registration.outbox().pong(&payload),
+            Event::Pong => {}
+            Event::Close(None) => self.refuse(CloseReason::NO_STATUS),
+            Event::Close(Some((code, text))) => self.refuse(CloseReason::received(code, text)),
+        }
+    }
+
+    /// Closes without hearing what the peer says from here on: it said goodbye or nonsense.
+    fn refuse(&mut self, reason: CloseReason) {
+        self.registration.close(reason.clone(), Backlog::Discard);
+        let begun = self.registration.outbox().closing();
+        let closing = self
+            .closing
+            .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
+        closing.deaf = true;
+    }
+
+    /// Writes what is queued; ready when the connection broke.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let outbox = self.registration.outbox();
+        let drained = match outbox.poll_drain(cx, &mut self.stream) {
+            Poll::Ready(Ok(drained)) => drained,
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "writing to a socket failed");
+                return Poll::Ready(self.reason_or(CloseReason::LOST));
+            }
+            Poll::Pending => {
+                self.stall.observe(Instant::now(), outbox.head());
+                return Poll::Pending;
+            }
+        };
+        self.stall.observe(Instant::now(), None);
+        match &mut self.closing {
+            Some(closing) if drained == Drained::Closed => {
+                let timeout = self.config.close_timeout;
+                closing.until.get_or_insert_with(|| Instant::now() + timeout);
+                // The peer closes next. Until it has, or the time is up, its bytes are read and
+                // discarded: closing a TCP socket with unread bytes resets the connection, and a
+                // reset can overtake our close frame.
+                if closing.deaf && !closing.shut {
+                    match self.stream.poll_shutdown(cx) {
+                        Poll::Ready(Ok(())) => closing.shut = true,
+                        Poll::Ready(Err(_)) => return Poll::Ready(closing.reason.clone()),
+                        Poll::Pending => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        Poll::Pending
+    }
+
+    /// Sends a ping when one is due; otherwise the time of the next step, or why it is over.
+    fn poll_heartbeat(&mut self, now: Instant) -> Result<Instant, CloseReason> {
+        loop {
+            match self.heartbeat.poll(now) {
+                Action::Ping => self.registration.outbox().ping(),
+                Action::Dead => return Err(CloseReason::NO_PONG),
+                Action::Wait(until) => return Ok(until),
+            }
+        }
+    }
+
+    fn next_deadline(&self, heartbeat: Instant) -> Result<Instant, CloseReason> {
+        let now = Instant::now();
+        let stall = self.stall.deadline();
+        if stall.is_some_and(|deadline| deadline <= now) {
+            return Err(CloseReason::SLOW);
+        }
+        let close = self.closing.as_ref().and_then(|closing| closing.until);
+        if close.is_some_and(|deadline| deadline <= now) {
+            return Err(CloseReason::LOST);
+        }
+        let others = stall.into_iter().chain(close);
+        Ok(others.fold(heartbeat, Instant::min))
+    }
+
+    /// Ready when the deadline passed while the timer was set. The timer is moved only to fire
+    /// earlier: a busy socket's deadlines move away with each message, and each move costs a lock.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if deadline < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(deadline);
+        }
+        self.timer.as_mut().poll(cx)
+    }
+
+    fn is_full(&self) -> bool {
+        self.parked.is_some() && self.closing.is_none()
+    }
+
+    /// Why the socket is over: what began to close it, else what just happened.
+    fn reason_or(&self, reason: CloseReason) -> CloseReason {
+        match &self.closing {
+            Some(closing) => closing.reason.clone(),
+            None => self.registration.outbox().closing().unwrap_or(reason),
+        }
+    }
+}
+
+const CHUNKS_PER_POLL: usize = 32;

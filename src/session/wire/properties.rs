@@ -1,0 +1,112 @@
+//! What holds for every stream of frames, in whatever chunks the network delivers it.
+
+use bytes::Bytes;
+use proptest::{collection::vec, prelude::*, sample::Index};
+
+use crate::session::wire::{
+    Decoder, Event,
+    tests::{BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, decode_all, frame, text},
+};
+
+proptest! {
+    #[test]
+    fn what_was_sent_arrives_however_it_is_chunked(
+        sent in vec(sent(), 0..8),
+        cuts in vec(any::<Index>(), 0..40),
+    ) {
+        let bytes: Vec<u8> = sent.iter().flat_map(Sent::frames).collect();
+        let mut decoder = Decoder::new(LIMIT);
+        let (events, violation) = decoder.drain(chunks(&bytes, &cuts));
+        prop_assert_eq!(events, sent.iter().map(Sent::event).collect::<Vec<_>>());
+        prop_assert_eq!(violation, None);
+        prop_assert!(decoder.is_idle());
+    }
+
+    #[test]
+    fn damaged_streams_end_alike_however_they_are_chunked(
+        sent in vec(sent(), 1..4),
+        damage in vec((any::<Index>(), any::<u8>()), 0..4),
+        cuts in vec(any::<Index>(), 0..40),
+    ) {
+        let mut bytes: Vec<u8> = sent.iter().flat_map(Sent::frames).collect();
+        for (place, byte) in damage {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        let mut whole = Decoder::new(LIMIT);
+        let mut chunked = Decoder::new(LIMIT);
+        prop_assert_eq!(
+            whole.drain([&bytes[..]]),
+            chunked.drain(chunks(&bytes, &cuts))
+        );
+        prop_assert_eq!(whole.frames(), chunked.frames());
+    }
+
+    #[test]
+    fn noise_never_panics(bytes in vec(any::<u8>(), 0..300)) {
+        let _ = decode_all(&bytes);
+    }
+}
+
+/// A message or a control frame, and the places where a message is cut into fragments.
+#[derive(Clone, Debug)]
+enum Sent {
+    Text(String, Vec<Index>),
+    Binary(Vec<u8>, Vec<Index>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+}
+
+impl Sent {
+    fn frames(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text, cuts) => fragments(TEXT, text.as_bytes(), cuts),
+            Self::Binary(binary, cuts) => fragments(BINARY, binary, cuts),
+            Self::Ping(payload) => frame(FIN | PING, payload),
+            Self::Pong(payload) => frame(FIN | PONG, payload),
+        }
+    }
+
+    fn event(&self) -> Event {
+        match self {
+            Self::Text(content, _) => text(content),
+            Self::Binary(binary, _) => Event::Binary(Bytes::copy_from_slice(binary)),
+            Self::Ping(payload) => Event::Ping(Bytes::copy_from_slice(payload)),
+            Self::Pong(_) => Event::Pong,
+        }
+    }
+}
+
+fn fragments(opcode: u8, payload: &[u8], cuts: &[Index]) -> Vec<u8> {
+    let pieces = chunks(payload, cuts);
+    let last = pieces.len() - 1;
+    let first_byte = |index| {
+        let opcode = if index == 0 { opcode } else { CONTINUATION };
+        if index == last { FIN | opcode } else { opcode }
+    };
+    (pieces.iter().enumerate())
+        .flat_map(|(index, piece)| frame(first_byte(index), piece))
+        .collect()
+}
+
+/// `bytes` cut at the given places; some of the pieces may be empty.
+fn chunks<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
+    let mut ends: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+    ends.push(bytes.len());
+    ends.sort_unstable();
+    let starts = [0].into_iter().chain(ends.clone());
+    starts
+        .zip(ends)
+        .map(|(start, end)| &bytes[start..end])
+        .collect()
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let cuts = || vec(any::<Index>(), 0..5);
+    let payload = || vec(any::<u8>(), 0..=125);
+    prop_oneof![
+        (".{0,200}", cuts()).prop_map(|(text, cuts)| Sent::Text(text, cuts)),
+        (vec(any::<u8>(), 0..9_000), cuts()).prop_map(|(b, cuts)| Sent::Binary(b, cuts)),
+        payload().prop_map(Sent::Ping),
+        payload().prop_map(Sent::Pong),
+    ]
+}

@@ -1,0 +1,40 @@
+//! Other people's clients: Python's `websockets` and Node's `ws`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::chat::{Chat, MAX_MESSAGE};
+use crate::support::outside_dir;
+use crate::support::process::Process;
+
+#[tokio::test]
+async fn python_websockets_speaks_with_the_chat() {
+    let chat = Chat::start().await;
+    let mut python = Command::new(outside_dir().join("venv/bin/python"));
+    python.arg(script("python_websockets.py"));
+
+    speaks_with(&chat, python).await;
+}
+
+#[tokio::test]
+async fn node_ws_speaks_with_the_chat() {
+    let chat = Chat::start().await;
+    let mut node = Command::new("node");
+    node.arg(script("node_ws.mjs"))
+        .arg(outside_dir().join("node_modules/ws/wrapper.mjs"));
+
+    speaks_with(&chat, node).await;
+}
+
+/// Every script prints a line for each thing that worked, and this one last.
+async fn speaks_with(chat: &Chat, mut client: Command) {
+    client.arg(chat.socket_url()).arg(MAX_MESSAGE.to_string());
+    let mut client = Process::start("client", client);
+    client.line_with("all is well").await;
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/outside")
+        .join(name)
+}

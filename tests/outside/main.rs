@@ -1,0 +1,17 @@
+//! The library among real programs: browsers, other people's clients, a reverse proxy, a stalled peer.
+//!
+//! `tests/run` installs what these tests need and runs them.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test owns the tasks that it spawns"
+)]
+
+mod browser;
+mod clients;
+mod looks;
+mod markup;
+mod nginx;
+mod readme;
+mod slow;
+mod support;

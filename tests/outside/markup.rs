@@ -1,0 +1,90 @@
+//! What becomes of the text that a visitor writes.
+
+use serde_json::json;
+
+use crate::support::chat::Chat;
+use crate::support::http::Http;
+use crate::support::page::Page;
+
+#[tokio::test]
+async fn markdown_is_rendered_by_the_application() {
+    let chat = Chat::start().await;
+    let ann = Page::join(&chat.url(""), "ann", "").await;
+
+    ann.send("some **strong** words, `code` and [a link](https://example.com/)")
+        .await;
+
+    let html = ann.message("some strong words").await.html;
+    assert!(html.contains("<strong>strong</strong>"), "{html}");
+    assert!(html.contains("<code>code</code>"), "{html}");
+    assert!(html.contains("href=\"https://example.com/\""), "{html}");
+}
+
+#[tokio::test]
+async fn markup_from_a_visitor_stays_text() {
+    let chat = Chat::start().await;
+    let origin = chat.url("");
+    let name = "<img src=x onerror=window.intruded=1>";
+    let (mallory, bob) = tokio::join!(
+        Page::join(&origin, name, "<b>"),
+        Page::join(&origin, "bob", "")
+    );
+
+    for payload in PAYLOADS {
+        mallory.send(payload).await;
+    }
+    mallory.send("the last one").await;
+
+    for page in [&mallory, &bob] {
+        page.message("the last one").await;
+        assert_eq!(page.messages().await.len(), PAYLOADS.len() + 1);
+        assert_nothing_intruded(page).await;
+    }
+    assert!(bob.messages().await.iter().all(|shown| shown.user == name));
+}
+
+#[tokio::test]
+async fn html_from_a_program_is_shown_without_its_scripts() {
+    let chat = Chat::start().await;
+    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let html = PAYLOADS.concat();
+
+    let message = json!({ "action": "chatmessage", "message": html, "html": html, "userId": html });
+    let url = chat.url("/__broadcastWebSocket.wc");
+    let answer = Http::new().post(&url, &[], &message.to_string()).await;
+
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    ann.message("over everything").await;
+    assert_nothing_intruded(&ann).await;
+}
+
+async fn assert_nothing_intruded(page: &Page) {
+    let intruded: bool = page.browser().evaluate("return 'intruded' in window").await;
+    assert!(!intruded, "a visitor's script ran");
+    let active: Vec<String> = page.browser().evaluate(ACTIVE_MARKUP).await;
+    assert!(active.is_empty(), "{active:#?}");
+}
+
+const PAYLOADS: [&str; 12] = [
+    "<script>window.intruded = 1</script>",
+    "<img src=x onerror=\"window.intruded = 1\">",
+    "<svg onload=\"window.intruded = 1\"></svg>",
+    "<iframe srcdoc=\"<script>parent.intruded = 1</script>\"></iframe>",
+    "<a href=\"javascript:window.intruded = 1\">press</a>",
+    "[press](javascript:window.intruded=1)",
+    "[press](JaVaScRiPt&colon;window.intruded=1)",
+    "![picture](x\" onerror=\"window.intruded=1)",
+    "<style>@import 'https://example.com/x.css'</style><form action=/x><input autofocus onfocus=\"window.intruded=1\"></form>",
+    "`</code><script>window.intruded = 1</script>`",
+    "<div style=\"position:fixed;inset:0\" id=\"text\" class=\"message\">over everything</div>",
+    "</article><script>window.intruded = 1</script><math><mtext><img src=x onerror=window.intruded=1>",
+];
+
+const ACTIVE_MARKUP: &str = "
+    const elements = [...document.querySelectorAll('#messages :is(.author, .body) *')];
+    const tags = 'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre s strong table tbody td th thead tr ul'.split(' ');
+    const isActive = element =>
+        !tags.includes(element.localName)
+        || [...element.attributes].some(({ name, value }) =>
+            name.startsWith('on') || ['class', 'id', 'style'].includes(name) || /^\\s*(javascript|data|vbscript):/i.test(value));
+    return elements.filter(isActive).map(element => element.outerHTML)";

@@ -1,0 +1,193 @@
+//! A real nginx in front, with the settings that everybody copies.
+//!
+//! It passes on neither the visitor's address nor the `Host`, so the server sees a caller of its own machine.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::Command;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use http::StatusCode;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tower::make::Shared;
+use tower::{Layer, Service};
+use web_connection_socket::{Config, WebConnectionSocketLayer};
+
+use crate::support::chat::Chat;
+use crate::support::free_port;
+use crate::support::http::{Answer, Http};
+use crate::support::process::Process;
+use crate::support::scratch::Scratch;
+use crate::support::socket::Socket;
+
+#[tokio::test]
+async fn a_stranger_behind_nginx_on_the_same_machine_counts_as_local() {
+    let chat = Chat::start().await;
+    let nginx = Nginx::start(chat.address()).await;
+    let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
+
+    let answer = nginx.broadcast(&[]).await;
+
+    assert_eq!(
+        (answer.status, answer.json()["matched"].as_u64()),
+        (StatusCode::OK, Some(1)),
+        "{}",
+        answer.body
+    );
+    assert_eq!(visitor.receive().await["message"], "from a stranger");
+}
+
+#[tokio::test]
+async fn a_token_keeps_strangers_behind_nginx_out() {
+    let layer = WebConnectionSocketLayer::new(config().bearer_tokens(["secret"]));
+    let server = Server::start(layer.layer(Router::new())).await;
+    let nginx = Nginx::start(server.address).await;
+    let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
+
+    for headers in [&[][..], &[("authorization", "Bearer guess")]] {
+        let refused = nginx.broadcast(headers).await;
+        assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
+    }
+    let answer = nginx.broadcast(&[("authorization", "Bearer secret")]).await;
+
+    assert_eq!(
+        (answer.status, answer.json()["matched"].as_u64()),
+        (StatusCode::OK, Some(1)),
+        "{}",
+        answer.body
+    );
+    assert_eq!(visitor.receive().await["message"], "from a stranger");
+}
+
+#[tokio::test]
+async fn a_control_service_keeps_strangers_behind_nginx_out() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let private = Server::start(layer.control_service()).await;
+    let public = Server::start(layer.layer(Router::new())).await;
+    let nginx = Nginx::start(public.address).await;
+    let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
+
+    let refused = nginx.broadcast(&[]).await;
+    let answer = broadcast(&format!("http://{}{BROADCAST}", private.address), &[]).await;
+
+    assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.body);
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    assert_eq!(visitor.receive().await["message"], "from a stranger");
+}
+
+const BROADCAST: &str = "/__broadcastWebSocket.wc";
+
+fn config() -> Config {
+    Config::new().script_map("wwd")
+}
+
+/// A server of this process.
+#[derive(Debug)]
+struct Server {
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Server {
+    async fn start<S>(service: S) -> Self
+    where
+        S: Service<Request, Response = Response, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + 'static,
+    {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .expect("a port of the loopback interface");
+        let address = listener
+            .local_addr()
+            .expect("the address of a bound socket");
+        let task = tokio::spawn(async move {
+            axum::serve(listener, Shared::new(service))
+                .await
+                .expect("a server that does not end");
+        });
+        Self { address, task }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Debug)]
+struct Nginx {
+    port: u16,
+    _process: Process,
+    _prefix: Scratch,
+}
+
+impl Nginx {
+    async fn start(server: SocketAddr) -> Self {
+        let port = free_port();
+        let prefix = Scratch::new("nginx");
+        std::fs::write(
+            prefix.path().join("nginx.conf"),
+            configuration(port, server),
+        )
+        .expect("a file in an empty folder");
+        let mut command = Command::new("nginx");
+        command
+            .arg("-p")
+            .arg(prefix.path())
+            .args(["-c", "nginx.conf", "-e", "stderr"]);
+        let mut process = Process::start("nginx", command);
+        process.line_with("start worker process ").await;
+        Self {
+            port,
+            _process: process,
+            _prefix: prefix,
+        }
+    }
+
+    fn url(&self, scheme: &str, path: &str) -> String {
+        format!("{scheme}://127.0.0.1:{}{path}", self.port)
+    }
+
+    async fn broadcast(&self, headers: &[(&'static str, &str)]) -> Answer {
+        broadcast(&self.url("http", BROADCAST), headers).await
+    }
+}
+
+async fn broadcast(url: &str, headers: &[(&'static str, &str)]) -> Answer {
+    let json = json!({ "action": "news", "message": "from a stranger" }).to_string();
+    Http::new().post(url, headers, &json).await
+}
+
+fn configuration(port: u16, server: SocketAddr) -> String {
+    format!(
+        "daemon off;
+        pid nginx.pid;
+        error_log stderr notice;
+        events {{}}
+        http {{
+            access_log off;
+            client_body_temp_path body;
+            proxy_temp_path proxy;
+            fastcgi_temp_path fastcgi;
+            uwsgi_temp_path uwsgi;
+            scgi_temp_path scgi;
+            server {{
+                listen 127.0.0.1:{port};
+                location / {{
+                    proxy_pass http://{server};
+                    proxy_http_version 1.1;
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection \"upgrade\";
+                }}
+            }}
+        }}
+        "
+    )
+}

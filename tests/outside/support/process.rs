@@ -1,0 +1,118 @@
+//! Programs that a test starts.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::scratch::Scratch;
+use super::{PATIENCE, eventually};
+
+/// A running program; it and its descendants are killed on drop.
+///
+/// What it prints is kept, to be waited for and to be shown when the test fails.
+#[derive(Debug)]
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    scratch: Scratch,
+}
+
+impl Process {
+    /// Starts `command` with a scratch folder of its own as `TMPDIR`.
+    ///
+    /// # Panics
+    ///
+    /// When the program is not installed.
+    pub(crate) fn start(name: &'static str, mut command: Command) -> Self {
+        let scratch = Scratch::new(name);
+        let log = File::create(scratch.path().join("log")).expect("a log in an empty folder");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle for the log"))
+            .stderr(log)
+            .env("TMPDIR", scratch.path())
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{name} does not start ({error}); tests/run installs what is missing")
+            });
+        Self {
+            name,
+            child,
+            scratch,
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything that was printed so far.
+    pub(crate) fn log(&self) -> String {
+        let log = std::fs::read(self.log_path()).expect("the log of a started program");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Waits for a complete line that holds `text`.
+    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+        let what = format!("{} prints {text:?}", self.name);
+        eventually(&what, PATIENCE, async || {
+            if let Some(status) = self.child.try_wait().expect("the state of a child") {
+                panic!(
+                    "{} ended with {status} before it printed {text:?}",
+                    self.name
+                );
+            }
+            let log = self.log();
+            log.split_inclusive('\n')
+                .find(|line| line.ends_with('\n') && line.contains(text))
+                .map(str::to_owned)
+        })
+        .await
+    }
+
+    /// Kills the program as `kill -9` does, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        let descendants = descendants(self.child.id());
+        if let Err(error) = self.child.kill().and_then(|()| self.child.wait().map(drop)) {
+            eprintln!("{} could not be killed: {error}", self.name);
+        }
+        if !descendants.is_empty() {
+            // Those that ended with their parent make `kill` complain, which is no news.
+            let killed = Command::new("sh")
+                .args(["-c", "kill -KILL \"$@\" 2>/dev/null", "sh"])
+                .args(descendants)
+                .status();
+            assert!(killed.is_ok(), "there is no shell: {killed:?}");
+        }
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.scratch.path().join("log")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("---- {} printed ----\n{}", self.name, self.log());
+        }
+    }
+}
+
+// Every thread of a program may have children of its own.
+fn descendants(id: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{id}/task"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut all = Vec::new();
+    for thread in threads {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        for child in children.split_ascii_whitespace() {
+            all.push(child.to_owned());
+            all.extend(child.parse().map(descendants).unwrap_or_default());
+        }
+    }
+    all
+}
