@@ -27,4 +27,8 @@ pub(super) fn forget_request(extensions: &mut Extensions) {
     // handshake's.
     #[cfg(feature = "axum")]
     extensions.remove::<axum::extract::OriginalUri>();
+    if extensions.is_empty() {
+        // An emptied map keeps its table.
+        *extensions = Extensions::new();
+    }
 }

@@ -24,25 +24,23 @@ pub(crate) fn may_call(
     custom: Option<&Predicate>,
 ) -> Result<(), Rejection> {
     check_host(config, parts)?;
-    let ways = [
-        with_token(&config.access, parts),
-        from_network(&config.access, parts, peer),
-        as_local(&config.access, parts, peer),
-        by_predicate(custom, parts),
+    let access = &config.access;
+    let ways: [&dyn Fn() -> Way; 4] = [
+        &|| with_token(access, parts),
+        &|| from_network(access, parts, peer),
+        &|| as_local(access, parts, peer),
+        &|| by_predicate(custom, parts),
     ];
-    let mut refused = Vec::new();
-    for way in ways.into_iter().flatten() {
-        match way {
-            Ok(()) => return Ok(()),
-            Err(cause) => refused.push(cause),
+    // A missing token is told first: of all ways in, it is the one that the caller can mend.
+    let mut refused = None;
+    for way in ways {
+        match way() {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(cause)) => _ = refused.get_or_insert(cause),
+            None => {}
         }
     }
-    // A missing token comes first: of all ways in, it is the one that the caller can mend.
-    Err(refused
-        .into_iter()
-        .next()
-        .unwrap_or(Cause::NobodyMayCall)
-        .into())
+    Err(refused.unwrap_or(Cause::NobodyMayCall).into())
 }
 
 /// Tells whether local callers are trusted although a proxy on this machine makes everybody local.

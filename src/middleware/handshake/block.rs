@@ -30,10 +30,10 @@ impl Block {
             .find('?')
             .unwrap_or(uri.path_and_query.len());
         for (name, value) in headers {
-            for field in [name.as_bytes(), value] {
-                bytes.extend_from_slice(&field.len().to_ne_bytes());
-                bytes.extend_from_slice(field);
-            }
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.push(b':');
+            bytes.extend_from_slice(value);
+            bytes.push(b'\n');
         }
         Self {
             bytes: bytes.into(),
@@ -109,7 +109,8 @@ impl<'a> UriText<'a> {
     }
 }
 
-/// The headers of a block, as it stores them: length and name, length and value.
+/// The headers of a block, written as `name:value` and a line feed: no name has a colon, and no
+/// value a line feed.
 #[derive(Clone)]
 pub(super) struct Headers<'a> {
     rest: &'a [u8],
@@ -119,18 +120,16 @@ impl<'a> Iterator for Headers<'a> {
     type Item = (&'a str, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let name = self.field()?;
-        Some((text(name), self.field()?))
+        let (name, rest) = split_once(self.rest, b':')?;
+        let (value, rest) = split_once(rest, b'\n')?;
+        self.rest = rest;
+        Some((text(name), value))
     }
 }
 
-impl<'a> Headers<'a> {
-    fn field(&mut self) -> Option<&'a [u8]> {
-        let (length, rest) = self.rest.split_first_chunk()?;
-        let (field, rest) = rest.split_at_checked(usize::from_ne_bytes(*length))?;
-        self.rest = rest;
-        Some(field)
-    }
+fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let at = bytes.iter().position(|byte| *byte == separator)?;
+    Some((&bytes[..at], &bytes[at + 1..]))
 }
 
 /// Makes a header's name and value of their own.
