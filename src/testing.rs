@@ -69,10 +69,11 @@ impl Server {
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let serve = move |pipe, peer: PeerAddr| {
-            let service = MapRequest::new(service.clone(), move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(peer);
-                request
-            });
+            let service =
+                MapRequest::new(service.clone(), move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(peer);
+                    request
+                });
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(pipe), TowerToHyperService::new(service))
                 .with_upgrades();
@@ -113,7 +114,10 @@ impl Server {
     ///
     /// If the server refuses, or breaks the connection.
     pub async fn connect_with(&self, request: Request<()>) -> Result<Client, Error> {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
         let mut handshake = format!("ws://localhost{path}")
             .into_client_request()
             .map_err(Error::of_tungstenite)?;
@@ -135,7 +139,10 @@ impl Server {
     /// # Errors
     ///
     /// If the server breaks the connection.
-    pub async fn request(&self, request: Request<impl Into<Bytes>>) -> Result<Response<Bytes>, Error> {
+    pub async fn request(
+        &self,
+        request: Request<impl Into<Bytes>>,
+    ) -> Result<Response<Bytes>, Error> {
         let mut request = request.map(|body| Full::new(body.into()));
         let headers = request.headers_mut();
         headers
@@ -284,10 +291,7 @@ impl Client {
     }
 
     async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {
-        self.stream
-            .send(frame)
-            .await
-            .map_err(Error::of_tungstenite)
+        self.stream.send(frame).await.map_err(Error::of_tungstenite)
     }
 }
 
@@ -368,7 +372,11 @@ impl fmt::Display for Error {
         match &self.kind {
             ErrorKind::Refused(response) => {
                 let body = String::from_utf8_lossy(response.body());
-                write!(f, "the socket was refused with {}: {body}", response.status())
+                write!(
+                    f,
+                    "the socket was refused with {}: {body}",
+                    response.status()
+                )
             }
             ErrorKind::Closed(reason) => write!(f, "the socket was closed: {reason}"),
             ErrorKind::NotAMessage { text, error } => {

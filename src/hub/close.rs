@@ -179,7 +179,10 @@ mod tests {
     #[test]
     fn codes_that_may_not_travel_are_refused() {
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000] {
-            assert!(format!("{code} x").parse::<CloseReason>().is_err(), "{code}");
+            assert!(
+                format!("{code} x").parse::<CloseReason>().is_err(),
+                "{code}"
+            );
         }
         for code in [1000, 1001, 1011, 1014, 3000, 4999] {
             assert!(format!("{code}").parse::<CloseReason>().is_ok(), "{code}");
@@ -188,7 +191,15 @@ mod tests {
 
     #[test]
     fn a_long_reason_is_refused() {
-        assert!(format!("4000 {}", "é".repeat(62)).parse::<CloseReason>().is_err());
-        assert!(format!("4000 {}", "e".repeat(123)).parse::<CloseReason>().is_ok());
+        assert!(
+            format!("4000 {}", "é".repeat(62))
+                .parse::<CloseReason>()
+                .is_err()
+        );
+        assert!(
+            format!("4000 {}", "e".repeat(123))
+                .parse::<CloseReason>()
+                .is_ok()
+        );
     }
 }

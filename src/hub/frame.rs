@@ -105,6 +105,9 @@ mod tests {
     #[test]
     fn a_close_without_a_status_has_no_body() {
         assert_eq!(Frame::close(&CloseReason::NO_STATUS).as_bytes(), [0x88, 0]);
-        assert_eq!(Frame::close(&CloseReason::NORMAL).as_bytes(), [0x88, 2, 3, 232]);
+        assert_eq!(
+            Frame::close(&CloseReason::NORMAL).as_bytes(),
+            [0x88, 2, 3, 232]
+        );
     }
 }

@@ -213,7 +213,9 @@ impl Hub {
     pub fn groups(&self) -> Vec<(GroupId, usize)> {
         let state = self.state.lock();
         let groups = state.registry.groups();
-        groups.map(|(group, count)| (group.clone(), count)).collect()
+        groups
+            .map(|(group, count)| (group.clone(), count))
+            .collect()
     }
 
     /// The hub's figures at this moment.

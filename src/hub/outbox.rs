@@ -60,7 +60,9 @@ impl Outbox {
         } else {
             state.bytes += frame.len();
             self.counters.charge(frame.len());
-            state.queue.push_back(Queued::new(frame.clone(), Kind::Data));
+            state
+                .queue
+                .push_back(Queued::new(frame.clone(), Kind::Data));
             (Push::Queued, state.wake_if_idle())
         };
         drop(state);
@@ -177,7 +179,13 @@ impl Outbox {
             state.give_back();
         }
         let closed = matches!(state.phase, Phase::Closing(_)) && state.queue.is_empty();
-        outcome.map_ok(|()| if closed { Drained::Closed } else { Drained::Empty })
+        outcome.map_ok(|()| {
+            if closed {
+                Drained::Closed
+            } else {
+                Drained::Empty
+            }
+        })
     }
 
     fn control(&self, frame: Frame, kind: Kind) {

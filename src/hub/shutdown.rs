@@ -2,7 +2,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Hub, Peer, close::CloseReason, outbox::{Backlog, Kill}};
+use super::{
+    Hub, Peer,
+    close::CloseReason,
+    outbox::{Backlog, Kill},
+};
 
 /// How a [`Hub::shutdown`] ended.
 ///
@@ -44,14 +48,20 @@ impl Hub {
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         let start = Instant::now();
         let present = self.enter(Phase::Draining).len();
-        if timeout_at(start + deadline / 2, self.counters.quiet()).await.is_err() {
+        if timeout_at(start + deadline / 2, self.counters.quiet())
+            .await
+            .is_err()
+        {
             tracing::debug!("closing sockets although some are still busy");
         }
         for peer in self.enter(Phase::Closing) {
             self.close_peer(&peer, CloseReason::GOING_AWAY, Backlog::Deliver);
         }
         let mut cut = 0;
-        for (part, extent) in [(deadline / 10 * 9, Kill::Connection), (deadline, Kill::Task)] {
+        for (part, extent) in [
+            (deadline / 10 * 9, Kill::Connection),
+            (deadline, Kill::Task),
+        ] {
             if timeout_at(start + part, self.all_gone()).await.is_ok() {
                 break;
             }
@@ -59,7 +69,10 @@ impl Hub {
             cut = cut.max(left.len());
             left.iter().for_each(|peer| peer.outbox.kill(extent));
         }
-        if timeout_at(start + deadline + GRACE, self.all_gone()).await.is_err() {
+        if timeout_at(start + deadline + GRACE, self.all_gone())
+            .await
+            .is_err()
+        {
             tracing::error!("a socket's task does not end: something in it blocks its thread");
         }
         Shutdown {

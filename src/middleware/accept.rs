@@ -5,9 +5,7 @@ use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tower::{BoxError, Service};
 
-use super::{
-    body::RequestBody, rejection::Rejection, service::WebConnectionSocket, upgrade,
-};
+use super::{body::RequestBody, rejection::Rejection, service::WebConnectionSocket, upgrade};
 use crate::{
     hub::{CloseReason, Frame},
     session,

@@ -83,13 +83,7 @@ where
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(post::web_socket(
-                    shared,
-                    Door::Control,
-                    parts,
-                    body,
-                    inner,
-                ))
+                ResponseFuture::own(post::web_socket(shared, Door::Control, parts, body, inner))
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
                 ResponseFuture::own(async move { Ok(shared.refuse(Cause::NotFound.into())) })

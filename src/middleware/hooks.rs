@@ -1,6 +1,8 @@
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{handshake::Handshake, identity::Identity, refusal::Refusal, route::Predicate, socket::Socket};
+use super::{
+    handshake::Handshake, identity::Identity, refusal::Refusal, route::Predicate, socket::Socket,
+};
 
 /// What an application gave the layer beside its configuration.
 #[derive(Clone, Default)]

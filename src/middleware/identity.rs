@@ -126,12 +126,12 @@ mod tests {
         let (hub, ann) = ann();
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
         attest(&hub, ann.peer(), &mut message);
-        assert_eq!(message.user_id, "ann".into());
-        assert_eq!(message.group_id, "sales".into());
+        assert_eq!(message.user_id, "ann");
+        assert_eq!(message.group_id, "sales");
 
         let mut message = SocketMessage::new("x").from_group("lobby");
         attest(&hub, ann.peer(), &mut message);
-        assert_eq!(message.group_id, "lobby".into());
+        assert_eq!(message.group_id, "lobby");
     }
 
     #[test]
@@ -150,7 +150,10 @@ mod tests {
         ] {
             assert_eq!(allowed(&[], &message), expected, "{message:?}");
         }
-        assert!(allowed(&[Recipient::user("bob")], &message().to_user("bob")));
+        assert!(allowed(
+            &[Recipient::user("bob")],
+            &message().to_user("bob")
+        ));
         assert!(!allowed(&[Recipient::user("bob")], &message()));
         assert!(allowed(&[Recipient::all()], &message()));
     }

@@ -222,7 +222,10 @@ impl WebConnectionSocketLayer {
     /// Takes only upgrades for which the function returns `true`; others go to the inner service.
     /// It stands in the place of [`Config::socket_path`].
     #[must_use]
-    pub fn upgrade_if(mut self, predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+    pub fn upgrade_if(
+        mut self,
+        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.hooks.upgrade_if = Some(Arc::new(predicate));
         self
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header::CONTENT_LENGTH, header::CONTENT_TYPE, request::Parts};
+use http::{
+    Method, Request, Response, header::CONTENT_LENGTH, header::CONTENT_TYPE, request::Parts,
+};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
@@ -20,11 +22,7 @@ use super::{
     shared::{Door, Shared},
     socket::{Socket, SocketEvent},
 };
-use crate::{
-    config::ForwardHeaders,
-    hub::ShuttingDown,
-    protocol::SocketMessage,
-};
+use crate::{config::ForwardHeaders, hub::ShuttingDown, protocol::SocketMessage};
 
 /// `POST …/__broadcastWebSocket.wc`: a message for the sockets.
 pub(super) async fn broadcast<B, RB>(

@@ -118,7 +118,9 @@ where
                         upgrade::open(&shared, admitted, application, stream).await?;
                         Ok(accept.response())
                     };
-                    Ok(answer.await.unwrap_or_else(|rejection| shared.refuse(rejection)))
+                    Ok(answer
+                        .await
+                        .unwrap_or_else(|rejection| shared.refuse(rejection)))
                 })
             }
         }
@@ -127,6 +129,7 @@ where
 
 impl<S> fmt::Debug for WebConnectionSocket<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebConnectionSocket").finish_non_exhaustive()
+        f.debug_struct("WebConnectionSocket")
+            .finish_non_exhaustive()
     }
 }

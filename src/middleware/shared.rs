@@ -86,7 +86,8 @@ impl Shared {
     fn admit_controller(&self, parts: &Parts) -> Result<(), Rejection> {
         check_host(&self.config, parts)?;
         if is_cross_site(parts) {
-            let why = "A page of another site made the request; the control service is for programs.";
+            let why =
+                "A page of another site made the request; the control service is for programs.";
             return Err(Cause::CallerNotAllowed(why.into()).into());
         }
         if self.config.access.bearer_tokens.is_empty() {

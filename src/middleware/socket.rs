@@ -152,10 +152,9 @@ impl Socket {
     /// Closes this socket after what is queued for it; `false` if it is closed already.
     pub fn close(&self, reason: CloseReason) -> bool {
         match &self.connection {
-            Some(connection) => {
-                self.hub
-                    .close_peer(&connection.peer, reason, Backlog::Deliver)
-            }
+            Some(connection) => self
+                .hub
+                .close_peer(&connection.peer, reason, Backlog::Deliver),
             None => false,
         }
     }
@@ -163,7 +162,9 @@ impl Socket {
     /// The connection's id; `None` if the message came by HTTP from outside.
     #[must_use]
     pub fn id(&self) -> Option<ConnectionId> {
-        self.connection.as_ref().map(|connection| connection.peer.id)
+        self.connection
+            .as_ref()
+            .map(|connection| connection.peer.id)
     }
 
     /// Whose socket it is, and whether anybody checked. Of a message that came by HTTP from

@@ -131,7 +131,10 @@ where
             }
         }
     };
-    #[expect(clippy::disallowed_methods, reason = "each socket has a task of its own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each socket has a task of its own"
+    )]
     tokio::spawn(task);
     match opening.await {
         Ok(outcome) => outcome,

@@ -238,7 +238,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         match &mut self.closing {
             Some(closing) if drained == Drained::Closed => {
                 let timeout = self.config.close_timeout;
-                closing.until.get_or_insert_with(|| Instant::now() + timeout);
+                closing
+                    .until
+                    .get_or_insert_with(|| Instant::now() + timeout);
                 // The peer closes next. Until it has, or the time is up, its bytes are read and
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
                 // reset can overtake our close frame.

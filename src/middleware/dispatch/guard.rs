@@ -38,7 +38,10 @@ async fn run<F: Future>(
         Ok(Ok(output)) => Ok(output),
         Ok(Err(_panic)) => {
             if let Some(suppressed) = shared.failures.pass() {
-                tracing::error!(suppressed, "the application panicked while it handled a message");
+                tracing::error!(
+                    suppressed,
+                    "the application panicked while it handled a message"
+                );
             }
             Err(Failure::Failed)
         }

@@ -47,9 +47,8 @@ pub(super) async fn connect(
     application: Arc<dyn Application>,
     socket: Socket,
 ) -> Result<(), Rejection> {
-    let wanted = |parts: &http::response::Parts| {
-        !parts.status.is_success() || answer::holds_messages(parts)
-    };
+    let wanted =
+        |parts: &http::response::Parts| !parts.status.is_success() || answer::holds_messages(parts);
     let response = send(shared, &*application, &socket, wanted)
         .await
         .map_err(Failure::into_rejection)?;
@@ -87,7 +86,11 @@ pub(in super::super) fn dispatched(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(EVENT, HeaderValue::from_static(socket.event().as_str()));
     let user = socket.user();
-    let identity = if user.is_verified() { "verified" } else { "claimed" };
+    let identity = if user.is_verified() {
+        "verified"
+    } else {
+        "claimed"
+    };
     headers.insert(IDENTITY, HeaderValue::from_static(identity));
     headers.insert(USER_ID, encoded(user.id().as_str()));
     if let Some(id) = socket.id() {
