@@ -169,6 +169,7 @@ impl Server {
     }
 
     /// Opens a connection and hands over its bytes: for what no well-behaved client sends.
+    #[must_use]
     pub fn open(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(64 * 1024);
         (self.serve)(server, self.peer);

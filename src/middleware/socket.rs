@@ -112,6 +112,7 @@ impl Socket {
     }
 
     /// Queues a message for all sockets that its recipients select: [`Hub::broadcast`].
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
         self.hub.broadcast(message)
     }
@@ -142,6 +143,7 @@ impl Socket {
     }
 
     /// Ends this socket's membership in a group; `false` if there was none.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn leave(&self, group: &str) -> bool {
         match &self.connection {
             Some(connection) => self.hub.leave(connection.peer.id, group),
@@ -150,6 +152,7 @@ impl Socket {
     }
 
     /// Closes this socket after what is queued for it; `false` if it is closed already.
+    #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn close(&self, reason: CloseReason) -> bool {
         match &self.connection {
             Some(connection) => self
