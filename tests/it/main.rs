@@ -1,0 +1,5 @@
+//! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
+
+mod delivery;
+#[allow(dead_code, reason = "its users arrive one by one")]
+mod support;

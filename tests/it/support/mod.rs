@@ -1,0 +1,112 @@
+//! What the tests share: a server in memory, a client of bytes, and a log that can be read.
+
+pub(crate) mod http;
+pub(crate) mod log;
+pub(crate) mod wire;
+
+use std::{future::Future, time::Duration};
+
+use axum::Router;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, timeout};
+use tower::Layer;
+use web_connection_socket::{
+    Config, Recipient, SocketMessage, WebConnectionSocketLayer,
+    testing::{Client, Server},
+};
+
+/// How long anything that should simply happen may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The usual configuration of a test: programs on this machine may broadcast.
+pub(crate) fn config() -> Config {
+    Config::new().trust_local_callers()
+}
+
+/// A layer with that configuration whose sockets' messages go straight to the sockets they name.
+pub(crate) fn relay() -> WebConnectionSocketLayer {
+    WebConnectionSocketLayer::new(config()).relay()
+}
+
+/// A server in memory with an application that has no routes.
+pub(crate) fn serve(layer: &WebConnectionSocketLayer) -> Server {
+    serve_app(layer, Router::new())
+}
+
+/// A server in memory around an application.
+pub(crate) fn serve_app(layer: &WebConnectionSocketLayer, app: Router) -> Server {
+    Server::new(layer.layer(app))
+}
+
+/// Opens a socket for a user in some groups.
+pub(crate) async fn join(server: &Server, user: &str, groups: &[&str]) -> Client {
+    let mut path = format!("/__initializeSocket.wc?userId={user}");
+    for group in groups {
+        path.push_str("&groupId=");
+        path.push_str(group);
+    }
+    server.connect(&path).await.expect("an open socket")
+}
+
+/// A message whose action is `news`.
+pub(crate) fn news(text: impl ToString) -> SocketMessage {
+    SocketMessage::new("news").text(text.to_string())
+}
+
+/// A message for these recipients.
+pub(crate) fn news_to(
+    text: impl ToString,
+    recipients: impl IntoIterator<Item = Recipient>,
+) -> SocketMessage {
+    let mut message = news(text);
+    message.recipients = recipients.into_iter().collect();
+    message
+}
+
+/// Waits for the text of a client's next message.
+pub(crate) async fn text(client: &mut Client) -> String {
+    let message = soon("a message", client.receive()).await;
+    message.expect("an open socket").message
+}
+
+/// Waits for a client's next frame as JSON, which an error frame is as well.
+pub(crate) async fn frame(client: &mut Client) -> Value {
+    let text = soon("a frame", client.receive_text()).await;
+    serde_json::from_str(&text.expect("an open socket")).expect("JSON")
+}
+
+/// Waits for an error frame and gives its code and status; it has the five keys of a message.
+pub(crate) async fn error_of(client: &mut Client) -> (String, u64) {
+    let frame = frame(client).await;
+    assert_eq!(frame["action"], "__error", "{frame}");
+    assert_eq!(
+        (&frame["groupId"], &frame["userId"]),
+        (&json!(""), &json!(""))
+    );
+    assert_eq!(frame["recipients"], json!([]));
+    assert!(
+        frame["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty())
+    );
+    let error = &frame["error"];
+    let code = error["code"].as_str().expect("a code").to_owned();
+    (code, error["status"].as_u64().expect("a status"))
+}
+
+/// Waits for a future that ends at once unless something is wrong.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    match timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}
+
+/// Asks again and again until it is so.
+pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        sleep(Duration::from_millis(1)).await;
+    }
+}
