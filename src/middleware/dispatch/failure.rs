@@ -2,12 +2,7 @@ use std::{future::Future, sync::Arc};
 
 use http::StatusCode;
 
-use super::super::{
-    hooks::HandlerError,
-    refusal::Refusal,
-    rejection::{Cause, Rejection},
-    shared::Shared,
-};
+use super::super::{hooks::HandlerError, rejection::Rejection, shared::Shared};
 use crate::protocol::{ErrorCode, ErrorFrame};
 
 /// Why a message was not handled.
@@ -62,10 +57,7 @@ impl Failure {
 
     /// The same to who wants to open a socket.
     pub(in super::super) fn into_rejection(self) -> Rejection {
-        let frame = self.into_frame();
-        let status =
-            StatusCode::from_u16(frame.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Cause::ApplicationRefused(Box::new(Refusal::new(status).detail(frame.text))).into()
+        self.into_frame().into()
     }
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::refusal::Refusal;
+use crate::protocol::ErrorFrame;
 
 pub use self::kind::RejectionKind;
 
@@ -145,6 +146,14 @@ impl Rejection {
 impl From<Cause> for Rejection {
     fn from(cause: Cause) -> Self {
         Self { cause }
+    }
+}
+
+/// Says to who wants to open a socket what an error frame says to one that is open.
+impl From<ErrorFrame> for Rejection {
+    fn from(frame: ErrorFrame) -> Self {
+        let status = StatusCode::from_u16(frame.status).unwrap_or_default();
+        Cause::ApplicationRefused(Box::new(Refusal::new(status).detail(frame.text))).into()
     }
 }
 
