@@ -1,5 +1,8 @@
 //! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
 
+mod architecture;
 mod delivery;
+mod handshake;
+mod origins;
 #[allow(dead_code, reason = "its users arrive one by one")]
 mod support;

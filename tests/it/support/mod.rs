@@ -1,7 +1,9 @@
 //! What the tests share: a server in memory, a client of bytes, and a log that can be read.
 
+pub(crate) mod app;
 pub(crate) mod http;
 pub(crate) mod log;
+pub(crate) mod raw;
 pub(crate) mod wire;
 
 use std::{future::Future, time::Duration};

@@ -1,0 +1,154 @@
+//! Requests as bytes, for what no HTTP client sends.
+
+use http::HeaderMap;
+use tokio::io::AsyncReadExt;
+use web_connection_socket::testing::Server;
+
+use super::{soon, wire::Wire};
+
+/// A request under construction; nothing is added to what a test asks for.
+#[derive(Clone)]
+pub(crate) struct Raw {
+    line: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Raw {
+    /// A request with this first line, and no header but `Host: localhost`.
+    pub(crate) fn new(line: &str) -> Self {
+        Self {
+            line: line.to_owned(),
+            headers: vec![("Host".to_owned(), "localhost".to_owned())],
+            body: String::new(),
+        }
+    }
+
+    /// A whole WebSocket handshake at a path.
+    pub(crate) fn handshake(path: &str) -> Self {
+        Self::new(&format!("GET {path} HTTP/1.1"))
+            .with("Upgrade", "websocket")
+            .with("Connection", "Upgrade")
+            .with("Sec-WebSocket-Version", "13")
+            .with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
+    /// Posts a body, its length announced.
+    pub(crate) fn post(path: &str, body: &str) -> Self {
+        Self::new(&format!("POST {path} HTTP/1.1"))
+            .with("Content-Length", &body.len().to_string())
+            .body(body)
+    }
+
+    /// Takes another first line.
+    pub(crate) fn line(mut self, line: &str) -> Self {
+        line.clone_into(&mut self.line);
+        self
+    }
+
+    /// Adds a header line.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Removes every line of a header.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.headers
+            .retain(|(seen, _)| !seen.eq_ignore_ascii_case(name));
+        self
+    }
+
+    /// Puts one line in the place of all of a header.
+    pub(crate) fn set(self, name: &str, value: &str) -> Self {
+        self.without(name).with(name, value)
+    }
+
+    /// Sends these bytes after the head.
+    pub(crate) fn body(mut self, body: &str) -> Self {
+        body.clone_into(&mut self.body);
+        self
+    }
+
+    /// Sends it on a connection of its own and reads the answer.
+    pub(crate) async fn ask(&self, server: &Server) -> Answer {
+        let mut wire = Wire::over(server.open());
+        // A server that refuses by the head alone may be gone before the body is written.
+        let _gone = wire.try_send(self.to_string().as_bytes()).await;
+        self.answer(wire).await
+    }
+
+    async fn answer(&self, mut wire: Wire) -> Answer {
+        let head = wire.head().await;
+        let mut lines = head.split("\r\n");
+        let line = lines.next().expect("a status line");
+        let status = line.split(' ').nth(1).expect("a status");
+        let headers: HeaderMap = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| {
+                (
+                    name.parse().expect("a name"),
+                    value.parse().expect("a value"),
+                )
+            })
+            .collect();
+        let length = headers.get("content-length").map_or(0, |length| {
+            length.to_str().expect("digits").parse().expect("digits")
+        });
+        let mut body = vec![
+            0;
+            if self.line.starts_with("HEAD ") {
+                0
+            } else {
+                length
+            }
+        ];
+        let mut stream = wire.into_inner();
+        let read = soon("the body of an answer", stream.read_exact(&mut body)).await;
+        read.expect("a whole body");
+        Answer {
+            status: status.parse().expect("digits"),
+            headers,
+            body: String::from_utf8(body).expect("UTF-8"),
+            wire: Wire::over(stream),
+        }
+    }
+}
+
+impl std::fmt::Display for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\r\n", self.line)?;
+        for (name, value) in &self.headers {
+            write!(f, "{name}: {value}\r\n")?;
+        }
+        write!(f, "\r\n{}", self.body)
+    }
+}
+
+/// An answer, and its connection.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+    pub(crate) wire: Wire,
+}
+
+impl Answer {
+    /// The value of a header that is there once.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.get_all(name).iter();
+        let line = lines.next()?.to_str().expect("ASCII");
+        assert!(lines.next().is_none(), "{name} is there twice");
+        Some(line)
+    }
+
+    /// The kind of refusal that problem details name; empty if the answer is none.
+    pub(crate) fn code(&self) -> String {
+        if self.header("content-type") != Some("application/problem+json") {
+            return String::new();
+        }
+        let problem: serde_json::Value = serde_json::from_str(&self.body).expect("JSON");
+        assert_eq!(problem["status"], self.status, "{problem}");
+        problem["code"].as_str().expect("a code").to_owned()
+    }
+}
