@@ -3,6 +3,8 @@
 mod architecture;
 mod delivery;
 mod handshake;
+mod messages;
 mod origins;
+mod slow;
 #[allow(dead_code, reason = "its users arrive one by one")]
 mod support;

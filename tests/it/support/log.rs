@@ -2,9 +2,10 @@
 
 use std::{
     fmt::{self, Write},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
+use parking_lot::Mutex;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -34,14 +35,14 @@ pub(crate) fn capture() -> Log {
 impl Log {
     /// All lines of a level.
     pub(crate) fn of(&self, level: Level) -> Vec<String> {
-        let lines = self.lines.lock().unwrap();
+        let lines = self.lines.lock();
         let of_level = lines.iter().filter(|(its, _)| *its == level);
         of_level.map(|(_, line)| line.clone()).collect()
     }
 
     /// All lines of any level, as one text.
     pub(crate) fn text(&self) -> String {
-        let lines = self.lines.lock().unwrap();
+        let lines = self.lines.lock();
         lines.iter().fold(String::new(), |text, (level, line)| {
             format!("{text}{level} {line}\n")
         })
@@ -61,7 +62,7 @@ impl Subscriber for Capture {
         let mut line = Line(String::new());
         event.record(&mut line);
         let level = *event.metadata().level();
-        self.lines.lock().unwrap().push((level, line.0));
+        self.lines.lock().push((level, line.0));
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -82,6 +83,7 @@ struct Line(String);
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let space = if self.0.is_empty() { "" } else { " " };
-        write!(self.0, "{space}{}={value:?}", field.name()).unwrap();
+        let written = write!(self.0, "{space}{}={value:?}", field.name());
+        written.expect("a string has room");
     }
 }

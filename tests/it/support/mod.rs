@@ -10,7 +10,10 @@ use std::{future::Future, time::Duration};
 
 use axum::Router;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
 use tower::Layer;
 use web_connection_socket::{
     Config, Recipient, SocketMessage, WebConnectionSocketLayer,
@@ -51,13 +54,13 @@ pub(crate) async fn join(server: &Server, user: &str, groups: &[&str]) -> Client
 }
 
 /// A message whose action is `news`.
-pub(crate) fn news(text: impl ToString) -> SocketMessage {
-    SocketMessage::new("news").text(text.to_string())
+pub(crate) fn news(text: impl Into<String>) -> SocketMessage {
+    SocketMessage::new("news").text(text)
 }
 
 /// A message for these recipients.
 pub(crate) fn news_to(
-    text: impl ToString,
+    text: impl Into<String>,
     recipients: impl IntoIterator<Item = Recipient>,
 ) -> SocketMessage {
     let mut message = news(text);
@@ -102,6 +105,15 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("waited in vain for {what}"),
     }
+}
+
+/// Runs something beside the test.
+#[expect(clippy::disallowed_methods, reason = "the test joins it")]
+pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    tokio::spawn(future)
 }
 
 /// Asks again and again until it is so.
