@@ -1,10 +1,15 @@
 //! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
 
 mod architecture;
+mod control;
 mod delivery;
 mod handshake;
+mod local;
 mod messages;
 mod origins;
+mod outside;
+mod reserved;
 mod slow;
+mod spellings;
 #[allow(dead_code, reason = "its users arrive one by one")]
 mod support;

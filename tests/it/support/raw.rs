@@ -144,7 +144,9 @@ impl Answer {
 
     /// The kind of refusal that problem details name; empty if the answer is none.
     pub(crate) fn code(&self) -> String {
-        if self.header("content-type") != Some("application/problem+json") {
+        let is_problem = self.header("content-type") == Some("application/problem+json");
+        // HEAD is answered by the head alone.
+        if !is_problem || self.body.is_empty() {
             return String::new();
         }
         let problem: serde_json::Value = serde_json::from_str(&self.body).expect("JSON");

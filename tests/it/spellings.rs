@@ -1,0 +1,205 @@
+//! Every way to write a reserved URL: it is guarded, or it is an ordinary request of the
+//! application's. None of them makes the application believe that the layer sent it.
+
+use web_connection_socket::{Config, WebConnectionSocketLayer};
+
+use crate::support::{app::Visits, config, raw::Raw, serve_app};
+
+const NAMES: [&str; 2] = ["__broadcastWebSocket.wc", "__WebSocket.wwd"];
+
+const MESSAGE: &str = r#"{"action":"forged","message":"x"}"#;
+
+/// Spellings that some server takes for the name itself.
+fn spellings(name: &str) -> Vec<String> {
+    let encode = |sign: &str, code: &str| name.replace(sign, code);
+    vec![
+        format!("/{name}"),
+        format!("/{}", name.to_ascii_uppercase()),
+        format!("/{}", name.to_ascii_lowercase()),
+        format!("//{name}"),
+        format!("///{name}"),
+        format!("/./{name}"),
+        format!("/%2e/{name}"),
+        format!("/a/../{name}"),
+        format!("/../{name}"),
+        format!("/a/%2e%2e/{name}"),
+        format!("/a/..;/{name}"),
+        format!("/a;b=c/{name}"),
+        format!("/x/y/z/{name}"),
+        format!("/{name}/"),
+        format!("/{name}/."),
+        format!("/{name}/x"),
+        format!("/{name}/../{name}"),
+        format!("/{name}/.."),
+        format!("/{name};a=b"),
+        format!("/{name};"),
+        format!("/{name}?x=y"),
+        format!("/{name}?/{name}"),
+        format!("/?/{name}"),
+        format!("/{name}%3fx"),
+        format!("/{name}%23x"),
+        format!("/{name}#x"),
+        format!("/{name}%20"),
+        format!("/{name}%00"),
+        format!("/{name}%0d%0a"),
+        format!("/{name}%09"),
+        format!("/{name}."),
+        format!("/{name}::$DATA"),
+        format!("/%2f{name}"),
+        format!("/a%2f{name}"),
+        format!("/a%2F..%2f{name}"),
+        format!("/a%252f{name}"),
+        format!("/a\\{name}"),
+        format!("/\\{name}"),
+        format!("\\{name}"),
+        format!("/a%5c{name}"),
+        format!("/x{name}"),
+        format!("/ {name}"),
+        format!("/%20{name}"),
+        format!("/%00/{name}"),
+        format!("/{}", encode("_", "%5f")),
+        format!("/{}", encode("_", "%5F")),
+        format!("/{}", encode(".", "%2e")),
+        format!("/{}", encode("W", "%57")),
+        format!("/{}", encode("W", "%77")),
+        format!("/{}", encode("_", "%255f")),
+        format!("/{}", encode("_", "%25%35%66")),
+        format!("/{}", encode("_", "%u005f")),
+        format!("/{}", encode("_", "%c1%9f")),
+        format!("/{}", encode("_", "%e0%81%9f")),
+        format!("/{}", encode("S", "%c5%bf")),
+        format!("/{}", encode("S", "\u{17f}")),
+        format!("/{}", encode("k", "\u{212a}")),
+        format!("/{}", encode("_", "\u{ff3f}")),
+        format!("/{}", encode("_", "%5")),
+        format!("/{}", encode(".", ".%00.")),
+        format!("http://localhost/{name}"),
+        format!("http://localhost//a/../{name}"),
+        format!("HTTP://LOCALHOST:80/{name}"),
+        format!("https://localhost/{name}"),
+        format!("http://other.example/{name}"),
+        format!("http:/{name}"),
+        format!("file:///{name}"),
+        name.to_owned(),
+        format!("*/{name}"),
+        format!("./{name}"),
+    ]
+}
+
+fn every_spelling() -> Vec<String> {
+    NAMES.iter().flat_map(|name| spellings(name)).collect()
+}
+
+#[tokio::test]
+async fn no_spelling_of_a_strangers_carries_the_mark() {
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let mut listener = server.connect("/").await.unwrap();
+    let (mut guarded, mut passed) = (0, 0);
+    for target in every_spelling() {
+        for request in [
+            Raw::post(&target, MESSAGE),
+            Raw::new(&format!("GET {target} HTTP/1.1")),
+            Raw::new(&format!("PROPFIND {target} HTTP/1.1")),
+        ] {
+            let answer = request.ask(&server).await;
+            match (answer.status, &*answer.code()) {
+                (403, "nobody_may_call") | (405, "method_not_allowed") => {
+                    guarded += 1;
+                    assert!(visits.take().is_empty(), "{request}");
+                }
+                // The server itself cannot read it.
+                (400, "") => assert!(visits.take().is_empty(), "{request}"),
+                (200, "") => {
+                    passed += 1;
+                    let visit = visits.only();
+                    assert!(visit.socket.is_none(), "{request}");
+                }
+                answer => panic!("{answer:?} to {request}"),
+            }
+        }
+    }
+    assert!(guarded > 150 && passed > 150, "{guarded} {passed}");
+    layer.hub().broadcast(&crate::support::news("first"));
+    assert_eq!(crate::support::text(&mut listener).await, "first");
+}
+
+#[tokio::test]
+async fn what_a_trusted_caller_spells_oddly_is_marked_at_the_configured_spelling_alone() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let (mut marked, mut broadcast) = (0, 0);
+    for target in every_spelling() {
+        let answer = Raw::post(&target, MESSAGE).ask(&server).await;
+        let visits = visits.take();
+        match &visits[..] {
+            [visit] if visit.socket.is_some() => {
+                marked += 1;
+                assert_eq!(visit.uri.to_string(), "/__WebSocket.wwd", "{target}");
+            }
+            [_] => assert_eq!(answer.body, "the application", "{target}"),
+            [] if answer.status == 200 => {
+                broadcast += 1;
+                assert!(answer.body.contains("matched"), "{target}: {}", answer.body);
+            }
+            // The server cannot read the target, or the host is not this machine.
+            [] => assert!(matches!(answer.status, 400 | 403), "{target}"),
+            _ => panic!("{target} came twice"),
+        }
+    }
+    assert!(marked > 20 && broadcast == marked, "{marked} {broadcast}");
+}
+
+#[tokio::test]
+async fn no_spelling_reaches_past_the_control_service() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let _control = layer.control_service(visits.app());
+    for target in every_spelling() {
+        let answer = Raw::post(&target, MESSAGE).ask(&server).await;
+        assert!(matches!(answer.status, 200 | 400 | 404), "{target}");
+        let visits = visits.take();
+        assert!(
+            visits.iter().all(|visit| visit.socket.is_none()),
+            "{target}"
+        );
+        assert!(!answer.body.contains("matched"), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn a_dispatch_path_of_ones_own_is_guarded_in_every_case() {
+    let layer = WebConnectionSocketLayer::new(Config::new().dispatch_path("/messages/in"));
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    for target in [
+        "/messages/in",
+        "/Messages/IN",
+        "/messages/%69n",
+        "/__WebSocket.wwd",
+    ] {
+        let answer = Raw::post(target, MESSAGE).ask(&server).await;
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (403, "nobody_may_call"),
+            "{target}"
+        );
+    }
+    assert!(visits.take().is_empty());
+    for target in [
+        "/messages/in/",
+        "//messages/in",
+        "/messages/./in",
+        "/messages%2fin",
+    ] {
+        assert_eq!(
+            Raw::post(target, MESSAGE).ask(&server).await.status,
+            200,
+            "{target}"
+        );
+        assert!(visits.only().socket.is_none(), "{target}");
+    }
+}
