@@ -7,6 +7,7 @@ pub mod config;
 mod hub;
 mod middleware;
 mod protocol;
+pub mod script;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
