@@ -87,7 +87,7 @@ export class WebConnectionWebSocket {
     const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket;
     const socket = new WebSocket(this.#address().href, this.#options.protocols);
     const isCurrent = () => attempt === this.#attempt && this.#state !== "closed";
-    let openedAt = 0;
+    let openedAt = null;
     this.#socket = socket;
     socket.onopen = (event) => {
       if (!isCurrent()) return;
@@ -106,8 +106,8 @@ export class WebConnectionWebSocket {
       this.#socket = null;
       this.#tell("onCloseHandler", event);
       if (!isCurrent()) return;
-      if (openedAt) this.#lost(event, Date.now() - openedAt);
-      else this.#failed(isCurrent);
+      if (openedAt === null) this.#failed(isCurrent);
+      else this.#lost(event, Date.now() - openedAt);
     };
     this.#enter("connecting");
   }

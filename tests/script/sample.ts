@@ -1,0 +1,68 @@
+// Uses every name of the client; it is type-checked and never run.
+
+import { WebConnectionWebSocket } from "web-connection-websocket";
+import { WebConnectionWebSocket as Same } from "web-connection-websocket/web-connection-websocket.js";
+import type {
+  BroadcastMessage, Options, Recipient, RecipientType, SocketMessage, State, StateChange, WebConnectionError,
+} from "web-connection-websocket/webconnection-websocket.js";
+
+class Recorder {
+  constructor(readonly url: string, readonly protocols: string[]) {}
+}
+
+const options: Options = {
+  WebSocket, protocols: ["chat"], retryDelay: 500, maxRetryDelay: 10_000, queueSize: 1_024,
+};
+const socket: WebConnectionWebSocket = new WebConnectionWebSocket();
+const others: Same[] = [new Same("/live"), new Same(new URL("wss://app.example/"), options), new Same("/x", { WebSocket: Recorder })];
+
+socket.onMessageHandler = (msg) => {
+  const text: string = msg.action + msg.message + msg.groupId + msg.userId;
+  const names: string[] = msg.recipients.map(({ type, value }: Recipient) => type + value);
+  const extra: unknown = msg.anything;
+  show(text, names, extra);
+};
+socket.onOpenHandler = (ev) => show(ev.type);
+socket.onCloseHandler = (ev) => show(ev.code, ev.reason, ev.wasClean);
+socket.onErrorHandler = ({ status, code, detail, message }: WebConnectionError) => show(status + 1, code + detail + message);
+socket.onStateHandler = ({ state, retryAt, error }: StateChange) => show(state, retryAt ?? 0, error?.detail ?? "");
+socket.onStateHandler = undefined;
+
+socket.tryConnect();
+socket.tryConnect(true);
+socket.tryConnect(true, "red", "ann");
+socket.tryConnect(true, ["red", "blue"] as const, null);
+
+const off: () => void = socket.on("order.shipped", (msg: SocketMessage) => show(JSON.parse(msg.message)));
+off();
+
+const msg: BroadcastMessage = socket.createBroadcastMessage("broadcastchatmessage", { n: 1 });
+msg.userId = "ann";
+msg.groupId = "red";
+const types: RecipientType[] = ["group", "user", "allButUser", "all", "allButGroup", "connection", "allButConnection"];
+for (const type of types) msg.addRecipient("x", type).addRecipient("y", type);
+msg.colour = "green";
+const sent: Promise<void> = socket.send(msg);
+sent.catch((error: WebConnectionError) => show(error.code));
+socket.send({ action: "a" });
+socket.send("text");
+
+const state: State = socket.state;
+const isConnected: boolean = socket.connected;
+show(state === "waiting", isConnected, others);
+socket.close();
+socket.close(4000, "enough");
+
+// @ts-expect-error: no such type of recipient
+msg.addRecipient("red", "groups");
+// @ts-expect-error: the state is the client's
+socket.state = "online";
+// @ts-expect-error: a message has an action
+socket.createBroadcastMessage();
+
+class Chat extends WebConnectionWebSocket {
+  override onMessageHandler(message: SocketMessage) { show(message.action); }
+}
+new Chat().tryConnect();
+
+function show(..._: unknown[]) {}
