@@ -22,8 +22,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testing", &["hub", "middleware", "protocol"]),
 ];
 
-/// Refusals, and what error frames share with them.
-const NAMES_STATUSES: &[&str] = &["middleware/rejection/", "protocol/error.rs"];
+/// Refusals, what error frames share with them, and the server of the one file.
+const NAMES_STATUSES: &[&str] = &[
+    "middleware/rejection/",
+    "protocol/error.rs",
+    "script/service.rs",
+];
 
 /// The socket's task and the backplane's; beside them only what stands outside of the library's
 /// way of a message.
