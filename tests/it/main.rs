@@ -1,9 +1,11 @@
 //! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
 
 mod architecture;
+mod claims;
 mod control;
 mod delivery;
 mod handshake;
+mod identity;
 mod local;
 mod messages;
 mod origins;
@@ -11,5 +13,6 @@ mod outside;
 mod reserved;
 mod slow;
 mod spellings;
+mod switch;
 #[allow(dead_code, reason = "its users arrive one by one")]
 mod support;

@@ -6,6 +6,8 @@ use axum::{Router, body::to_bytes, extract::Request, response::Response};
 use http::{HeaderMap, Method, Uri};
 use web_connection_socket::Socket;
 
+use super::until;
+
 /// The requests that reached the application.
 #[derive(Clone, Default)]
 pub(crate) struct Visits(Arc<Mutex<Vec<Visit>>>);
@@ -55,6 +57,17 @@ impl Visits {
             visits.0.lock().expect("no panic").push(visit);
             answer
         })
+    }
+
+    /// How many requests came since they were last taken.
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().expect("no panic").len()
+    }
+
+    /// Waits for a request, which is the only one.
+    pub(crate) async fn next(&self) -> Visit {
+        until("a request reaches the application", || self.len() > 0).await;
+        self.only()
     }
 
     /// Everything since the last call.
