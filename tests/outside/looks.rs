@@ -1,59 +1,90 @@
 //! How the chat's page looks; pictures of it are kept below the target folder.
 
-use crate::support::browser::Viewport;
+use crate::support::browser::{Browser, Viewport};
 use crate::support::chat::Chat;
 use crate::support::page::Page;
 use crate::support::{axe, outside_dir};
 
 #[tokio::test]
-async fn the_page_fits_a_phone_and_a_desk_in_light_and_dark() {
+async fn the_chat_fits_a_phone_and_a_desk_in_light_and_dark() {
     let chat = Chat::start().await;
-    let origin = chat.url("");
-    for (name, width, height, is_phone) in [("phone", 390, 844, true), ("desk", 1280, 800, false)] {
-        for (scheme, is_dark) in [("light", false), ("dark", true)] {
-            let viewport = Viewport {
-                width,
-                height,
-                is_phone,
-                is_dark,
-            };
-            let page = Page::join_in(viewport, &origin, "ann", "red").await;
-            let browser = page.browser();
-            page.send(LONG_MESSAGE).await;
-            page.message("the end").await;
-            browser.until(NOTHING_MOVES).await;
-            let picture = format!("{name}-{scheme}");
-            let file = outside_dir().join(format!("{picture}.png"));
-            std::fs::write(file, browser.screenshot().await).unwrap();
-
-            let size: (u32, u32) = browser.evaluate("return [innerWidth, innerHeight]").await;
-            assert_eq!(size, (width, height), "{picture}");
+    for (name, viewport) in viewports() {
+        let page = Page::join_in(viewport, &chat.url(""), "ann", "red").await;
+        page.send(LONG_MESSAGE).await;
+        page.message("the end").await;
+        looks_good(page.browser(), viewport, &format!("chat-{name}")).await;
+        for input in ["#audience", "#text", "#send"] {
             assert!(
-                browser.evaluate::<bool>(NO_SIDEWAYS_SCROLL).await,
-                "{picture} scrolls sideways"
+                is_in_view(page.browser(), input).await,
+                "{name} hides {input}"
             );
-            assert!(
-                browser.evaluate::<bool>(INPUT_IS_IN_VIEW).await,
-                "{picture} hides the input"
-            );
-            let violations = axe::violations(browser, "color-contrast").await;
-            assert!(violations.is_empty(), "{picture}: {violations:#?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_welcome_fits_a_phone_and_a_desk_in_light_and_dark() {
+    let chat = Chat::start().await;
+    for (name, viewport) in viewports() {
+        let browser = Browser::start(viewport).await;
+        browser.go_to(&chat.url("/")).await;
+        looks_good(&browser, viewport, &format!("welcome-{name}")).await;
+        for input in ["#name", "#group", "#join"] {
+            assert!(is_in_view(&browser, input).await, "{name} hides {input}");
+        }
+    }
+}
+
+fn viewports() -> impl Iterator<Item = (String, Viewport)> {
+    let screens = [("phone", 390, 844, true), ("desk", 1280, 800, false)];
+    screens
+        .into_iter()
+        .flat_map(|(screen, width, height, is_phone)| {
+            [("light", false), ("dark", true)].map(|(scheme, is_dark)| {
+                let viewport = Viewport {
+                    width,
+                    height,
+                    is_phone,
+                    is_dark,
+                };
+                (format!("{screen}-{scheme}"), viewport)
+            })
+        })
+}
+
+async fn looks_good(browser: &Browser, viewport: Viewport, name: &str) {
+    browser.until(NOTHING_MOVES).await;
+    let file = outside_dir().join(format!("{name}.png"));
+    std::fs::write(file, browser.screenshot().await).expect("a file below the target folder");
+
+    let size: (u32, u32) = browser.evaluate("return [innerWidth, innerHeight]").await;
+    assert_eq!(size, (viewport.width, viewport.height), "{name}");
+    let is_dark: bool = browser
+        .evaluate("return matchMedia('(prefers-color-scheme: dark)').matches")
+        .await;
+    assert_eq!(is_dark, viewport.is_dark, "{name}");
+    assert!(
+        browser.evaluate::<bool>(NO_SIDEWAYS_SCROLL).await,
+        "{name} scrolls sideways"
+    );
+    let violations = axe::violations(browser).await;
+    assert!(violations.is_empty(), "{name}: {violations:#?}");
+}
+
+async fn is_in_view(browser: &Browser, selector: &str) -> bool {
+    let script = format!(
+        "const {{ left, top, right, bottom, width, height }} = document.querySelector('{selector}').getBoundingClientRect();
+        return width > 0 && height > 0 && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight"
+    );
+    browser.evaluate(&script).await
 }
 
 const NOTHING_MOVES: &str =
     "document.getAnimations().every(animation => animation.playState !== 'running')";
 
 const NO_SIDEWAYS_SCROLL: &str = "
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return scrollWidth <= clientWidth && scrollX === 0";
-
-const INPUT_IS_IN_VIEW: &str = "
-    return ['#text', '#send'].every(selector => {
-        const { left, top, right, bottom, width, height } = document.querySelector(selector).getBoundingClientRect();
-        return width > 0 && height > 0 && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
-    })";
+    const scrollers = [document.documentElement, document.querySelector('#messages')];
+    return scrollers.every(({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth)";
 
 const LONG_MESSAGE: &str = "a word that is longer than any screen is wide: \
     Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaftsvorsitzendenstellvertreterin, \

@@ -2,19 +2,18 @@
 //!
 //! It passes on neither the visitor's address nor the `Host`, so the server sees a caller of its own machine.
 
-use std::convert::Infallible;
+use std::future::{Future, IntoFuture};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 
-use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::{Router, ServiceExt};
 use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tower::make::Shared;
-use tower::{Layer, Service};
+use web_connection_socket::axum::serve;
 use web_connection_socket::{Config, WebConnectionSocketLayer};
 
 use crate::support::chat::Chat;
@@ -44,7 +43,7 @@ async fn a_stranger_behind_nginx_on_the_same_machine_counts_as_local() {
 #[tokio::test]
 async fn a_token_keeps_strangers_behind_nginx_out() {
     let layer = WebConnectionSocketLayer::new(config().bearer_tokens(["secret"]));
-    let server = Server::start(layer.layer(Router::new())).await;
+    let server = Server::start(|listener| serve(listener, layer, Router::new())).await;
     let nginx = Nginx::start(server.address).await;
     let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
 
@@ -66,8 +65,9 @@ async fn a_token_keeps_strangers_behind_nginx_out() {
 #[tokio::test]
 async fn a_control_service_keeps_strangers_behind_nginx_out() {
     let layer = WebConnectionSocketLayer::new(config());
-    let private = Server::start(layer.control_service()).await;
-    let public = Server::start(layer.layer(Router::new())).await;
+    let control = ServiceExt::<Request>::into_make_service(layer.control_service(Router::new()));
+    let private = Server::start(|listener| axum::serve(listener, control).into_future()).await;
+    let public = Server::start(|listener| serve(listener, layer, Router::new())).await;
     let nginx = Nginx::start(public.address).await;
     let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
 
@@ -93,12 +93,9 @@ struct Server {
 }
 
 impl Server {
-    async fn start<S>(service: S) -> Self
+    async fn start<F>(serve: impl FnOnce(TcpListener) -> F) -> Self
     where
-        S: Service<Request, Response = Response, Error = Infallible, Future: Send>
-            + Clone
-            + Send
-            + 'static,
+        F: Future<Output = io::Result<()>> + Send + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
@@ -106,11 +103,8 @@ impl Server {
         let address = listener
             .local_addr()
             .expect("the address of a bound socket");
-        let task = tokio::spawn(async move {
-            axum::serve(listener, Shared::new(service))
-                .await
-                .expect("a server that does not end");
-        });
+        let serve = serve(listener);
+        let task = tokio::spawn(async { serve.await.expect("a server that does not fail") });
         Self { address, task }
     }
 }

@@ -29,8 +29,6 @@ for (const times of [1.5, 16, 64]) {
   console.log(`1009 for ${times} x the limit, whole and in fragments`);
 }
 
-console.log("all is well");
-
 async function chats(socket) {
   const sent = { action: "broadcastchatmessage", message: "grüße from *Node*", userId: "node" };
   const answered = new Promise((resolve) => {

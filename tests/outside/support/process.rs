@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::scratch::Scratch;
 use super::{PATIENCE, eventually};
@@ -56,18 +56,24 @@ impl Process {
     pub(crate) async fn line_with(&mut self, text: &str) -> String {
         let what = format!("{} prints {text:?}", self.name);
         eventually(&what, PATIENCE, async || {
-            if let Some(status) = self.child.try_wait().expect("the state of a child") {
-                panic!(
-                    "{} ended with {status} before it printed {text:?}",
-                    self.name
-                );
-            }
+            let ended = self.status();
             let log = self.log();
-            log.split_inclusive('\n')
-                .find(|line| line.ends_with('\n') && line.contains(text))
-                .map(str::to_owned)
+            let mut lines = log.split_inclusive('\n');
+            let line = lines.find(|line| line.ends_with('\n') && line.contains(text));
+            assert!(
+                line.is_some() || ended.is_none(),
+                "{what}, but it ended: {ended:?}"
+            );
+            line.map(str::to_owned)
         })
         .await
+    }
+
+    /// Waits until the program ends by itself, which it has to do without an error.
+    pub(crate) async fn succeeds(&mut self) {
+        let what = format!("{} ends", self.name);
+        let status = eventually(&what, PATIENCE, async || self.status()).await;
+        assert!(status.success(), "{} failed: {status}", self.name);
     }
 
     /// Kills the program as `kill -9` does, and waits until it is gone.
@@ -84,6 +90,10 @@ impl Process {
                 .status();
             assert!(killed.is_ok(), "there is no shell: {killed:?}");
         }
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the state of a child")
     }
 
     fn log_path(&self) -> PathBuf {
