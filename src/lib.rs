@@ -1,9 +1,91 @@
 //! Gives any axum, hyper or tower application WebSockets while it stays an ordinary
 //! request/response HTTP application.
+//!
+//! A tower layer keeps the sockets. What a browser says reaches the application as a `POST`; what
+//! the application, or any trusted program, wants to say to browsers it broadcasts, with a call in
+//! Rust or with a `POST`. The protocol is that of West Wind Web Connection.
+//!
+//! ```text
+//! browser ── ws ──▶ WebConnectionSocketLayer ── POST /__WebSocket.wwd ──▶ the application: the inner
+//!    ▲                     │  Hub                                          service, or Rust handlers
+//!    └────── frames ───────┘◀── POST /__broadcastWebSocket.wc ── the application, a script, …
+//! ```
+//!
+//! **Without an [`identify`](WebConnectionSocketLayer::identify) hook, user and group ids are what
+//! visitors say.** Send nothing private without one.
+//!
+//! # Examples
+//!
+//! An axum application, with the feature `axum`:
+//!
+//! ```no_run
+//! use axum::{Router, routing::post};
+//! use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+//!
+//! async fn on_web_socket(socket: Socket) {
+//!     let shouted = socket.message().message.to_uppercase();
+//!     socket.broadcast(&socket.create_message().text(shouted).to_group("chat"));
+//! }
+//!
+//! # async fn run() -> std::io::Result<()> {
+//! let layer = WebConnectionSocketLayer::new(Config::new().script_map("wwd"));
+//! let hub = layer.hub(); // Arc<Hub>: broadcast from anywhere
+//! let app = Router::new().route("/__WebSocket.wwd", post(on_web_socket));
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:5200").await?;
+//! web_connection_socket::axum::serve(listener, layer, app).await
+//! # }
+//! ```
+//!
+//! Without a route, and without axum: [`WebConnectionSocketLayer::on_web_socket`] and
+//! [`on_action`](WebConnectionSocketLayer::on_action). The long form of `serve` is in the
+//! documentation of [`WebConnectionSocketLayer`]. A hyper service has to be generic over its body,
+//! `async fn app<B: Body>(request: Request<B>)`, because it gets a [`RequestBody`].
+//!
+//! # Where to read on
+//!
+//! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,
+//! its errors and limits. [`guide::identity`]: who is who. [`guide::testing`]: tests without a port.
+//! [`guide::web_connection`]: moving a site from Web Connection. [`Config`] has every option with its
+//! default.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! - `axum`: the [`Socket`] extractor and [`axum::serve`].
+//! - `testing`: the module [`testing`].
+//!
+//! # Module map
+//!
+//! For who reads or changes the source. A message's way through the house:
+//!
+//! ```text
+//! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify, hub.register, connect) ─▶ 101 ─▶ session
+//! frame   ─▶ session ─▶ Inbound ─▶ middleware/dispatch ─▶ inner service | handler | relay
+//! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who) ─▶ outbox (queued: the report is known)
+//!                                                        ─▶ Transport ─▶ session ─▶ socket
+//! ```
+//!
+//! | module | what it holds | may import |
+//! |---|---|---|
+//! | `protocol` | messages, recipients, audience, ids: pure data, no async, no HTTP | – |
+//! | [`config`] | every option, origins, hosts, tokens (hashed), paths: plain data | `protocol` |
+//! | `hub` | who is connected (`registry`), what waits for each (`outbox`), broadcast, close, shutdown, statistics | `protocol`, `config` |
+//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
+//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
+//! | [`axum`], [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
+//!
+//! Imports point downwards only. Two traits turn them where control goes up: `Inbound` is defined in
+//! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
+//! implemented in `session`. A socket is registered before its 101 leaves, so that whoever has seen
+//! the 101 misses no broadcast.
 
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod config;
+#[cfg(doc)]
+pub mod guide;
 mod hub;
 mod middleware;
 mod protocol;
@@ -28,3 +110,7 @@ pub use self::{
         ParseConnectionIdError, Recipient, RecipientType, SocketMessage, UserId,
     },
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,6 +52,33 @@ use crate::{
 ///
 /// Its clients look like programs on this machine: their address is a loopback one, and `Host` is
 /// `localhost` unless a request says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use http::Request;
+/// use tower::Layer;
+/// use web_connection_socket::{Config, WebConnectionSocketLayer, config::IpNet, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let office: IpNet = "10.1.0.0/16".parse()?;
+/// let layer = WebConnectionSocketLayer::new(Config::new().allow_broadcast_from([office]));
+/// let server = Server::new(layer.layer(Router::new())).peer("10.1.2.3:50123".parse()?);
+///
+/// let visit = Request::get("/").header("cookie", "session=of-ann").body(())?;
+/// let mut ann = server.connect_with(visit).await?;
+/// let broadcast = Request::post("/__broadcastWebSocket.wc").body(r#"{"action":"news"}"#)?;
+/// assert_eq!(server.request(broadcast).await?.status(), 200);
+/// assert_eq!(ann.receive().await?.action, "news");
+///
+/// let foreign = Request::get("/").header("origin", "https://evil.test").body(())?;
+/// let error = server.connect_with(foreign).await.unwrap_err();
+/// assert_eq!(error.refusal().unwrap().status(), 403);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Server {
     serve: Arc<dyn Fn(DuplexStream, PeerAddr) + Send + Sync>,
@@ -186,6 +213,30 @@ impl fmt::Debug for Server {
 }
 
 /// An open socket, seen from the client. It answers pings while it is read.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use web_connection_socket::{CloseReason, Config, WebConnectionSocketLayer, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let server = Server::new(layer.layer(Router::new()));
+///
+/// let mut ann = server.connect("/").await?;
+/// ann.send_text("no JSON").await?;
+/// assert!(ann.receive_text().await?.contains("bad_message"));
+/// assert_eq!(ann.close(CloseReason::NORMAL).await?.code(), 1000);
+///
+/// let mut bob = server.connect("/").await?;
+/// bob.send_binary("bytes").await?;
+/// assert_eq!(bob.receive().await.unwrap_err().close_reason().unwrap().code(), 1003);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Client {
     stream: WebSocketStream<DuplexStream>,
@@ -296,7 +347,7 @@ impl Client {
     }
 }
 
-/// Why a test client could not go on.
+/// Why a test client could not go on. The examples of [`Server`] and [`Client`] look into it.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,

@@ -18,6 +18,19 @@ use crate::middleware::WebConnectionSocketLayer;
 /// # Cancel safety
 ///
 /// Dropping it stops the server without a word to the sockets.
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::Router;
+/// use web_connection_socket::{Config, WebConnectionSocketLayer};
+///
+/// # async fn run() -> std::io::Result<()> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:5200").await?;
+/// let layer = WebConnectionSocketLayer::new(Config::new()).relay();
+/// web_connection_socket::axum::serve(listener, layer, Router::new()).await
+/// # }
+/// ```
 pub async fn serve(
     listener: TcpListener,
     layer: WebConnectionSocketLayer,

@@ -73,6 +73,15 @@ impl fmt::Debug for BearerToken {
 }
 
 /// The text is not a bearer token; it is not repeated, since it may be a secret.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::config::BearerToken;
+///
+/// let error = "two words".parse::<BearerToken>().unwrap_err();
+/// assert!(!error.to_string().contains("words"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseBearerTokenError {
     _private: (),

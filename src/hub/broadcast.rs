@@ -31,6 +31,18 @@ impl Broadcast {
     /// # Cancel safety
     ///
     /// Cancel safe: the message is on its way whether or not anybody waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use web_connection_socket::{Config, Hub, SocketMessage};
+    ///
+    /// let report = Hub::new(&Config::new()).broadcast(&SocketMessage::new("news"));
+    /// assert!(!report.forwarded().await);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub async fn forwarded(&self) -> bool {
         false
     }

@@ -52,6 +52,14 @@ impl CloseReason {
     ///
     /// If the code may not travel in a close frame or the text is too long. Parse a `"4001 text"`
     /// instead where the value is not a literal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::CloseReason;
+    ///
+    /// let reason = CloseReason::new(4003, "account closed");
+    /// ```
     #[must_use]
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         match Self::checked(code, reason.into()) {
@@ -67,6 +75,15 @@ impl CloseReason {
     }
 
     /// The reason's text; often empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::CloseReason;
+    ///
+    /// assert_eq!(CloseReason::new(4001, "signed out").reason(), "signed out");
+    /// assert_eq!(CloseReason::NORMAL.reason(), "");
+    /// ```
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason

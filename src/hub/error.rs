@@ -48,6 +48,20 @@ impl fmt::Display for SocketError {
 impl Error for SocketError {}
 
 /// The kinds of [`SocketError`].
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Socket, SocketErrorKind};
+///
+/// fn enter(socket: &Socket, room: &str) {
+///     match socket.join(room).map_err(|error| error.kind()) {
+///         Err(SocketErrorKind::TooManyGroups) => println!("{} is everywhere", socket.user()),
+///         Err(SocketErrorKind::NotConnected) | Ok(()) => {}
+///         Err(kind) => println!("{kind:?}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocketErrorKind {

@@ -59,12 +59,39 @@ use self::{
 /// # Examples
 ///
 /// ```
-/// use web_connection_socket::{Config, SocketMessage, WebConnectionSocketLayer};
+/// use axum::Router;
+/// use tower::Layer;
+/// use web_connection_socket::{
+///     CloseReason, Config, SocketMessage, User, WebConnectionSocketLayer, testing::Server,
+/// };
 ///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let layer = WebConnectionSocketLayer::new(Config::new());
 /// let hub = layer.hub();
+/// let server = Server::new(layer.layer(Router::new()));
+/// let mut ann = server.connect("/?userId=ann&groupId=sales").await?;
+///
 /// let report = hub.broadcast(&SocketMessage::new("order.shipped").text("no. 7").to_user("ann"));
-/// assert_eq!(report.queued, 0); // nobody is connected
+/// assert_eq!((report.matched, report.queued), (1, 1));
+/// assert_eq!(ann.receive().await?.message, "no. 7");
+///
+/// let socket = hub.sockets_of("ann")[0];
+/// hub.join(socket, "news")?;
+/// hub.leave(socket, "sales");
+/// assert_eq!(hub.groups_of(socket), ["news"]);
+/// assert_eq!(hub.user_of(socket), Some(User::Claimed("ann".into())));
+/// assert_eq!(hub.users(), [("ann".into(), 1)]);
+/// assert_eq!(hub.groups(), [("news".into(), 1)]);
+/// assert_eq!((hub.len(), hub.sockets()), (1, vec![socket]));
+///
+/// // One socket: `hub.close(socket, reason)`.
+/// hub.close_user("ann", &CloseReason::new(4001, "signed out"));
+/// assert_eq!(ann.closed().await.code(), 4001);
+/// assert!(hub.is_empty());
+/// assert_eq!(hub.stats().messages_out, 1);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct Hub {

@@ -45,6 +45,19 @@ impl Hub {
     /// # Cancel safety
     ///
     /// A cancelled shutdown stays begun; call it again to go on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Hub;
+    ///
+    /// async fn stop(hub: &Hub) {
+    ///     let end = hub.shutdown(Duration::from_secs(10)).await;
+    ///     println!("{} sockets ended in time, {} were cut off", end.closed, end.cut);
+    /// }
+    /// ```
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
         let start = Instant::now();
         let present = self.enter(Phase::Draining).len();

@@ -68,6 +68,14 @@ pub struct WebConnectionSocketLayer {
 
 impl WebConnectionSocketLayer {
     /// Makes a layer with a hub of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new().script_map("wwd"));
+    /// ```
     #[must_use]
     pub fn new(config: Config) -> Self {
         let hub = Arc::new(Hub::new(&config));
@@ -76,6 +84,15 @@ impl WebConnectionSocketLayer {
 
     /// Makes a layer over an existing hub, so that several share their sockets. Limits of queues,
     /// groups and the default audience are the hub's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
+    ///
+    /// let shop = WebConnectionSocketLayer::new(Config::new().base_path("/shop"));
+    /// let admin = WebConnectionSocketLayer::with_hub(Config::new().base_path("/admin"), shop.hub());
+    /// ```
     #[must_use]
     pub fn with_hub(config: Config, hub: Arc<Hub>) -> Self {
         Self {
@@ -87,6 +104,25 @@ impl WebConnectionSocketLayer {
     }
 
     /// The sockets: to broadcast from anywhere, to close, to count.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::{Config, SocketMessage, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let hub = layer.hub();
+    /// let clock = async move {
+    ///     loop {
+    ///         tokio::time::sleep(Duration::from_secs(60)).await;
+    ///         hub.broadcast(&SocketMessage::new("tick"));
+    ///     }
+    /// };
+    /// # fn check(_: impl Future<Output = ()> + Send) {}
+    /// # check(clock);
+    /// ```
     #[must_use]
     pub fn hub(&self) -> Arc<Hub> {
         self.hub.clone()
@@ -128,6 +164,19 @@ impl WebConnectionSocketLayer {
     /// Hands messages to a function instead of the inner service.
     ///
     /// A socket's next message waits until the function is done with the one before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, MessageError, Socket, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_web_socket(|socket: Socket| async move {
+    ///     let numbers: Vec<i64> = socket.message().parse_json()?;
+    ///     let sum = numbers.iter().sum::<i64>();
+    ///     socket.broadcast(&socket.create_message().text(sum.to_string()));
+    ///     Ok::<(), MessageError>(())
+    /// });
+    /// ```
     #[must_use]
     pub fn on_web_socket<F, Fut>(mut self, function: F) -> Self
     where
@@ -164,6 +213,19 @@ impl WebConnectionSocketLayer {
     /// Without [`identify`](Self::identify) every visitor may address anybody. With it a socket may
     /// address its own groups, its own user and what
     /// [`Identity::may_broadcast`] allows; the rest is answered with the error `refused`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, Handshake, Identity, Recipient, Refusal, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new())
+    ///     .identify(|_: Handshake| async {
+    ///         let member = Identity::user("ann").group("lobby");
+    ///         Ok::<_, Refusal>(member.may_broadcast(Recipient::user("support")))
+    ///     })
+    ///     .relay();
+    /// ```
     #[must_use]
     pub fn relay(mut self) -> Self {
         self.hooks.otherwise = Otherwise::Relay;
@@ -221,6 +283,15 @@ impl WebConnectionSocketLayer {
 
     /// Takes only upgrades for which the function returns `true`; others go to the inner service.
     /// It stands in the place of [`Config::socket_path`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new())
+    ///     .upgrade_if(|parts| parts.uri.path().starts_with("/live/"));
+    /// ```
     #[must_use]
     pub fn upgrade_if(
         mut self,
@@ -232,6 +303,19 @@ impl WebConnectionSocketLayer {
 
     /// Lets callers for which the function returns `true` use the reserved URLs, beside those whom
     /// the configuration allows. By default nobody may.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
+    ///
+    /// /// Put into the request by a layer of your own, outside of this one.
+    /// #[derive(Clone)]
+    /// struct ClientCertificate;
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new())
+    ///     .allow_broadcast_if(|parts| parts.extensions.get::<ClientCertificate>().is_some());
+    /// ```
     #[must_use]
     pub fn allow_broadcast_if(
         mut self,
@@ -247,6 +331,19 @@ impl WebConnectionSocketLayer {
     /// control service trusts whoever can reach it; bearer tokens, where configured, are still
     /// asked for, and pages in a browser are refused. `inner` gets what is posted to
     /// `__WebSocket.<ext>`: the same service that the layer wraps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tower::Layer;
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let router: Router = Router::new();
+    /// let control = layer.control_service(router.clone()); // for a private port
+    /// let public = layer.layer(router);
+    /// ```
     #[must_use]
     pub fn control_service<S: Clone>(&self, inner: S) -> ControlService<S> {
         self.controlled

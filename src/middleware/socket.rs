@@ -91,12 +91,32 @@ impl Socket {
     }
 
     /// What happened: a message, or, where lifecycle events are on, a connect or disconnect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, SocketEvent};
+    ///
+    /// fn is_news(socket: &Socket) -> bool {
+    ///     socket.event() == SocketEvent::Message
+    /// }
+    /// ```
     #[must_use]
     pub fn event(&self) -> SocketEvent {
         self.event
     }
 
     /// The message. Of a socket that an `identify` hook verified, `user_id` and `group_id` are true.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn is_chat(socket: &Socket) -> bool {
+    ///     socket.message().action == "chat"
+    /// }
+    /// ```
     #[must_use]
     pub fn message(&self) -> &SocketMessage {
         &self.message
@@ -104,6 +124,17 @@ impl Socket {
 
     /// A new message with the action, user and group of the one received (West Wind's
     /// `CreateMessageObject`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn answer(socket: &Socket) {
+    ///     let message = socket.create_message().text("Understood.");
+    ///     socket.broadcast(&message.to_group("lobby"));
+    /// }
+    /// ```
     #[must_use]
     pub fn create_message(&self) -> SocketMessage {
         SocketMessage::new(self.message.action.clone())
@@ -112,6 +143,17 @@ impl Socket {
     }
 
     /// Queues a message for all sockets that its recipients select: [`Hub::broadcast`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn pass_on(socket: &Socket) {
+    ///     let report = socket.broadcast(socket.message());
+    ///     println!("{} of {} sockets have it queued", report.queued, report.matched);
+    /// }
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
         self.hub.broadcast(message)
@@ -123,6 +165,16 @@ impl Socket {
     ///
     /// If the socket is closed, if the message came by HTTP from outside, or if the socket's
     /// outgoing queue is full.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, SocketError};
+    ///
+    /// async fn on_web_socket(socket: Socket) -> Result<(), SocketError> {
+    ///     socket.reply(&socket.create_message().text("pong"))
+    /// }
+    /// ```
     pub fn reply(&self, message: &SocketMessage) -> Result<(), SocketError> {
         let peer = &self.connection()?.peer;
         match self.hub.push(peer, &Frame::message(message)) {
@@ -138,11 +190,33 @@ impl Socket {
     ///
     /// If the socket is closed, if the message came by HTTP from outside, or if the socket is in
     /// [`Config::max_groups`](crate::Config::max_groups) groups already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, SocketError};
+    ///
+    /// async fn enter(socket: Socket) -> Result<(), SocketError> {
+    ///     socket.join("lobby")
+    /// }
+    /// ```
     pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
         self.hub.join(self.connection()?.peer.id, group)
     }
 
     /// Ends this socket's membership in a group; `false` if there was none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// async fn go(socket: Socket) {
+    ///     if socket.leave("lobby") {
+    ///         socket.broadcast(&socket.create_message().text("left").to_group("lobby"));
+    ///     }
+    /// }
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn leave(&self, group: &str) -> bool {
         match &self.connection {
@@ -152,6 +226,16 @@ impl Socket {
     }
 
     /// Closes this socket after what is queued for it; `false` if it is closed already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{CloseReason, Socket};
+    ///
+    /// async fn sign_out(socket: Socket) {
+    ///     socket.close(CloseReason::new(4001, "signed out"));
+    /// }
+    /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn close(&self, reason: CloseReason) -> bool {
         match &self.connection {
@@ -163,6 +247,18 @@ impl Socket {
     }
 
     /// The connection's id; `None` if the message came by HTTP from outside.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn to_others(socket: &Socket) {
+    ///     if let Some(id) = socket.id() {
+    ///         socket.broadcast(&socket.message().clone().except_connection(id));
+    ///     }
+    /// }
+    /// ```
     #[must_use]
     pub fn id(&self) -> Option<ConnectionId> {
         self.connection
@@ -172,6 +268,16 @@ impl Socket {
 
     /// Whose socket it is, and whether anybody checked. Of a message that came by HTTP from
     /// outside it is what the message says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, User};
+    ///
+    /// fn may_order(socket: &Socket) -> bool {
+    ///     matches!(socket.user(), User::Verified(_))
+    /// }
+    /// ```
     #[must_use]
     pub fn user(&self) -> User {
         match &self.connection {
@@ -181,6 +287,16 @@ impl Socket {
     }
 
     /// The socket's groups besides the default one, at this moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn is_member(socket: &Socket, group: &str) -> bool {
+    ///     socket.groups().iter().any(|own| own.as_str() == group)
+    /// }
+    /// ```
     #[must_use]
     pub fn groups(&self) -> Vec<GroupId> {
         match &self.connection {
@@ -191,12 +307,33 @@ impl Socket {
 
     /// The request that opened the socket, without what belongs to that request alone; `None` if
     /// the message came by HTTP from outside, or is relayed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn language(socket: &Socket) -> Option<String> {
+    ///     let language = socket.handshake()?.header("accept-language")?;
+    ///     language.to_str().ok().map(str::to_owned)
+    /// }
+    /// ```
     #[must_use]
     pub fn handshake(&self) -> Option<&Handshake> {
         self.connection.as_ref()?.handshake.as_ref()
     }
 
     /// All sockets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn reachable(socket: &Socket) -> usize {
+    ///     socket.hub().len()
+    /// }
+    /// ```
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
@@ -245,6 +382,14 @@ pub enum SocketEvent {
 
 impl SocketEvent {
     /// The value of the header `WebSocket-Event`; the action of connect and disconnect messages.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketEvent;
+    ///
+    /// assert_eq!(SocketEvent::Disconnect.as_str(), "disconnect");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,18 @@
 use http::StatusCode;
 
 /// What was wrong with a refused request.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::{Rejection, RejectionKind};
+///
+/// fn is_setup(rejection: &Rejection) -> bool {
+///     use RejectionKind::{NoUpgradeHandle, NobodyMayCall, NotDispatched};
+///
+///     matches!(rejection.kind(), NobodyMayCall | NotDispatched | NoUpgradeHandle)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {

@@ -34,25 +34,6 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// Refuses, with 403, a request to the dispatch path that the layer did not dispatch.
-    ///
-    /// The axum extractor does so by itself.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::Extensions;
-    /// use web_connection_socket::{Rejection, Socket};
-    ///
-    /// fn socket(extensions: &Extensions) -> Result<Socket, Rejection> {
-    ///     Socket::from_extensions(extensions).ok_or_else(Rejection::not_dispatched)
-    /// }
-    /// ```
-    #[must_use]
-    pub fn not_dispatched() -> Self {
-        Cause::NotDispatched.into()
-    }
-
     /// Returns what was wrong.
     ///
     /// # Examples

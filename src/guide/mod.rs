@@ -1,0 +1,41 @@
+//! Longer pages than an item's documentation can hold.
+
+#[doc = include_str!("access.md")]
+///
+/// ---
+///
+/// Items: [`Config`](crate::Config), [`WebConnectionSocketLayer::control_service`], [`PeerAddr`],
+/// [`Rejection`].
+///
+/// [`WebConnectionSocketLayer::control_service`]: crate::WebConnectionSocketLayer::control_service
+/// [`PeerAddr`]: crate::PeerAddr
+/// [`Rejection`]: crate::Rejection
+pub mod access {}
+
+#[doc = include_str!("messages.md")]
+///
+/// ---
+///
+/// Items: [`SocketMessage`](crate::SocketMessage), [`Socket`](crate::Socket), [`Hub`](crate::Hub),
+/// [`ErrorCode`](crate::ErrorCode), [`Config`](crate::Config).
+pub mod messages {}
+
+#[doc = include_str!("identity.md")]
+///
+/// ---
+///
+/// Items: [`WebConnectionSocketLayer::identify`], [`Handshake`](crate::Handshake),
+/// [`Identity`](crate::Identity), [`Refusal`](crate::Refusal), [`User`](crate::User).
+///
+/// [`WebConnectionSocketLayer::identify`]: crate::WebConnectionSocketLayer::identify
+pub mod identity {}
+
+#[doc = include_str!("web_connection.md")]
+pub mod web_connection {}
+
+#[doc = include_str!("testing.md")]
+///
+/// ---
+///
+/// Items: [`Server`](crate::testing::Server), [`Client`](crate::testing::Client).
+pub mod testing {}
