@@ -3,6 +3,7 @@
 mod broadcast;
 mod close;
 mod error;
+mod flusher;
 mod frame;
 mod outbox;
 mod registration;
@@ -15,7 +16,7 @@ use std::{
     cell::RefCell,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
@@ -36,16 +37,18 @@ pub use self::{
     stats::Stats,
     user::User,
 };
+use self::{
+    flusher::Shards,
+    outbox::Wake,
+    registry::{Join, Registry},
+    shutdown::Phase,
+};
 pub(crate) use self::{
     frame::Frame,
-    outbox::{Backlog, Drained, Kill, Outbox, Push, Transport},
+    outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
     registration::{Peer, Registration},
     shutdown::ShuttingDown,
     stats::Counters,
-};
-use self::{
-    registry::{Join, Registry},
-    shutdown::Phase,
 };
 
 /// All sockets of a process: broadcast to them, group them, close them.
@@ -97,6 +100,7 @@ use self::{
 pub struct Hub {
     state: Mutex<State>,
     counters: Arc<Counters>,
+    shards: Shards,
     gone: Notify,
     node: u64,
     serial: AtomicU64,
@@ -124,6 +128,7 @@ impl Hub {
                 phase: Phase::Running,
             }),
             counters: Arc::new(Counters::new(config.hub_queue_bytes)),
+            shards: Shards::default(),
             gone: Notify::new(),
             // Keys of a `RandomState` are random: ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
@@ -273,12 +278,19 @@ impl Hub {
         if !audience.is_empty() {
             self.warn_of_claims(message, &audience);
             let frame = Frame::message(message);
-            for peer in audience.drain(..) {
-                match self.push(&peer, &frame) {
+            self.counters.broadcast();
+            audience.retain(|peer| {
+                let (push, wake) = self.queue(peer, &frame);
+                match push {
                     Push::Queued => report.queued += 1,
                     Push::Overflow => report.dropped += 1,
                     Push::Closed => {}
                 }
+                wake_task(wake)
+            });
+            // Those that are left are for the flushers.
+            while let Some(shard) = audience.last().and_then(|peer| peer.shard.get().cloned()) {
+                shard.flush_own(&mut audience);
             }
             report.matched = report.queued + report.dropped;
         }
@@ -287,13 +299,23 @@ impl Hub {
     }
 
     /// Queues a frame for one socket.
-    pub(crate) fn push(&self, peer: &Peer, frame: &Frame) -> Push {
-        let outcome = peer.outbox.push(frame);
-        if outcome == Push::Overflow {
+    pub(crate) fn push(&self, peer: &Arc<Peer>, frame: &Frame) -> Push {
+        let (push, wake) = self.queue(peer, frame);
+        if wake_task(wake) {
+            if let Some(shard) = peer.shard.get() {
+                shard.flush(peer.clone());
+            }
+        }
+        push
+    }
+
+    fn queue(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
+        let (push, wake) = peer.outbox.push(frame);
+        if push == Push::Overflow {
             self.counters.dropped(1);
             self.unlist(peer.id);
         }
-        outcome
+        (push, wake)
     }
 
     /// Gives a socket its place, in which nothing is broadcast to it until it is listed.
@@ -306,6 +328,7 @@ impl Hub {
             id: ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed)),
             user,
             outbox: Outbox::new(self.queue_bytes, self.counters.clone()),
+            shard: OnceLock::new(),
         });
         let mut state = self.state.lock();
         if state.phase != Phase::Running {
@@ -377,6 +400,18 @@ impl Hub {
 pub(crate) enum RegisterError {
     ShuttingDown,
     TooManyGroups,
+}
+
+/// Wakes a socket's task if it is that which has to hear of a frame; `true` if it is a flusher.
+fn wake_task(wake: Wake) -> bool {
+    match wake {
+        Wake::Nobody => false,
+        Wake::Task(waker) => {
+            waker.wake();
+            false
+        }
+        Wake::Flusher => true,
+    }
 }
 
 thread_local! {

@@ -1,5 +1,6 @@
 use std::{
     collections::VecDeque,
+    fmt,
     io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -11,21 +12,25 @@ use super::{close::CloseReason, frame::Frame, stats::Counters};
 
 /// What an outbox writes to: a socket's sending half.
 pub(crate) trait Transport {
-    /// Writes from the slices what the peer's side takes at once and tells how many bytes it was.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>>;
+    /// Writes from the slices what is taken without waiting and tells how many bytes it was;
+    /// `WouldBlock` if it was none.
+    fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Pushes out what the transport itself still holds back.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    /// Pushes out what the transport itself holds back; `WouldBlock` if it has to wait.
+    fn try_flush(&mut self) -> io::Result<()>;
+}
+
+/// A transport that anybody may write to at any time: what flushers need.
+pub(crate) trait SharedTransport: fmt::Debug + Send + Sync {
+    /// As [`Transport::try_write`].
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
 /// One socket's outgoing queue: references to shared frames, bounded by the bytes of those frames.
 ///
-/// Broadcasters push, the socket's task drains. Closing is an entry of the queue like any other, so
-/// that what was accepted before it leaves before it.
+/// Broadcasters push. A flusher writes, or, where only the socket's own task can, or the peer takes
+/// no more, that task does. Closing is an entry of the queue like any other, so that what was
+/// accepted before it leaves before it.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -42,32 +47,32 @@ impl Outbox {
         }
     }
 
-    /// Queues a message's frame.
+    /// Lets a flusher write to the socket from now on.
+    pub(super) fn share(&self, transport: Arc<dyn SharedTransport>) {
+        self.state.lock().transport = Some(transport);
+    }
+
+    /// Queues a message's frame and tells whom that wakes.
     ///
     /// A queue that would grow past its bound, or past the hub's, is given up: what it holds is
     /// dropped and the socket closes with 1013. An empty queue takes any one frame, so a peer that
     /// reads is never closed for the backlog of others.
-    pub(crate) fn push(&self, frame: &Frame) -> Push {
+    pub(super) fn push(&self, frame: &Frame) -> (Push, Wake) {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return Push::Closed;
+            return (Push::Closed, Wake::Nobody);
         }
-        let full = state.bytes > 0
-            && (state.bytes + frame.len() > self.limit || self.counters.is_full(frame.len()));
-        let (outcome, waker) = if full {
+        let length = frame.len();
+        let is_hub_full = self.counters.charge(length);
+        if state.bytes > 0 && (is_hub_full || state.bytes + length > self.limit) {
+            self.counters.release(length);
             self.discard(&mut state);
-            (Push::Overflow, state.close(CloseReason::SLOW))
-        } else {
-            state.bytes += frame.len();
-            self.counters.charge(frame.len());
-            state
-                .queue
-                .push_back(Queued::new(frame.clone(), Kind::Data));
-            (Push::Queued, state.wake_if_idle())
-        };
-        drop(state);
-        wake(waker);
-        outcome
+            return (Push::Overflow, Wake::task(state.close(CloseReason::SLOW)));
+        }
+        state.bytes += length;
+        let frame = frame.clone();
+        state.queue.push_back(Queued::new(frame, Kind::Data));
+        (Push::Queued, state.wake_if_idle())
     }
 
     /// Queues a ping before everything that is not half written.
@@ -123,13 +128,25 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// The socket's task is at work and will drain the queue: until it has, nobody else need wake.
+    pub(crate) fn attend(&self, cx: &mut Context<'_>) -> Attention {
+        let mut state = self.state.lock();
+        state.register(cx);
+        state.idle = false;
+        if state.killed.is_some() {
+            return Attention::Killed;
+        }
+        match &state.phase {
+            Phase::Closing(reason) => Attention::Closing(reason.clone()),
+            Phase::Open | Phase::Finished => Attention::Open,
+        }
+    }
+
     /// The oldest frame that is not wholly written: its number and length. For the stall clock.
     pub(crate) fn head(&self) -> Option<(u64, usize)> {
         let state = self.state.lock();
-        state
-            .queue
-            .front()
-            .map(|queued| (state.completed, queued.frame.len()))
+        let head = state.queue.front()?;
+        Some((state.completed, head.frame.len()))
     }
 
     /// Takes no more frames and drops those that are left.
@@ -138,6 +155,7 @@ impl Outbox {
         state.written = 0;
         self.discard(&mut state);
         state.phase = Phase::Finished;
+        state.transport = None;
     }
 
     /// How many accepted messages were never wholly written.
@@ -145,47 +163,59 @@ impl Outbox {
         self.state.lock().undelivered
     }
 
-    /// Writes what is queued, as many frames in one call as are there.
+    /// Writes what is queued, from the socket's own task, which then has to wait for the transport
+    /// if that is [`Drained::Blocked`].
     ///
-    /// `Ready` when the queue is empty (the task is woken by the next push), `Pending` while the
-    /// transport takes no more (the task is woken by the transport, and by a close).
-    pub(crate) fn poll_drain(
-        &self,
-        cx: &mut Context<'_>,
-        transport: &mut impl Transport,
-    ) -> Poll<io::Result<Drained>> {
+    /// # Errors
+    ///
+    /// If the transport failed.
+    pub(crate) fn drain(&self, transport: &mut impl Transport) -> io::Result<Drained> {
         let mut state = self.state.lock();
-        state.register(cx);
-        let mut released = Released::default();
-        let outcome = loop {
-            if state.queue.is_empty() {
-                break transport.poll_flush(cx);
+        let mut tally = Tally::default();
+        let outcome = state
+            .write(&mut tally, |slices| transport.try_write(slices))
+            .and_then(|()| transport.try_flush());
+        self.counters.record(tally);
+        match outcome {
+            Ok(()) => {
+                state.idle = true;
+                state.give_back();
+                Ok(match state.phase {
+                    Phase::Closing(_) => Drained::Closed,
+                    Phase::Open | Phase::Finished => Drained::Empty,
+                })
             }
-            match state.poll_write(cx, transport) {
-                Poll::Ready(Ok(0)) => break Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => state.advance(written, &mut released),
-                Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                // Bytes that a buffering transport took must not wait for room for the next.
-                Poll::Pending => match transport.poll_flush(cx) {
-                    Poll::Ready(Err(error)) => break Poll::Ready(Err(error)),
-                    Poll::Ready(Ok(())) | Poll::Pending => break Poll::Pending,
-                },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // What a buffering transport took must not wait for room for the rest.
+                match transport.try_flush() {
+                    Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+                    _ => Ok(Drained::Blocked),
+                }
             }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what is queued, from a flusher. What cannot be written at once, and every end, is left
+    /// to the socket's own task.
+    pub(super) fn flush(&self, tally: &mut Tally) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open || state.idle {
+            return;
+        }
+        let Some(transport) = state.transport.take() else {
+            return;
         };
-        self.counters.sent(released.frames);
-        self.counters.release(released.bytes);
-        if state.queue.is_empty() {
+        let written = state.write(tally, |slices| transport.try_write(slices));
+        state.transport = Some(transport);
+        if written.is_ok() {
             state.idle = true;
             state.give_back();
+        } else {
+            let waker = state.waker.take();
+            drop(state);
+            wake(waker);
         }
-        let closed = matches!(state.phase, Phase::Closing(_)) && state.queue.is_empty();
-        outcome.map_ok(|()| {
-            if closed {
-                Drained::Closed
-            } else {
-                Drained::Empty
-            }
-        })
     }
 
     fn control(&self, frame: Frame, kind: Kind) {
@@ -201,9 +231,6 @@ impl Outbox {
             Some(index) => state.queue[index].frame = frame,
             None => state.queue.insert(boundary, Queued::new(frame, kind)),
         }
-        let waker = state.wake_if_idle();
-        drop(state);
-        wake(waker);
     }
 
     /// Drops all but a half-written frame, whose rest the peer needs to read what follows.
@@ -233,6 +260,33 @@ pub(crate) enum Push {
     Closed,
 }
 
+/// What the socket's task finds when it comes to its queue.
+#[derive(Debug)]
+pub(crate) enum Attention {
+    Open,
+    /// Somebody closes the socket.
+    Closing(CloseReason),
+    /// The connection is to be cut off.
+    Killed,
+}
+
+/// Who has to hear of a pushed frame.
+#[derive(Debug)]
+pub(super) enum Wake {
+    /// Somebody is at the queue already.
+    Nobody,
+    /// The socket's task.
+    Task(Waker),
+    /// The flusher of the socket's shard.
+    Flusher,
+}
+
+impl Wake {
+    fn task(waker: Option<Waker>) -> Self {
+        waker.map_or(Self::Nobody, Self::Task)
+    }
+}
+
 /// What happens to queued frames when a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backlog {
@@ -251,12 +305,22 @@ pub(crate) enum Kill {
     Task,
 }
 
-/// A queue with nothing left to write.
+/// How far a queue was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Drained {
+    /// Nothing is left.
     Empty,
-    /// The last frame was our close frame.
+    /// Nothing is left, and the last frame was our close frame.
     Closed,
+    /// The transport takes no more for now.
+    Blocked,
+}
+
+/// What was written, added up so that shared counters are touched once for many sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) messages: u64,
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -271,9 +335,10 @@ struct State {
     undelivered: u64,
     phase: Phase,
     killed: Option<Kill>,
-    /// The task found nothing to do and wants to hear of the next frame.
+    /// Nobody is at the queue: the next frame has to wake somebody.
     idle: bool,
     waker: Option<Waker>,
+    transport: Option<Arc<dyn SharedTransport>>,
 }
 
 impl State {
@@ -284,11 +349,13 @@ impl State {
         }
     }
 
-    fn wake_if_idle(&mut self) -> Option<Waker> {
-        if std::mem::take(&mut self.idle) {
-            self.waker.take()
-        } else {
-            None
+    fn wake_if_idle(&mut self) -> Wake {
+        if !std::mem::take(&mut self.idle) {
+            return Wake::Nobody;
+        }
+        match self.transport {
+            Some(_) => Wake::Flusher,
+            None => Wake::task(self.waker.take()),
         }
     }
 
@@ -299,23 +366,33 @@ impl State {
         self.waker.take()
     }
 
-    fn poll_write(
+    /// Writes all that is queued, as many frames in one call as are there.
+    fn write(
         &mut self,
-        cx: &mut Context<'_>,
-        transport: &mut impl Transport,
-    ) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let mut used = 0;
-        let mut skip = self.written;
-        for (slice, queued) in slices.iter_mut().zip(&self.queue) {
-            *slice = IoSlice::new(&queued.frame.as_bytes()[skip..]);
-            skip = 0;
-            used += 1;
+        tally: &mut Tally,
+        mut try_write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        while let Some(head) = self.queue.front() {
+            let head = IoSlice::new(&head.frame.as_bytes()[self.written..]);
+            let written = if self.queue.len() == 1 {
+                try_write(&[head])?
+            } else {
+                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                slices[0] = head;
+                for (slice, queued) in slices[1..].iter_mut().zip(self.queue.iter().skip(1)) {
+                    *slice = IoSlice::new(queued.frame.as_bytes());
+                }
+                try_write(&slices[..self.queue.len().min(MAX_SLICES)])?
+            };
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.advance(written, tally);
         }
-        transport.poll_write(cx, &slices[..used])
+        Ok(())
     }
 
-    fn advance(&mut self, written: usize, released: &mut Released) {
+    fn advance(&mut self, written: usize, tally: &mut Tally) {
         self.written += written;
         while let Some(head) = self.queue.front() {
             let length = head.frame.len();
@@ -326,8 +403,8 @@ impl State {
             self.completed += 1;
             if head.kind == Kind::Data {
                 self.bytes -= length;
-                released.bytes += length;
-                released.frames += 1;
+                tally.bytes += length;
+                tally.messages += 1;
             }
             self.queue.pop_front();
         }
@@ -369,12 +446,6 @@ enum Kind {
     Close,
 }
 
-#[derive(Default)]
-struct Released {
-    bytes: usize,
-    frames: u64,
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -398,11 +469,7 @@ mod tests {
     }
 
     impl Transport for Pipe {
-        fn poll_write(
-            &mut self,
-            _: &mut Context<'_>,
-            slices: &[IoSlice<'_>],
-        ) -> Poll<io::Result<usize>> {
+        fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
             self.calls += 1;
             let before = self.taken.len();
             for slice in slices {
@@ -411,13 +478,13 @@ mod tests {
                 self.room -= take;
             }
             match self.taken.len() - before {
-                0 => Poll::Pending,
-                written => Poll::Ready(Ok(written)),
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                written => Ok(written),
             }
         }
 
-        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+        fn try_flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
 
@@ -425,20 +492,23 @@ mod tests {
         Outbox::new(limit, Arc::new(Counters::new(usize::MAX)))
     }
 
-    fn drain(outbox: &Outbox, pipe: &mut Pipe, room: usize) -> Poll<Drained> {
+    fn push(outbox: &Outbox, frame: &Frame) -> Push {
+        outbox.push(frame).0
+    }
+
+    fn drain(outbox: &Outbox, pipe: &mut Pipe, room: usize) -> Drained {
         pipe.room = room;
-        let mut cx = Context::from_waker(Waker::noop());
-        outbox.poll_drain(&mut cx, pipe).map(Result::unwrap)
+        outbox.drain(pipe).unwrap()
     }
 
     #[test]
     fn all_queued_frames_leave_in_one_call() {
         let outbox = outbox(1024);
         for text in ["a", "bc", "def"] {
-            assert_eq!(outbox.push(&Frame::text(text.as_bytes())), Push::Queued);
+            assert_eq!(push(&outbox, &Frame::text(text.as_bytes())), Push::Queued);
         }
         let mut pipe = Pipe::default();
-        assert_eq!(drain(&outbox, &mut pipe, 100), Poll::Ready(Drained::Empty));
+        assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
         assert_eq!(pipe.taken, b"\x81\x01a\x81\x02bc\x81\x03def");
         assert_eq!(pipe.calls, 1);
     }
@@ -450,9 +520,9 @@ mod tests {
         outbox.push(&Frame::text(b"world"));
         let mut pipe = Pipe::default();
         for _ in 0..13 {
-            assert_eq!(drain(&outbox, &mut pipe, 1), Poll::Pending);
+            assert_eq!(drain(&outbox, &mut pipe, 1), Drained::Blocked);
         }
-        assert_eq!(drain(&outbox, &mut pipe, 1), Poll::Ready(Drained::Empty));
+        assert_eq!(drain(&outbox, &mut pipe, 1), Drained::Empty);
         assert_eq!(pipe.taken, b"\x81\x05hello\x81\x05world");
     }
 
@@ -460,22 +530,22 @@ mod tests {
     fn an_overflow_drops_the_backlog_and_closes_after_the_frame_in_flight() {
         let outbox = outbox(20);
         let frame = Frame::text(b"12345678");
-        assert_eq!(outbox.push(&frame), Push::Queued);
+        assert_eq!(push(&outbox, &frame), Push::Queued);
         let mut pipe = Pipe::default();
-        assert_eq!(drain(&outbox, &mut pipe, 3), Poll::Pending);
-        assert_eq!(outbox.push(&frame), Push::Queued);
-        assert_eq!(outbox.push(&frame), Push::Overflow);
-        assert_eq!(outbox.push(&frame), Push::Closed);
+        assert_eq!(drain(&outbox, &mut pipe, 3), Drained::Blocked);
+        assert_eq!(push(&outbox, &frame), Push::Queued);
+        assert_eq!(push(&outbox, &frame), Push::Overflow);
+        assert_eq!(push(&outbox, &frame), Push::Closed);
         assert_eq!(outbox.undelivered(), 1);
-        assert_eq!(drain(&outbox, &mut pipe, 100), Poll::Ready(Drained::Closed));
+        assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Closed);
         assert_eq!(pipe.taken, b"\x81\x0812345678\x88\x06\x03\xf5slow");
     }
 
     #[test]
     fn an_empty_queue_takes_a_frame_that_exceeds_every_bound() {
         let outbox = Outbox::new(4, Arc::new(Counters::new(1)));
-        assert_eq!(outbox.push(&Frame::text(b"longer")), Push::Queued);
-        assert_eq!(outbox.push(&Frame::text(b"longer")), Push::Overflow);
+        assert_eq!(push(&outbox, &Frame::text(b"longer")), Push::Queued);
+        assert_eq!(push(&outbox, &Frame::text(b"longer")), Push::Overflow);
     }
 
     #[test]
@@ -484,12 +554,12 @@ mod tests {
         outbox.push(&Frame::text(b"one"));
         outbox.push(&Frame::text(b"two"));
         let mut pipe = Pipe::default();
-        assert_eq!(drain(&outbox, &mut pipe, 2), Poll::Pending);
+        assert_eq!(drain(&outbox, &mut pipe, 2), Drained::Blocked);
         for number in 0..1000u32 {
             outbox.pong(&number.to_be_bytes());
             outbox.ping();
         }
-        assert_eq!(drain(&outbox, &mut pipe, 100), Poll::Ready(Drained::Empty));
+        assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
         assert_eq!(
             pipe.taken,
             b"\x81\x03one\x89\x00\x8a\x04\x00\x00\x03\xe7\x81\x03two"
@@ -501,7 +571,7 @@ mod tests {
         let outbox = outbox(1024);
         outbox.push(&Frame::text(b"one"));
         let mut pipe = Pipe::default();
-        assert_eq!(drain(&outbox, &mut pipe, 2), Poll::Pending);
+        assert_eq!(drain(&outbox, &mut pipe, 2), Drained::Blocked);
         outbox.finish();
         assert_eq!(outbox.undelivered(), 1);
         assert_eq!(outbox.counters.bytes_queued(), 0);

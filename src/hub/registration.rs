@@ -1,14 +1,15 @@
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::Poll,
 };
 
 use super::{
     Hub,
     close::CloseReason,
-    outbox::{Backlog, Kill, Outbox},
+    flusher::{Place, Shard},
+    outbox::{Backlog, Kill, Outbox, SharedTransport},
     user::User,
 };
 use crate::protocol::ConnectionId;
@@ -19,6 +20,8 @@ pub(crate) struct Peer {
     pub(crate) id: ConnectionId,
     pub(crate) user: User,
     pub(crate) outbox: Outbox,
+    /// Whose flusher writes to the socket; empty where only its own task can.
+    pub(super) shard: OnceLock<Arc<Shard>>,
 }
 
 /// A socket's place in the hub; dropping it ends the place.
@@ -29,16 +32,30 @@ pub(crate) struct Peer {
 pub(crate) struct Registration {
     hub: Arc<Hub>,
     peer: Arc<Peer>,
+    place: OnceLock<Place>,
 }
 
 impl Registration {
     pub(super) fn new(hub: Arc<Hub>, peer: Arc<Peer>) -> Self {
-        Self { hub, peer }
+        Self {
+            hub,
+            peer,
+            place: OnceLock::new(),
+        }
     }
 
     /// Lets broadcasts select the socket from now on.
     pub(crate) fn list(&self) {
         self.hub.list(self.peer.id);
+    }
+
+    /// Lets the flusher of the current runtime write to the socket.
+    pub(crate) fn share(&self, transport: Arc<dyn SharedTransport>) {
+        let place = self
+            .place
+            .get_or_init(|| self.hub.shards.enter(&self.hub.counters));
+        self.peer.shard.get_or_init(|| place.shard().clone());
+        self.peer.outbox.share(transport);
     }
 
     /// Starts the closing handshake, unless something else did before.

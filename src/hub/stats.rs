@@ -6,6 +6,8 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::outbox::Tally;
+
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
 ///
 /// Totals count since the hub was made; the others are what is there now.
@@ -58,6 +60,7 @@ pub(crate) struct Counters {
     running: AtomicUsize,
     failed: AtomicU64,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
+    published: AtomicU64,
     quiet: Notify,
 }
 
@@ -74,6 +77,7 @@ impl Counters {
             running: AtomicUsize::new(0),
             failed: AtomicU64::new(0),
             refusals: Mutex::default(),
+            published: AtomicU64::new(0),
             quiet: Notify::new(),
         }
     }
@@ -99,6 +103,16 @@ impl Counters {
         *self.refusals.lock().entry(kind).or_default() += 1;
     }
 
+    /// A broadcast was accepted.
+    pub(super) fn broadcast(&self) {
+        self.published.fetch_add(1, Relaxed);
+    }
+
+    /// How many broadcasts were accepted so far.
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Relaxed)
+    }
+
     pub(super) fn dropped(&self, messages: usize) {
         self.dropped.fetch_add(messages as u64, Relaxed);
     }
@@ -107,19 +121,17 @@ impl Counters {
         self.undelivered.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn sent(&self, messages: u64) {
-        if messages > 0 {
-            self.messages_out.fetch_add(messages, Relaxed);
+    /// Notes what was written.
+    pub(super) fn record(&self, tally: Tally) {
+        if tally.messages > 0 {
+            self.messages_out.fetch_add(tally.messages, Relaxed);
+            self.release(tally.bytes);
         }
     }
 
-    /// Whether so many more bytes would exceed the hub's bound.
-    pub(super) fn is_full(&self, bytes: usize) -> bool {
-        self.bytes_queued() + bytes > self.limit
-    }
-
-    pub(super) fn charge(&self, bytes: usize) {
-        self.bytes_queued.fetch_add(bytes, Relaxed);
+    /// Adds queued bytes and tells whether the hub's bound is exceeded now.
+    pub(super) fn charge(&self, bytes: usize) -> bool {
+        self.bytes_queued.fetch_add(bytes, Relaxed) + bytes > self.limit
     }
 
     pub(super) fn release(&self, bytes: usize) {

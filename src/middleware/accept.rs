@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -69,7 +70,7 @@ impl<S: Clone> WebConnectionSocket<S> {
             Ok((registration, dispatcher)) => {
                 let config = Arc::clone(&shared.config);
                 let inbound = Box::new(dispatcher);
-                Ok(session::run(stream, registration, config, inbound).await)
+                Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
             }
             Err(rejection) => {
                 shared.note(&rejection);

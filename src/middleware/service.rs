@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tower::{BoxError, Service};
 
 use super::{
@@ -113,9 +112,8 @@ where
                         let accept = check(&shared.config, &parts)?;
                         let on_upgrade =
                             on_upgrade.ok_or_else(|| Rejection::from(Cause::NoUpgradeHandle))?;
-                        let stream = async { on_upgrade.await.map(TokioIo::new) };
                         let admitted = upgrade::admit(&shared, &parts).await?;
-                        upgrade::open(&shared, admitted, application, stream).await?;
+                        upgrade::open(&shared, admitted, application, on_upgrade).await?;
                         Ok(accept.response())
                     };
                     Ok(answer

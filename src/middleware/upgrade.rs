@@ -1,15 +1,12 @@
 //! From a handshake to a running socket: who is it, may it come in, then its task.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Response, StatusCode, request::Parts};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
-    time::timeout,
-};
+use hyper::upgrade::OnUpgrade;
+use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     access::{check_host, check_origin},
@@ -80,7 +77,7 @@ pub(super) async fn probe<RB: From<Bytes>>(
     Ok(response)
 }
 
-/// Opens a socket over a stream that is there once the 101 has left.
+/// Opens a socket over the connection that the server hands over once the 101 has left.
 ///
 /// The socket is registered before this returns, so that whoever sees the 101 misses nothing. From
 /// the connect event on all is done by the socket's own task: a request that is dropped meanwhile
@@ -89,16 +86,12 @@ pub(super) async fn probe<RB: From<Bytes>>(
 /// # Cancel safety
 ///
 /// A cancelled call opens nothing, or a socket that ends at once.
-pub(super) async fn open<IO, E>(
+pub(super) async fn open(
     shared: &Arc<Shared>,
     admitted: Admitted,
     application: Option<Arc<dyn Application>>,
-    stream: impl Future<Output = Result<IO, E>> + Send + 'static,
-) -> Result<(), Rejection>
-where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    E: std::error::Error + Send,
-{
+    on_upgrade: OnUpgrade,
+) -> Result<(), Rejection> {
     let shared = shared.clone();
     let (opened, opening) = oneshot::channel();
     let task = async move {
@@ -114,9 +107,10 @@ where
         if opened.send(Ok(())).is_err() {
             return session::run_unopened(registration, inbound).await;
         }
-        match timeout(HANDOVER, stream).await {
-            Ok(Ok(stream)) => {
-                session::run(stream, registration, shared.config.clone(), inbound).await;
+        match timeout(HANDOVER, on_upgrade).await {
+            Ok(Ok(upgraded)) => {
+                let config = shared.config.clone();
+                session::run_upgraded(upgraded, registration, config, inbound).await;
             }
             Ok(Err(error)) => {
                 tracing::debug!(%error, "a connection was lost before its socket could open");

@@ -12,10 +12,13 @@ mod wire;
 
 use std::{future::poll_fn, sync::Arc};
 
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::inbound::{Ending, Handling, Inbound};
-use self::task::Session;
+use self::{task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
     hub::{CloseReason, Kill, Registration},
@@ -26,8 +29,11 @@ use crate::{
 ///
 /// A message that is being handled, and one that waits for its turn, are handled although their
 /// sender is gone: it sent them before it went.
+///
+/// `unread` is what was read from the stream before.
 pub(crate) async fn run<S>(
     stream: S,
+    unread: Bytes,
     registration: Registration,
     config: Arc<Config>,
     mut inbound: Box<dyn Inbound>,
@@ -35,7 +41,7 @@ pub(crate) async fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(stream, &registration, &config, &mut *inbound);
+    let mut session = Session::new(stream, unread, &registration, &config, &mut *inbound);
     let reason = poll_fn(|cx| session.poll(cx)).await;
     let (handling, parked) = session.end();
     let undelivered = registration.end();
@@ -62,6 +68,25 @@ where
     };
     finish(&registration, &mut *inbound, ending).await;
     reason
+}
+
+/// Runs a socket over a connection that an HTTP server upgraded.
+pub(crate) async fn run_upgraded(
+    upgraded: Upgraded,
+    registration: Registration,
+    config: Arc<Config>,
+    inbound: Box<dyn Inbound>,
+) {
+    match TcpSocket::take(upgraded) {
+        Ok((tcp, unread)) => {
+            registration.share(Arc::new(tcp.clone()));
+            run(tcp, unread, registration, config, inbound).await;
+        }
+        Err(upgraded) => {
+            let stream = TokioIo::new(upgraded);
+            run(stream, Bytes::new(), registration, config, inbound).await;
+        }
+    }
 }
 
 /// The end of a socket whose connection was lost before it could be used.

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    hub::{Backlog, CloseReason, Drained, Kill, Registration},
+    hub::{Attention, Backlog, CloseReason, Drained, Registration},
 };
 
 /// A socket's state while its connection lasts.
@@ -69,6 +69,7 @@ impl Closing {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     pub(super) fn new(
         stream: S,
+        unread: Bytes,
         registration: &'a Registration,
         config: &'a Config,
         inbound: &'a mut dyn Inbound,
@@ -82,7 +83,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             decoder: Decoder::new(config.max_message_size),
             handling: None,
             parked: None,
-            unread: Bytes::new(),
+            unread,
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             stall: WriteStall::new(config.write_stall),
             closing: None,
@@ -92,12 +93,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     /// Does all that can be done now; ready with the reason when the socket is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let outbox = self.registration.outbox();
-        if outbox.poll_killed(cx, Kill::Connection).is_ready() {
-            return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY));
-        }
-        if self.closing.is_none() {
-            self.closing = outbox.closing().map(Closing::new);
+        match self.registration.outbox().attend(cx) {
+            Attention::Killed => return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY)),
+            Attention::Closing(reason) if self.closing.is_none() => {
+                self.closing = Some(Closing::new(reason));
+            }
+            Attention::Closing(_) | Attention::Open => {}
         }
         loop {
             self.poll_handling(cx);
@@ -223,15 +224,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     /// Writes what is queued; ready when the connection broke.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let outbox = self.registration.outbox();
-        let drained = match outbox.poll_drain(cx, &mut self.stream) {
-            Poll::Ready(Ok(drained)) => drained,
-            Poll::Ready(Err(error)) => {
-                tracing::debug!(%error, "writing to a socket failed");
-                return Poll::Ready(self.reason_or(CloseReason::LOST));
-            }
-            Poll::Pending => {
+        let drained = match outbox.drain(&mut self.stream.polled(cx)) {
+            Ok(Drained::Blocked) => {
                 self.stall.observe(Instant::now(), outbox.head());
                 return Poll::Pending;
+            }
+            Ok(drained) => drained,
+            Err(error) => {
+                tracing::debug!(%error, "writing to a socket failed");
+                return Poll::Ready(self.reason_or(CloseReason::LOST));
             }
         };
         self.stall.observe(Instant::now(), None);

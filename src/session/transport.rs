@@ -1,13 +1,113 @@
 use std::{
     cell::Cell,
     io::{self, IoSlice},
+    net::Shutdown,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
-use crate::hub::Transport;
+use crate::hub::{SharedTransport, Transport};
+
+/// A TCP socket that its own task reads and that flushers write, too.
+#[derive(Clone, Debug)]
+pub(crate) struct TcpSocket(Arc<TcpStream>);
+
+impl TcpSocket {
+    /// Takes the TCP stream out of what a server upgraded, with the bytes that it had read too far.
+    ///
+    /// # Errors
+    ///
+    /// Gives back what is not plain TCP: TLS, HTTP/2, and what a host made up.
+    pub(crate) fn take(upgraded: Upgraded) -> Result<(Self, Bytes), Upgraded> {
+        // The first is what hyper-util's servers upgrade, axum's among them; the second hyper's own.
+        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => Ok((Self::new(parts.io), parts.read_buf)),
+            Err(upgraded) => {
+                let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
+                Ok((Self::new(parts.io), parts.read_buf))
+            }
+        }
+    }
+
+    fn new(stream: TokioIo<TcpStream>) -> Self {
+        Self(Arc::new(stream.into_inner()))
+    }
+}
+
+impl AsyncRead for TcpSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Ok(read) => {
+                    buffer.advance(read);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for TcpSocket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match SharedTransport::try_write(&*self, slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.0).shutdown(Shutdown::Write))
+    }
+}
+
+impl SharedTransport for TcpSocket {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => self.0.try_write(only),
+            several => self.0.try_write_vectored(several),
+        }
+    }
+}
 
 /// A socket's byte stream, whatever it runs over.
 #[derive(Debug)]
@@ -32,23 +132,43 @@ impl<S: AsyncWrite + Unpin> Stream<S> {
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
-}
 
-impl<S: AsyncWrite + Unpin> Transport for Stream<S> {
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.0);
-        match slices {
-            [only] => stream.poll_write(cx, only),
-            several => stream.poll_write_vectored(cx, several),
+    /// The stream as a transport for the task of this context, which is woken once a write that
+    /// would block can go on.
+    pub(super) fn polled<'s, 'c, 'w>(
+        &'s mut self,
+        cx: &'c mut Context<'w>,
+    ) -> Polled<'s, 'c, 'w, S> {
+        Polled {
+            stream: Pin::new(&mut self.0),
+            cx,
         }
     }
+}
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+pub(super) struct Polled<'s, 'c, 'w, S> {
+    stream: Pin<&'s mut S>,
+    cx: &'c mut Context<'w>,
+}
+
+impl<S: AsyncWrite> Transport for Polled<'_, '_, '_, S> {
+    fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let stream = self.stream.as_mut();
+        or_would_block(match slices {
+            [only] => stream.poll_write(self.cx, only),
+            several => stream.poll_write_vectored(self.cx, several),
+        })
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        or_would_block(self.stream.as_mut().poll_flush(self.cx))
+    }
+}
+
+fn or_would_block<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
+    match outcome {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
     }
 }
 
