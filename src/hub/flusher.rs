@@ -7,7 +7,10 @@ use tokio::{
     task::yield_now,
 };
 
-use super::{outbox::Tally, registration::Peer, stats::Counters};
+use super::{
+    Peer,
+    stats::{Counters, Tally},
+};
 
 /// The shards of a hub: each runtime that has sockets has one for each of its worker threads.
 #[derive(Debug, Default)]

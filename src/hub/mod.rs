@@ -13,7 +13,6 @@ mod stats;
 mod user;
 
 use std::{
-    cell::RefCell,
     hash::{BuildHasher, RandomState},
     sync::{
         Arc, OnceLock,
@@ -26,7 +25,7 @@ use tokio::sync::Notify;
 
 use crate::{
     config::Config,
-    protocol::{ConnectionId, DefaultAudience, GroupId, RecipientType, SocketMessage, UserId},
+    protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
 };
 
 pub use self::{
@@ -38,15 +37,14 @@ pub use self::{
     user::User,
 };
 use self::{
-    flusher::Shards,
-    outbox::Wake,
+    flusher::{Shard, Shards},
     registry::{Join, Registry},
     shutdown::Phase,
 };
 pub(crate) use self::{
     frame::Frame,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
-    registration::{Peer, Registration},
+    registration::Registration,
     shutdown::ShuttingDown,
     stats::Counters,
 };
@@ -137,15 +135,6 @@ impl Hub {
             default_audience: config.default_audience,
             claims_warned: AtomicBool::new(false),
         }
-    }
-
-    /// Queues a message for every socket that its recipients select, encoded once.
-    ///
-    /// Never waits: a socket that takes its messages too slowly has a bounded queue of its own.
-    /// What one caller broadcasts, one message after the other, reaches each socket in that order.
-    /// Once [`shutdown`](Self::shutdown) has begun to close sockets, nobody is selected any more.
-    pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
-        self.try_broadcast(message).unwrap_or_default()
     }
 
     /// Makes a socket a member of a group. Joining a group twice, or the default group (whose name
@@ -261,63 +250,6 @@ impl Hub {
         stats
     }
 
-    /// As [`broadcast`](Self::broadcast), for who wants to know that it was too late.
-    pub(crate) fn try_broadcast(&self, message: &SocketMessage) -> Result<Broadcast, ShuttingDown> {
-        let mut audience = AUDIENCE.take();
-        {
-            let mut state = self.state.lock();
-            if state.phase == Phase::Closing {
-                return Err(ShuttingDown);
-            }
-            let registry = &mut state.registry;
-            registry.resolve(&message.recipients, self.default_audience, |peer| {
-                audience.push(peer.clone());
-            });
-        }
-        let mut report = Broadcast::default();
-        if !audience.is_empty() {
-            self.warn_of_claims(message, &audience);
-            let frame = Frame::message(message);
-            self.counters.broadcast();
-            audience.retain(|peer| {
-                let (push, wake) = self.queue(peer, &frame);
-                match push {
-                    Push::Queued => report.queued += 1,
-                    Push::Overflow => report.dropped += 1,
-                    Push::Closed => {}
-                }
-                wake_task(wake)
-            });
-            // Those that are left are for the flushers.
-            while let Some(shard) = audience.last().and_then(|peer| peer.shard.get().cloned()) {
-                shard.flush_own(&mut audience);
-            }
-            report.matched = report.queued + report.dropped;
-        }
-        AUDIENCE.set(audience);
-        Ok(report)
-    }
-
-    /// Queues a frame for one socket.
-    pub(crate) fn push(&self, peer: &Arc<Peer>, frame: &Frame) -> Push {
-        let (push, wake) = self.queue(peer, frame);
-        if wake_task(wake) {
-            if let Some(shard) = peer.shard.get() {
-                shard.flush(peer.clone());
-            }
-        }
-        push
-    }
-
-    fn queue(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
-        let (push, wake) = peer.outbox.push(frame);
-        if push == Push::Overflow {
-            self.counters.dropped(1);
-            self.unlist(peer.id);
-        }
-        (push, wake)
-    }
-
     /// Gives a socket its place, in which nothing is broadcast to it until it is listed.
     pub(crate) fn register(
         self: &Arc<Self>,
@@ -378,21 +310,16 @@ impl Hub {
             self.gone.notify_waiters();
         }
     }
+}
 
-    /// Says once that a user's name alone protects nothing.
-    fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<Peer>]) {
-        let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
-        if !self.claims_warned.load(Relaxed)
-            && message.recipients.iter().any(|to| by_user(to.kind))
-            && audience.iter().any(|peer| !peer.user.is_verified())
-            && !self.claims_warned.swap(true, Relaxed)
-        {
-            tracing::warn!(
-                "a broadcast is addressed to a user, but user ids here are what visitors say of \
-                 themselves: give the layer an `identify` hook before you send private data"
-            );
-        }
-    }
+/// One socket as the hub knows it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: ConnectionId,
+    pub(crate) user: User,
+    pub(crate) outbox: Outbox,
+    /// Whose flusher writes to the socket; empty where only its own task can.
+    shard: OnceLock<Arc<Shard>>,
 }
 
 /// Why a socket gets no place.
@@ -400,21 +327,4 @@ impl Hub {
 pub(crate) enum RegisterError {
     ShuttingDown,
     TooManyGroups,
-}
-
-/// Wakes a socket's task if it is that which has to hear of a frame; `true` if it is a flusher.
-fn wake_task(wake: Wake) -> bool {
-    match wake {
-        Wake::Nobody => false,
-        Wake::Task(waker) => {
-            waker.wake();
-            false
-        }
-        Wake::Flusher => true,
-    }
-}
-
-thread_local! {
-    /// The audience of the broadcast in hand; kept so that a broadcast allocates nothing for it.
-    static AUDIENCE: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
 }

@@ -6,23 +6,11 @@ use std::{
 };
 
 use super::{
-    Hub,
+    Hub, Peer,
     close::CloseReason,
-    flusher::{Place, Shard},
+    flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
-    user::User,
 };
-use crate::protocol::ConnectionId;
-
-/// One socket as the hub knows it.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) id: ConnectionId,
-    pub(crate) user: User,
-    pub(crate) outbox: Outbox,
-    /// Whose flusher writes to the socket; empty where only its own task can.
-    pub(super) shard: OnceLock<Arc<Shard>>,
-}
 
 /// A socket's place in the hub; dropping it ends the place.
 ///

@@ -6,8 +6,6 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::outbox::Tally;
-
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
 ///
 /// Totals count since the hub was made; the others are what is there now.
@@ -171,4 +169,11 @@ impl Counters {
             ..Stats::default()
         }
     }
+}
+
+/// What was written, added up so that shared counters are touched once for many sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) messages: u64,
+    pub(super) bytes: usize,
 }

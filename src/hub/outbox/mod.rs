@@ -1,30 +1,28 @@
+//! One socket's outgoing queue, and what it is written to.
+
+mod state;
+mod transport;
+
 use std::{
-    collections::VecDeque,
-    fmt,
-    io::{self, IoSlice},
+    io,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
 use parking_lot::Mutex;
 
-use super::{close::CloseReason, frame::Frame, stats::Counters};
+use super::{
+    close::CloseReason,
+    frame::Frame,
+    stats::{Counters, Tally},
+};
 
-/// What an outbox writes to: a socket's sending half.
-pub(crate) trait Transport {
-    /// Writes from the slices what is taken without waiting and tells how many bytes it was;
-    /// `WouldBlock` if it was none.
-    fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Pushes out what the transport itself holds back; `WouldBlock` if it has to wait.
-    fn try_flush(&mut self) -> io::Result<()>;
-}
-
-/// A transport that anybody may write to at any time: what flushers need.
-pub(crate) trait SharedTransport: fmt::Debug + Send + Sync {
-    /// As [`Transport::try_write`].
-    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
-}
+pub(super) use self::state::Wake;
+use self::state::{Kind, Phase, Queued, State};
+pub(crate) use self::{
+    state::Kill,
+    transport::{SharedTransport, Transport},
+};
 
 /// One socket's outgoing queue: references to shared frames, bounded by the bytes of those frames.
 ///
@@ -270,23 +268,6 @@ pub(crate) enum Attention {
     Killed,
 }
 
-/// Who has to hear of a pushed frame.
-#[derive(Debug)]
-pub(super) enum Wake {
-    /// Somebody is at the queue already.
-    Nobody,
-    /// The socket's task.
-    Task(Waker),
-    /// The flusher of the socket's shard.
-    Flusher,
-}
-
-impl Wake {
-    fn task(waker: Option<Waker>) -> Self {
-        waker.map_or(Self::Nobody, Self::Task)
-    }
-}
-
 /// What happens to queued frames when a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backlog {
@@ -294,15 +275,6 @@ pub(crate) enum Backlog {
     Deliver,
     /// They are dropped and counted as undelivered.
     Discard,
-}
-
-/// What of a socket is cut off by [`Outbox::kill`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kill {
-    /// The connection and what is being dispatched; the disconnect event still comes.
-    Connection,
-    /// The task, wherever it is.
-    Task,
 }
 
 /// How far a queue was written.
@@ -316,147 +288,16 @@ pub(crate) enum Drained {
     Blocked,
 }
 
-/// What was written, added up so that shared counters are touched once for many sockets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) messages: u64,
-    pub(super) bytes: usize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    queue: VecDeque<Queued>,
-    /// Bytes of the first frame that the transport has.
-    written: usize,
-    /// Bytes of the data frames in the queue.
-    bytes: usize,
-    /// Frames wholly written so far.
-    completed: u64,
-    undelivered: u64,
-    phase: Phase,
-    killed: Option<Kill>,
-    /// Nobody is at the queue: the next frame has to wake somebody.
-    idle: bool,
-    waker: Option<Waker>,
-    transport: Option<Arc<dyn SharedTransport>>,
-}
-
-impl State {
-    fn register(&mut self, cx: &Context<'_>) {
-        match &self.waker {
-            Some(waker) if waker.will_wake(cx.waker()) => {}
-            _ => self.waker = Some(cx.waker().clone()),
-        }
-    }
-
-    fn wake_if_idle(&mut self) -> Wake {
-        if !std::mem::take(&mut self.idle) {
-            return Wake::Nobody;
-        }
-        match self.transport {
-            Some(_) => Wake::Flusher,
-            None => Wake::task(self.waker.take()),
-        }
-    }
-
-    fn close(&mut self, reason: CloseReason) -> Option<Waker> {
-        self.queue
-            .push_back(Queued::new(Frame::close(&reason), Kind::Close));
-        self.phase = Phase::Closing(reason);
-        self.waker.take()
-    }
-
-    /// Writes all that is queued, as many frames in one call as are there.
-    fn write(
-        &mut self,
-        tally: &mut Tally,
-        mut try_write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> io::Result<()> {
-        while let Some(head) = self.queue.front() {
-            let head = IoSlice::new(&head.frame.as_bytes()[self.written..]);
-            let written = if self.queue.len() == 1 {
-                try_write(&[head])?
-            } else {
-                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                slices[0] = head;
-                for (slice, queued) in slices[1..].iter_mut().zip(self.queue.iter().skip(1)) {
-                    *slice = IoSlice::new(queued.frame.as_bytes());
-                }
-                try_write(&slices[..self.queue.len().min(MAX_SLICES)])?
-            };
-            if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            self.advance(written, tally);
-        }
-        Ok(())
-    }
-
-    fn advance(&mut self, written: usize, tally: &mut Tally) {
-        self.written += written;
-        while let Some(head) = self.queue.front() {
-            let length = head.frame.len();
-            if self.written < length {
-                break;
-            }
-            self.written -= length;
-            self.completed += 1;
-            if head.kind == Kind::Data {
-                self.bytes -= length;
-                tally.bytes += length;
-                tally.messages += 1;
-            }
-            self.queue.pop_front();
-        }
-    }
-
-    /// Gives the memory of a burst back; a queue of a few frames keeps its place.
-    fn give_back(&mut self) {
-        if self.queue.capacity() > KEPT_CAPACITY {
-            self.queue = VecDeque::new();
-        }
-    }
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Phase {
-    #[default]
-    Open,
-    Closing(CloseReason),
-    Finished,
-}
-
-#[derive(Debug)]
-struct Queued {
-    frame: Frame,
-    kind: Kind,
-}
-
-impl Queued {
-    fn new(frame: Frame, kind: Kind) -> Self {
-        Self { frame, kind }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Data,
-    Ping,
-    Pong,
-    Close,
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }
 }
 
-const MAX_SLICES: usize = 64;
-const KEPT_CAPACITY: usize = 8;
-
 #[cfg(test)]
 mod tests {
+    use std::io::IoSlice;
+
     use super::*;
     use crate::hub::stats::Counters;
 

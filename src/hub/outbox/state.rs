@@ -1,0 +1,162 @@
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use super::transport::SharedTransport;
+use crate::hub::{close::CloseReason, frame::Frame, stats::Tally};
+
+/// A queue as it is under its lock.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) queue: VecDeque<Queued>,
+    /// Bytes of the first frame that the transport has.
+    pub(super) written: usize,
+    /// Bytes of the data frames in the queue.
+    pub(super) bytes: usize,
+    /// Frames wholly written so far.
+    pub(super) completed: u64,
+    pub(super) undelivered: u64,
+    pub(super) phase: Phase,
+    pub(super) killed: Option<Kill>,
+    /// Nobody is at the queue: the next frame has to wake somebody.
+    pub(super) idle: bool,
+    pub(super) waker: Option<Waker>,
+    pub(super) transport: Option<Arc<dyn SharedTransport>>,
+}
+
+impl State {
+    pub(super) fn register(&mut self, cx: &Context<'_>) {
+        match &self.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => {}
+            _ => self.waker = Some(cx.waker().clone()),
+        }
+    }
+
+    pub(super) fn wake_if_idle(&mut self) -> Wake {
+        if !std::mem::take(&mut self.idle) {
+            return Wake::Nobody;
+        }
+        match self.transport {
+            Some(_) => Wake::Flusher,
+            None => Wake::task(self.waker.take()),
+        }
+    }
+
+    pub(super) fn close(&mut self, reason: CloseReason) -> Option<Waker> {
+        self.queue
+            .push_back(Queued::new(Frame::close(&reason), Kind::Close));
+        self.phase = Phase::Closing(reason);
+        self.waker.take()
+    }
+
+    /// Writes all that is queued, as many frames in one call as are there.
+    pub(super) fn write(
+        &mut self,
+        tally: &mut Tally,
+        mut try_write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        while let Some(head) = self.queue.front() {
+            let head = IoSlice::new(&head.frame.as_bytes()[self.written..]);
+            let written = if self.queue.len() == 1 {
+                try_write(&[head])?
+            } else {
+                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+                slices[0] = head;
+                for (slice, queued) in slices[1..].iter_mut().zip(self.queue.iter().skip(1)) {
+                    *slice = IoSlice::new(queued.frame.as_bytes());
+                }
+                try_write(&slices[..self.queue.len().min(MAX_SLICES)])?
+            };
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.advance(written, tally);
+        }
+        Ok(())
+    }
+
+    pub(super) fn advance(&mut self, written: usize, tally: &mut Tally) {
+        self.written += written;
+        while let Some(head) = self.queue.front() {
+            let length = head.frame.len();
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
+            self.completed += 1;
+            if head.kind == Kind::Data {
+                self.bytes -= length;
+                tally.bytes += length;
+                tally.messages += 1;
+            }
+            self.queue.pop_front();
+        }
+    }
+
+    /// Gives the memory of a burst back; a queue of a few frames keeps its place.
+    pub(super) fn give_back(&mut self) {
+        if self.queue.capacity() > KEPT_CAPACITY {
+            self.queue = VecDeque::new();
+        }
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Open,
+    Closing(CloseReason),
+    Finished,
+}
+
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) frame: Frame,
+    pub(super) kind: Kind,
+}
+
+impl Queued {
+    pub(super) fn new(frame: Frame, kind: Kind) -> Self {
+        Self { frame, kind }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Data,
+    Ping,
+    Pong,
+    Close,
+}
+
+/// Who has to hear of a pushed frame.
+#[derive(Debug)]
+pub(in crate::hub) enum Wake {
+    /// Somebody is at the queue already.
+    Nobody,
+    /// The socket's task.
+    Task(Waker),
+    /// The flusher of the socket's shard.
+    Flusher,
+}
+
+impl Wake {
+    pub(super) fn task(waker: Option<Waker>) -> Self {
+        waker.map_or(Self::Nobody, Self::Task)
+    }
+}
+
+/// What of a socket is cut off by [`Outbox::kill`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kill {
+    /// The connection and what is being dispatched; the disconnect event still comes.
+    Connection,
+    /// The task, wherever it is.
+    Task,
+}
+
+const MAX_SLICES: usize = 64;
+const KEPT_CAPACITY: usize = 8;
