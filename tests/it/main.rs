@@ -1,5 +1,6 @@
 //! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
 
+mod application;
 mod architecture;
 mod claims;
 mod control;
@@ -10,7 +11,9 @@ mod local;
 mod messages;
 mod origins;
 mod outside;
+mod readme;
 mod reserved;
+mod rows;
 mod slow;
 mod spellings;
 mod switch;

@@ -7,7 +7,7 @@ use crate::support::http::Http;
 use crate::support::page::Page;
 
 #[tokio::test]
-async fn markdown_is_rendered_by_the_application() {
+async fn s15_markdown_is_rendered_by_the_application() {
     let chat = Chat::start().await;
     let ann = Page::join(&chat.url(""), "ann", "").await;
 
