@@ -16,6 +16,6 @@ mod reserved;
 mod rows;
 mod slow;
 mod spellings;
-mod switch;
 #[allow(dead_code, reason = "its users arrive one by one")]
 mod support;
+mod switch;
