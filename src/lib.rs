@@ -46,8 +46,8 @@
 //!
 //! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,
 //! its errors and limits. [`guide::identity`]: who is who. [`guide::testing`]: tests without a port.
-//! [`guide::web_connection`]: moving a site from Web Connection. [`Config`] has every option with its
-//! default.
+//! [`guide::web_connection`]: moving a site from Web Connection. [`script`]: the browser client.
+//! [`Config`] has every option with its default.
 //!
 //! # Features
 //!
@@ -64,14 +64,15 @@
 //! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify, hub.register, connect) ─▶ 101 ─▶ session
 //! frame   ─▶ session ─▶ Inbound ─▶ middleware/dispatch ─▶ inner service | handler | relay
 //! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who) ─▶ outbox (queued: the report is known)
-//!                                                        ─▶ Transport ─▶ session ─▶ socket
+//!                                                        ─▶ flusher ─▶ Transport ─▶ socket
 //! ```
 //!
 //! | module | what it holds | may import |
 //! |---|---|---|
 //! | `protocol` | messages, recipients, audience, ids: pure data, no async, no HTTP | – |
 //! | [`config`] | every option, origins, hosts, tokens (hashed), paths: plain data | `protocol` |
-//! | `hub` | who is connected (`registry`), what waits for each (`outbox`), broadcast, close, shutdown, statistics | `protocol`, `config` |
+//! | [`script`] | the browser client's source and the service that serves it | – |
+//! | `hub` | who is connected (`registry`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config` |
 //! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
 //! | [`axum`], [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
