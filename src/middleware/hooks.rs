@@ -30,12 +30,18 @@ pub(crate) type Hook<A, T> = Arc<dyn Fn(A) -> HookFuture<T> + Send + Sync>;
 
 type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// The function runs when its future is polled, so that a panic in it is caught with the future's.
 pub(crate) fn hook<A, F, Fut>(function: F) -> Hook<A, Fut::Output>
 where
+    A: Send + 'static,
     F: Fn(A) -> Fut + Send + Sync + 'static,
     Fut: Future + Send + 'static,
 {
-    Arc::new(move |argument| Box::pin(function(argument)))
+    let function = Arc::new(function);
+    Arc::new(move |argument| {
+        let function = function.clone();
+        Box::pin(async move { function(argument).await })
+    })
 }
 
 pub(crate) fn handler<F, Fut>(function: F) -> Hook<Socket, Result<(), HandlerError>>
@@ -43,9 +49,10 @@ where
     F: Fn(Socket) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HandlerOutput> + Send + 'static,
 {
+    let function = Arc::new(function);
     Arc::new(move |socket| {
-        let outcome = function(socket);
-        Box::pin(async move { outcome.await.into_result().map_err(HandlerError) })
+        let function = function.clone();
+        Box::pin(async move { function(socket).await.into_result().map_err(HandlerError) })
     })
 }
 
