@@ -258,11 +258,11 @@ impl Config {
         self
     }
 
-    /// Sets how long the application has for one message, waiting for its turn included; 30 seconds
-    /// by default.
+    /// Sets how long the application has for one message, and how long a message waits for its turn
+    /// before that; 30 seconds by default.
     ///
-    /// The socket's next message waits meanwhile. After it the sender gets a `timeout` or
-    /// `overloaded` error.
+    /// The socket's next message waits meanwhile. A message that the application did not finish in
+    /// time gives its sender a `timeout` error, one whose turn never came an `overloaded` error.
     ///
     /// # Panics
     ///

@@ -1,7 +1,7 @@
 use std::{future::Future, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::{super::shared::Shared, failure::Failure};
 use crate::hub::Counters;
@@ -29,12 +29,13 @@ async fn run<F: Future>(
     counters: &Counters,
     work: F,
 ) -> Result<F::Output, Failure> {
-    let deadline = Instant::now() + shared.config.dispatch_timeout;
-    let Ok(Ok(_permit)) = timeout_at(deadline, shared.dispatches.acquire()).await else {
+    let limit = shared.config.dispatch_timeout;
+    // The wait has a time of its own: a message whose turn came late is not cut off half done.
+    let Ok(Ok(_permit)) = timeout(limit, shared.dispatches.acquire()).await else {
         return Err(Failure::Overloaded);
     };
     let _running = Running::new(counters);
-    match timeout_at(deadline, AssertUnwindSafe(work).catch_unwind()).await {
+    match timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(_panic)) => {
             if let Some(suppressed) = shared.failures.pass() {
