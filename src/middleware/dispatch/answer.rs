@@ -1,8 +1,7 @@
 //! What the application's HTTP answer to a message means for the socket.
 
-use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response,
+    HeaderMap, HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     response::Parts,
 };
@@ -20,11 +19,11 @@ pub(super) fn holds_messages(parts: &Parts) -> bool {
 ///
 /// A page, an empty body or JSON that is not a message is no reply: West Wind's handlers return
 /// nothing, and what their framework makes of that is none either.
-pub(super) fn reply(shared: &Shared, socket: &Socket, response: &Response<Bytes>) {
-    if !is_json(response.headers()) {
+pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]) {
+    if !is_json(&parts.headers) {
         return;
     }
-    if response.headers().contains_key(CONTENT_ENCODING) {
+    if parts.headers.contains_key(CONTENT_ENCODING) {
         if let Some(suppressed) = shared.failures.pass() {
             tracing::warn!(
                 suppressed,
@@ -34,7 +33,7 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, response: &Response<Bytes>
         }
         return;
     }
-    for message in messages(response.body(), shared.config.max_recipients) {
+    for message in messages(body, shared.config.max_recipients) {
         if let Err(error) = socket.reply(&message) {
             tracing::debug!(%error, "a reply found its socket closing");
             return;
@@ -42,8 +41,8 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, response: &Response<Bytes>
     }
 }
 
-/// Does what the answer's headers order: `WebSocket-Join`, `WebSocket-Leave`, `WebSocket-Close`.
-pub(super) fn obey(socket: &Socket, headers: &HeaderMap) {
+/// Follows the answer's `WebSocket-Join` and `WebSocket-Leave` headers.
+pub(super) fn regroup(socket: &Socket, headers: &HeaderMap) {
     for group in headers.get_all(JOIN).iter().filter_map(decoded) {
         if let Err(error) = socket.join(group) {
             tracing::warn!(%error, "a WebSocket-Join header was not followed");
@@ -52,13 +51,21 @@ pub(super) fn obey(socket: &Socket, headers: &HeaderMap) {
     for group in headers.get_all(LEAVE).iter().filter_map(decoded) {
         socket.leave(&group);
     }
-    let close = headers.get(CLOSE).and_then(decoded);
-    match close.as_deref().map(str::parse::<CloseReason>) {
-        Some(Ok(reason)) => {
-            socket.close(reason);
+}
+
+/// Why the socket is to be closed once it has all else that the answer means for it: what a
+/// `WebSocket-Close` header says, or status 410.
+pub(super) fn close_reason(parts: &Parts) -> Option<CloseReason> {
+    let gone = || (parts.status == StatusCode::GONE).then(|| CloseReason::new(4410, "gone"));
+    let Some(order) = parts.headers.get(CLOSE).and_then(decoded) else {
+        return gone();
+    };
+    match order.parse() {
+        Ok(reason) => Some(reason),
+        Err(error) => {
+            tracing::warn!(%error, "a WebSocket-Close header was not followed");
+            gone()
         }
-        Some(Err(error)) => tracing::warn!(%error, "a WebSocket-Close header was not followed"),
-        None => {}
     }
 }
 

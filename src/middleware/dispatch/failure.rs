@@ -3,7 +3,10 @@ use std::{future::Future, sync::Arc};
 use http::StatusCode;
 
 use super::super::{hooks::HandlerError, rejection::Rejection, shared::Shared};
-use crate::protocol::{ErrorCode, ErrorFrame};
+use crate::{
+    hub::CloseReason,
+    protocol::{ErrorCode, ErrorFrame},
+};
 
 /// Why a message was not handled.
 #[derive(Debug)]
@@ -18,8 +21,12 @@ pub(in super::super) enum Failure {
     Overloaded,
     /// The application returned an error or panicked.
     Failed,
-    /// The application answered with a status that is no success.
-    Answered(StatusCode),
+    /// The application answered with a status that is no success, and maybe wants to see the socket
+    /// closed.
+    Answered {
+        status: StatusCode,
+        close: Option<CloseReason>,
+    },
 }
 
 impl Failure {
@@ -47,11 +54,19 @@ impl Failure {
                 ErrorCode::Failed,
                 "The application failed to handle this message.",
             ),
-            Self::Answered(status) => ErrorFrame::new(
+            Self::Answered { status, .. } => ErrorFrame::new(
                 ErrorCode::Failed,
                 format!("The application answered this message with {status}."),
             )
             .with_status(status.as_u16()),
+        }
+    }
+
+    /// Why the socket is to be closed when it has been told, if it is.
+    pub(super) fn close_reason(&self) -> Option<CloseReason> {
+        match self {
+            Self::Answered { close, .. } => close.clone(),
+            _ => None,
         }
     }
 

@@ -19,7 +19,6 @@ use super::{
     },
     Application, Failure, answer,
 };
-use crate::hub::CloseReason;
 
 /// Hands a message, or the news of a disconnect, to the application and does what it answers.
 pub(super) async fn message(
@@ -28,17 +27,19 @@ pub(super) async fn message(
     socket: Socket,
 ) -> Result<(), Failure> {
     let response = send(&shared, &*application, &socket, answer::holds_messages).await?;
-    answer::obey(&socket, response.headers());
-    let status = response.status();
-    if status.is_success() {
-        answer::reply(&shared, &socket, &response);
+    let (parts, body) = response.into_parts();
+    answer::regroup(&socket, &parts.headers);
+    let close = answer::close_reason(&parts);
+    if parts.status.is_success() {
+        answer::reply(&shared, &socket, &parts, &body);
+        if let Some(reason) = close {
+            socket.close(reason);
+        }
         return Ok(());
     }
-    if status == StatusCode::GONE {
-        socket.close(CloseReason::new(4410, "gone"));
-    }
     shared.hub.counters().dispatch_failed();
-    Err(Failure::Answered(status))
+    let status = parts.status;
+    Err(Failure::Answered { status, close })
 }
 
 /// Asks the application whether a socket may open.
@@ -52,14 +53,18 @@ pub(super) async fn connect(
     let response = send(shared, &*application, &socket, wanted)
         .await
         .map_err(Failure::into_rejection)?;
-    if response.status().is_success() {
-        answer::obey(&socket, response.headers());
-        answer::reply(shared, &socket, &response);
+    let (parts, body) = response.into_parts();
+    if parts.status.is_success() {
+        answer::regroup(&socket, &parts.headers);
+        answer::reply(shared, &socket, &parts, &body);
+        if let Some(reason) = answer::close_reason(&parts) {
+            socket.close(reason);
+        }
         return Ok(());
     }
-    let refusal = Refusal::new(response.status());
-    let refusal = match response.headers().get(CONTENT_TYPE).cloned() {
-        Some(content_type) => refusal.body(content_type, response.into_body()),
+    let refusal = Refusal::new(parts.status);
+    let refusal = match parts.headers.get(CONTENT_TYPE).cloned() {
+        Some(content_type) => refusal.body(content_type, body),
         None => refusal,
     };
     Err(Cause::ApplicationRefused(Box::new(refusal)).into())

@@ -28,7 +28,7 @@ use super::{
     socket::{Connection, Socket, SocketEvent},
 };
 use crate::{
-    hub::{Frame, Push},
+    hub::{Backlog, Frame, Push},
     protocol::{ErrorFrame, SocketMessage},
     session::{Ending, Handling, Inbound},
 };
@@ -83,7 +83,12 @@ impl Dispatcher {
         Box::pin(async move {
             let outcome = guarded(&shared, work).await;
             if let Err(failure) | Ok(Err(failure)) = outcome {
+                let close = failure.close_reason();
                 report(&shared, &connection, &failure.into_frame());
+                if let Some(reason) = close {
+                    let peer = &connection.peer;
+                    shared.hub.close_peer(peer, reason, Backlog::Deliver);
+                }
             }
         })
     }
