@@ -5,6 +5,8 @@ mod architecture;
 mod claims;
 mod control;
 mod delivery;
+mod dispatch;
+mod faults;
 mod handshake;
 mod identity;
 mod local;
