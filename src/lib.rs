@@ -6,9 +6,10 @@
 //! Rust or with a `POST`. The protocol is that of West Wind Web Connection.
 //!
 //! ```text
-//! browser ── ws ──▶ WebConnectionSocketLayer ── POST /__WebSocket.wwd ──▶ the application: the inner
-//!    ▲                     │  Hub                                          service, or Rust handlers
-//!    └────── frames ───────┘◀── POST /__broadcastWebSocket.wc ── the application, a script, …
+//! browser ─ ws ─▶ WebConnectionSocketLayer ─ POST /__WebSocket.wwd ─▶ application
+//!    ▲                  │  Hub                                            │
+//!    └───── frames ─────┘◀────── POST /__broadcastWebSocket.wc ───────────┘
+//!                           (or hub.broadcast in Rust)    scripts, cron jobs, …
 //! ```
 //!
 //! **Without an [`identify`](WebConnectionSocketLayer::identify) hook, user and group ids are what
@@ -61,10 +62,12 @@
 //! For who reads or changes the source. A message's way through the house:
 //!
 //! ```text
-//! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify, hub.register, connect) ─▶ 101 ─▶ session
-//! frame   ─▶ session ─▶ Inbound ─▶ middleware/dispatch ─▶ inner service | handler | relay
-//! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who) ─▶ outbox (queued: the report is known)
-//!                                                        ─▶ flusher ─▶ Transport ─▶ socket
+//! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify,
+//!            hub.register, connect) ─▶ 101 ─▶ session, one task per socket
+//! frame   ─▶ session ─▶ Inbound ─▶ middleware/dispatch
+//!            ─▶ inner service | handler | relay
+//! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who)
+//!            ─▶ outbox (queued: the report is known) ─▶ flusher ─▶ Transport ─▶ socket
 //! ```
 //!
 //! | module | what it holds | may import |
