@@ -1,0 +1,52 @@
+//! What a broadcast to many sockets costs, measured on real sockets against other servers.
+//!
+//! `cargo bench --bench fanout -- --help` lists the options.
+//!
+//! Every server and the client are processes of their own (this program again, with another role),
+//! so the kernel accounts the processor time of each. The *floor* is a bare `epoll` loop that does
+//! nothing but what nobody can leave out. Machines drift, so servers take turns, and what counts
+//! is the ratio to the floor of the same round. The receivers check the numbers in the messages:
+//! one that is lost, doubled or out of order fails the run.
+
+mod cell;
+mod frame;
+mod http;
+mod load;
+mod measure;
+mod message;
+mod options;
+mod process;
+mod rounds;
+mod servers;
+mod table;
+mod usage;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tower::BoxError;
+
+use self::options::{Options, Role};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match options.role {
+        Some(Role::Serve { server, threads }) => servers::serve(server, threads),
+        Some(Role::Load(load)) => load::obey(&load),
+        None if options.bench => rounds::run(&options),
+        None => {
+            println!("nothing is measured without `cargo bench --bench fanout`");
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fanout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What ends a measurement before its time.
+type Result<T> = std::result::Result<T, BoxError>;

@@ -1,0 +1,27 @@
+//! The messages: numbered, and as long as the cell says.
+
+/// Writes message `number` as the hub itself would, `bytes` long.
+pub(crate) fn write(number: u64, bytes: usize, group: Option<&str>) -> String {
+    let recipients = match group {
+        Some(group) => format!(r#"{{"type":"group","value":"{group}"}}"#),
+        None => String::new(),
+    };
+    let tail = format!(r#"","groupId":"","userId":"","recipients":[{recipients}]}}"#);
+    let filler = bytes.saturating_sub(HEAD.len() + DIGITS + tail.len());
+    let mut json = format!("{HEAD}{number:0DIGITS$}");
+    json.extend(std::iter::repeat_n('x', filler));
+    json.push_str(&tail);
+    json
+}
+
+/// Reads the number of a message.
+pub(crate) fn number(json: &[u8]) -> Option<u64> {
+    let digits = json.strip_prefix(HEAD.as_bytes())?.get(..DIGITS)?;
+    digits.iter().try_fold(0, |number, digit| {
+        let value = digit.wrapping_sub(b'0');
+        (value < 10).then(|| number * 10 + u64::from(value))
+    })
+}
+
+const HEAD: &str = r#"{"action":"n","message":""#;
+const DIGITS: usize = 10;
