@@ -1,13 +1,14 @@
 // Whatever comes over the socket is set as text. The one exception, the `html` that the application rendered out of
 // a message's Markdown, is copied node by node through a list of harmless elements: see `richText`.
 
+import { WebConnectionWebSocket } from "./scripts/webconnection-websocket.js";
+
 const $ = (id) => document.getElementById(id);
 const text = $("text"), log = $("messages");
 const me = { name: "", group: "" };
 const drafts = (() => { try { return window.sessionStorage; } catch { return {}; } })();
 
-let socket = null;
-let attempts = 0;
+const socket = new WebConnectionWebSocket();
 let timer = 0;
 let unread = 0;
 let unconfirmed = []; // What went into the socket and was not answered by "sent" yet, oldest first: { body, echoed }.
@@ -33,16 +34,12 @@ function join() {
   text.value = drafts.chat ?? "";
   fit();
   text.focus();
-  attempts = 0;
   connect();
 }
 
 function leave() {
-  clearInterval(timer);
-  const left = socket;
-  socket = null;
-  left?.close(1000);
   takeBack(unconfirmed);
+  socket.close();
   history.replaceState(null, "", location.pathname);
   $("chat").hidden = true;
   $("welcome").hidden = false;
@@ -50,59 +47,18 @@ function leave() {
 }
 
 function connect() {
+  socket.tryConnect(true, me.group, me.name);
+}
+
+socket.onStateHandler = ({ state, retryAt, error }) => {
   clearInterval(timer);
-  show("connecting", "Connecting");
-  const url = new URL("__initializeSocket.wc", location.href);
-  url.search = new URLSearchParams(me.group ? { userId: me.name, groupId: me.group } : { userId: me.name });
-  const address = new URL(url);
-  address.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-
-  const mine = socket = new WebSocket(address);
-  let opened = 0;
-  mine.onopen = () => {
-    opened = performance.now();
-    show("online", "Online");
-  };
-  mine.onmessage = ({ data }) => { if (mine === socket) receive(data); };
-  mine.onclose = async ({ code, reason }) => {
-    if (mine !== socket) return;
-    if (unconfirmed.length) {
-      const what = code === 1009 ? "The message is larger than this server accepts."
-        : "The connection was lost before the message was confirmed.";
-      notice(`${what} It is back in the input.`);
-      takeBack(unconfirmed);
-    }
-    // A browser tells every refused attempt as 1006; a GET of the same address is answered with the cause.
-    const final = code === 1008 || (code >= 4000 && code < 4500);
-    const cause = final ? reason || `closed with code ${code}` : opened ? null : await refusal(url);
-    if (mine !== socket) return;
-    if (cause) return show("refused", `Refused: ${cause}`);
-    // A server that accepts and drops at once must not be hammered: only a connection that held resets the delay.
-    if (opened && performance.now() - opened > 5000) attempts = 0;
-    reconnectLater();
-  };
-}
-
-async function refusal(url) {
-  try {
-    const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(5000) });
-    if (answer.status < 400 || answer.status >= 500) return null;
-    const problem = await answer.json().catch(() => null);
-    return problem?.detail || problem?.title || `the server answered ${answer.status}`;
-  } catch {
-    return null;
-  }
-}
-
-function reconnectLater() {
-  const due = Date.now() + Math.random() * Math.min(10_000, 500 * 2 ** attempts++);
-  const tick = () => {
-    if (Date.now() >= due) connect();
-    else show("waiting", "Reconnecting", `in ${Math.ceil((due - Date.now()) / 1000)} s`);
-  };
+  if (state !== "waiting") return show(state, state === "refused" ? `Refused: ${error.detail}` : STATES[state]);
+  const tick = () => show(state, STATES[state], `in ${Math.ceil(Math.max(0, retryAt - Date.now()) / 1000)} s`);
   timer = setInterval(tick, 250);
   tick();
-}
+};
+
+const STATES = { closed: "Left", connecting: "Connecting", online: "Online", waiting: "Reconnecting" };
 
 function show(state, label, countdown = "") {
   $("state").dataset.state = state;
@@ -112,25 +68,37 @@ function show(state, label, countdown = "") {
   $("retry").hidden = state !== "waiting" && state !== "refused";
 }
 
+socket.on("chatmessage", (message) => add(article(message), message.userId === me.name));
+socket.on("sent", ({ message }) => confirmed(Number(message)));
+
+socket.onErrorHandler = ({ status, code, detail }) => {
+  if (!socket.connected) return; // The state says it, and the close handler took back what was lost.
+  if (status) takeBack([unconfirmed.shift()].filter(Boolean));
+  notice(`${detail} (${code})`);
+};
+
+socket.onCloseHandler = ({ code }) => {
+  if (!unconfirmed.length) return;
+  const what = code === 1009 ? "The message is larger than this server accepts."
+    : "The connection was lost before the message was confirmed.";
+  notice(`${what} It is back in the input.`);
+  takeBack(unconfirmed);
+};
+
 function send() {
   const body = text.value.trimEnd();
   if (!body.trim()) return text.focus();
-  if (socket?.readyState !== WebSocket.OPEN) return notice("Not connected. Your message stays in the input.");
+  if (!socket.connected) return notice("Not connected. Your message stays in the input.");
   const audience = $("audience").value;
-  socket.send(JSON.stringify({
-    action: "broadcastchatmessage", message: body, userId: me.name, groupId: me.group, recipients: recipients(audience),
-  }));
+  const message = socket.createBroadcastMessage("broadcastchatmessage", body);
+  if (audience === "group") message.addRecipient(me.group, audience);
+  if (audience === "allButUser") message.addRecipient(me.name, audience);
+  socket.send(message);
   unconfirmed.push({ body, echoed: audience !== "allButUser" });
   text.value = "";
   keepDraft();
   fit();
   text.focus();
-}
-
-function recipients(type) {
-  if (type === "group") return [{ type, value: me.group }];
-  if (type === "allButUser") return [{ type, value: me.name }];
-  return [];
 }
 
 function takeBack(sent) {
@@ -145,20 +113,6 @@ function keepDraft() {
 
 function unsent(sent) {
   return [...sent.map(({ body }) => body), text.value].filter(Boolean).join("\n\n");
-}
-
-function receive(data) {
-  let message;
-  try { message = JSON.parse(data); } catch { return notice("The server sent something that is no message."); }
-  switch (message?.action) {
-    case "chatmessage":
-      return add(article(message), message.userId === me.name);
-    case "sent":
-      return confirmed(Number(message.message));
-    case "__error":
-      takeBack([unconfirmed.shift()].filter(Boolean));
-      return notice(`${message.message} (${message.error?.code ?? "error"})`);
-  }
 }
 
 function confirmed(reached) {
@@ -268,7 +222,6 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   send();
 });
-addEventListener("online", () => { if ($("state").dataset.state === "waiting") connect(); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) { unread = 0; document.title = "Chat"; } });
 
 const asked = new URLSearchParams(location.search);

@@ -25,7 +25,7 @@ use clap::Parser;
 use tokio::net::TcpListener;
 
 use web_connection_socket::{
-    Config, MessageError, Socket, SocketError, SocketMessage, WebConnectionSocketLayer,
+    Config, MessageError, Socket, SocketError, SocketMessage, WebConnectionSocketLayer, script,
 };
 
 mod markdown;
@@ -56,6 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/", page("text/html", include_str!("index.html")))
         .route("/chat.css", page("text/css", include_str!("chat.css")))
         .route("/chat.js", page("text/javascript", include_str!("chat.js")))
+        .nest_service("/scripts", script::service())
         .route(
             &format!("/__WebSocket.{}", options.script_map),
             post(on_web_socket),
