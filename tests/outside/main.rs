@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod client;
 mod clients;
 mod looks;
 mod markup;

@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod scratch;
+pub(crate) mod site;
 pub(crate) mod socket;
 pub(crate) mod tcp_proxy;
 

@@ -1,0 +1,289 @@
+//! The browser client in real browsers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::routing::post;
+use http::StatusCode;
+use serde_json::json;
+use web_connection_socket::{
+    Config, Handshake, Identity, Refusal, Socket, SocketMessage, WebConnectionSocketLayer,
+};
+
+use crate::support::browser::{Browser, Viewport};
+use crate::support::chat::Chat;
+use crate::support::site::{Site, page};
+
+#[tokio::test]
+async fn s13_the_documented_names_work_in_a_page_of_its_own_files_only() {
+    let layer = WebConnectionSocketLayer::new(Config::new()).relay();
+    let app = page("/", "<script type=module src=page.js></script>", NAMES);
+    let site = Site::start(layer, app).await;
+
+    let browser = open(&site, "/").await;
+
+    browser.until("globalThis.seen?.closed").await;
+    let seen: serde_json::Value = browser.evaluate("return seen").await;
+    let expected = json!({
+        "opened": "open",
+        "message": {
+            "action": "greeting", "message": "Hello", "groupId": "red", "userId": "ann",
+            "recipients": [{ "type": "group", "value": "red" }, { "type": "allButUser", "value": "bob" }],
+        },
+        "closed": 1000,
+        "violations": [],
+    });
+    assert_eq!(seen, expected);
+}
+
+const NAMES: &str = "
+    import { WebConnectionWebSocket } from './scripts/webconnection-websocket.js';
+
+    const seen = globalThis.seen = { violations: [] };
+    addEventListener('securitypolicyviolation', (event) => seen.violations.push(event.violatedDirective));
+    const socket = new WebConnectionWebSocket();
+    socket.onOpenHandler = (event) => {
+        seen.opened = event.type;
+        const msg = socket.createBroadcastMessage('greeting', 'Hello');
+        msg.userId = 'ann';
+        msg.groupId = 'red';
+        msg.addRecipient('red', 'group');
+        msg.addRecipient('bob', 'allButUser');
+        socket.send(msg);
+    };
+    socket.onMessageHandler = (msg) => {
+        seen.message = msg;
+        socket.close();
+    };
+    socket.onCloseHandler = (event) => { seen.closed = event.code; };
+    socket.tryConnect(true, 'red', 'ann');";
+
+#[tokio::test]
+async fn s14_a_page_as_west_wind_documents_it_runs_unchanged() {
+    let layer = WebConnectionSocketLayer::new(Config::new().script_map("wwd"))
+        .on_connect(|socket: Socket| async move { greet(&socket) });
+    let app = page(
+        "/chat/chat.html",
+        include_str!("west_wind/page.html"),
+        include_str!("west_wind/page.js"),
+    );
+    // The page's directory is that of its socket, and so that of the application's URL.
+    let app = app.route("/chat/__WebSocket.wwd", post(shout));
+    let site = Site::start(layer, app).await;
+    let (ann, bob, cat) = tokio::join!(
+        enter(&site, "ann", "red"),
+        enter(&site, "bob", "red"),
+        enter(&site, "cat", "")
+    );
+
+    say(&ann, "for red").await;
+    bob.until("document.querySelectorAll('.message').length === 1")
+        .await;
+    say(&cat, "for all").await;
+
+    let red = json!([
+        [false, "ann", "red", "FOR RED"],
+        [false, "cat", "", "FOR ALL"]
+    ]);
+    assert_eq!(shown(&bob, 2).await, red);
+    let own = json!([
+        [true, "ann", "red", "FOR RED"],
+        [false, "cat", "", "FOR ALL"]
+    ]);
+    assert_eq!(shown(&ann, 2).await, own);
+    // What was not there before the second message never comes.
+    let all = json!([[true, "cat", "", "FOR ALL"]]);
+    assert_eq!(shown(&cat, 1).await, all);
+    ann.until("document.querySelectorAll('.earlier').length === 2")
+        .await;
+}
+
+fn greet(socket: &Socket) -> Result<(), Refusal> {
+    let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR);
+    let earlier = SocketMessage::new("initialmessages").text(r#"["one","two"]"#);
+    socket.reply(&earlier).map_err(failed)
+}
+
+/// An application in West Wind's manner: it changes the message and broadcasts it.
+async fn shout(socket: Socket) {
+    let mut message = socket.message().clone();
+    message.message = message.message.to_uppercase();
+    socket.broadcast(&message);
+}
+
+async fn enter(site: &Site, user: &str, group: &str) -> Browser {
+    let browser = open(site, "/chat/chat.html").await;
+    browser.type_into("#user", user).await;
+    browser.type_into("#group", group).await;
+    browser.click("#connect").await;
+    browser
+        .until("document.querySelector('#status').textContent === 'connected'")
+        .await;
+    browser
+}
+
+async fn say(browser: &Browser, text: &str) {
+    browser.type_into("#message", text).await;
+    browser.click("#send").await;
+}
+
+/// The messages on the page, once there are `count`: is it the visitor's own, of whom, from where, what.
+async fn shown(browser: &Browser, count: usize) -> serde_json::Value {
+    browser
+        .until(&format!(
+            "document.querySelectorAll('.message').length === {count}"
+        ))
+        .await;
+    browser
+        .evaluate(
+            "return [...document.querySelectorAll('.message')].map((message) => [
+                message.classList.contains('this-user'),
+                ...['b', 'i', 'span'].map((part) => message.querySelector(part).textContent),
+            ])",
+        )
+        .await
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_its_text_and_not_tried_again() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let layer = WebConnectionSocketLayer::new(Config::new()).identify({
+        let asked = asked.clone();
+        move |handshake: Handshake| {
+            let user = handshake.query("userId").unwrap_or_default().into_owned();
+            asked.lock().unwrap().push(user.clone());
+            async move {
+                match user
+                    .parse()
+                    .ok()
+                    .and_then(|code| StatusCode::from_u16(code).ok())
+                {
+                    Some(status) => Err(Refusal::new(status).detail("Sign in first.")),
+                    None => Ok(Identity::user(user)),
+                }
+            }
+        }
+    });
+    let site = Site::start(layer, page("/", "", "")).await;
+    let browser = open(&site, "/").await;
+
+    for status in [401, 403] {
+        asked.lock().unwrap().clear();
+        let seen = browser.evaluate_async(REFUSED, json!(status)).await;
+        assert_eq!(
+            seen,
+            json!([status, "identify_refused", "Sign in first.", "refused"])
+        );
+        // The attempt, the question why it failed, and the other client's attempt.
+        let status = status.to_string();
+        assert_eq!(*asked.lock().unwrap(), [&status, &status, "ann"]);
+    }
+}
+
+/// Opens another socket before it is done: that takes longer than a further attempt would have.
+const REFUSED: &str = "
+    const [user, done] = arguments;
+    import('/scripts/webconnection-websocket.js').then(({ WebConnectionWebSocket }) => {
+        const connect = (user) => {
+            const socket = new WebConnectionWebSocket(undefined, { retryDelay: 0 });
+            socket.tryConnect(true, '', user);
+            return socket;
+        };
+        const refused = connect(user);
+        refused.onErrorHandler = ({ status, code, detail }) => {
+            const other = connect('ann');
+            other.onOpenHandler = () => done([status, code, detail, refused.state]);
+        };
+    });";
+
+#[tokio::test]
+async fn a_503_is_not_asked_again_before_its_retry_after() {
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let hub = layer.hub();
+    let site = Site::start(layer, page("/", "", "")).await;
+    let browser = open(&site, "/").await;
+
+    hub.shutdown(Duration::ZERO).await;
+    let seen = browser.evaluate_async(WAITING, json!(null)).await;
+
+    assert_eq!(seen, json!([503, "shutting_down", true]));
+}
+
+/// The server says 5 seconds; the client alone would wait for none.
+const WAITING: &str = "
+    const [, done] = arguments;
+    import('/scripts/webconnection-websocket.js').then(({ WebConnectionWebSocket }) => {
+        const socket = new WebConnectionWebSocket(undefined, { retryDelay: 0 });
+        socket.onStateHandler = ({ state, retryAt, error }) => {
+            if (state === 'waiting') done([error?.status, error?.code, retryAt - Date.now() > 4_000]);
+        };
+        socket.tryConnect(true);
+    });";
+
+#[tokio::test]
+async fn two_hundred_clients_return_after_a_restart_spread_over_time() {
+    let mut chat = Chat::start().await;
+    let browser = Browser::start(Viewport::default()).await;
+    browser.go_to(&chat.url("/")).await;
+    browser.evaluate_async(CROWD, json!(CLIENTS)).await;
+
+    chat.kill();
+    browser.until(&format!("delays.length === {CLIENTS}")).await;
+    chat.start_again().await;
+    browser
+        .until(&format!("returns.length === {CLIENTS}"))
+        .await;
+
+    let delays: Vec<f64> = browser.evaluate("return delays").await;
+    let fifths = shares(&delays, 0.0, 1_000.0);
+    assert!(
+        fifths.iter().all(|share| *share >= CLIENTS / 20),
+        "first delays by fifths of the limit: {fifths:?}"
+    );
+    let returns: Vec<f64> = browser.evaluate("return returns").await;
+    let first = returns.iter().copied().fold(f64::INFINITY, f64::min);
+    let last = returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let fifths = shares(&returns, first, last);
+    assert!(
+        fifths.iter().all(|share| *share <= CLIENTS * 3 / 5),
+        "returns by fifths of {} ms: {fifths:?}",
+        last - first
+    );
+    println!("returns by fifths of {} ms: {fifths:?}", last - first);
+}
+
+const CLIENTS: usize = 200;
+
+/// Connects a crowd, and keeps how long each waits at first when it lost its server, and when it is back.
+const CROWD: &str = "
+    const [count, done] = arguments;
+    Object.assign(globalThis, { delays: [], returns: [] });
+    import('/scripts/webconnection-websocket.js').then(({ WebConnectionWebSocket }) => {
+        let online = 0;
+        for (let number = 0; number < count; number++) {
+            let lost = 0;
+            const socket = new WebConnectionWebSocket();
+            socket.onStateHandler = ({ state, retryAt }) => {
+                if (state === 'waiting' && lost++ === 0) delays.push(retryAt - Date.now());
+                if (state === 'online' && lost) returns.push(Date.now());
+                if (state === 'online' && ++online === count) done(true);
+            };
+            socket.tryConnect(true);
+        }
+    });";
+
+/// How many of the moments lie in each fifth of a time.
+fn shares(moments: &[f64], from: f64, to: f64) -> [usize; 5] {
+    let mut shares = [0; 5];
+    for moment in moments {
+        let fifth = (1..5).filter(|edge| *moment > from + (to - from) * f64::from(*edge) / 5.0);
+        shares[fifth.count()] += 1;
+    }
+    shares
+}
+
+async fn open(site: &Site, path: &str) -> Browser {
+    let browser = Browser::start(Viewport::default()).await;
+    browser.go_to(&site.url(path)).await;
+    browser
+}
