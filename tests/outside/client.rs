@@ -249,7 +249,6 @@ async fn two_hundred_clients_return_after_a_restart_spread_over_time() {
         "returns by fifths of {} ms: {fifths:?}",
         last - first
     );
-    println!("returns by fifths of {} ms: {fifths:?}", last - first);
 }
 
 const CLIENTS: usize = 200;
