@@ -1,23 +1,31 @@
 use std::env::VarError;
-use std::error::Error;
-use std::fmt;
+use std::str::FromStr;
 
-use super::{BearerToken, Config, Origin, ParseBearerTokenError, ParseOriginError};
+use super::error::Cause;
+use super::switch::Switch;
+use super::{Config, ConfigError};
 
+const USE_WEB_SOCKETS: &str = "WEBCONNECTION_USEWEBSOCKETS";
+const PROCESS_SCRIPT_MAP: &str = "WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP";
 const BROADCAST_TOKEN: &str = "WEBCONNECTION_BROADCAST_TOKEN";
 const PUBLIC_ORIGIN: &str = "WEBCONNECTION_PUBLIC_ORIGIN";
 
 impl Config {
     /// Lets the environment have the last word.
     ///
-    /// `WEBCONNECTION_BROADCAST_TOKEN` takes the place of all
-    /// [`bearer_tokens`](Self::bearer_tokens) set in code, `WEBCONNECTION_PUBLIC_ORIGIN` that of
-    /// [`public_origin`](Self::public_origin). A variable that is missing or blank changes nothing;
-    /// space around a value is dropped.
+    /// | variable | takes the place of |
+    /// |---|---|
+    /// | `WEBCONNECTION_USEWEBSOCKETS` | [`enabled`](Self::enabled): `True`, `1`, `yes` or `False`, `0`, `no` |
+    /// | `WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP` | [`script_map`](Self::script_map) |
+    /// | `WEBCONNECTION_BROADCAST_TOKEN` | all [`bearer_tokens`](Self::bearer_tokens) |
+    /// | `WEBCONNECTION_PUBLIC_ORIGIN` | [`public_origin`](Self::public_origin) |
+    ///
+    /// A variable that is missing or blank changes nothing; space around a value is dropped.
     ///
     /// # Errors
     ///
-    /// If a variable is not Unicode, or is not the token or origin that it should be.
+    /// If a variable is not Unicode, or is not the switch, script map, token or origin that it
+    /// should be.
     ///
     /// # Examples
     ///
@@ -36,103 +44,46 @@ impl Config {
         mut self,
         variable: impl Fn(&str) -> Result<String, VarError>,
     ) -> Result<Self, ConfigError> {
-        let value = |name| match variable(name) {
-            Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-            Err(VarError::NotPresent) => Ok(None),
-            Err(error) => Err(ConfigError {
-                name,
-                cause: Cause::NotUnicode(error),
-            }),
-        };
-        if let Some(text) = value(BROADCAST_TOKEN)? {
-            let token: BearerToken = text.parse().map_err(|error| ConfigError {
-                name: BROADCAST_TOKEN,
-                cause: Cause::Token(error),
-            })?;
+        if let Some(Switch(enabled)) = read(&variable, USE_WEB_SOCKETS)? {
+            self.enabled = enabled;
+        }
+        if let Some(script_map) = read(&variable, PROCESS_SCRIPT_MAP)? {
+            self.paths.script_map = script_map;
+        }
+        if let Some(token) = read(&variable, BROADCAST_TOKEN)? {
             self.access.bearer_tokens = vec![token];
         }
-        if let Some(text) = value(PUBLIC_ORIGIN)? {
-            let origin: Origin = text.parse().map_err(|error| ConfigError {
-                name: PUBLIC_ORIGIN,
-                cause: Cause::Origin(error),
-            })?;
+        if let Some(origin) = read(&variable, PUBLIC_ORIGIN)? {
             self.access.public_origin = Some(origin);
         }
         Ok(self)
     }
 }
 
-/// A setting from outside the code cannot be used.
-#[derive(Clone, Debug)]
-pub struct ConfigError {
+fn read<T: FromStr<Err: Into<Cause>>>(
+    variable: impl Fn(&str) -> Result<String, VarError>,
     name: &'static str,
-    cause: Cause,
-}
-
-impl ConfigError {
-    /// Returns what is wrong with the setting.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::config::{ConfigError, ConfigErrorKind};
-    ///
-    /// fn is_typo(error: &ConfigError) -> bool {
-    ///     error.kind() == ConfigErrorKind::Origin
-    /// }
-    /// ```
-    #[must_use]
-    pub fn kind(&self) -> ConfigErrorKind {
-        match self.cause {
-            Cause::NotUnicode(_) => ConfigErrorKind::NotUnicode,
-            Cause::Token(_) => ConfigErrorKind::Token,
-            Cause::Origin(_) => ConfigErrorKind::Origin,
-        }
+) -> Result<Option<T>, ConfigError> {
+    match variable(name) {
+        Ok(value) if value.trim().is_empty() => Ok(None),
+        Ok(value) => match value.trim().parse() {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(ConfigError::of_variable(name, error)),
+        },
+        Err(VarError::NotPresent) => Ok(None),
+        // The variable's bytes stay out of it: they may be a token.
+        Err(VarError::NotUnicode(_)) => Err(ConfigError::of_variable(name, Cause::NotUnicode)),
     }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "environment variable {} cannot be used", self.name)
-    }
-}
-
-impl Error for ConfigError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(match &self.cause {
-            Cause::NotUnicode(error) => error,
-            Cause::Token(error) => error,
-            Cause::Origin(error) => error,
-        })
-    }
-}
-
-/// What is wrong with a setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConfigErrorKind {
-    /// It is not Unicode.
-    NotUnicode,
-    /// It is not a bearer token.
-    Token,
-    /// It is not an origin.
-    Origin,
-}
-
-#[derive(Clone, Debug)]
-enum Cause {
-    NotUnicode(VarError),
-    Token(ParseBearerTokenError),
-    Origin(ParseOriginError),
 }
 
 #[cfg(test)]
 mod tests {
     use std::env::VarError;
-    use std::error::Error;
 
-    use super::{BROADCAST_TOKEN, Config, ConfigError, ConfigErrorKind, PUBLIC_ORIGIN};
-    use crate::config::BearerToken;
+    use super::{
+        BROADCAST_TOKEN, Config, ConfigError, PROCESS_SCRIPT_MAP, PUBLIC_ORIGIN, USE_WEB_SOCKETS,
+    };
+    use crate::config::{BearerToken, ConfigErrorKind};
 
     fn with(config: Config, variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         config.with_variables(|asked| {
@@ -164,6 +115,39 @@ mod tests {
     }
 
     #[test]
+    fn s04_the_west_wind_names_are_variables_too() {
+        let variables = [(USE_WEB_SOCKETS, "False"), (PROCESS_SCRIPT_MAP, ".wc")];
+        let config = with(Config::new().script_map("code"), &variables).unwrap();
+        assert!(!config.enabled);
+        assert_eq!(config.paths.script_map.as_str(), "wc");
+
+        let config = with(Config::new().enabled(false), &[(USE_WEB_SOCKETS, "1")]).unwrap();
+        assert!(config.enabled);
+    }
+
+    #[test]
+    fn s04_a_bad_switch_or_script_map_is_named_with_its_variable() {
+        for (name, value, kind) in [
+            (USE_WEB_SOCKETS, "maybe", ConfigErrorKind::Switch),
+            (PROCESS_SCRIPT_MAP, "w/d", ConfigErrorKind::ScriptMap),
+        ] {
+            let error = with(Config::new(), &[(name, value)]).unwrap_err();
+            assert_eq!(error.kind(), kind);
+            let text = format!("environment variable {name}: {value:?} is no");
+            assert!(error.to_string().starts_with(&text), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_unicode_is_named_and_not_repeated() {
+        let error = Config::new()
+            .with_variables(|_| Err(VarError::NotUnicode("sec\u{FFFD}ret".into())))
+            .unwrap_err();
+        assert_eq!(error.kind(), ConfigErrorKind::NotUnicode);
+        assert!(!format!("{error} {error:?}").contains("sec"), "{error:?}");
+    }
+
+    #[test]
     fn missing_and_blank_variables_change_nothing() {
         for variables in [&[][..], &[(BROADCAST_TOKEN, " "), (PUBLIC_ORIGIN, "")]] {
             let config = with(Config::new().bearer_tokens(["code"]), variables).unwrap();
@@ -180,7 +164,11 @@ mod tests {
         let error = with(Config::new(), &[(PUBLIC_ORIGIN, "app.example")]).unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::Origin);
         assert!(error.to_string().contains(PUBLIC_ORIGIN));
-        assert!(error.source().unwrap().to_string().contains("app.example"));
+        assert!(
+            error
+                .to_string()
+                .contains("\"app.example\" is not an origin")
+        );
 
         let error = with(Config::new(), &[(BROADCAST_TOKEN, "sec ret")]).unwrap_err();
         assert_eq!(error.kind(), ConfigErrorKind::Token);

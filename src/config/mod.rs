@@ -1,10 +1,11 @@
 //! What the middleware may do, for whom, and how much: plain data, one setter per option.
 //!
-//! A [`Config`] is built once, in code, and handed to the layer. Text is parsed where it enters,
-//! so building a layer from a `Config` cannot fail.
+//! A [`Config`] is built once, in code, from a settings file or from the environment, and handed to
+//! the layer. Text is parsed where it enters, so building a layer from a `Config` cannot fail.
 
 mod access;
 mod env;
+mod error;
 mod forward;
 mod host;
 mod limits;
@@ -12,7 +13,9 @@ mod origin;
 mod path;
 mod paths;
 mod script_map;
+mod settings;
 mod subprotocol;
+mod switch;
 mod text;
 mod token;
 
@@ -25,7 +28,7 @@ use crate::protocol::DefaultAudience;
 
 pub use ipnet::IpNet;
 
-pub use self::env::{ConfigError, ConfigErrorKind};
+pub use self::error::{ConfigError, ConfigErrorKind};
 pub use self::host::{Host, ParseHostError};
 pub use self::origin::{Origin, ParseOriginError};
 pub use self::path::{BasePath, ParseBasePathError, ParseUrlPathError, UrlPath};

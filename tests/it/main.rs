@@ -16,6 +16,7 @@ mod outside;
 mod readme;
 mod reserved;
 mod rows;
+mod settings;
 mod slow;
 mod spellings;
 #[allow(dead_code, reason = "its users arrive one by one")]

@@ -1,0 +1,265 @@
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fmt, io};
+
+use super::switch::ParseSwitchError;
+use super::{ParseBearerTokenError, ParseOriginError, ParseScriptMapError};
+
+/// A setting from outside the code cannot be used.
+///
+/// Its text names the place — the environment variable, or file, line and key — and says why, all in
+/// one line for an operator to read. Tokens are never repeated.
+///
+/// # Examples
+///
+/// ```
+/// use web_connection_socket::Config;
+/// use web_connection_socket::config::ConfigErrorKind;
+///
+/// let error = Config::from_settings_file("no-such-folder/web.config").unwrap_err();
+/// assert_eq!(error.kind(), ConfigErrorKind::NotFound);
+/// assert!(error.to_string().starts_with("no-such-folder/web.config: "));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    place: Place,
+    cause: Cause,
+}
+
+impl ConfigError {
+    pub(super) fn of_variable(name: &'static str, cause: impl Into<Cause>) -> Self {
+        Self {
+            place: Place::Variable(name),
+            cause: cause.into(),
+        }
+    }
+
+    pub(super) fn of_file(path: &Path, spot: Spot, cause: impl Into<Cause>) -> Self {
+        Self {
+            place: Place::File(path.into(), spot),
+            cause: cause.into(),
+        }
+    }
+
+    /// Returns what is wrong with the setting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::config::{ConfigError, ConfigErrorKind};
+    ///
+    /// fn is_typo(error: &ConfigError) -> bool {
+    ///     matches!(error.kind(), ConfigErrorKind::Origin | ConfigErrorKind::Switch)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> ConfigErrorKind {
+        match &self.cause {
+            Cause::NotUnicode => ConfigErrorKind::NotUnicode,
+            Cause::Token(_) => ConfigErrorKind::Token,
+            Cause::Origin(_) => ConfigErrorKind::Origin,
+            Cause::Switch(_) => ConfigErrorKind::Switch,
+            Cause::ScriptMap(_) => ConfigErrorKind::ScriptMap,
+            Cause::NoScriptMap => ConfigErrorKind::NoScriptMap,
+            Cause::Repeated { .. } => ConfigErrorKind::Repeated,
+            Cause::Malformed(_) => ConfigErrorKind::Malformed,
+            Cause::NoSection => ConfigErrorKind::NoSection,
+            Cause::TooLarge { .. } => ConfigErrorKind::TooLarge,
+            Cause::SeveralFiles(_) => ConfigErrorKind::SeveralFiles,
+            Cause::NoFile(_) => ConfigErrorKind::NotFound,
+            Cause::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
+                ConfigErrorKind::NotFound
+            }
+            Cause::NotAFile | Cause::Unreadable(_) => ConfigErrorKind::Unreadable,
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.cause)
+    }
+}
+
+// The text holds the cause already, so that a plain `{error}` in a log is enough.
+impl Error for ConfigError {}
+
+/// What is wrong with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// The variable is not Unicode.
+    NotUnicode,
+    /// It is not a bearer token.
+    Token,
+    /// It is not an origin.
+    Origin,
+    /// It is neither a yes nor a no.
+    Switch,
+    /// It is not a script map.
+    ScriptMap,
+    /// The file turns sockets on and names no script map.
+    NoScriptMap,
+    /// The file sets one key twice.
+    Repeated,
+    /// The file is not well-formed XML, or a value in it is not plain text.
+    Malformed,
+    /// The file is a `web.config` without a `webConnectionConfiguration` section.
+    NoSection,
+    /// The file is larger than 1 MiB.
+    TooLarge,
+    /// The folder holds more than one settings file.
+    SeveralFiles,
+    /// There is no such file, or none in the folder.
+    NotFound,
+    /// The file or folder cannot be read.
+    Unreadable,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Variable(&'static str),
+    File(PathBuf, Spot),
+}
+
+/// Where in a file, as far as that is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// Counted from 1.
+    pub(super) line: Option<usize>,
+    pub(super) key: Option<&'static str>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => write!(f, "environment variable {name}"),
+            Self::File(path, spot) => {
+                write!(f, "{}", path.display())?;
+                if let Some(line) = spot.line {
+                    write!(f, ", line {line}")?;
+                }
+                if let Some(key) = spot.key {
+                    write!(f, ", {key}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Why a setting cannot be used.
+#[derive(Clone, Debug)]
+pub(super) enum Cause {
+    NotUnicode,
+    Token(ParseBearerTokenError),
+    Origin(ParseOriginError),
+    Switch(ParseSwitchError),
+    ScriptMap(ParseScriptMapError),
+    NoScriptMap,
+    Repeated {
+        first_line: usize,
+    },
+    Malformed(Malformed),
+    NoSection,
+    TooLarge {
+        limit: u64,
+    },
+    SeveralFiles(Vec<PathBuf>),
+    /// The names that were looked for.
+    NoFile(&'static [&'static str]),
+    NotAFile,
+    Unreadable(Arc<io::Error>),
+}
+
+/// What no reader of XML could make sense of.
+#[derive(Clone, Debug)]
+pub(super) enum Malformed {
+    Xml(quick_xml::Error),
+    Unclosed,
+    NoRoot,
+    ElementInValue,
+    UnknownEntity,
+}
+
+impl From<ParseBearerTokenError> for Cause {
+    fn from(error: ParseBearerTokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<ParseOriginError> for Cause {
+    fn from(error: ParseOriginError) -> Self {
+        Self::Origin(error)
+    }
+}
+
+impl From<ParseSwitchError> for Cause {
+    fn from(error: ParseSwitchError) -> Self {
+        Self::Switch(error)
+    }
+}
+
+impl From<ParseScriptMapError> for Cause {
+    fn from(error: ParseScriptMapError) -> Self {
+        Self::ScriptMap(error)
+    }
+}
+
+impl From<Malformed> for Cause {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(Arc::new(error))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUnicode => f.write_str("not Unicode"),
+            Self::Token(error) => error.fmt(f),
+            Self::Origin(error) => error.fmt(f),
+            Self::Switch(error) => error.fmt(f),
+            Self::ScriptMap(error) => error.fmt(f),
+            Self::NoScriptMap => {
+                f.write_str("missing, and required where UseWebSockets is True; such as wwd")
+            }
+            Self::Repeated { first_line } => write!(f, "set before, in line {first_line}"),
+            Self::Malformed(malformed) => malformed.fmt(f),
+            Self::NoSection => f.write_str("there is no <webConnectionConfiguration> in it"),
+            Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
+            Self::SeveralFiles(paths) => {
+                f.write_str("several settings files, keep one of them:")?;
+                let mut separator = ' ';
+                for path in paths {
+                    write!(f, "{separator}{}", path.display())?;
+                    separator = ',';
+                }
+                Ok(())
+            }
+            Self::NoFile(names) => write!(f, "no settings file, that is {}", names.join(" or ")),
+            Self::NotAFile => f.write_str("not a file"),
+            Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Xml(error) => write!(f, "not well-formed XML: {error}"),
+            Self::Unclosed => f.write_str("not well-formed XML: it ends within an element"),
+            Self::NoRoot => f.write_str("not XML: there is no element"),
+            Self::ElementInValue => f.write_str("the value holds an element, expected text"),
+            Self::UnknownEntity => f.write_str(
+                "the value holds an entity other than &amp; &lt; &gt; &quot; &apos; and numbers",
+            ),
+        }
+    }
+}
