@@ -55,6 +55,7 @@
 //! None is on by default.
 //!
 //! - `axum`: the [`Socket`] extractor and [`axum::serve`].
+//! - `client`: [`Broadcaster`], the sender for other programs; `client-tls`: the same over HTTPS.
 //! - `testing`: the module [`testing`].
 //!
 //! # Module map
@@ -73,8 +74,9 @@
 //! | module | what it holds | may import |
 //! |---|---|---|
 //! | `protocol` | messages, recipients, audience, ids: pure data, no async, no HTTP | – |
-//! | [`config`] | every option, origins, hosts, tokens (hashed), paths: plain data | `protocol` |
+//! | [`config`] | every option, origins, hosts, tokens (hashed), paths; settings files and the environment: plain data | `protocol` |
 //! | [`script`] | the browser client's source and the service that serves it | – |
+//! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
 //! | `hub` | who is connected (`registry`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config` |
 //! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
@@ -87,6 +89,8 @@
 
 #[cfg(feature = "axum")]
 pub mod axum;
+#[cfg(feature = "client")]
+mod broadcaster;
 pub mod config;
 #[cfg(doc)]
 pub mod guide;
@@ -98,6 +102,8 @@ mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "client")]
+pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
     hub::{
@@ -110,8 +116,8 @@ pub use self::{
         WebConnectionSocketLayer,
     },
     protocol::{
-        ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError, MessageErrorKind,
-        ParseConnectionIdError, Recipient, RecipientType, SocketMessage, UserId,
+        BroadcastReport, ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError,
+        MessageErrorKind, ParseConnectionIdError, Recipient, RecipientType, SocketMessage, UserId,
     },
 };
 

@@ -22,7 +22,11 @@ use super::{
     shared::{Door, Shared},
     socket::{Socket, SocketEvent},
 };
-use crate::{config::ForwardHeaders, hub::ShuttingDown, protocol::SocketMessage};
+use crate::{
+    config::ForwardHeaders,
+    hub::ShuttingDown,
+    protocol::{BroadcastReport, SocketMessage},
+};
 
 /// `POST …/__broadcastWebSocket.wc`: a message for the sockets.
 pub(super) async fn broadcast<B, RB>(
@@ -114,7 +118,7 @@ async fn publish<RB: From<Bytes>>(
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
-    Ok(json(&Report {
+    Ok(json(&BroadcastReport {
         matched: report.matched,
         queued: report.queued,
         dropped: report.dropped,
@@ -154,14 +158,6 @@ where
     };
     SocketMessage::read(&body, limits.max_recipients)
         .map_err(|error| Cause::BadMessage(error.to_string().into()).into())
-}
-
-#[derive(Serialize)]
-struct Report {
-    matched: usize,
-    queued: usize,
-    dropped: usize,
-    forwarded: bool,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 mod application;
 mod architecture;
+mod broadcaster;
 mod claims;
 mod control;
 mod delivery;

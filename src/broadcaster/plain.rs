@@ -1,0 +1,44 @@
+use std::error::Error;
+use std::fmt;
+
+use http::Uri;
+use http::uri::Scheme;
+use hyper_util::client::legacy::connect::HttpConnector;
+
+use super::error::{BroadcastErrorKind, Cause};
+
+/// Connects to `http://` only.
+pub(super) type Connector = HttpConnector;
+
+/// Whose certificates count: nobody's, since there are none.
+#[derive(Clone, Debug)]
+pub(super) struct Trust {
+    _private: (),
+}
+
+impl Trust {
+    pub(super) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
+        if endpoint.scheme() == Some(&Scheme::HTTPS) {
+            return Err(Cause::Trust {
+                kind: BroadcastErrorKind::Url,
+                error: Box::new(NoTls),
+            });
+        }
+        Ok(Self { _private: () })
+    }
+
+    pub(super) fn connector(&self, tcp: HttpConnector) -> Connector {
+        tcp
+    }
+}
+
+#[derive(Debug)]
+struct NoTls;
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the base URL cannot be used: https needs the feature client-tls")
+    }
+}
+
+impl Error for NoTls {}
