@@ -1,8 +1,8 @@
 //! What a browser tells about the page that made a request.
 
-use http::header::ORIGIN;
+use http::header::{ORIGIN, REFERER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::config::Origin;
 
@@ -32,6 +32,23 @@ impl PageOrigin {
     }
 }
 
+/// Names the page in `Origin`, as an upgrade does, where only `Referer` names it: in a GET that the
+/// browser takes for one of the page's own site, although a proxy may change the `Host` after it.
+pub(super) fn name_origin(headers: &mut HeaderMap) {
+    if headers.contains_key(ORIGIN) {
+        return;
+    }
+    if let Some(origin) = headers.get(REFERER).and_then(referring_origin) {
+        headers.insert(ORIGIN, origin);
+    }
+}
+
+fn referring_origin(referer: &HeaderValue) -> Option<HeaderValue> {
+    let page: Uri = referer.to_str().ok()?.parse().ok()?;
+    let origin = format!("{}://{}", page.scheme()?, page.authority()?);
+    origin.parse().ok()
+}
+
 /// Tells whether the origin's host and port are those that the request is for.
 pub(super) fn is_same_host(origin: &Origin, parts: &Parts) -> bool {
     host_of(parts).is_ok_and(|host| host.is_some_and(|host| origin.is_at(&host)))
@@ -46,4 +63,41 @@ pub(super) fn is_cross_site(parts: &Parts) -> bool {
     };
     let mut sites = parts.headers.get_all(SEC_FETCH_SITE).iter();
     foreign_origin || sites.any(|site| site != "same-origin" && site != "none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(headers: &[(HeaderName, &'static str)]) -> Option<String> {
+        let mut headers: HeaderMap = headers
+            .iter()
+            .map(|(name, text)| (name.clone(), HeaderValue::from_static(text)))
+            .collect();
+        name_origin(&mut headers);
+        let mut lines = headers.get_all(ORIGIN).iter();
+        let line = lines.next().map(|line| line.to_str().unwrap().to_owned());
+        assert!(lines.next().is_none());
+        line
+    }
+
+    #[test]
+    fn a_page_that_only_its_referer_names_is_named() {
+        for (referer, origin) in [
+            ("https://app.example/", Some("https://app.example")),
+            (
+                "http://app.example:8080/chat/?x=1",
+                Some("http://app.example:8080"),
+            ),
+            ("/chat", None),
+            ("app.example", None),
+            ("about:blank", None),
+            ("", None),
+        ] {
+            assert_eq!(named(&[(REFERER, referer)]).as_deref(), origin, "{referer}");
+        }
+        assert_eq!(named(&[]), None);
+        let both = [(REFERER, "https://app.example/"), (ORIGIN, "null")];
+        assert_eq!(named(&both).as_deref(), Some("null"));
+    }
 }

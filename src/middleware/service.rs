@@ -101,7 +101,7 @@ where
                 ResponseFuture::own(post::web_socket(shared, Door::Public, parts, body, inner))
             }
             Route::Probe => ResponseFuture::own(async move {
-                let answer = upgrade::probe(&shared, &parts).await;
+                let answer = upgrade::probe(&shared, parts).await;
                 Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
             }),
             Route::Upgrade => {

@@ -13,6 +13,7 @@ use super::{
     dispatch::{Application, Dispatcher},
     handshake::Handshake,
     identity::Identity,
+    page::name_origin,
     peer::peer_of,
     rejection::{Cause, Rejection},
     shared::Shared,
@@ -69,9 +70,10 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
 /// Answers a plain GET as an upgrade would be answered. It opens and joins nothing.
 pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
-    parts: &Parts,
+    mut parts: Parts,
 ) -> Result<Response<RB>, Rejection> {
-    admit(shared, parts).await?;
+    name_origin(&mut parts.headers);
+    admit(shared, &parts).await?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)

@@ -41,7 +41,9 @@
 //! the client asks the same URL with a plain GET, which the layer answers as it would the attempt. An
 //! answer from 400 to 499 is final (except 408, 425 and 429): no further attempt is made, and
 //! `onErrorHandler` gets its status, code and text. So are the close codes 1008 and 4000 to 4499. Any
-//! other answer means another attempt, not before its `Retry-After`.
+//! other answer means another attempt, not before its `Retry-After`; `onStateHandler` is told why,
+//! where it is known. The code `not_opened` says that the server would take the connection: then a
+//! proxy in between does not pass WebSockets on.
 //!
 //! The layer answers that GET at `__initializeSocket.wc` in any directory, or at
 //! [`Config::socket_path`](crate::Config::socket_path) where that is set. A socket opened at another
@@ -49,7 +51,7 @@
 //!
 //! # Content security policy
 //!
-//! `script-src 'self'; connect-src 'self'` is enough.
+//! `script-src 'self'; connect-src 'self'` is enough in today's browsers.
 //!
 //! # With a bundler, or outside a browser
 //!

@@ -36,8 +36,8 @@ export interface WebConnectionError extends Error {
   /** The HTTP status of a refusal or an error message, or the close code of a connection; 0 where there is none. */
   status: number;
   /**
-   * A key to decide by: the server's own (`bad_message`, `refused`, `foreign_origin`, …), `closed`, `unreachable`
-   * or `queue_full`.
+   * A key to decide by: the server's own (`bad_message`, `refused`, `foreign_origin`, …), `closed`, `queue_full`,
+   * `unreachable`, or `not_opened` if the server would have taken the connection that did not open.
    */
   code: string;
   /** One sentence for people. */

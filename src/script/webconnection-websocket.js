@@ -3,6 +3,7 @@
 const HANDSHAKE = "__initializeSocket.wc";
 const STEADY = 5_000; // ms that a connection has to hold before a lost one counts as the first again
 const PROBE_TIMEOUT = 10_000; // ms
+const NOT_OPENED = "The server would take this connection, but it did not open: does every proxy pass WebSockets on?";
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; a longer one would fire at once
 
 export class WebConnectionWebSocket {
@@ -219,8 +220,10 @@ class BroadcastMessage {
 async function probe(url) {
   url.protocol = url.protocol.replace("ws", "http");
   try {
-    const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT) });
-    if (answer.status < 400) return {};
+    // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
+    const options = { cache: "no-store", referrerPolicy: "origin", signal: AbortSignal.timeout(PROBE_TIMEOUT) };
+    const answer = await fetch(url, options);
+    if (answer.status < 400) return { error: failure(answer.status, "not_opened", NOT_OPENED) };
     const text = await answer.text();
     const { code, detail, title } = parse(text) ?? {};
     const plain = answer.headers.get("content-type")?.startsWith("text/plain") && text.trim();

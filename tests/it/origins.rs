@@ -228,6 +228,20 @@ async fn a_foreign_page_is_refused_before_any_hook_is_asked() {
 }
 
 #[tokio::test]
+async fn the_probe_takes_a_page_from_its_referer_when_the_browser_names_no_origin() {
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let server = serve_app(&layer, Visits::default().app());
+    let probe = || Raw::new("GET /__initializeSocket.wc HTTP/1.1").set("Host", "app.internal");
+    let own = probe().with("Referer", "https://app.internal/");
+    assert_eq!(own.ask(&server).await.status, 204);
+    let foreign = probe()
+        .with("Referer", "https://app.example/")
+        .ask(&server)
+        .await;
+    assert_eq!((foreign.status, &*foreign.code()), (403, "foreign_origin"));
+}
+
+#[tokio::test]
 async fn the_probe_asks_identify_and_no_connect_hook() {
     let connects = Arc::new(AtomicUsize::new(0));
     let counted = connects.clone();

@@ -197,6 +197,34 @@ const REFUSED: &str = "
     });";
 
 #[tokio::test]
+async fn a_page_of_a_foreign_origin_is_told_which_setting_lets_it_in() {
+    let config = Config::new().public_origin("https://app.example");
+    let site = Site::start(WebConnectionSocketLayer::new(config), page("/", "", "")).await;
+    let browser = open(&site, "/").await;
+
+    let seen = browser.evaluate_async(FOREIGN, json!(null)).await;
+
+    let detail = seen[2].as_str().unwrap_or_default();
+    assert_eq!(
+        (&seen[0], &seen[1]),
+        (&json!(403), &json!("foreign_origin"))
+    );
+    assert!(
+        detail.contains(&site.url("")) && detail.contains("Config::public_origin"),
+        "{detail}"
+    );
+}
+
+/// The browser takes the question why for one of the page's own site, and sends no `Origin` with it.
+const FOREIGN: &str = "
+    const [, done] = arguments;
+    import('/scripts/webconnection-websocket.js').then(({ WebConnectionWebSocket }) => {
+        const socket = new WebConnectionWebSocket();
+        socket.onErrorHandler = ({ status, code, detail }) => done([status, code, detail]);
+        socket.tryConnect(true);
+    });";
+
+#[tokio::test]
 async fn a_503_is_not_asked_again_before_its_retry_after() {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let hub = layer.hub();

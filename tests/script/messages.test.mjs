@@ -1,0 +1,199 @@
+// What is sent, received and told: the client over a WebSocket that does what the test says.
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { WebConnectionWebSocket } from "../../src/script/webconnection-websocket.js";
+import { FakeWebSocket, URL_OF_SOCKET, client, control, settled } from "./support.mjs";
+
+beforeEach(() => Object.assign(FakeWebSocket, { last: null, opened: 0 }));
+
+test("s13: a message has the documented names in their order", () => {
+  const { socket } = client();
+  const msg = socket.createBroadcastMessage("broadcastchatmessage", "Hello");
+  msg.userId = "ann";
+  msg.groupId = "red";
+  msg.addRecipient("red", "group").addRecipient("bob", "allButUser");
+  assert.equal(
+    JSON.stringify(msg),
+    '{"action":"broadcastchatmessage","message":"Hello","groupId":"red","userId":"ann",' +
+      '"recipients":[{"type":"group","value":"red"},{"type":"allButUser","value":"bob"}]}',
+  );
+});
+
+test("a message is from whom tryConnect named, and what is no string becomes JSON", () => {
+  const { socket } = client();
+  socket.tryConnect(true, ["red", "blue"], "ann");
+  const text = (value) => socket.createBroadcastMessage("a", value).message;
+  assert.deepEqual([text({ n: 1 }), text([1, "x"]), text(7), text(null), text(), text("")], ['{"n":1}', '[1,"x"]', "7", "", "", ""]);
+  const { groupId, userId } = socket.createBroadcastMessage("a");
+  assert.deepEqual([groupId, userId], ["red", "ann"]);
+});
+
+test("s09: tryConnect sends group and user in the query", () => {
+  const { socket } = client();
+  const query = (...args) => {
+    socket.tryConnect(true, ...args);
+    return new URL(FakeWebSocket.last.url).search;
+  };
+  assert.equal(query("chat users", "Änn&"), "?groupId=chat+users&userId=%C3%84nn%26");
+  assert.equal(query(["red", "", "blue"], null), "?groupId=red&groupId=blue");
+  assert.equal(query(), "");
+});
+
+test("the default URL lies in the page's directory", (t) => {
+  t.after(() => delete globalThis.location);
+  const at = (page, ...args) => {
+    globalThis.location = { href: page };
+    new WebConnectionWebSocket(...args.length ? args : [undefined], { WebSocket: FakeWebSocket }).tryConnect();
+    return FakeWebSocket.last.url;
+  };
+  assert.equal(at("https://app.example/chat/room.html?x=1#y"), "wss://app.example/chat/__initializeSocket.wc");
+  assert.equal(at("http://app.example:8080/"), "ws://app.example:8080/__initializeSocket.wc");
+  assert.equal(at("http://app.example/a/b", "/live?v=2#top"), "ws://app.example/live?v=2");
+  assert.equal(at("http://app.example/", "https://other.example/x"), "wss://other.example/x");
+  assert.equal(at("http://app.example/", new URL("wss://other.example/x")), "wss://other.example/x");
+  delete globalThis.location;
+  assert.throws(() => new WebConnectionWebSocket(), TypeError);
+});
+
+test("it tells of opening, messages and closing", (t) => {
+  control(t);
+  const { socket, told, changes } = client({ protocols: ["chat"] });
+  assert.deepEqual([socket.state, socket.connected], ["closed", false]);
+  socket.tryConnect(false);
+  assert.deepEqual([socket.state, socket.connected, FakeWebSocket.last.protocols], ["connecting", false, ["chat"]]);
+  FakeWebSocket.last.open();
+  assert.deepEqual([socket.state, socket.connected], ["online", true]);
+  FakeWebSocket.last.receive({ action: "a" });
+  FakeWebSocket.last.end(1001);
+  assert.deepEqual(told, ["open", "message a", "close 1001"]);
+  assert.deepEqual(changes.map(({ state }) => state), ["connecting", "online", "closed"]);
+  t.mock.timers.tick(1e6);
+  assert.equal(FakeWebSocket.opened, 1);
+});
+
+test("handlers may be methods of a subclass", () => {
+  class Chat extends WebConnectionWebSocket {
+    heard = [];
+    onMessageHandler({ message }) { this.heard.push(message); }
+  }
+  const chat = new Chat(URL_OF_SOCKET, { WebSocket: FakeWebSocket });
+  chat.tryConnect();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive({ action: "a", message: "m" });
+  assert.deepEqual(chat.heard, ["m"]);
+});
+
+test("on takes an action away from the general handler until it ends", () => {
+  const { socket, told } = client();
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  const ends = ["first", "second"].map((name) => socket.on("a", ({ message }) => told.push(`${name} ${message}`)));
+  FakeWebSocket.last.receive({ action: "a", message: "m" });
+  FakeWebSocket.last.receive({ action: "A", message: "m" });
+  ends[0]();
+  FakeWebSocket.last.receive({ action: "a", message: "n" });
+  ends[1]();
+  FakeWebSocket.last.receive({ action: "a" });
+  assert.deepEqual(told.slice(1), ["first m", "second m", "message A", "second n", "message a"]);
+});
+
+test("error messages go to the error handler only", () => {
+  const { socket, told } = client();
+  socket.on("__error", () => told.push("never"));
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive({ action: "__error", message: "It failed.", error: { code: "failed", status: 500 } });
+  FakeWebSocket.last.receive("no JSON");
+  FakeWebSocket.last.receive("7");
+  const noMessage = { status: 0, code: "bad_message", detail: "The server sent something that is no message." };
+  assert.deepEqual(told.slice(1), [{ status: 500, code: "failed", detail: "It failed." }, noMessage, noMessage]);
+});
+
+test("without an error handler errors go to the console", (t) => {
+  const warn = t.mock.method(console, "warn", () => {});
+  const { socket } = client();
+  delete socket.onErrorHandler;
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive({ action: "__error", message: "It failed.", error: { code: "failed", status: 500 } });
+  assert.equal(warn.mock.calls[0].arguments[0].message, "It failed.");
+});
+
+test("messages wait for the connection in their order", async (t) => {
+  control(t);
+  const { socket } = client();
+  await assert.rejects(socket.send("too early"), { code: "closed" });
+  socket.tryConnect(true);
+  const first = socket.send({ action: "first" });
+  const second = socket.send("second");
+  socket.onOpenHandler = () => socket.send("third");
+  FakeWebSocket.last.open();
+  assert.deepEqual(FakeWebSocket.last.sent, ['{"action":"first"}', "second", "third"]);
+  assert.deepEqual(await Promise.all([first, second]), [undefined, undefined]);
+  assert.equal(await socket.send("fourth"), undefined);
+});
+
+test("the queue is bounded, and its overflow is told twice", async (t) => {
+  control(t);
+  const { socket, told } = client({ queueSize: 10 });
+  socket.tryConnect(true);
+  socket.send("1234567890");
+  await assert.rejects(socket.send("x"), { status: 0, code: "queue_full" });
+  assert.equal(told[0].code, "queue_full");
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.readyState = 2;
+  const next = socket.send("0987654321");
+  FakeWebSocket.last.end(1001);
+  t.mock.timers.tick(500);
+  FakeWebSocket.last.open();
+  await next;
+  assert.deepEqual(FakeWebSocket.last.sent, ["0987654321"]);
+});
+
+test("nobody has to wait for what send returns", async (t) => {
+  control(t);
+  const unhandled = t.mock.fn();
+  process.on("unhandledRejection", unhandled);
+  t.after(() => process.off("unhandledRejection", unhandled));
+  const { socket } = client();
+  socket.send("too early");
+  socket.tryConnect(true);
+  socket.send("waits");
+  socket.close();
+  await settled();
+  assert.equal(unhandled.mock.callCount(), 0);
+});
+
+test("a message that the connection ended for is told and not sent again", async (t) => {
+  control(t);
+  for (const code of [1003, 1007, 1009]) {
+    const { socket, told } = client();
+    socket.tryConnect(true);
+    socket.send("too large");
+    FakeWebSocket.last.open();
+    assert.deepEqual(FakeWebSocket.last.sent, ["too large"]);
+    FakeWebSocket.last.end(code, "why");
+    assert.deepEqual(told.slice(1), [`close ${code}`, { status: code, code: "closed", detail: "why" }]);
+    assert.equal(socket.state, "waiting");
+    t.mock.timers.tick(500);
+    FakeWebSocket.last.open();
+    assert.deepEqual(FakeWebSocket.last.sent, []);
+  }
+});
+
+test("a handler that throws is told as uncaught and costs nothing else", async (t) => {
+  control(t);
+  const uncaught = [];
+  t.mock.method(globalThis, "queueMicrotask", (fn) => {
+    try { fn(); } catch (error) { uncaught.push(error.message); }
+  });
+  const { socket } = client();
+  socket.onMessageHandler = socket.onOpenHandler = socket.onCloseHandler = ({ type = "message" }) => { throw new Error(type); };
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.receive({ action: "a" });
+  FakeWebSocket.last.end(1001);
+  assert.deepEqual([uncaught, socket.state], [["open", "message", "close"], "waiting"]);
+});
