@@ -17,6 +17,7 @@ mod outside;
 mod readme;
 mod reserved;
 mod rows;
+mod script;
 mod settings;
 mod slow;
 mod spellings;

@@ -76,6 +76,7 @@ async fn pages_come_back_after_the_server_was_killed() {
     for page in [&ann, &bob] {
         page.offline().await;
     }
+    ann.browser().until(COUNTS_DOWN).await;
     chat.start_again().await;
     for page in [&ann, &bob] {
         page.online().await;
@@ -86,6 +87,9 @@ async fn pages_come_back_after_the_server_was_killed() {
     bob.send("so am I").await;
     ann.message("so am I").await;
 }
+
+const COUNTS_DOWN: &str =
+    "/^Reconnecting in \\d+ s$/.test(document.querySelector('#state').textContent)";
 
 #[tokio::test]
 async fn an_idle_chat_outlives_a_proxy_that_cuts_quiet_connections() {

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use web_connection_socket::axum::serve;
 use web_connection_socket::{Config, WebConnectionSocketLayer};
 
+use crate::support::browser::{Browser, Viewport};
 use crate::support::chat::Chat;
 use crate::support::free_port;
 use crate::support::http::{Answer, Http};
@@ -77,6 +78,26 @@ async fn a_control_service_keeps_strangers_behind_nginx_out() {
     assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.body);
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(visitor.receive().await["message"], "from a stranger");
+}
+
+#[tokio::test]
+async fn a_page_behind_nginx_shows_why_it_is_refused() {
+    let chat = Chat::start().await;
+    let nginx = Nginx::start(chat.address()).await;
+    let browser = Browser::start(Viewport::default()).await;
+
+    browser.go_to(&nginx.url("http", "/?name=ann")).await;
+    browser
+        .until("document.querySelector('#state').dataset.state === 'refused'")
+        .await;
+
+    let text: String = browser
+        .evaluate("return document.querySelector('#state').textContent")
+        .await;
+    let (page, host) = (nginx.url("http", ""), chat.address().to_string());
+    for part in ["Refused: ", &page, &host, "Config::public_origin"] {
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 const BROADCAST: &str = "/__broadcastWebSocket.wc";
