@@ -62,7 +62,8 @@ impl<S: Clone> WebConnectionSocket<S> {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let shared = self.shared();
-        let entered = async {
+        // The request goes with this block: what is kept of it is a compact copy.
+        let entered = async move {
             let admitted = upgrade::admit(shared, &parts).await?;
             upgrade::enter(shared, admitted, self.application::<B, RB>()).await
         };
