@@ -1,0 +1,214 @@
+//! The costs that are too small to see on real sockets: reading and writing messages, finding an
+//! audience, queueing and writing in memory, and what the layer adds to other requests.
+//!
+//! `cargo bench --bench micro`; allocations are counted beside the times.
+
+use std::{
+    future::{Ready, ready},
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{Router, body::Body};
+use bytes::Bytes;
+use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
+use http::{Request, Response};
+use http_body_util::{Empty, Full};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    runtime::{Builder, Runtime},
+    task::{JoinSet, yield_now},
+};
+use tower::{BoxError, Layer, Service, service_fn};
+
+use web_connection_socket::{
+    Config, ConnectionId, Hub, RequestBody, SocketMessage, WebConnectionSocketLayer,
+};
+
+fn main() {
+    divan::main();
+}
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+#[divan::bench(args = [128, 4_096])]
+fn read_message(bencher: Bencher<'_, '_>, bytes: usize) {
+    let json = message(bytes).encode();
+    bencher.bench_local(|| SocketMessage::from_slice(black_box(&json)));
+}
+
+#[divan::bench(args = [128, 4_096])]
+fn write_message(bencher: Bencher<'_, '_>, bytes: usize) {
+    let message = message(bytes);
+    bencher.bench_local(|| black_box(&message).encode());
+}
+
+/// From the broadcast to the last write, with sockets that take everything.
+#[divan::bench(args = [10, 1_000, 10_000], sample_count = 20)]
+fn fan_out_to_everybody(bencher: Bencher<'_, '_>, sockets: usize) {
+    let opened = Sockets::open(sockets);
+    let message = message(128);
+    bencher
+        .counter(ItemsCount::new(sockets))
+        .bench_local(|| opened.broadcast(&message));
+}
+
+/// Costs as ten sockets, however many others there are.
+#[divan::bench(args = REGISTERED, sample_count = 50)]
+fn fan_out_to_ten_of(bencher: Bencher<'_, '_>, sockets: usize) {
+    let opened = Sockets::open(sockets);
+    let message = message(128).to_group("ten");
+    bencher
+        .counter(ItemsCount::new(10usize))
+        .bench_local(|| opened.broadcast(&message));
+}
+
+/// Finds an audience of nobody: only the resolution is left.
+#[divan::bench(args = REGISTERED)]
+fn resolve_nobody_of(bencher: Bencher<'_, '_>, sockets: usize) {
+    let opened = Sockets::open(sockets);
+    let message = message(128).to_group("nobody").except_user("ann");
+    bencher.bench_local(|| opened.hub.broadcast(black_box(&message)));
+}
+
+#[divan::bench(args = REGISTERED)]
+fn join_and_leave_of(bencher: Bencher<'_, '_>, sockets: usize) {
+    let opened = Sockets::open(sockets);
+    bencher.bench_local(|| {
+        opened.hub.join(opened.last, "crowd").expect("it is open");
+        assert!(opened.hub.leave(opened.last, "crowd"));
+    });
+}
+
+/// What passes through the layer, and the same without it.
+#[divan::bench_group]
+mod pass_through {
+    use super::{
+        Bencher, BoxError, Bytes, Config, Empty, Full, Layer, Ready, Request, RequestBody,
+        Response, Service, WebConnectionSocketLayer, ready, service_fn,
+    };
+    use futures_util::FutureExt;
+
+    #[divan::bench]
+    fn bare_service(bencher: Bencher<'_, '_>) {
+        let mut service = service_fn(answer::<Empty<Bytes>>);
+        bencher
+            .with_inputs(request)
+            .bench_local_values(|request| service.call(request).now_or_never());
+    }
+
+    #[divan::bench]
+    fn inside_the_layer(bencher: Bencher<'_, '_>) {
+        let layer = WebConnectionSocketLayer::new(Config::new());
+        let mut service = layer.layer(service_fn(answer::<RequestBody<Empty<Bytes>>>));
+        bencher
+            .with_inputs(request)
+            .bench_local_values(|request| service.call(request).now_or_never());
+    }
+
+    fn request() -> Request<Empty<Bytes>> {
+        let request = Request::get("/orders/7?details=all").header("host", "app.example");
+        request.body(Empty::new()).expect("it is well formed")
+    }
+
+    fn answer<B>(_: Request<B>) -> Ready<Result<Response<Full<Bytes>>, BoxError>> {
+        ready(Ok(Response::new(Full::new(Bytes::from_static(b"7")))))
+    }
+}
+
+/// Sockets in memory; ten of them are a group.
+struct Sockets {
+    runtime: Runtime,
+    hub: Arc<Hub>,
+    last: ConnectionId,
+    _tasks: JoinSet<()>,
+}
+
+impl Sockets {
+    fn open(count: usize) -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime needs nothing that could be missing");
+        let layer = WebConnectionSocketLayer::new(Config::new());
+        let hub = layer.hub();
+        let service = layer.layer(Router::new());
+        let mut tasks = JoinSet::new();
+        runtime.block_on(async {
+            for number in 0..count {
+                let group = if number < 10 { "ten" } else { "crowd" };
+                let request = Request::get(format!("/?groupId={group}")).body(());
+                let (parts, ()) = request.expect("it is well formed").into_parts();
+                let service = service.clone();
+                tasks.spawn(async move {
+                    if let Err(refusal) = service.accept::<Body, _, _>(parts, Peer).await {
+                        panic!("a socket was refused: {refusal}");
+                    }
+                });
+            }
+            while hub.len() < count {
+                yield_now().await;
+            }
+        });
+        let last = hub.sockets().pop().expect("some socket is open");
+        Self {
+            runtime,
+            hub,
+            last,
+            _tasks: tasks,
+        }
+    }
+
+    fn broadcast(&self, message: &SocketMessage) {
+        let report = self.hub.broadcast(black_box(message));
+        assert_eq!(report.dropped, 0);
+        self.runtime.block_on(async {
+            for _ in 0..TURNS {
+                yield_now().await;
+            }
+        });
+    }
+}
+
+/// Says nothing and takes everything.
+struct Peer;
+
+impl AsyncRead for Peer {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Peer {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn message(bytes: usize) -> SocketMessage {
+    let envelope = SocketMessage::new("tick").encode().len();
+    SocketMessage::new("tick").text("x".repeat(bytes - envelope))
+}
+
+const REGISTERED: [usize; 3] = [10, 10_000, 100_000];
+/// A yield lets all tasks go on that are ready.
+const TURNS: usize = 4;
