@@ -10,11 +10,12 @@ const NAME: &str = "/web-connection-websocket.js";
 
 async fn get(app: &Router, path: &str) -> (StatusCode, String) {
     let layer = WebConnectionSocketLayer::new(Config::new());
-    let request = Request::get(path).body(Body::empty()).unwrap();
-    let response = layer.layer(app.clone()).oneshot(request).await.unwrap();
+    let request = Request::get(path).body(Body::empty()).expect("a request");
+    let Ok(response) = layer.layer(app.clone()).oneshot(request).await;
     let status = response.status();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(body.to_vec()).unwrap())
+    let body = response.into_body().collect().await.expect("a whole body");
+    let text = String::from_utf8(body.to_bytes().to_vec()).expect("a text");
+    (status, text)
 }
 
 #[tokio::test]
