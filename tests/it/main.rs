@@ -1,5 +1,6 @@
 //! Behaviour of the library as its users meet it: over pipes in memory and, where it matters, TCP.
 
+mod accept;
 mod application;
 mod architecture;
 mod broadcaster;
@@ -9,18 +10,22 @@ mod delivery;
 mod dispatch;
 mod faults;
 mod handshake;
+mod hub;
 mod identity;
+mod lifecycle;
 mod local;
 mod messages;
 mod origins;
 mod outside;
+mod pass_through;
 mod readme;
 mod reserved;
 mod rows;
 mod script;
 mod settings;
+mod shutdown;
 mod slow;
 mod spellings;
-#[allow(dead_code, reason = "its users arrive one by one")]
 mod support;
 mod switch;
+mod tcp;

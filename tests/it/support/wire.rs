@@ -140,6 +140,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         (code, reason.to_owned())
     }
 
+    /// Reads so many bytes, whatever they are.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let read = soon("bytes", self.stream.read_exact(&mut bytes)).await;
+        read.expect("an open connection");
+        bytes
+    }
+
     /// Reads all that is left, whatever it is, and tells how many bytes it was.
     pub(crate) async fn drain(&mut self) -> usize {
         let mut rest = Vec::new();

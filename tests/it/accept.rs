@@ -1,0 +1,141 @@
+//! Sockets whose handshake the host has done itself.
+
+use axum::{Router, body::Body};
+use http::{Request, request::Parts};
+use tokio::{io::DuplexStream, task::JoinHandle};
+use tower::Layer;
+use web_connection_socket::{
+    CloseReason, Refusal, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
+};
+
+use crate::support::{
+    config, news, relay, soon, spawn,
+    wire::{self, Wire, close_payload, masked, masked_text},
+};
+
+#[tokio::test]
+async fn it_is_a_socket_like_every_other() {
+    let layer = relay();
+    let (mut wire, running) = accept(&layer, parts("/?userId=ann&groupId=chat"));
+    wire.send(&masked_text(r#"{"message":"hello"}"#)).await;
+    assert!(wire.text().await.contains("hello"));
+    let hub = layer.hub();
+    assert_eq!(hub.users(), [("ann".into(), 1)]);
+    assert_eq!(hub.groups(), [("chat".into(), 1)]);
+    assert_eq!(hub.broadcast(&news("for all")).queued, 1);
+    assert!(wire.text().await.contains("for all"));
+    wire.send(&masked(true, wire::CLOSE, &close_payload(4005, "enough")))
+        .await;
+    assert_eq!(wire.closed().await, (4005, "enough".to_owned()));
+    drop(wire);
+    let reason = soon("the end", running).await.unwrap().unwrap();
+    assert_eq!(reason, CloseReason::new(4005, "enough"));
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn its_messages_reach_the_inner_service() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let app = Router::new().route(
+        "/app/__WebSocket.wwd",
+        axum::routing::post(async |socket: Socket, headers: http::HeaderMap| {
+            let cookie = headers["cookie"].to_str().unwrap();
+            socket.reply(&socket.create_message().text(cookie)).unwrap();
+        }),
+    );
+    let (client, server) = tokio::io::duplex(1_024);
+    let mut wire = Wire::over(client);
+    let service = layer.layer(app);
+    let mut parts = parts("/app/__initializeSocket.wc");
+    parts.headers.insert("cookie", "session=7".parse().unwrap());
+    let running = spawn(async move { service.accept::<Body, _, _>(parts, server).await });
+    wire.send(&masked_text("{}")).await;
+    assert!(wire.text().await.contains("session=7"));
+    drop(wire);
+    assert_eq!(
+        soon("the end", running).await.unwrap().unwrap().code(),
+        1006
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_close_with_1008() {
+    let foreign = {
+        let mut parts = parts("/");
+        parts
+            .headers
+            .insert("origin", "https://evil.test".parse().unwrap());
+        (relay(), parts, RejectionKind::ForeignOrigin, "origin")
+    };
+    let unidentified = {
+        let layer = relay().identify(async |_| {
+            Err(Refusal::new(http::StatusCode::FORBIDDEN).detail("Who are you?"))
+        });
+        (
+            layer,
+            parts("/"),
+            RejectionKind::IdentifyRefused,
+            "Who are you?",
+        )
+    };
+    let refused = {
+        let long = "é".repeat(200);
+        let layer = relay().on_connect(move |_| {
+            let refusal = Refusal::new(http::StatusCode::CONFLICT).detail(long.clone());
+            async { Err(refusal) }
+        });
+        (layer, parts("/"), RejectionKind::ApplicationRefused, "éééé")
+    };
+    for (layer, parts, kind, text) in [foreign, unidentified, refused] {
+        let (mut wire, running) = accept(&layer, parts);
+        let (code, reason) = wire.closed().await;
+        assert_eq!(code, 1008);
+        assert!(reason.contains(text), "{reason}");
+        assert!(reason.len() <= 123);
+        assert_eq!(running.await.unwrap().unwrap_err().kind(), kind);
+        assert!(layer.hub().is_empty());
+        assert_eq!(layer.hub().stats().refusals.values().sum::<u64>(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_shuts_down_refuses_and_ends_it() {
+    let layer = relay();
+    let (mut wire, running) = accept(&layer, parts("/"));
+    wire.send(&masked_text("{}")).await;
+    wire.text().await;
+    let hub = layer.hub();
+    let shutdown = spawn(async move { hub.shutdown(std::time::Duration::from_secs(10)).await });
+    assert_eq!(wire.frame().await.unwrap().close().0, 1001);
+    wire.send(&masked(true, wire::CLOSE, &close_payload(1001, "")))
+        .await;
+    drop(wire);
+    assert_eq!(running.await.unwrap().unwrap().code(), 1001);
+    assert_eq!(shutdown.await.unwrap().closed, 1);
+
+    let (mut wire, running) = accept(&layer, parts("/"));
+    assert_eq!(wire.closed().await.0, 1008);
+    assert_eq!(
+        running.await.unwrap().unwrap_err().kind(),
+        RejectionKind::ShuttingDown
+    );
+}
+
+fn parts(path: &str) -> Parts {
+    let request = Request::get(path).header("host", "localhost").body(());
+    request.expect("a request").into_parts().0
+}
+
+/// Runs a socket over a pipe.
+fn accept(
+    layer: &WebConnectionSocketLayer,
+    parts: Parts,
+) -> (
+    Wire<DuplexStream>,
+    JoinHandle<Result<CloseReason, Rejection>>,
+) {
+    let (client, server) = tokio::io::duplex(1_024);
+    let service = layer.layer(Router::new());
+    let running = spawn(async move { service.accept::<Body, _, _>(parts, server).await });
+    (Wire::over(client), running)
+}
