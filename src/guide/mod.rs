@@ -31,6 +31,11 @@ pub mod messages {}
 pub mod identity {}
 
 #[doc = include_str!("web_connection.md")]
+///
+/// ---
+///
+/// Items: [`Config`](crate::Config), [`Socket`](crate::Socket), [`script`](crate::script),
+/// [`Broadcaster`](crate::Broadcaster).
 pub mod web_connection {}
 
 #[doc = include_str!("testing.md")]
