@@ -14,5 +14,6 @@ mod looks;
 mod markup;
 mod nginx;
 mod readme;
+mod sender;
 mod slow;
 mod support;

@@ -1,6 +1,7 @@
 //! How connections are made, kept and lost.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -9,9 +10,9 @@ use std::{
 };
 
 use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 use tower::Layer;
-use web_connection_socket::BroadcastErrorKind;
+use web_connection_socket::{BroadcastErrorKind, axum::serve_until};
 
 use super::{TOKEN, send, sender, with_token};
 use crate::support::{join, news, serve, soon, spawn, text};
@@ -33,6 +34,50 @@ async fn one_connection_is_kept_for_many_messages_of_all_clones() {
         send(&sender.clone(), &news("hello")).await.unwrap();
     }
     assert_eq!(accepted.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_was_restarted_is_reached_again() {
+    let mut listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let sender = sender(address).bearer_token(TOKEN).unwrap();
+    for _ in 0..5 {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = spawn(serve_until(listener, with_token(), Router::new(), async {
+            _ = stopped.await;
+        }));
+        for _ in 0..2 {
+            send(&sender, &news("hello")).await.unwrap();
+        }
+        drop(stop);
+        soon("the end of the server", server)
+            .await
+            .unwrap()
+            .unwrap();
+        listener = TcpListener::bind(address).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn clones_in_many_tasks_send_at_once() {
+    let layer = with_token();
+    let mut ann = join(&serve(&layer), "ann", &[]).await;
+    let sender = sender(super::listen(&layer).await)
+        .bearer_token(TOKEN)
+        .unwrap();
+    let tasks: Vec<_> = (0..32)
+        .map(|n: usize| {
+            let sender = sender.clone();
+            spawn(async move { send(&sender, &news(n.to_string())).await })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap().unwrap().queued, 1);
+    }
+    let mut received = BTreeSet::new();
+    while received.len() < 32 {
+        assert!(received.insert(text(&mut ann).await));
+    }
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn a_server_that_lets_nobody_in_is_403_with_the_settings_that_would() {
 async fn a_message_over_the_servers_limit_is_413_and_the_next_one_is_sent() {
     let layer = with_token();
     let sender = sender(listen(&layer).await).bearer_token(TOKEN).unwrap();
-    for size in [64 * 1_024, 4 * 1_024 * 1_024] {
+    for size in [64 * 1_024, 1_024 * 1_024] {
         let error = send(&sender, &news("x".repeat(size))).await.unwrap_err();
         assert_eq!(
             error.status(),

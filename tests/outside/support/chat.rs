@@ -2,13 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
-use serde_json::Value;
-
-use super::free_port;
 use super::process::Process;
+use super::{example, free_port};
 
 /// The largest message that the chat under test takes, in bytes.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
@@ -81,30 +79,5 @@ async fn start_at(port: u16) -> Process {
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(build)
-}
-
-// Cargo tells an integration test where the package's binaries lie, but not where its examples do.
-fn build() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--all-features",
-            "--example",
-            "chat",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the cargo that built this test");
-    assert!(built.status.success(), "the chat example does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "chat")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the program that it built")
+    PROGRAM.get_or_init(|| example::build("chat"))
 }

@@ -3,6 +3,7 @@
 pub(crate) mod axe;
 pub(crate) mod browser;
 pub(crate) mod chat;
+pub(crate) mod example;
 pub(crate) mod http;
 pub(crate) mod page;
 pub(crate) mod process;
