@@ -1,12 +1,10 @@
 //! The shape of the source, read as text: who may know whom, and what belongs in one place only.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
+
+use crate::support::source::{Source, sources};
 
 /// From the lowest layer to the highest: what each module of the crate may import from the others.
 const ARROWS: &[(&str, &[&str])] = &[
@@ -38,17 +36,15 @@ const FEATURES_INSIDE: &[&str] = &["middleware/server.rs"];
 
 const LONGEST_FILE: usize = 450;
 
-/// How a file's unit tests begin; they stand at its end.
-const UNIT_TESTS: &str = "#[cfg(test)]\nmod";
-
 #[test]
 fn modules_import_what_lies_below_them_and_nothing_else() {
     let mut wrong = Vec::new();
     for file in sources() {
-        for target in file.imports() {
-            let allowed = ARROWS.iter().find(|(module, _)| *module == file.module());
-            let (_, allowed) = allowed.unwrap_or_else(|| panic!("{} has no layer", file.module()));
-            if target != file.module() && !allowed.contains(&target.as_str()) {
+        for target in file.heads() {
+            let module = &file.module()[0];
+            let allowed = ARROWS.iter().find(|(its, _)| its == module);
+            let (_, allowed) = allowed.unwrap_or_else(|| panic!("{module} has no layer"));
+            if target != *module && !allowed.contains(&target.as_str()) {
                 wrong.push(format!("{}: crate::{target}", file.path));
             }
         }
@@ -59,25 +55,38 @@ fn modules_import_what_lies_below_them_and_nothing_else() {
 #[test]
 fn types_are_imported_from_their_module_not_from_the_root() {
     let is_type = |target: &String| target.starts_with(|first: char| first.is_ascii_uppercase());
-    let wrong = violations(|file| file.imports().into_iter().find(is_type));
+    let wrong = violations(|file| file.heads().into_iter().find(is_type));
     assert_eq!(wrong, [""; 0]);
 }
 
 #[test]
 fn no_two_modules_of_a_folder_import_each_other_in_a_ring() {
     let files = sources();
-    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in &files {
-        let Some((from, targets)) = file.siblings(&files) else {
-            continue;
-        };
-        arrows.entry(from).or_default().extend(targets);
+    let modules: BTreeSet<_> = files.iter().map(Source::module).collect();
+    let mut arrows: BTreeMap<Vec<String>, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for file in files.iter().filter(|file| file.path != "lib.rs") {
+        let from = file.module();
+        for import in file.imports() {
+            let parents = (1..=import.len()).rev().map(|length| &import[..length]);
+            let Some(target) = parents.into_iter().find(|module| modules.contains(*module)) else {
+                continue;
+            };
+            let common = from
+                .iter()
+                .zip(target)
+                .take_while(|(one, other)| one == other);
+            let common = common.count();
+            // A module may point at what it lies in, and that at what lies in it.
+            if common < from.len() && common < target.len() {
+                let arrow = arrows.entry(from[..=common].to_vec()).or_default();
+                arrow.insert(target[..=common].to_vec());
+            }
+        }
     }
-    let nodes: Vec<_> = arrows.keys().cloned().collect();
-    let rings: Vec<_> = nodes
-        .iter()
-        .filter(|node| reaches(&arrows, node, node))
-        .collect();
+    assert!(arrows.len() > 30, "the imports were not found");
+    let in_ring = |module: &&Vec<String>| reaches(&arrows, module, module);
+    let rings = arrows.keys().filter(in_ring);
+    let rings: Vec<_> = rings.map(|module| module.join("::")).collect();
     assert_eq!(rings, [""; 0]);
 }
 
@@ -129,7 +138,7 @@ fn features_stop_at_a_modules_boundary() {
 fn a_file_is_one_idea() {
     let wrong = violations(|file| {
         let lines = file.text.lines().count();
-        (lines > LONGEST_FILE && file.path != "hub/outbox.rs").then(|| format!("{lines} lines"))
+        (lines > LONGEST_FILE).then(|| format!("{lines} lines"))
     });
     assert_eq!(wrong, [""; 0]);
 }
@@ -146,159 +155,15 @@ fn nothing_is_left_for_later_or_printed() {
     assert_eq!(wrong, [""; 0]);
 }
 
-#[test]
-fn imports_are_read_in_every_form() {
-    let code = "use crate::{hub::{Hub, Peer}, protocol};\n\
-                fn f(_: crate::Config) { crate::session::run() }";
-    let heads: Vec<_> = heads_after(code, "crate::").into_iter().collect();
-    assert_eq!(heads, ["Config", "hub", "protocol", "session"]);
-}
-
-/// One file under `src/`.
-struct Source {
-    /// Relative to `src/`, with slashes.
-    path: String,
-    text: String,
-    /// Without comments and unit tests.
-    code: String,
-}
-
-impl Source {
-    /// The crate's module that the file belongs to.
-    fn module(&self) -> &str {
-        let (module, _) = self.path.split_once(['/', '.']).expect("an extension");
-        module
-    }
-
-    /// The first segment of everything that the file takes from the crate's root.
-    fn imports(&self) -> BTreeSet<String> {
-        if self.path == "lib.rs" {
-            return BTreeSet::new();
-        }
-        heads_after(&self.code, "crate::")
-    }
-
-    /// The file's own module, and those beside it in its folder that it imports. `mod.rs` imports
-    /// all of them by nature.
-    fn siblings(&self, files: &[Source]) -> Option<(String, BTreeSet<String>)> {
-        let (folder, name) = self.path.rsplit_once('/')?;
-        if name == "mod.rs" {
-            return None;
-        }
-        let absolute = format!("crate::{}::", folder.replace('/', "::"));
-        let mut heads = heads_after(&self.code, &absolute);
-        heads.extend(heads_after(
-            &self.code.replace("super::super::", ""),
-            "super::",
-        ));
-        let exists = |head: &String| {
-            let file = [
-                format!("{folder}/{head}.rs"),
-                format!("{folder}/{head}/mod.rs"),
-            ];
-            files.iter().any(|other| file.contains(&other.path))
-        };
-        let targets = heads.into_iter().filter(exists);
-        let targets = targets.map(|head| format!("{folder}/{head}")).collect();
-        Some((self.path.trim_end_matches(".rs").to_owned(), targets))
-    }
-}
-
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = fs::read_to_string(&path).expect("a text");
-                let name = path.strip_prefix(&root).expect("a path under it");
-                let name = name.to_str().expect("UTF-8");
-                files.push(Source {
-                    path: name.replace('\\', "/"),
-                    code: if is_for_tests(&path) {
-                        String::new()
-                    } else {
-                        code_of(&text)
-                    },
-                    text,
-                });
-            }
-        }
-    }
-    assert!(files.len() > 50, "the source was not found");
-    files.sort_by(|one, other| one.path.cmp(&other.path));
-    files
-}
-
-/// Whether the module above declares the file for its unit tests.
-fn is_for_tests(path: &Path) -> bool {
-    let folder = path.parent().expect("a folder");
-    let above = [folder.with_extension("rs"), folder.join("mod.rs")];
-    let module = path
-        .file_stem()
-        .and_then(|stem| stem.to_str())
-        .expect("a name");
-    let declares = |above: &PathBuf| {
-        let text = fs::read_to_string(above).unwrap_or_default();
-        text.contains(&format!("{UNIT_TESTS} {module};"))
-    };
-    above.iter().any(declares)
-}
-
-fn code_of(text: &str) -> String {
-    let text = text.split(UNIT_TESTS).next().unwrap_or_default();
-    let is_code = |line: &&str| !line.trim_start().starts_with("//");
-    text.lines().filter(is_code).collect::<Vec<_>>().join("\n")
-}
-
-/// The first segment of every path that begins with `prefix`, groups in braces included.
-fn heads_after(code: &str, prefix: &str) -> BTreeSet<String> {
-    let mut heads = BTreeSet::new();
-    for (at, _) in code.match_indices(prefix) {
-        let rest = &code[at + prefix.len()..];
-        match rest.strip_prefix('{') {
-            Some(group) => heads.extend(members(group).iter().map(|member| head(member))),
-            None => _ = heads.insert(head(rest)),
-        }
-    }
-    heads
-}
-
-/// The members of a group whose opening brace is gone.
-fn members(group: &str) -> Vec<String> {
-    let mut depth = 0;
-    let mut members = vec![String::new()];
-    for sign in group.chars() {
-        match sign {
-            '}' if depth == 0 => break,
-            ',' if depth == 0 => members.push(String::new()),
-            _ => members.last_mut().expect("a member").push(sign),
-        }
-        depth += i32::from(sign == '{') - i32::from(sign == '}');
-    }
-    members.retain(|member| !member.trim().is_empty());
-    members
-}
-
-fn head(path: &str) -> String {
-    let is_name = |sign: &char| sign.is_ascii_alphanumeric() || *sign == '_';
-    path.trim_start().chars().take_while(is_name).collect()
-}
-
-fn reaches(arrows: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> bool {
+fn reaches(
+    arrows: &BTreeMap<Vec<String>, BTreeSet<Vec<String>>>,
+    from: &[String],
+    to: &[String],
+) -> bool {
     let mut seen = BTreeSet::new();
     let mut open = vec![from];
-    while let Some(node) = open.pop() {
-        // A folder's files point outwards from wherever they lie in it.
-        let inside = format!("{node}/");
-        let parts = arrows
-            .iter()
-            .filter(|(name, _)| *name == node || name.starts_with(&inside));
-        for target in parts.flat_map(|(_, targets)| targets) {
+    while let Some(module) = open.pop() {
+        for target in arrows.get(module).into_iter().flatten() {
             if target == to {
                 return true;
             }

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod raw;
+pub(crate) mod source;
 pub(crate) mod wire;
 
 use std::{future::Future, time::Duration};
