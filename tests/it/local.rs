@@ -5,6 +5,10 @@ use std::net::SocketAddr;
 use axum::extract::ConnectInfo;
 use http::Request;
 use hyper::body::Incoming;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+};
 use tower::{Layer, util::MapRequest};
 use tracing::Level;
 use web_connection_socket::{Config, PeerAddr, WebConnectionSocketLayer, testing::Server};
@@ -15,7 +19,7 @@ use crate::support::{
     http::{BROADCAST, WEB_SOCKET},
     log,
     raw::Raw,
-    serve,
+    serve, soon, spawn,
 };
 
 /// A server whose requests carry these addresses.
@@ -225,4 +229,34 @@ async fn nobody_is_warned_of_a_proxy_where_local_callers_are_not_trusted() {
     assert_eq!(proxied.ask(&server).await.status, 200);
     assert!(log.of(Level::WARN).is_empty(), "{}", log.text());
     assert!(!log.text().contains("secret"));
+}
+
+#[tokio::test]
+async fn under_axums_own_server_the_peer_is_known() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let layer = WebConnectionSocketLayer::new(config());
+    let serving = spawn(web_connection_socket::axum::serve_until(
+        listener,
+        layer,
+        Visits::default().app(),
+        async move {
+            let _stopped = stopped.await;
+        },
+    ));
+    for (request, status) in [
+        (post(), 200),
+        (post().set("Host", &address.to_string()), 200),
+        (post().with("X-Forwarded-For", "127.0.0.1"), 403),
+    ] {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let answer = request.ask_over(stream).await;
+        assert_eq!(answer.status, status, "{request}");
+    }
+    stop.send(()).unwrap();
+    soon("the end of the server", serving)
+        .await
+        .unwrap()
+        .unwrap();
 }

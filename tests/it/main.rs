@@ -24,6 +24,7 @@ mod rows;
 mod script;
 mod settings;
 mod shutdown;
+mod secrets;
 mod slow;
 mod spellings;
 mod support;

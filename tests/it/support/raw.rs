@@ -1,7 +1,7 @@
 //! Requests as bytes, for what no HTTP client sends.
 
 use http::HeaderMap;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream};
 use web_connection_socket::testing::Server;
 
 use super::{soon, wire::Wire};
@@ -72,13 +72,21 @@ impl Raw {
 
     /// Sends it on a connection of its own and reads the answer.
     pub(crate) async fn ask(&self, server: &Server) -> Answer {
-        let mut wire = Wire::over(server.open());
+        self.ask_over(server.open()).await
+    }
+
+    /// Sends it on this connection and reads the answer.
+    pub(crate) async fn ask_over<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Answer<S> {
+        let mut wire = Wire::over(stream);
         // A server that refuses by the head alone may be gone before the body is written.
         let _gone = wire.try_send(self.to_string().as_bytes()).await;
         self.answer(wire).await
     }
 
-    async fn answer(&self, mut wire: Wire) -> Answer {
+    async fn answer<S>(&self, mut wire: Wire<S>) -> Answer<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let head = wire.head().await;
         let mut lines = head.split("\r\n");
         let line = lines.next().expect("a status line");
@@ -126,14 +134,14 @@ impl std::fmt::Display for Raw {
 }
 
 /// An answer, and its connection.
-pub(crate) struct Answer {
+pub(crate) struct Answer<S = DuplexStream> {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
-    pub(crate) wire: Wire,
+    pub(crate) wire: Wire<S>,
 }
 
-impl Answer {
+impl<S> Answer<S> {
     /// The value of a header that is there once.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers.get_all(name).iter();

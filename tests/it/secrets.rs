@@ -1,0 +1,90 @@
+//! What passes through stays out of the log and out of `Debug`.
+
+use http::Request;
+use web_connection_socket::{Config, Handshake, Identity, Socket, WebConnectionSocketLayer};
+
+use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text};
+
+/// Everything in this test that nobody but its owner may read carries this word.
+const SECRET: &str = "hush";
+
+#[tokio::test]
+async fn no_token_cookie_query_or_text_is_logged_at_any_level() {
+    let log = log::capture();
+    let config = config().bearer_tokens(["hush-token"]).max_message_size(500);
+    let layer = WebConnectionSocketLayer::new(config)
+        .identify(|handshake: Handshake| async move {
+            let cookie = handshake.header("cookie").expect("hush: a cookie");
+            Ok(Identity::user(cookie.to_str().unwrap_or_default()))
+        })
+        .on_action("panic", |socket: Socket| async move {
+            assert!(socket.id().is_none(), "hush: a panic");
+        })
+        .relay();
+    let server = serve_app(&layer, Visits::default().app());
+
+    let request = Request::get("/?userId=hush-user&token=hush").header("cookie", "session=hush");
+    let mut ann = server
+        .connect_with(request.body(()).unwrap())
+        .await
+        .unwrap();
+    ann.send(&news("hush").to_user("hush")).await.unwrap();
+    assert_eq!(error_of(&mut ann).await.0, "refused");
+    ann.send_text(r#"{"hush":"hush","hush":1}"#).await.unwrap();
+    assert_eq!(error_of(&mut ann).await.0, "bad_message");
+    ann.send(&news("").from_user("hush")).await.unwrap();
+    assert_eq!(error_of(&mut ann).await.0, "refused");
+    let mut panics = news("hush");
+    panics.action = "panic".to_owned();
+    ann.send(&panics).await.unwrap();
+    assert_eq!(error_of(&mut ann).await.0, "failed");
+
+    let post = |body: &str| Raw::post("/__broadcastWebSocket.wc?token=hush", body);
+    let body = r#"{"action":"hush","message":"hush"}"#;
+    for token in ["Bearer hush-token", "Bearer hush-wrong", "Basic hush"] {
+        let _answer = post(body).with("Authorization", token).ask(&server).await;
+        assert_eq!(text(&mut ann).await, "hush", "this machine is trusted");
+    }
+    for token in ["Bearer hush-wrong", "Basic hush"] {
+        let stranger = post(body).set("Host", "app.example");
+        let answer = stranger.with("Authorization", token).ask(&server).await;
+        assert_eq!(answer.status, 401);
+    }
+    assert_eq!(
+        post(r#"{"message":["hush"]}"#).ask(&server).await.status,
+        400
+    );
+    assert_eq!(post(&body.repeat(20)).ask(&server).await.status, 413);
+    assert_eq!(Raw::handshake("/?hush").ask(&server).await.status, 500);
+    ann.send_text("hush".repeat(200)).await.unwrap();
+    assert_eq!(ann.closed().await.code(), 1009);
+
+    let log = log.text();
+    assert!(log.lines().count() > 3, "{log}");
+    assert!(!log.contains(SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn debug_shows_neither_tokens_nor_what_a_visitor_sent_along() {
+    let layer = WebConnectionSocketLayer::new(Config::new().bearer_tokens(["hush-token"]));
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let request = Request::get("/?token=hush").header("cookie", "session=hush");
+    let mut ann = server
+        .connect_with(request.body(()).unwrap())
+        .await
+        .unwrap();
+    ann.send(&news("x")).await.unwrap();
+    let socket = visits.next().await.socket.expect("a mark");
+    let handshake = socket.handshake().expect("a handshake");
+    assert_eq!(handshake.query("token").as_deref(), Some(SECRET));
+    for shown in [
+        format!("{layer:?}"),
+        format!("{:?}", layer.hub()),
+        format!("{socket:?}"),
+        format!("{handshake:?}"),
+        format!("{server:?}"),
+    ] {
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+}
