@@ -1,57 +1,68 @@
 //! A log that a test can read: what is traced on this thread while it is held.
 
 use std::{
+    cell::RefCell,
     fmt::{self, Write},
-    sync::Arc,
+    rc::Rc,
+    sync::Once,
 };
 
-use parking_lot::Mutex;
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::DefaultGuard,
 };
 
 /// The events of this thread from [`capture`] until it is dropped. A test that reads it runs on one
 /// thread.
 pub(crate) struct Log {
-    lines: Arc<Mutex<Vec<(Level, String)>>>,
-    _guard: DefaultGuard,
+    lines: Lines,
+}
+
+type Lines = Rc<RefCell<Vec<(Level, String)>>>;
+
+thread_local! {
+    static CAPTURED: RefCell<Option<Lines>> = const { RefCell::new(None) };
 }
 
 /// Starts to keep what is traced on this thread.
+///
+/// One subscriber serves all threads: with one for each, a thread without any could teach `tracing`
+/// for good that nobody listens to an event.
 pub(crate) fn capture() -> Log {
-    let lines = Arc::default();
-    let subscriber = Capture {
-        lines: Arc::clone(&lines),
-    };
-    Log {
-        lines,
-        _guard: tracing::subscriber::set_default(subscriber),
-    }
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        tracing::subscriber::set_global_default(Capture).expect("no other subscriber");
+    });
+    let lines = Lines::default();
+    CAPTURED.set(Some(lines.clone()));
+    Log { lines }
 }
 
 impl Log {
     /// All lines of a level.
     pub(crate) fn of(&self, level: Level) -> Vec<String> {
-        let lines = self.lines.lock();
+        let lines = self.lines.borrow();
         let of_level = lines.iter().filter(|(its, _)| *its == level);
         of_level.map(|(_, line)| line.clone()).collect()
     }
 
     /// All lines of any level, as one text.
     pub(crate) fn text(&self) -> String {
-        let lines = self.lines.lock();
+        let lines = self.lines.borrow();
         lines.iter().fold(String::new(), |text, (level, line)| {
             format!("{text}{level} {line}\n")
         })
     }
 }
 
-struct Capture {
-    lines: Arc<Mutex<Vec<(Level, String)>>>,
+impl Drop for Log {
+    fn drop(&mut self) {
+        CAPTURED.set(None);
+    }
 }
+
+struct Capture;
 
 impl Subscriber for Capture {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -59,10 +70,13 @@ impl Subscriber for Capture {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        let level = *event.metadata().level();
-        self.lines.lock().push((level, line.0));
+        CAPTURED.with_borrow(|captured| {
+            if let Some(lines) = captured {
+                let mut line = Line(String::new());
+                event.record(&mut line);
+                lines.borrow_mut().push((*event.metadata().level(), line.0));
+            }
+        });
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
