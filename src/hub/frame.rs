@@ -11,12 +11,13 @@ pub(crate) struct Frame(Bytes);
 impl Frame {
     /// A text frame holding a message's JSON.
     pub(crate) fn message(message: &SocketMessage) -> Self {
-        Self::build(TEXT, |buffer| message.write_to(buffer))
+        let about = message.message.len() + ROOM_FOR_KEYS;
+        Self::build(TEXT, about, |buffer| message.write_to(buffer))
     }
 
     /// A text frame holding ready-made JSON.
     pub(crate) fn text(json: &[u8]) -> Self {
-        Self::build(TEXT, |buffer| buffer.extend_from_slice(json))
+        Self::build(TEXT, json.len(), |buffer| buffer.extend_from_slice(json))
     }
 
     pub(crate) fn ping() -> Self {
@@ -25,12 +26,14 @@ impl Frame {
 
     /// The answer to a ping, with the ping's own payload (RFC 6455 §5.5.3).
     pub(crate) fn pong(payload: &[u8]) -> Self {
-        Self::build(PONG, |buffer| buffer.extend_from_slice(payload))
+        Self::build(PONG, payload.len(), |buffer| {
+            buffer.extend_from_slice(payload)
+        })
     }
 
     /// A close frame; without a body where the code may not travel in one.
     pub(crate) fn close(reason: &CloseReason) -> Self {
-        Self::build(CLOSE, |buffer| {
+        Self::build(CLOSE, 2 + reason.reason().len(), |buffer| {
             if reason.is_sendable() {
                 buffer.extend_from_slice(&reason.code().to_be_bytes());
                 buffer.extend_from_slice(reason.reason().as_bytes());
@@ -48,8 +51,8 @@ impl Frame {
 
     /// Writes the payload behind room for the longest header, then the header right before it:
     /// the length is known only afterwards and the payload is not moved.
-    fn build(opcode: u8, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + 246);
+    fn build(opcode: u8, about: usize, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut buffer = Vec::with_capacity(MAX_HEADER + about);
         buffer.resize(MAX_HEADER, 0);
         write_payload(&mut buffer);
         let length = buffer.len() - MAX_HEADER;
@@ -81,6 +84,9 @@ const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
 const MAX_HEADER: usize = 10;
+
+/// What the five keys, a few names and recipients take beside the message's text.
+const ROOM_FOR_KEYS: usize = 240;
 
 #[cfg(test)]
 mod tests {

@@ -31,16 +31,18 @@ impl TcpSocket {
     pub(crate) fn take(upgraded: Upgraded) -> Result<(Self, Bytes), Upgraded> {
         // The first is what hyper-util's servers upgrade, axum's among them; the second hyper's own.
         match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => Ok((Self::new(parts.io), parts.read_buf)),
+            Ok(parts) => Ok(Self::new(parts.io, &parts.read_buf)),
             Err(upgraded) => {
                 let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-                Ok((Self::new(parts.io), parts.read_buf))
+                Ok(Self::new(parts.io, &parts.read_buf))
             }
         }
     }
 
-    fn new(stream: TokioIo<TcpStream>) -> Self {
-        Self(Arc::new(stream.into_inner()))
+    /// The bytes are copied: even none would keep the server's whole read buffer alive.
+    fn new(stream: TokioIo<TcpStream>, read_buf: &[u8]) -> (Self, Bytes) {
+        let stream = Self(Arc::new(stream.into_inner()));
+        (stream, Bytes::copy_from_slice(read_buf))
     }
 }
 

@@ -177,7 +177,7 @@ impl Outbox {
         match outcome {
             Ok(()) => {
                 state.idle = true;
-                state.give_back();
+                state.give_back(KEPT_WHEN_QUIET);
                 Ok(match state.phase {
                     Phase::Closing(_) => Drained::Closed,
                     Phase::Open | Phase::Finished => Drained::Empty,
@@ -208,7 +208,7 @@ impl Outbox {
         state.transport = Some(transport);
         if written.is_ok() {
             state.idle = true;
-            state.give_back();
+            state.give_back(KEPT_BETWEEN_BURSTS);
         } else {
             let waker = state.waker.take();
             drop(state);
@@ -293,6 +293,12 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+/// Frames that an empty queue keeps room for while broadcasts come in bursts.
+const KEPT_BETWEEN_BURSTS: usize = 64;
+
+/// The same once the socket's own task looks at it, as it does for every ping.
+const KEPT_WHEN_QUIET: usize = 8;
 
 #[cfg(test)]
 mod tests {

@@ -96,9 +96,9 @@ impl State {
         }
     }
 
-    /// Gives the memory of a burst back; a queue of a few frames keeps its place.
-    pub(super) fn give_back(&mut self) {
-        if self.queue.capacity() > KEPT_CAPACITY {
+    /// Gives memory back that an empty queue holds for more frames than these.
+    pub(super) fn give_back(&mut self, kept: usize) {
+        if self.queue.capacity() > kept {
             self.queue = VecDeque::new();
         }
     }
@@ -159,4 +159,3 @@ pub(crate) enum Kill {
 }
 
 const MAX_SLICES: usize = 64;
-const KEPT_CAPACITY: usize = 8;
