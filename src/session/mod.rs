@@ -79,7 +79,7 @@ pub(crate) async fn run_upgraded(
 ) {
     match TcpSocket::take(upgraded) {
         Ok((tcp, unread)) => {
-            registration.share(Arc::new(tcp.clone()));
+            registration.share(tcp.shared());
             run(tcp, unread, registration, config, inbound).await;
         }
         Err(upgraded) => {

@@ -19,7 +19,7 @@ use tokio::{
 use crate::hub::{SharedTransport, Transport};
 
 /// A TCP socket that its own task reads and that flushers write, too.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct TcpSocket(Arc<TcpStream>);
 
 impl TcpSocket {
@@ -37,6 +37,11 @@ impl TcpSocket {
                 Ok(Self::new(parts.io, &parts.read_buf))
             }
         }
+    }
+
+    /// The stream for others to write to.
+    pub(crate) fn shared(&self) -> Arc<dyn SharedTransport> {
+        self.0.clone()
     }
 
     /// The bytes are copied: even none would keep the server's whole read buffer alive.
@@ -82,7 +87,7 @@ impl AsyncWrite for TcpSocket {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
-            match SharedTransport::try_write(&*self, slices) {
+            match SharedTransport::try_write(&*self.0, slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -102,11 +107,11 @@ impl AsyncWrite for TcpSocket {
     }
 }
 
-impl SharedTransport for TcpSocket {
+impl SharedTransport for TcpStream {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
-            [only] => self.0.try_write(only),
-            several => self.0.try_write_vectored(several),
+            [only] => Self::try_write(self, only),
+            several => self.try_write_vectored(several),
         }
     }
 }
