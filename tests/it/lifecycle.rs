@@ -156,7 +156,7 @@ async fn an_application_without_a_route_for_events_refuses_every_socket() {
     assert!(layer.hub().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_way_to_end_is_told_once_with_its_code() {
     let (layer, mut ends) = with_ends();
     let server = serve(&layer);
