@@ -17,9 +17,15 @@ fn check(base_url: &str) -> Result<Uri, UrlFlaw> {
     if ![Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&base.scheme()) {
         return Err(UrlFlaw::Scheme);
     }
-    let authority = base.authority().map_or("", |authority| authority.as_str());
-    if authority.contains('@') {
+    let Some(authority) = base.authority() else {
+        return Err(UrlFlaw::Scheme);
+    };
+    if authority.as_str().contains('@') {
         return Err(UrlFlaw::Password);
+    }
+    // `Uri` takes any number for a port.
+    if authority.as_str() != authority.host() && authority.port_u16().is_none() {
+        return Err(UrlFlaw::Port);
     }
     let directory = base_url.strip_suffix('/').unwrap_or(base_url);
     format!("{directory}/{NAME}")
@@ -74,6 +80,8 @@ mod tests {
             "http://app.example/#shop",
             "http://app.example/a b",
             "http://app.example:99999/",
+            "http://app.example:/",
+            "http://[::1]:x/",
             "http://ann:hunter2@app.example/",
         ] {
             let error = BroadcastError::from(of(bad).unwrap_err());

@@ -196,6 +196,7 @@ pub(super) enum UrlFlaw {
     Scheme,
     Query,
     Password,
+    Port,
 }
 
 /// What the server says about a refusal.
@@ -245,6 +246,7 @@ impl fmt::Display for UrlFlaw {
             Self::Scheme => f.write_str("it does not begin with http:// or https://"),
             Self::Query => f.write_str("it has a query or a fragment"),
             Self::Password => f.write_str("it holds a user or password; use a bearer token"),
+            Self::Port => f.write_str("its port is not a number up to 65535"),
         }
     }
 }
