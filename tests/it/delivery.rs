@@ -144,7 +144,7 @@ async fn what_a_message_says_of_its_sender_changes_no_membership() {
     assert_eq!(layer.hub().groups(), [("chat".into(), 1)]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_publishers_order_is_kept_over_sockets_and_http_at_once() {
     const EACH: usize = 100;
 
@@ -189,6 +189,23 @@ async fn each_publishers_order_is_kept_over_sockets_and_http_at_once() {
     for publisher in publishers {
         publisher.await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_thread_without_a_runtime_may_broadcast() {
+    let layer = relay();
+    let server = serve(&layer);
+    let mut ann = join(&server, "ann", &[]).await;
+    let hub = layer.hub();
+    let thread = std::thread::spawn(move || {
+        for number in 0..1_000 {
+            assert_eq!(hub.broadcast(&news(number.to_string())).queued, 1);
+        }
+    });
+    for number in 0..1_000 {
+        assert_eq!(text(&mut ann).await, number.to_string());
+    }
+    thread.join().expect("a thread that broadcast");
 }
 
 #[tokio::test]

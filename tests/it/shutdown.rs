@@ -113,6 +113,46 @@ async fn everything_at_once_ends_by_the_deadline() {
     assert_eq!(hub.broadcast(&news("x")).matched, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_connects_at_that_moment_is_refused_or_told() {
+    let layer = relay();
+    let server = serve(&layer);
+    let (opened, mut opens) = mpsc::channel(8);
+    let mut lanes = Vec::new();
+    for _ in 0..4 {
+        let (server, opened) = (server.clone(), opened.clone());
+        lanes.push(spawn(async move {
+            let mut sockets = Vec::new();
+            loop {
+                match server.connect("/").await {
+                    Ok(mut socket) => sockets.push(spawn(async move { socket.closed().await })),
+                    Err(error) => {
+                        let status = error.refusal().map(http::Response::status);
+                        assert_eq!(status, Some(StatusCode::SERVICE_UNAVAILABLE), "{error}");
+                        break;
+                    }
+                }
+                opened.send(()).await.expect("a test that listens");
+            }
+            for socket in sockets {
+                assert_eq!(socket.await.expect("no panic").code(), 1001);
+            }
+        }));
+    }
+    for _ in 0..100 {
+        opens.recv().await.expect("lanes that run");
+    }
+    let counting = spawn(async move { while opens.recv().await.is_some() {} });
+    drop(opened);
+    let end = layer.hub().shutdown(Duration::from_secs(60)).await;
+    assert_eq!(end.cut, 0);
+    for lane in lanes {
+        soon("the lane's end", lane).await.expect("no panic");
+    }
+    counting.await.expect("no panic");
+    assert!(layer.hub().is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn healthy_sockets_do_not_wait_for_the_deadline() {
     let layer = relay();
