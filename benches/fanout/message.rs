@@ -14,8 +14,9 @@ pub(crate) fn write(number: u64, bytes: usize, group: Option<&str>) -> String {
     json
 }
 
-/// Reads the number of a message.
-pub(crate) fn number(json: &[u8]) -> Option<u64> {
+/// Reads the number of a message, as it stands or in a Socket.IO event.
+pub(crate) fn number(text: &[u8]) -> Option<u64> {
+    let json = text.strip_prefix(br#"42["n","#).unwrap_or(text);
     let digits = json.strip_prefix(HEAD.as_bytes())?.get(..DIGITS)?;
     digits.iter().try_fold(0, |number, digit| {
         let value = digit.wrapping_sub(b'0');

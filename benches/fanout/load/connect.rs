@@ -5,16 +5,18 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use super::{SOCKET_PATH, receiver::Receiver};
+use super::{SOCKET_PATH, receiver::Receiver, socket_io};
 use crate::{
     Result,
     cell::{Cell, Kind},
     http,
+    servers::Server,
 };
 
 /// Opens sockets with a browser's handshake.
 pub(super) struct Opener {
     port: u16,
+    server: Server,
     cell: Cell,
     receivers: Vec<Receiver>,
     others: Vec<TcpStream>,
@@ -28,13 +30,14 @@ pub(super) struct Sockets {
 }
 
 impl Opener {
-    pub(super) fn new(port: u16, cell: Cell) -> Result<Self> {
-        Ok(Self {
+    pub(super) fn new(port: u16, server: Server, cell: Cell) -> Self {
+        Self {
             port,
+            server,
             cell,
             receivers: Vec::new(),
             others: Vec::new(),
-        })
+        }
     }
 
     pub(super) fn open(&mut self, count: usize) -> Result<()> {
@@ -50,7 +53,7 @@ impl Opener {
                 streams.push(stream);
             }
             for mut stream in streams {
-                let early = switched(&mut stream)?;
+                let early = self.opening(&mut stream)?;
                 self.keep(stream, early)?;
             }
             left -= together;
@@ -67,7 +70,7 @@ impl Opener {
             socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)).into())?;
             let mut stream = TcpStream::from(socket);
             stream.write_all(self.handshake(true).as_bytes())?;
-            switched(&mut stream)?;
+            self.opening(&mut stream)?;
             self.others.push(stream);
         }
         Ok(())
@@ -97,14 +100,27 @@ impl Opener {
         Ok(())
     }
 
+    /// Waits until the socket is open, and hands over what came behind that.
+    fn opening(&self, stream: &mut TcpStream) -> Result<Vec<u8>> {
+        let early = switched(stream)?;
+        match self.server {
+            Server::Socketioxide => socket_io::enter(stream, early),
+            _ => Ok(early),
+        }
+    }
+
     fn handshake(&self, member: bool) -> String {
         let port = self.port;
         let query = match self.cell.kind {
             Kind::Group(_) if member => "?groupId=ten",
             _ => "",
         };
+        let target = match self.server {
+            Server::Socketioxide => socket_io::TARGET.to_owned(),
+            _ => format!("{SOCKET_PATH}{query}"),
+        };
         format!(
-            "GET {SOCKET_PATH}{query} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n{BROWSER}\r\n"
+            "GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n{BROWSER}\r\n"
         )
     }
 }

@@ -6,6 +6,7 @@ mod inbound;
 mod progress;
 mod publisher;
 mod receiver;
+mod socket_io;
 
 use std::io::{self, BufRead};
 
@@ -30,7 +31,7 @@ pub(crate) fn obey(load: &Load) -> Result<()> {
         None => Err(io::ErrorKind::UnexpectedEof.into()),
     };
     let cell = load.cell;
-    let mut opener = Opener::new(load.port, cell)?;
+    let mut opener = Opener::new(load.port, load.server, cell);
 
     wait()?;
     opener.open(1)?;

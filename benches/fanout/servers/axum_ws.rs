@@ -93,6 +93,6 @@ async fn send(socket: &mut WebSocket, message: Utf8Bytes) -> bool {
     socket.send(Message::Text(message)).await.is_ok()
 }
 
-const BUFFER: usize = 4096;
+pub(super) const BUFFER: usize = 4096;
 /// In messages; holds what a stalled cell sends.
 const QUEUE: usize = 512;

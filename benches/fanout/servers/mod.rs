@@ -4,6 +4,7 @@ mod axum_ws;
 mod echo;
 mod hub;
 mod limit;
+mod socket_io;
 
 use std::{
     fmt,
@@ -34,17 +35,20 @@ pub(crate) enum Server {
     AxumBroadcast,
     /// axum's WebSockets with a bounded channel per socket.
     AxumChannel,
+    /// socketioxide, with a client that speaks Socket.IO.
+    Socketioxide,
     /// axum's WebSockets with an echo that asks a route in memory.
     AxumEcho,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Hub,
         Self::LimitEach,
         Self::LimitCoalesce,
         Self::AxumBroadcast,
         Self::AxumChannel,
+        Self::Socketioxide,
         Self::AxumEcho,
     ];
 
@@ -104,6 +108,7 @@ pub(crate) fn serve(server: Server, threads: usize) -> Result<()> {
         Server::LimitCoalesce => limit::serve(limit::Sends::Coalesced),
         Server::AxumBroadcast => on_runtime(threads, serve_router(axum_ws::broadcast())),
         Server::AxumChannel => on_runtime(threads, serve_router(axum_ws::channel())),
+        Server::Socketioxide => on_runtime(threads, serve_router(socket_io::router())),
         Server::AxumEcho => on_runtime(threads, serve_router(echo::over_axum())),
     }
 }
