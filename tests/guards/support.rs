@@ -95,7 +95,7 @@ fn handshake(group: &str) -> Parts {
 }
 
 /// The headers of a browser's handshake, about 700 bytes.
-const BROWSER: [(&str, &str); 13] = [
+pub(crate) const BROWSER: [(&str, &str); 13] = [
     ("Host", "app.example"),
     ("Origin", "http://app.example"),
     ("Connection", "Upgrade"),
