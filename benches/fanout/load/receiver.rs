@@ -5,6 +5,7 @@ use std::{
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
+use super::socket_io;
 use crate::{
     Result,
     frame::{self, CLOSE, PING, PONG, TEXT, from_client},
@@ -77,6 +78,7 @@ impl Receiver {
     ) -> Result<&'b [u8]> {
         while let Some((frame, rest)) = frame::split(received) {
             match frame.opcode {
+                TEXT if frame.payload == socket_io::PING => self.send(TEXT, socket_io::PONG)?,
                 TEXT => on_text(frame.payload)?,
                 PING => self.send(PONG, frame.payload)?,
                 CLOSE => {

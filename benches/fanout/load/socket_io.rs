@@ -44,6 +44,6 @@ fn text_that_begins(
     }
 }
 
-/// The server asks once as a socket opens, and then not for longer than any run lasts.
-const PING: &[u8] = b"2";
-const PONG: &[u8] = b"3";
+/// The server asks once when a socket has opened, and then not for longer than any run lasts.
+pub(super) const PING: &[u8] = b"2";
+pub(super) const PONG: &[u8] = b"3";
