@@ -152,6 +152,7 @@ impl Sockets {
             while hub.len() < count {
                 yield_now().await;
             }
+            rest(count).await;
         });
         let last = hub.sockets().pop().expect("some socket is open");
         Self {
@@ -165,11 +166,14 @@ impl Sockets {
     fn broadcast(&self, message: &SocketMessage) {
         let report = self.hub.broadcast(black_box(message));
         assert_eq!(report.dropped, 0);
-        self.runtime.block_on(async {
-            for _ in 0..TURNS {
-                yield_now().await;
-            }
-        });
+        self.runtime.block_on(rest(report.queued));
+    }
+}
+
+/// Lets so many tasks go on until all of them wait; some 60 have their turn within one yield.
+async fn rest(tasks: usize) {
+    for _ in 0..4 + tasks / 16 {
+        yield_now().await;
     }
 }
 
@@ -210,5 +214,3 @@ fn message(bytes: usize) -> SocketMessage {
 }
 
 const REGISTERED: [usize; 3] = [10, 10_000, 100_000];
-/// A yield lets all tasks go on that are ready.
-const TURNS: usize = 4;
