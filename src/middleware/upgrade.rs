@@ -97,7 +97,9 @@ pub(super) async fn open(
     let shared = shared.clone();
     let (opened, opening) = oneshot::channel();
     let task = async move {
-        let (registration, dispatcher) = match enter(&shared, admitted, application).await {
+        // Boxed, so that what only the opening needs is not kept for as long as the socket lives.
+        let entering = Box::pin(enter(&shared, admitted, application));
+        let (registration, dispatcher) = match entering.await {
             Ok(entered) => entered,
             Err(rejection) => {
                 // Whoever asked may be gone; then nobody needs the refusal.
