@@ -20,7 +20,7 @@ use super::{
     socket::Connection,
 };
 use crate::{
-    hub::{RegisterError, Registration, User},
+    hub::{Kill, RegisterError, Registration, User},
     session,
 };
 
@@ -111,16 +111,18 @@ pub(super) async fn open(
         if opened.send(Ok(())).is_err() {
             return session::run_unopened(registration, inbound).await;
         }
-        match timeout(HANDOVER, on_upgrade).await {
-            Ok(Ok(upgraded)) => {
+        let handover = timeout(HANDOVER, on_upgrade);
+        match registration.unless_killed(Kill::Connection, handover).await {
+            Some(Ok(Ok(upgraded))) => {
                 let config = shared.config.clone();
                 session::run_upgraded(upgraded, registration, config, inbound).await;
             }
-            Ok(Err(error)) => {
+            Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "a connection was lost before its socket could open");
                 session::run_unopened(registration, inbound).await;
             }
-            Err(_elapsed) => {
+            None => session::run_unopened(registration, inbound).await,
+            Some(Err(_elapsed)) => {
                 tracing::warn!(
                     "a 101 was answered, but the server did not hand the connection over: no layer \
                      outside may replace the response, and the server has to allow upgrades"
@@ -168,7 +170,11 @@ pub(super) async fn enter(
         grants: identity.grants,
     };
     let dispatcher = Dispatcher::new(shared.clone(), Arc::new(connection), application);
-    dispatcher.connect().await?;
+    let connect = dispatcher.connect();
+    match registration.unless_killed(Kill::Connection, connect).await {
+        Some(answer) => answer?,
+        None => return Err(Cause::ShuttingDown.into()),
+    }
     registration.list();
     Ok((registration, dispatcher))
 }

@@ -1,12 +1,14 @@
 //! The end of a hub, with whatever is going on at that moment.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use axum::{Router, response::Response};
 use http::{StatusCode, header::RETRY_AFTER};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout},
 };
+use tower::{Layer, ServiceExt, service_fn};
 use web_connection_socket::{CloseReason, Hub, Socket, WebConnectionSocketLayer, testing::Server};
 
 use crate::support::{
@@ -242,6 +244,51 @@ async fn a_disconnect_event_that_hangs_does_not_hold_the_shutdown_up() {
         begin.elapsed()
     );
     until("no task is left", || tasks() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_event_that_hangs_does_not_hold_the_shutdown_up() {
+    let layer = relay().on_connect(async |_| std::future::pending().await);
+    let server = serve(&layer);
+    let connecting = spawn(async move { server.connect("/").await });
+    let hub = layer.hub();
+    until("the event hangs", || hub.stats().dispatches_running == 1).await;
+    let begin = Instant::now();
+    hub.shutdown(DEADLINE).await;
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
+    let refused = connecting.await.unwrap().unwrap_err();
+    assert_eq!(
+        refused.refusal().expect("an answer").status(),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    until("no task is left", || tasks() == 0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_never_handed_over_does_not_hold_it_up() {
+    let layer = relay();
+    let service = layer.layer(Router::new());
+    // Something outside swallows the 101.
+    let server = Server::new(service_fn(move |request| {
+        let answer = service.clone().oneshot(request);
+        async move {
+            let answer: Result<Response, _> = answer.await;
+            assert!(answer.is_ok_and(|answer| answer.status() == 101));
+            std::future::pending::<Result<Response, Infallible>>().await
+        }
+    }));
+    let mut wire = Wire::over(server.open());
+    wire.send(wire::handshake("/").as_bytes()).await;
+    until("the socket is listed", || layer.hub().len() == 1).await;
+    let begin = Instant::now();
+    let end = layer.hub().shutdown(Duration::from_secs(1)).await;
+    assert_eq!((end.closed, end.cut), (0, 1));
+    assert!(
+        begin.elapsed() <= Duration::from_secs(1),
+        "{:?}",
+        begin.elapsed()
+    );
+    drop(wire);
 }
 
 async fn refused(server: &Server) {
