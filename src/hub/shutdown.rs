@@ -59,6 +59,7 @@ impl Hub {
     /// }
     /// ```
     pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
+        let deadline = deadline.min(FOREVER);
         let start = Instant::now();
         let present = self.enter(Phase::Draining).len();
         if timeout_at(start + deadline / 2, self.counters.quiet())
@@ -123,6 +124,9 @@ pub(super) enum Phase {
     Draining,
     Closing,
 }
+
+/// More than any server runs, and still an instant that the clock can name.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// What a task that was cut off gets for ending.
 const GRACE: Duration = Duration::from_secs(1);

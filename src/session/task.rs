@@ -238,10 +238,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.stall.observe(Instant::now(), None);
         match &mut self.closing {
             Some(closing) if drained == Drained::Closed => {
-                let timeout = self.config.close_timeout;
-                closing
-                    .until
-                    .get_or_insert_with(|| Instant::now() + timeout);
+                let until = || Instant::now().checked_add(self.config.close_timeout);
+                closing.until = closing.until.or_else(until);
                 // The peer closes next. Until it has, or the time is up, its bytes are read and
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
                 // reset can overtake our close frame.

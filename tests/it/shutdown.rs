@@ -291,6 +291,17 @@ async fn a_connection_that_is_never_handed_over_does_not_hold_it_up() {
     drop(wire);
 }
 
+#[tokio::test(start_paused = true)]
+async fn times_without_end_are_waited_for_and_not_added_up() {
+    let layer = WebConnectionSocketLayer::new(config().close_timeout(Duration::MAX));
+    let server = serve(&layer);
+    let mut ann = join(&server, "ann", &[]).await;
+    let reading = spawn(async move { ann.closed().await });
+    let end = soon("the end", layer.hub().shutdown(Duration::MAX)).await;
+    assert_eq!((end.closed, end.cut), (1, 0));
+    assert_eq!(reading.await.unwrap().code(), 1001);
+}
+
 async fn refused(server: &Server) {
     let refused = server
         .connect("/")
