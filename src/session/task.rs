@@ -139,10 +139,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
 
     /// Reads until there is nothing more to read or no place to put it; ready at the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let unread = std::mem::take(&mut self.unread);
+        let mut unread = std::mem::take(&mut self.unread);
         let used = self.absorb(cx, &unread);
-        self.unread = unread;
-        self.unread.advance(used);
+        // What is used up would keep its memory.
+        if used < unread.len() {
+            unread.advance(used);
+            self.unread = unread;
+        }
 
         for _ in 0..CHUNKS_PER_POLL {
             if self.is_full() {
