@@ -1,14 +1,24 @@
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
 use http_body::Body;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
 use tower::{BoxError, Service};
 
-use super::{body::RequestBody, rejection::Rejection, service::WebConnectionSocket, upgrade};
+use super::{
+    body::RequestBody,
+    dispatch::{Application, Dispatcher},
+    rejection::Rejection,
+    service::WebConnectionSocket,
+    shared::Shared,
+    upgrade,
+};
 use crate::{
-    hub::{CloseReason, Frame},
+    hub::{CloseReason, Frame, Registration},
     session,
 };
 
@@ -27,7 +37,8 @@ impl<S: Clone> WebConnectionSocket<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cuts the connection and loses the disconnect event: spawn it.
+    /// Dropping the future cuts the connection and loses the disconnect event: spawn it. It borrows
+    /// nothing of the service.
     ///
     /// # Examples
     ///
@@ -48,11 +59,11 @@ impl<S: Clone> WebConnectionSocket<S> {
     ///     service.accept::<Body, _, _>(parts, stream).await
     /// }
     /// ```
-    pub async fn accept<B, RB, IO>(
+    pub fn accept<B, RB, IO>(
         &self,
         parts: Parts,
         mut stream: IO,
-    ) -> Result<CloseReason, Rejection>
+    ) -> impl Future<Output = Result<CloseReason, Rejection>> + use<S, B, RB, IO>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Send + 'static,
         S::Future: Send,
@@ -61,30 +72,44 @@ impl<S: Clone> WebConnectionSocket<S> {
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let shared = self.shared();
-        // The request goes with this block: what is kept of it is a compact copy.
-        let entered = async move {
-            let admitted = upgrade::admit(shared, &parts).await?;
-            upgrade::enter(shared, admitted, self.application::<B, RB>()).await
-        };
-        match entered.await {
-            Ok((registration, dispatcher)) => {
-                let config = Arc::clone(&shared.config);
-                let inbound = Box::new(dispatcher);
-                Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
-            }
-            Err(rejection) => {
-                shared.note(&rejection);
-                let goodbye = Frame::close(&CloseReason::refused(&rejection.to_string()));
-                let sent = async {
-                    stream.write_all(goodbye.as_bytes()).await?;
-                    stream.shutdown().await
-                };
-                if let Err(error) = sent.await {
-                    tracing::debug!(%error, "a refused socket was gone before it was told");
+        let shared = Arc::clone(self.shared());
+        let application = self.application::<B, RB>();
+        async move {
+            match enter(&shared, parts, application).await {
+                Ok((registration, dispatcher)) => {
+                    let config = Arc::clone(&shared.config);
+                    let inbound = Box::new(dispatcher);
+                    Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
                 }
-                Err(rejection)
+                Err(rejection) => {
+                    shared.note(&rejection);
+                    let goodbye = Frame::close(&CloseReason::refused(&rejection.to_string()));
+                    let sent = async {
+                        stream.write_all(goodbye.as_bytes()).await?;
+                        stream.shutdown().await
+                    };
+                    match timeout(shared.config.close_timeout, sent).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => {
+                            tracing::debug!(%error, "a refused socket was gone before it was told");
+                        }
+                        Err(_elapsed) => {
+                            tracing::debug!("a refused socket did not take the news");
+                        }
+                    }
+                    Err(rejection)
+                }
             }
         }
     }
+}
+
+/// The request goes with this call: what is kept of it is a compact copy.
+async fn enter(
+    shared: &Arc<Shared>,
+    parts: Parts,
+    application: Option<Arc<dyn Application>>,
+) -> Result<(Registration, Dispatcher), Rejection> {
+    let admitted = upgrade::admit(shared, &parts).await?;
+    upgrade::enter(shared, admitted, application).await
 }

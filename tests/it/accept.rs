@@ -1,9 +1,15 @@
 //! Sockets whose handshake the host has done itself.
 
+use std::time::Duration;
+
 use axum::{Router, body::Body};
 use http::{Request, request::Parts};
-use tokio::{io::DuplexStream, task::JoinHandle};
-use tower::Layer;
+use tokio::{
+    io::DuplexStream,
+    task::JoinHandle,
+    time::timeout,
+};
+use tower::{Layer, util::BoxCloneService};
 use web_connection_socket::{
     CloseReason, Refusal, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
 };
@@ -48,7 +54,7 @@ async fn its_messages_reach_the_inner_service() {
     let service = layer.layer(app);
     let mut parts = parts("/app/__initializeSocket.wc");
     parts.headers.insert("cookie", "session=7".parse().unwrap());
-    let running = spawn(async move { service.accept::<Body, _, _>(parts, server).await });
+    let running = spawn(service.accept::<Body, _, _>(parts, server));
     wire.send(&masked_text("{}")).await;
     assert!(wire.text().await.contains("session=7"));
     drop(wire);
@@ -121,6 +127,34 @@ async fn a_hub_that_shuts_down_refuses_and_ends_it() {
     );
 }
 
+#[tokio::test]
+async fn its_future_is_sent_and_needs_no_service_that_is_shared() {
+    let layer = relay();
+    let app: BoxCloneService<_, _, _> = BoxCloneService::new(Router::new());
+    let service = layer.layer(app);
+    let (client, server) = tokio::io::duplex(1_024);
+    let running = spawn(service.accept::<Body, _, _>(parts("/"), server));
+    drop(service);
+    let mut wire = Wire::over(client);
+    wire.send(&masked_text(r#"{"message":"hello"}"#)).await;
+    assert!(wire.text().await.contains("hello"));
+    drop(wire);
+    let reason = soon("the end", running).await.unwrap().unwrap();
+    assert_eq!(reason.code(), 1006);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_nobody_reads_is_not_waited_for_without_end() {
+    let (_client, server) = tokio::io::duplex(8);
+    let service = relay().layer(Router::new());
+    let mut parts = parts("/");
+    let origin = "https://evil.test".parse().unwrap();
+    parts.headers.insert("origin", origin);
+    let refused = service.accept::<Body, _, _>(parts, server);
+    let refused = timeout(Duration::from_secs(6), refused).await;
+    assert!(refused.expect("an end").is_err());
+}
+
 fn parts(path: &str) -> Parts {
     let request = Request::get(path).header("host", "localhost").body(());
     request.expect("a request").into_parts().0
@@ -136,6 +170,6 @@ fn accept(
 ) {
     let (client, server) = tokio::io::duplex(1_024);
     let service = layer.layer(Router::new());
-    let running = spawn(async move { service.accept::<Body, _, _>(parts, server).await });
+    let running = spawn(service.accept::<Body, _, _>(parts, server));
     (Wire::over(client), running)
 }
