@@ -229,7 +229,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         let outbox = self.registration.outbox();
         let drained = match outbox.drain(&mut self.stream.polled(cx)) {
             Ok(Drained::Blocked) => {
-                self.stall.observe(Instant::now(), outbox.head());
+                self.stall.observe(Instant::now(), Some(outbox.head()));
                 return Poll::Pending;
             }
             Ok(drained) => drained,

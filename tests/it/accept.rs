@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::{Router, body::Body};
 use http::{Request, request::Parts};
 use tokio::{
-    io::DuplexStream,
+    io::{BufStream, DuplexStream},
     task::JoinHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tower::{Layer, util::BoxCloneService};
 use web_connection_socket::{
@@ -141,6 +141,30 @@ async fn its_future_is_sent_and_needs_no_service_that_is_shared() {
     drop(wire);
     let reason = soon("the end", running).await.unwrap().unwrap();
     assert_eq!(reason.code(), 1006);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_its_stream_holds_back_is_not_waited_for_without_end() {
+    let layer = relay();
+    let (client, server) = tokio::io::duplex(64);
+    let service = layer.layer(Router::new());
+    let running = spawn(service.accept::<Body, _, _>(parts("/"), BufStream::new(server)));
+    let mut wire = Wire::over(client);
+    wire.send(&masked_text("{}")).await;
+    wire.text().await;
+
+    let hub = layer.hub();
+    assert_eq!(hub.broadcast(&news("x".repeat(1_000))).queued, 1);
+    assert!(hub.close(hub.sockets()[0], CloseReason::NORMAL));
+    // The peer reads nothing from now on, and is alive.
+    spawn(async move {
+        while wire.try_send(&masked(true, wire::PING, b"")).await.is_ok() {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let ended = timeout(Duration::from_secs(6), running).await;
+    assert_eq!(ended.expect("the end").unwrap().unwrap().code(), 1000);
+    assert!(hub.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

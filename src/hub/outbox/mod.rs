@@ -140,11 +140,15 @@ impl Outbox {
         }
     }
 
-    /// The oldest frame that is not wholly written: its number and length. For the stall clock.
-    pub(crate) fn head(&self) -> Option<(u64, usize)> {
+    /// What a blocked transport is to take next, for the stall clock: the number and length of the
+    /// oldest frame that is not wholly written. Where all are, it is the last one, of which the
+    /// transport itself holds something back.
+    pub(crate) fn head(&self) -> (u64, usize) {
         let state = self.state.lock();
-        let head = state.queue.front()?;
-        Some((state.completed, head.frame.len()))
+        match state.queue.front() {
+            Some(head) => (state.completed, head.frame.len()),
+            None => (state.completed.wrapping_sub(1), 0),
+        }
     }
 
     /// Takes no more frames, drops those that are left, and lets go of the connection and the task:
