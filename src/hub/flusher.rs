@@ -67,7 +67,11 @@ impl Shard {
 
     /// Has one socket's queue written.
     pub(super) fn flush(&self, peer: Arc<Peer>) {
-        self.state.lock().due.push(peer);
+        let mut state = self.state.lock();
+        if state.is_running {
+            state.due.push(peer);
+        }
+        drop(state);
         self.work.notify_one();
     }
 
@@ -79,7 +83,9 @@ impl Shard {
             let shard = peer.shard.get();
             if shard.is_none_or(|shard| std::ptr::eq(&**shard, self)) {
                 let peer = peers.swap_remove(index);
-                state.due.push(peer);
+                if state.is_running {
+                    state.due.push(peer);
+                }
             } else {
                 index += 1;
             }
@@ -93,17 +99,14 @@ impl Shard {
     }
 
     /// Writes for the shard's sockets until there are none.
-    async fn run(self: Arc<Self>) {
-        let mut running = Running {
-            shard: &self,
-            ended: false,
-        };
+    async fn run(mut running: Running) {
+        let shard = running.shard.clone();
         let mut due = Vec::new();
         loop {
-            self.work.notified().await;
-            self.gather().await;
+            shard.work.notified().await;
+            shard.gather().await;
             {
-                let mut state = self.state.lock();
+                let mut state = shard.state.lock();
                 if state.sockets == 0 && state.due.is_empty() {
                     state.is_running = false;
                     running.ended = true;
@@ -116,7 +119,7 @@ impl Shard {
                 for peer in peers {
                     peer.outbox.flush(&mut tally);
                 }
-                self.counters.record(tally);
+                shard.counters.record(tally);
                 if peers.len() == SOCKETS_PER_TURN {
                     yield_now().await;
                 }
@@ -152,7 +155,7 @@ impl Place {
         drop(state);
         if start {
             #[expect(clippy::disallowed_methods, reason = "each shard has a task")]
-            tokio::spawn(shard.clone().run());
+            tokio::spawn(Shard::run(Running::new(shard.clone())));
         }
         Self(shard)
     }
@@ -169,16 +172,30 @@ impl Drop for Place {
     }
 }
 
-/// Notes that the task is gone also where its runtime dropped it.
-struct Running<'a> {
-    shard: &'a Shard,
+/// Notes that the task is gone also where its runtime dropped it, begun or not.
+struct Running {
+    shard: Arc<Shard>,
     ended: bool,
 }
 
-impl Drop for Running<'_> {
+impl Running {
+    fn new(shard: Arc<Shard>) -> Self {
+        Self {
+            shard,
+            ended: false,
+        }
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
-            self.shard.state.lock().is_running = false;
+            let mut state = self.shard.state.lock();
+            state.is_running = false;
+            // Sockets that nobody writes for and that refer to this shard would keep each other.
+            let due = mem::take(&mut state.due);
+            drop(state);
+            drop(due);
         }
     }
 }
@@ -188,3 +205,54 @@ const SOCKETS_PER_TURN: usize = 128;
 
 /// For how many turns of the scheduler a pass waits at most while broadcasts keep coming.
 const TURNS_TO_GATHER: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, IoSlice};
+
+    use super::*;
+    use crate::{
+        config::Config,
+        hub::{Hub, SharedTransport, Transport, User},
+        protocol::SocketMessage,
+    };
+
+    #[derive(Debug)]
+    struct Sink;
+
+    impl SharedTransport for Sink {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+    }
+
+    impl Transport for Sink {
+        fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            SharedTransport::try_write(self, slices)
+        }
+
+        fn try_flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_runtime_that_ends_leaves_no_socket_behind() {
+        let hub = Arc::new(Hub::new(&Config::new()));
+        let runtime = runtime::Builder::new_current_thread().build().unwrap();
+        let registration = runtime.block_on(async {
+            let user = User::Claimed("ann".into());
+            let registration = hub.register(user, []).expect("room in the hub");
+            registration.list();
+            registration.share(Arc::new(Sink));
+            assert!(registration.outbox().drain(&mut Sink).is_ok());
+            registration
+        });
+        assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 1);
+        let peer = Arc::downgrade(registration.peer());
+        drop(runtime);
+        drop(registration);
+        assert_eq!(peer.strong_count(), 0);
+        assert_eq!(hub.stats().undelivered, 1);
+    }
+}
