@@ -145,7 +145,8 @@ impl Hub {
     /// If the socket is not connected, or is in [`Config::max_groups`](crate::Config::max_groups)
     /// groups already.
     pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
-        match self.state.lock().registry.join(socket, group.into()) {
+        let group = group.into();
+        match self.state.lock().registry.join(socket, group) {
             Join::Member => Ok(()),
             Join::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
             Join::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),

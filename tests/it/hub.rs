@@ -1,7 +1,9 @@
 //! The hub as an application sees it: who is there, and what can be done with them.
 
+use std::sync::Arc;
+
 use web_connection_socket::{
-    CloseReason, Config, Hub, Identity, Recipient, SocketErrorKind, User, UserId,
+    CloseReason, Config, GroupId, Hub, Identity, Recipient, SocketErrorKind, User, UserId,
     WebConnectionSocketLayer,
 };
 
@@ -200,4 +202,22 @@ fn a_hub_outlives_the_runtime_of_its_sockets() {
         assert!(layer.hub().is_empty());
         assert_eq!(layer.hub().broadcast(&news("hello")).matched, 0);
     }
+}
+
+#[tokio::test]
+async fn a_name_may_ask_the_hub_while_it_is_made() {
+    struct Next(Arc<Hub>);
+    impl From<Next> for GroupId {
+        fn from(next: Next) -> Self {
+            format!("room-{}", next.0.groups().len()).into()
+        }
+    }
+
+    let layer = relay();
+    let server = serve(&layer);
+    let _ann = join(&server, "ann", &["chat"]).await;
+    let hub = layer.hub();
+    let socket = hub.sockets()[0];
+    hub.join(socket, Next(hub.clone())).unwrap();
+    assert_eq!(hub.groups_of(socket), ["chat", "room-1"]);
 }
