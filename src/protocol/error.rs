@@ -1,5 +1,6 @@
 //! What the server tells a socket when one of its messages came to nothing.
 
+use crate::protocol::keys::ERROR_ACTION;
 use crate::protocol::{MessageError, SocketMessage, write};
 
 /// Why a message from a socket came to nothing; `error.code` of an error frame.
@@ -83,7 +84,7 @@ impl ErrorFrame {
 
     /// Writes the frame's JSON: the five keys of every message, then `error`.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let message = SocketMessage::new("__error").text(self.text.as_str());
+        let message = SocketMessage::new(ERROR_ACTION).text(self.text.as_str());
         let mut json = Vec::with_capacity(160 + self.text.len());
         write::write_open(&message, &mut json);
         let (code, status) = (self.code.as_str(), self.status);

@@ -5,6 +5,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
+/// The action of error frames, which the server alone makes.
+pub(super) const ERROR_ACTION: &str = "__error";
+
 /// A key that is not the sender's to use freely.
 #[derive(Clone, Copy)]
 pub(super) enum Known {

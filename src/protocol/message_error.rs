@@ -117,6 +117,8 @@ pub enum MessageErrorKind {
     DuplicateKey,
     /// A key that the library itself writes was used from outside.
     ReservedKey,
+    /// The action is the one of the server's error frames.
+    ReservedAction,
     /// A recipient's type is missing, empty or unknown.
     UnknownRecipientType,
     /// A recipient has a key other than `type` and `value`.
@@ -148,6 +150,7 @@ impl MessageErrorKind {
                 "this key is reserved (`error` and the five keys of a message); \
                  use another name"
             }
+            Self::ReservedAction => "the action `__error` is the server's own; use another name",
             Self::UnknownRecipientType => {
                 "a recipient's `type` must be one of all, group, user, connection, allButGroup, \
                  allButUser, allButConnection"

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
-use crate::protocol::keys::{AnyKey, Key, Known, has_twins};
+use crate::protocol::keys::{AnyKey, ERROR_ACTION, Key, Known, has_twins};
 use crate::protocol::read_recipients::RecipientList;
 use crate::protocol::scan::scan;
 use crate::protocol::trail::Trail;
@@ -79,8 +79,12 @@ impl<'de> Visitor<'de> for MessageObject<'_> {
         if extra.len() > 1 && has_twins(extra.iter().map(|extra| extra.key.as_str()).collect()) {
             return Err(trail.refuse(MessageErrorKind::DuplicateKey));
         }
+        let action: String = action.unwrap_or_default();
+        if action == ERROR_ACTION {
+            return Err(trail.refuse(MessageErrorKind::ReservedAction));
+        }
         Ok(SocketMessage {
-            action: action.unwrap_or_default(),
+            action,
             message: message.unwrap_or_default(),
             group_id: group_id.unwrap_or_default(),
             user_id: user_id.unwrap_or_default(),
@@ -186,6 +190,11 @@ mod tests {
             (r#"{"error":null}"#, Kind::ReservedKey),
             (r#"{"ERROR":{}}"#, Kind::ReservedKey),
             (r#"{"\u0065rror":1}"#, Kind::ReservedKey),
+            (r#"{"action":"__error"}"#, Kind::ReservedAction),
+            (
+                r#"{"message":"x","ACTION":"\u005f_error"}"#,
+                Kind::ReservedAction,
+            ),
             (r#"{"x":"\ud83d"}"#, Kind::LoneSurrogate),
             (r#"{"x":[1e400]}"#, Kind::NumberOutOfRange),
         ] {
