@@ -45,7 +45,7 @@ where
     let reason = poll_fn(|cx| session.poll(cx)).await;
     let (handling, parked) = session.end();
     let undelivered = registration.end();
-    tracing::debug!(socket = %registration.peer().id, %reason, undelivered, "socket ended");
+    tracing::debug!(socket = %registration.peer().id, ?reason, undelivered, "socket ended");
 
     let remaining = async {
         if let Some(handling) = handling {

@@ -1,9 +1,11 @@
 //! What passes through stays out of the log and out of `Debug`.
 
 use http::Request;
-use web_connection_socket::{Config, Handshake, Identity, Socket, WebConnectionSocketLayer};
+use web_connection_socket::{
+    CloseReason, Config, Handshake, Identity, Socket, WebConnectionSocketLayer,
+};
 
-use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text};
+use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text, until};
 
 /// Everything in this test that nobody but its owner may read carries this word.
 const SECRET: &str = "hush";
@@ -87,4 +89,16 @@ async fn debug_shows_neither_tokens_nor_what_a_visitor_sent_along() {
     ] {
         assert!(!shown.contains(SECRET), "{shown}");
     }
+}
+
+#[tokio::test]
+async fn what_a_peer_says_stays_on_its_line_of_the_log() {
+    let log = log::capture();
+    let layer = WebConnectionSocketLayer::new(config());
+    let server = serve_app(&layer, Visits::default().app());
+    let ann = server.connect("/").await.unwrap();
+    let forged = CloseReason::new(4000, "bye\n2026 ERROR the disk is full");
+    ann.close(forged).await.unwrap();
+    until("it is over", || log.text().contains("socket ended")).await;
+    assert!(!log.text().contains("\n2026"), "{}", log.text());
 }
