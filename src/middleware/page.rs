@@ -65,6 +65,12 @@ pub(super) fn is_cross_site(parts: &Parts) -> bool {
     foreign_origin || sites.any(|site| site != "same-origin" && site != "none")
 }
 
+/// Tells whether a page in a browser made the request, whichever site it is of.
+pub(super) fn is_by_page(parts: &Parts) -> bool {
+    let mut sites = parts.headers.get_all(SEC_FETCH_SITE).iter();
+    parts.headers.contains_key(ORIGIN) || sites.any(|site| site != "none")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use super::{
     access::{check_host, looks_proxied, may_call},
     hooks::{Hooks, Otherwise},
     log::LogLimit,
-    page::is_cross_site,
+    page::is_by_page,
     peer::peer_of,
     rejection::{Cause, Rejection},
     route::{Route, route},
@@ -82,12 +82,12 @@ impl Shared {
         may_call(&self.config, parts, peer, self.hooks.caller_if.as_deref())
     }
 
-    /// Whoever reaches the control service may use it, except a browser that some page sent there.
+    /// Whoever reaches the control service may use it, except a page in a browser.
     fn admit_controller(&self, parts: &Parts) -> Result<(), Rejection> {
         check_host(&self.config, parts)?;
-        if is_cross_site(parts) {
-            let why =
-                "A page of another site made the request; the control service is for programs.";
+        // A page that DNS rebinding brought here is of the same site.
+        if is_by_page(parts) {
+            let why = "A page in a browser made the request; the control service is for programs.";
             return Err(Cause::CallerNotAllowed(why.into()).into());
         }
         if self.config.access.bearer_tokens.is_empty() {

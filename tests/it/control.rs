@@ -78,11 +78,13 @@ async fn tokens_are_still_asked_for_where_there_are_some() {
 }
 
 #[tokio::test]
-async fn pages_of_other_sites_are_kept_out() {
+async fn pages_are_kept_out_even_of_a_rebound_host() {
     let (_, private, visits) = doors(Config::new());
     for (name, value) in [
         ("Origin", "https://evil.test"),
         ("Origin", "null"),
+        ("Origin", "http://localhost"),
+        ("Sec-Fetch-Site", "same-origin"),
         ("Sec-Fetch-Site", "cross-site"),
         ("Sec-Fetch-Site", "same-site"),
     ] {
