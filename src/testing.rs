@@ -23,7 +23,7 @@
 
 use std::{
     error::Error as StdError,
-    fmt, io,
+    fmt,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -35,6 +35,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use parking_lot::Mutex;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::{
     WebSocketStream,
@@ -90,17 +91,19 @@ impl Server {
     /// made within a tokio runtime.
     pub fn new<S, RB>(service: S) -> Self
     where
-        S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
+        // The lock makes it shareable, whether or not the service is.
+        let service = Mutex::new(service);
         let serve = move |pipe, peer: PeerAddr| {
-            let service =
-                MapRequest::new(service.clone(), move |mut request: Request<Incoming>| {
-                    request.extensions_mut().insert(peer);
-                    request
-                });
+            let service = service.lock().clone();
+            let service = MapRequest::new(service, move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request
+            });
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(pipe), TowerToHyperService::new(service))
                 .with_upgrades();
@@ -185,12 +188,13 @@ impl Server {
             let body = body.collect().await.map_err(Error::other)?.to_bytes();
             Ok(Response::from_parts(parts, body))
         };
-        tokio::pin!(connection);
+        tokio::pin!(exchange);
         tokio::select! {
-            response = exchange => response,
-            ended = &mut connection => Err(match ended {
-                Ok(()) => Error::other(io::Error::from(io::ErrorKind::UnexpectedEof)),
-                Err(error) => Error::other(error),
+            response = &mut exchange => response,
+            // The answer may have come whole before the end.
+            ended = connection => exchange.await.map_err(|error| match ended {
+                Ok(()) => error,
+                Err(cause) => Error::other(cause),
             }),
         }
     }

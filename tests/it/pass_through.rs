@@ -246,3 +246,15 @@ impl<B> Service<http::Request<B>> for Never {
         unreachable!("it is not ready")
     }
 }
+
+#[tokio::test]
+async fn an_answer_with_which_the_server_closes_arrives_whole() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let app = Router::new().route("/", any(async || "x".repeat(200_000)));
+    let server = serve_app(&layer, app);
+    for _ in 0..50 {
+        let request = http::Request::get("/").header("connection", "close");
+        let answer = server.request(request.body("").unwrap()).await.unwrap();
+        assert_eq!(answer.body().len(), 200_000);
+    }
+}
