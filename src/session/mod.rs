@@ -47,6 +47,7 @@ where
     let undelivered = registration.end();
     tracing::debug!(socket = %registration.peer().id, ?reason, undelivered, "socket ended");
 
+    let has_work = handling.is_some() || parked.is_some();
     let remaining = async {
         if let Some(handling) = handling {
             handling.await;
@@ -55,11 +56,10 @@ where
             handling.await;
         }
     };
-    if registration
+    let finished = registration
         .unless_killed(Kill::Connection, remaining)
-        .await
-        .is_none()
-    {
+        .await;
+    if has_work && finished.is_none() {
         tracing::warn!("the shutdown cut off messages of a socket that had ended");
     }
     let ending = Ending {

@@ -9,12 +9,13 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tower::{Layer, ServiceExt, service_fn};
+use tracing::Level;
 use web_connection_socket::{CloseReason, Hub, Socket, WebConnectionSocketLayer, testing::Server};
 
 use crate::support::{
     config,
     http::{BROADCAST, post, publish},
-    join, news, relay, serve, soon, spawn, text, until,
+    join, log, news, relay, serve, soon, spawn, text, until,
     wire::{self, Wire, masked, masked_text},
 };
 
@@ -300,6 +301,20 @@ async fn times_without_end_are_waited_for_and_not_added_up() {
     let end = soon("the end", layer.hub().shutdown(Duration::MAX)).await;
     assert_eq!((end.closed, end.cut), (1, 0));
     assert_eq!(reading.await.unwrap().code(), 1001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_is_cut_off_with_nothing_to_handle_is_no_warning() {
+    let log = log::capture();
+    let layer = relay();
+    let server = serve(&layer);
+    let _stalled = Wire::open(&server, "/").await;
+    for _ in 0..10 {
+        layer.hub().broadcast(&news("x".repeat(20_000)));
+    }
+    let end = layer.hub().shutdown(Duration::from_secs(1)).await;
+    assert_eq!((end.closed, end.cut), (0, 1));
+    assert_eq!(log.of(Level::WARN), [""; 0]);
 }
 
 async fn refused(server: &Server) {
