@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// An application's own "no" to a handshake: a status, and what is said with it.
 ///
@@ -21,6 +21,7 @@ use http::{HeaderValue, StatusCode};
 pub struct Refusal {
     status: StatusCode,
     says: Says,
+    headers: HeaderMap,
 }
 
 #[derive(Clone, Debug)]
@@ -46,6 +47,7 @@ impl Refusal {
         Self {
             status,
             says: Says::Nothing,
+            headers: HeaderMap::new(),
         }
     }
 
@@ -82,6 +84,23 @@ impl Refusal {
         self
     }
 
+    /// Adds a header to the answer: where to go, how to sign in, when to come again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+    /// use web_connection_socket::Refusal;
+    ///
+    /// let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS)
+    ///     .header(RETRY_AFTER, HeaderValue::from_static("30"));
+    /// ```
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
     /// Returns the status.
     ///
     /// # Examples
@@ -103,6 +122,11 @@ impl Refusal {
             Says::Detail(text) => Some(text),
             Says::Nothing | Says::Body(..) => None,
         }
+    }
+
+    /// Returns the application's own headers.
+    pub(super) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// Returns the body that takes the place of problem details, with its content type.

@@ -105,6 +105,9 @@ impl Rejection {
         headers.insert(CONTENT_TYPE, content_type);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.cause.add_headers(headers);
+        if let Some(refusal) = self.cause.refusal() {
+            headers.extend(refusal.headers().clone());
+        }
         response
     }
 
@@ -159,6 +162,7 @@ struct Problem<'a> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use http::header::LOCATION;
     use http::{HeaderValue, Method, Response, StatusCode};
     use serde_json::{Value, json};
 
@@ -280,9 +284,12 @@ mod tests {
         assert_eq!(problem(&answer)["detail"], "Please renew.");
 
         let html = HeaderValue::from_static("text/html");
-        let refusal = Refusal::new(StatusCode::FOUND).body(html, "<p>Log in</p>");
+        let refusal = Refusal::new(StatusCode::FOUND)
+            .header(LOCATION, HeaderValue::from_static("/login"))
+            .body(html, "<p>Log in</p>");
         let answer = response(Cause::ApplicationRefused(Box::new(refusal)));
         assert_eq!(answer.status(), 302);
+        assert_eq!(answer.headers()[LOCATION], "/login");
         assert_eq!(answer.headers()["content-type"], "text/html");
         assert_eq!(answer.body(), "<p>Log in</p>");
     }
