@@ -28,6 +28,11 @@ use crate::{config::Config, hub::Hub};
 /// Put it *around* the router: `layer.layer(router)`. axum's `router.layer(layer)` wraps each route
 /// by itself, so that no dispatched message would find its route.
 ///
+/// Layers of the router's own see dispatched messages as well as requests. What is to see requests
+/// alone, upgrades included, goes outside; `axum::serve` wants axum's own body, which a router
+/// around all of it restores:
+/// `Router::new().fallback_service(layer.layer(router)).layer(TraceLayer::new_for_http())`.
+///
 /// # Examples
 ///
 /// With axum, without its feature of the same name:

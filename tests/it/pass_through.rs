@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     io,
     pin::Pin,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
@@ -11,6 +12,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, WebSocketUpgrade, ws},
+    middleware::map_request,
     response::Response,
     routing::{any, post},
 };
@@ -257,4 +259,31 @@ async fn an_answer_with_which_the_server_closes_arrives_whole() {
         let answer = server.request(request.body("").unwrap()).await.unwrap();
         assert_eq!(answer.body().len(), 200_000);
     }
+}
+
+#[tokio::test]
+async fn a_router_around_it_takes_layers_that_see_requests_alone() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let outside = map_request(move |request: Request| {
+        log.lock()
+            .unwrap()
+            .push(format!("{} {}", request.method(), request.uri()));
+        async { request }
+    });
+    let layer = WebConnectionSocketLayer::new(config());
+    let app = Router::new().route(
+        WEB_SOCKET,
+        post(async |socket: Socket| {
+            socket.broadcast(socket.message());
+        }),
+    );
+    let around = Router::new()
+        .fallback_service(layer.layer(app))
+        .layer(outside);
+    let server = Server::new(around);
+    let mut ann = server.connect("/?userId=ann").await.unwrap();
+    ann.send(&news("hello")).await.unwrap();
+    assert_eq!(text(&mut ann).await, "hello");
+    assert_eq!(*seen.lock().unwrap(), ["GET /?userId=ann"]);
 }
