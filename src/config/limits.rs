@@ -68,7 +68,7 @@ impl Config {
     /// Sets how many bytes may wait for one socket; 1 MiB by default.
     ///
     /// What a slow socket may cost in memory, and how long a burst it survives: when its queue is
-    /// full, the overflow policy applies.
+    /// full, it is closed with 1013.
     ///
     /// # Panics
     ///
@@ -94,7 +94,9 @@ impl Config {
 
     /// Sets how many bytes may wait for all sockets together; 256 MiB by default.
     ///
-    /// The bound on memory when many sockets are slow at once.
+    /// The bound on memory when many sockets are slow at once: beyond it, a socket for which
+    /// anything waits already is closed with 1013. A broadcast counts once for each recipient, so
+    /// raise it where bursts of more than this divided by the number of sockets are usual.
     ///
     /// # Panics
     ///
