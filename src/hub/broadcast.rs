@@ -9,7 +9,7 @@ use super::{
     outbox::{Push, Wake},
     shutdown::{Phase, ShuttingDown},
 };
-use crate::protocol::{RecipientType, SocketMessage};
+use crate::protocol::{RecipientType, SocketMessage, is_everyone};
 
 impl Hub {
     /// Queues a message for every socket that its recipients select, encoded once.
@@ -24,23 +24,33 @@ impl Hub {
     /// As [`broadcast`](Self::broadcast), for who wants to know that it was too late.
     pub(crate) fn try_broadcast(&self, message: &SocketMessage) -> Result<Broadcast, ShuttingDown> {
         let mut audience = AUDIENCE.take();
+        let mut report = Broadcast::default();
+        let is_everyone = is_everyone(&message.recipients, self.default_audience);
+        // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
+        let mut frame = is_everyone.then(|| Frame::message(message));
         {
             let mut state = self.state.lock();
             if state.phase == Phase::Closing {
                 return Err(ShuttingDown);
             }
             let registry = &mut state.registry;
-            registry.resolve(&message.recipients, self.default_audience, |peer| {
-                audience.push(peer.clone());
-            });
+            if let Some(frame) = &frame {
+                audience.extend(registry.loose().cloned());
+                report.queued = self.shards.publish(frame, &mut audience);
+            } else {
+                registry.resolve(&message.recipients, self.default_audience, |peer| {
+                    audience.push(peer.clone());
+                });
+            }
         }
-        let mut report = Broadcast::default();
+        if report.queued > 0 || !audience.is_empty() {
+            self.counters.broadcast();
+        }
         if !audience.is_empty() {
             self.warn_of_claims(message, &audience);
-            let frame = Frame::message(message);
-            self.counters.broadcast();
+            let frame = frame.get_or_insert_with(|| Frame::message(message));
             audience.retain(|peer| {
-                let (push, wake) = self.queue(peer, &frame);
+                let (push, wake) = self.queue(peer, frame);
                 match push {
                     Push::Queued => report.queued += 1,
                     Push::Overflow => report.dropped += 1,
@@ -52,8 +62,8 @@ impl Hub {
             while let Some(shard) = audience.last().and_then(|peer| peer.shard.get().cloned()) {
                 shard.flush_own(&mut audience);
             }
-            report.matched = report.queued + report.dropped;
         }
+        report.matched = report.queued + report.dropped;
         AUDIENCE.set(audience);
         Ok(report)
     }
@@ -70,10 +80,13 @@ impl Hub {
     }
 
     fn queue(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
-        let (push, wake) = peer.outbox.push(frame);
+        let (push, wake) = match peer.shard.get() {
+            Some(shard) => shard.push(peer, frame),
+            None => peer.outbox.push(frame),
+        };
         if push == Push::Overflow {
             self.counters.dropped(1);
-            self.unlist(peer.id);
+            self.unlist(peer);
         }
         (push, wake)
     }

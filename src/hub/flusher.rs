@@ -1,5 +1,6 @@
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, task::Waker};
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::{
     runtime::{self, Handle},
@@ -9,28 +10,63 @@ use tokio::{
 
 use super::{
     Peer,
+    frame::Frame,
+    log::{Batch, Log},
+    outbox::{Follow, Push, Wake},
     stats::{Counters, Tally},
 };
+use crate::protocol::ConnectionId;
 
 /// The shards of a hub: each runtime that has sockets has one for each of its worker threads.
-#[derive(Debug, Default)]
-pub(super) struct Shards(Mutex<Vec<Arc<Shard>>>);
+#[derive(Debug)]
+pub(super) struct Shards {
+    shards: Mutex<Vec<Arc<Shard>>>,
+    counters: Arc<Counters>,
+    /// The bytes that may wait in a log.
+    limit: usize,
+}
 
 impl Shards {
+    /// `limit`: the bytes that one socket's queue may hold.
+    pub(super) fn new(limit: usize, counters: Arc<Counters>) -> Self {
+        Self {
+            shards: Mutex::default(),
+            counters,
+            limit,
+        }
+    }
+
     /// A place for a new socket of the current runtime: of its shards, the one with the fewest.
-    pub(super) fn enter(&self, counters: &Arc<Counters>) -> Place {
+    pub(super) fn enter(&self) -> Place {
         let runtime = Handle::current();
         let is_own = |shard: &&Arc<Shard>| shard.runtime == runtime.id();
-        let mut shards = self.0.lock();
+        let mut shards = self.shards.lock();
         // Runtimes end, and so do their sockets.
         shards.retain(|shard| is_own(&shard) || shard.len() > 0);
         if !shards.iter().any(|shard| is_own(&shard)) {
             let workers = runtime.metrics().num_workers();
-            shards.extend((0..workers).map(|_| Shard::new(runtime.id(), counters.clone())));
+            shards.extend((0..workers).map(|_| {
+                Arc::new(Shard {
+                    runtime: runtime.id(),
+                    counters: self.counters.clone(),
+                    limit: self.limit,
+                    state: Mutex::default(),
+                    work: Notify::new(),
+                })
+            }));
         }
         let own = shards.iter().filter(is_own);
         let shard = own.min_by_key(|shard| shard.len());
         Place::new(shard.expect("this runtime's shards were just made").clone())
+    }
+
+    /// Publishes a frame to all shards, as [`Shard::publish`] does to one.
+    pub(super) fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
+        let shards = self.shards.lock();
+        shards
+            .iter()
+            .map(|shard| shard.publish(frame, others))
+            .sum()
     }
 }
 
@@ -43,26 +79,82 @@ impl Shards {
 pub(super) struct Shard {
     runtime: runtime::Id,
     counters: Arc<Counters>,
+    limit: usize,
     state: Mutex<State>,
     work: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Sockets with something to write.
+    /// What is for everybody and not written yet.
+    log: Log,
+    /// Sockets that get it from the log.
+    followers: IndexMap<ConnectionId, Arc<Peer>>,
+    /// Sockets that take too little for now: each gets it in a queue of its own.
+    aside: IndexMap<ConnectionId, Arc<Peer>>,
+    /// Sockets with something to write in their own queues.
     due: Vec<Arc<Peer>>,
     sockets: usize,
     is_running: bool,
 }
 
 impl Shard {
-    fn new(runtime: runtime::Id, counters: Arc<Counters>) -> Arc<Self> {
-        Arc::new(Self {
-            runtime,
-            counters,
-            state: Mutex::default(),
-            work: Notify::new(),
-        })
+    /// Queues a frame for every follower and tells how many there are. Adds to `others` the sockets
+    /// that want it pushed to them.
+    fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
+        let mut state = self.state.lock();
+        let bytes = frame.len() * state.followers.len();
+        let is_hub_full = self.counters.charge(bytes);
+        let is_full = is_hub_full || state.log.bytes() + frame.len() > self.limit;
+        if is_full && !state.log.is_empty() {
+            // Each queue has a bound of its own, so each socket has to be asked.
+            self.counters.release(bytes);
+            state.all_aside();
+        }
+        others.extend(state.aside.values().cloned());
+        let followers = state.followers.len();
+        if followers > 0 {
+            state.log.push(frame.clone());
+            drop(state);
+            self.work.notify_one();
+        }
+        followers
+    }
+
+    /// Queues a frame for one socket, behind what is for everybody.
+    pub(super) fn push(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
+        let state = self.state.lock();
+        if !state.log.is_empty() {
+            peer.outbox.catch_up(&state.log, true);
+        }
+        drop(state);
+        peer.outbox.push(frame)
+    }
+
+    /// Lets a socket follow what is for everybody, from now on.
+    pub(super) fn follow(&self, peer: Arc<Peer>) {
+        let mut state = self.state.lock();
+        peer.outbox.follow(&state.log);
+        state.followers.insert(peer.id, peer);
+    }
+
+    /// Lets a socket that had stepped aside follow again.
+    pub(super) fn rejoin(&self, peer: &Peer) {
+        let mut state = self.state.lock();
+        if let Some(peer) = state.aside.swap_remove(&peer.id) {
+            peer.outbox.follow(&state.log);
+            state.followers.insert(peer.id, peer);
+        }
+    }
+
+    /// Nothing that is published from now on is for this socket.
+    pub(super) fn leave(&self, peer: &Peer) {
+        let mut state = self.state.lock();
+        if state.followers.swap_remove(&peer.id).is_some() {
+            peer.outbox.catch_up(&state.log, false);
+        } else {
+            state.aside.swap_remove(&peer.id);
+        }
     }
 
     /// Has one socket's queue written.
@@ -105,7 +197,7 @@ impl Shard {
         loop {
             shard.work.notified().await;
             shard.gather().await;
-            {
+            let (batch, followers) = {
                 let mut state = shard.state.lock();
                 if state.sockets == 0 && state.due.is_empty() {
                     state.is_running = false;
@@ -113,13 +205,15 @@ impl Shard {
                     return;
                 }
                 mem::swap(&mut state.due, &mut due);
+                let batch = (!state.log.is_empty()).then(|| state.log.batch());
+                (batch, state.followers.len())
+            };
+            if let Some(batch) = batch {
+                shard.write_batch(&batch, followers).await;
+                shard.state.lock().log.trim(&batch);
             }
             for peers in due.chunks(SOCKETS_PER_TURN) {
-                let mut tally = Tally::default();
-                for peer in peers {
-                    peer.outbox.flush(&mut tally);
-                }
-                shard.counters.record(tally);
+                shard.write_queues(peers);
                 if peers.len() == SOCKETS_PER_TURN {
                     yield_now().await;
                 }
@@ -140,6 +234,75 @@ impl Shard {
             }
             published = now;
         }
+    }
+
+    /// Writes a batch to all who followed when it was made.
+    ///
+    /// The walk goes downwards: whoever leaves is replaced by the last follower, who then stands
+    /// either where the walk still comes by, or, visited already, where a second visit does nothing.
+    async fn write_batch(&self, batch: &Batch, followers: usize) {
+        let mut turn = Vec::with_capacity(SOCKETS_PER_TURN.min(followers));
+        let mut above = followers;
+        while above > 0 {
+            let below = above.saturating_sub(SOCKETS_PER_TURN);
+            {
+                let state = self.state.lock();
+                let above = above.min(state.followers.len());
+                let peers = (below..above).filter_map(|index| state.followers.get_index(index));
+                turn.extend(peers.map(|(_, peer)| peer.clone()));
+            }
+            let mut tally = Tally::default();
+            let mut blocked = Vec::new();
+            for peer in turn.drain(..).rev() {
+                if let Follow::Blocked(waker) = peer.outbox.write_batch(batch, &mut tally) {
+                    blocked.push((peer, waker));
+                }
+            }
+            self.counters.record(tally);
+            self.step_aside(blocked);
+            if above > SOCKETS_PER_TURN {
+                yield_now().await;
+            }
+            above = below;
+        }
+    }
+
+    /// Gives sockets whose kernel buffers are full queues of their own, which their tasks write.
+    fn step_aside(&self, blocked: Vec<(Arc<Peer>, Option<Waker>)>) {
+        if blocked.is_empty() {
+            return;
+        }
+        let mut wakers = Vec::with_capacity(blocked.len());
+        let mut state = self.state.lock();
+        for (peer, waker) in blocked {
+            if state.followers.swap_remove(&peer.id).is_some() {
+                peer.outbox.catch_up(&state.log, false);
+                state.aside.insert(peer.id, peer);
+            }
+            wakers.extend(waker);
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn write_queues(&self, peers: &[Arc<Peer>]) {
+        let mut tally = Tally::default();
+        for peer in peers {
+            if let Follow::Rejoin = peer.outbox.flush(&mut tally) {
+                self.rejoin(peer);
+            }
+        }
+        self.counters.record(tally);
+    }
+}
+
+impl State {
+    fn all_aside(&mut self) {
+        for (id, peer) in self.followers.drain(..) {
+            peer.outbox.catch_up(&self.log, false);
+            self.aside.insert(id, peer);
+        }
+        self.log.clear();
     }
 }
 

@@ -45,6 +45,10 @@ impl Frame {
         self.0.len()
     }
 
+    pub(super) fn bytes(&self) -> Bytes {
+        self.0.clone()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }

@@ -5,6 +5,7 @@ mod close;
 mod error;
 mod flusher;
 mod frame;
+mod log;
 mod outbox;
 mod registration;
 mod registry;
@@ -120,13 +121,14 @@ impl Hub {
     /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
     #[must_use]
     pub fn new(config: &Config) -> Self {
+        let counters = Arc::new(Counters::new(config.hub_queue_bytes));
         Self {
             state: Mutex::new(State {
                 registry: Registry::new(config.max_groups),
                 phase: Phase::Running,
             }),
-            counters: Arc::new(Counters::new(config.hub_queue_bytes)),
-            shards: Shards::default(),
+            shards: Shards::new(config.queue_bytes, counters.clone()),
+            counters,
             gone: Notify::new(),
             // Keys of a `RandomState` are random: ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
@@ -280,7 +282,7 @@ impl Hub {
     }
 
     pub(crate) fn close_peer(&self, peer: &Peer, reason: CloseReason, backlog: Backlog) -> bool {
-        self.unlist(peer.id);
+        self.unlist(peer);
         peer.outbox.close(reason, backlog)
     }
 
@@ -298,8 +300,22 @@ impl Hub {
         self.state.lock().registry.list(socket);
     }
 
-    fn unlist(&self, socket: ConnectionId) {
-        self.state.lock().registry.unlist(socket);
+    /// Lets a listed socket take what is for everybody from its shard's log.
+    fn follow(&self, peer: &Arc<Peer>) {
+        let mut state = self.state.lock();
+        if state.registry.settle(peer.id) {
+            if let Some(shard) = peer.shard.get() {
+                shard.follow(peer.clone());
+            }
+        }
+    }
+
+    fn unlist(&self, peer: &Peer) {
+        let mut state = self.state.lock();
+        state.registry.unlist(peer.id);
+        if let Some(shard) = peer.shard.get() {
+            shard.leave(peer);
+        }
     }
 
     fn remove(&self, socket: ConnectionId) {

@@ -39,11 +39,17 @@ impl Registration {
 
     /// Lets the flusher of the current runtime write to the socket.
     pub(crate) fn share(&self, transport: Arc<dyn SharedTransport>) {
-        let place = self
-            .place
-            .get_or_init(|| self.hub.shards.enter(&self.hub.counters));
+        let place = self.place.get_or_init(|| self.hub.shards.enter());
         self.peer.shard.get_or_init(|| place.shard().clone());
         self.peer.outbox.share(transport);
+        self.hub.follow(&self.peer);
+    }
+
+    /// Lets the flusher write to the socket again, after it had stepped aside.
+    pub(crate) fn rejoin(&self) {
+        if let Some(place) = self.place.get() {
+            place.shard().rejoin(&self.peer);
+        }
     }
 
     /// Starts the closing handshake, unless something else did before.
@@ -54,7 +60,7 @@ impl Registration {
     /// The session is over: no broadcast selects the socket any more, what is left in its queue
     /// counts as undelivered, and that count is returned.
     pub(crate) fn end(&self) -> u64 {
-        self.hub.unlist(self.peer.id);
+        self.hub.unlist(&self.peer);
         self.peer.outbox.finish();
         self.peer.outbox.undelivered()
     }
@@ -86,7 +92,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.peer.outbox.finish();
+        self.end();
         self.hub.remove(self.peer.id);
     }
 }

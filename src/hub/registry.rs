@@ -17,6 +17,8 @@ pub(crate) struct Registry<T> {
     entries: Slab<Entry<T>>,
     by_id: HashMap<ConnectionId, usize>,
     listed: IndexSet<usize>,
+    /// Those listed that follow no log.
+    loose: IndexSet<usize>,
     ungrouped: IndexSet<usize>,
     users: HashMap<UserId, IndexSet<usize>>,
     groups: HashMap<GroupId, IndexSet<usize>>,
@@ -47,6 +49,7 @@ impl<T> Registry<T> {
             entries: Slab::new(),
             by_id: HashMap::new(),
             listed: IndexSet::new(),
+            loose: IndexSet::new(),
             ungrouped: IndexSet::new(),
             users: HashMap::new(),
             groups: HashMap::new(),
@@ -78,6 +81,7 @@ impl<T> Registry<T> {
         }
         entry.stage = Stage::Listed;
         self.listed.insert(slot);
+        self.loose.insert(slot);
         if !entry.user.is_empty() {
             self.users
                 .entry(entry.user.clone())
@@ -92,6 +96,12 @@ impl<T> Registry<T> {
         }
     }
 
+    /// Notes that a listed socket follows a log from now on; `false` if it is not listed.
+    pub(crate) fn settle(&mut self, id: ConnectionId) -> bool {
+        let slot = self.by_id.get(&id);
+        slot.is_some_and(|slot| self.loose.swap_remove(slot))
+    }
+
     /// Ends what broadcasts can select, for good; groups stay readable until the removal.
     pub(crate) fn unlist(&mut self, id: ConnectionId) {
         let Some(&slot) = self.by_id.get(&id) else {
@@ -100,6 +110,7 @@ impl<T> Registry<T> {
         let entry = &mut self.entries[slot];
         if entry.stage == Stage::Listed {
             self.listed.swap_remove(&slot);
+            self.loose.swap_remove(&slot);
             self.ungrouped.swap_remove(&slot);
             withdraw(&mut self.users, &entry.user, slot);
             for group in &entry.groups {
@@ -201,6 +212,11 @@ impl<T> Registry<T> {
             .into_iter()
             .flatten()
             .map(|&slot| (self.entries[slot].id, &self.entries[slot].value))
+    }
+
+    /// The listed sockets that follow no log.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = &T> {
+        self.loose.iter().map(|&slot| &self.entries[slot].value)
     }
 
     /// All listed sockets.

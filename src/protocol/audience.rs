@@ -64,6 +64,15 @@ pub(crate) fn resolve(
     }
 }
 
+/// Whether the recipients plainly select every socket: what needs no look at any index.
+pub(crate) fn is_everyone(recipients: &[Recipient], default: DefaultAudience) -> bool {
+    match recipients {
+        [] => default == DefaultAudience::Everyone,
+        [only] if !only.kind.excludes() => select(only) == Some(Selection::All),
+        _ => false,
+    }
+}
+
 fn resolve_marked(
     recipients: &[Recipient],
     index: &impl Index,

@@ -21,7 +21,7 @@ mod trail;
 mod write;
 
 pub use self::audience::DefaultAudience;
-pub(crate) use self::audience::{Index, Selection, resolve};
+pub(crate) use self::audience::{Index, Selection, is_everyone, resolve};
 pub use self::error::ErrorCode;
 pub(crate) use self::error::ErrorFrame;
 pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};

@@ -239,6 +239,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             }
         };
         self.stall.observe(Instant::now(), None);
+        if drained == Drained::Rejoin {
+            self.registration.rejoin();
+        }
         match &mut self.closing {
             Some(closing) if drained == Drained::Closed => {
                 let until = || Instant::now().checked_add(self.config.close_timeout);

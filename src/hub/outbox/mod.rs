@@ -1,5 +1,6 @@
 //! One socket's outgoing queue, and what it is written to.
 
+mod follow;
 mod state;
 mod transport;
 
@@ -17,8 +18,8 @@ use super::{
     stats::{Counters, Tally},
 };
 
-pub(super) use self::state::Wake;
 use self::state::{Kind, Phase, Queued, State};
+pub(super) use self::{follow::Follow, state::Wake};
 pub(crate) use self::{
     state::Kill,
     transport::{SharedTransport, Transport},
@@ -67,9 +68,7 @@ impl Outbox {
             self.discard(&mut state);
             return (Push::Overflow, Wake::task(state.close(CloseReason::SLOW)));
         }
-        state.bytes += length;
-        let frame = frame.clone();
-        state.queue.push_back(Queued::new(frame, Kind::Data));
+        state.adopt(frame.clone());
         (Push::Queued, state.wake_if_idle())
     }
 
@@ -188,7 +187,10 @@ impl Outbox {
                 state.give_back(KEPT_WHEN_QUIET);
                 Ok(match state.phase {
                     Phase::Closing(_) => Drained::Closed,
-                    Phase::Open | Phase::Finished => Drained::Empty,
+                    Phase::Open | Phase::Finished => match state.followed() {
+                        Follow::Rejoin => Drained::Rejoin,
+                        Follow::Done | Follow::Blocked(_) => Drained::Empty,
+                    },
                 })
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -204,24 +206,25 @@ impl Outbox {
 
     /// Writes what is queued, from a flusher. What cannot be written at once, and every end, is left
     /// to the socket's own task.
-    pub(super) fn flush(&self, tally: &mut Tally) {
+    pub(super) fn flush(&self, tally: &mut Tally) -> Follow {
         let mut state = self.state.lock();
         if state.phase != Phase::Open || state.idle {
-            return;
+            return Follow::Done;
         }
         let Some(transport) = state.transport.take() else {
-            return;
+            return Follow::Done;
         };
         let written = state.write(tally, |slices| transport.try_write(slices));
         state.transport = Some(transport);
         if written.is_ok() {
             state.idle = true;
             state.give_back(KEPT_BETWEEN_BURSTS);
-        } else {
-            let waker = state.waker.take();
-            drop(state);
-            wake(waker);
+            return state.followed();
         }
+        let waker = state.waker.take();
+        drop(state);
+        wake(waker);
+        Follow::Done
     }
 
     fn control(&self, frame: Frame, kind: Kind) {
@@ -237,6 +240,13 @@ impl Outbox {
             Some(index) => state.queue[index].frame = frame,
             None => state.queue.insert(boundary, Queued::new(frame, kind)),
         }
+    }
+
+    /// A message that was charged to the hub does not reach the socket.
+    fn lose(&self, state: &mut State, bytes: usize) {
+        state.undelivered += 1;
+        self.counters.undelivered();
+        self.counters.release(bytes);
     }
 
     /// Drops all but a half-written frame, whose rest the peer needs to read what follows.
@@ -290,6 +300,8 @@ pub(crate) enum Backlog {
 pub(crate) enum Drained {
     /// Nothing is left.
     Empty,
+    /// Nothing is left, and the shard's flusher can write to the socket again.
+    Rejoin,
     /// Nothing is left, and the last frame was our close frame.
     Closed,
     /// The transport takes no more for now.

@@ -25,6 +25,9 @@ pub(super) struct State {
     pub(super) idle: bool,
     pub(super) waker: Option<Waker>,
     pub(super) transport: Option<Arc<dyn SharedTransport>>,
+    /// The next frame of the shard's log that is for this socket, behind its own queue; none while
+    /// it does not follow the log.
+    pub(super) cursor: Option<u64>,
 }
 
 impl State {
@@ -43,6 +46,12 @@ impl State {
             Some(_) => Wake::Flusher,
             None => Wake::task(self.waker.take()),
         }
+    }
+
+    /// Adds a frame whose bytes are charged to the hub already.
+    pub(super) fn adopt(&mut self, frame: Frame) {
+        self.bytes += frame.len();
+        self.queue.push_back(Queued::new(frame, Kind::Data));
     }
 
     pub(super) fn close(&mut self, reason: CloseReason) -> Option<Waker> {

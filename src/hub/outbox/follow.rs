@@ -1,0 +1,121 @@
+use std::{io::IoSlice, task::Waker};
+
+use super::{Outbox, Phase, State, wake};
+use crate::hub::{
+    close::CloseReason,
+    log::{Batch, Log},
+    stats::Tally,
+};
+
+/// What an outbox has to do with the log of its shard. A socket's own queue comes first, then what
+/// it lacks of the log.
+impl Outbox {
+    /// Has the socket take what is for everybody from the log, from its end on.
+    pub(in crate::hub) fn follow(&self, log: &Log) {
+        self.state.lock().cursor = Some(log.end());
+    }
+
+    /// Puts what the socket lacks of the log into its own queue, behind what is there, so that
+    /// something else can be put behind that.
+    pub(in crate::hub) fn catch_up(&self, log: &Log, go_on: bool) {
+        let mut state = self.state.lock();
+        let Some(cursor) = state.cursor.take() else {
+            return;
+        };
+        state.cursor = go_on.then(|| log.end());
+        for frame in log.since(cursor) {
+            if state.phase == Phase::Open {
+                state.adopt(frame.clone());
+            } else {
+                self.lose(&mut state, frame.len());
+            }
+        }
+        if state.phase == Phase::Open && state.bytes > self.limit && state.queue.len() > 1 {
+            self.discard(&mut state);
+            let waker = state.close(CloseReason::SLOW);
+            drop(state);
+            wake(waker);
+        }
+    }
+
+    /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be
+    /// written at once goes into that queue.
+    pub(in crate::hub) fn write_batch(&self, batch: &Batch, tally: &mut Tally) -> Follow {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Some(cursor) = state.cursor.filter(|&cursor| cursor < batch.end()) else {
+            return Follow::Done;
+        };
+        state.cursor = Some(batch.end());
+        let transport = match state.transport.take() {
+            Some(transport) if state.phase == Phase::Open => transport,
+            transport => {
+                state.transport = transport;
+                for (frame, _) in batch.since(cursor) {
+                    self.lose(state, frame.len());
+                }
+                return Follow::Done;
+            }
+        };
+        let start = batch.offset(cursor);
+        let mut offset = start;
+        let mut is_blocked = false;
+        if !state.queue.is_empty() {
+            is_blocked = state
+                .write(tally, |slices| transport.try_write(slices))
+                .is_err();
+            state.idle = !is_blocked;
+        }
+        while !is_blocked && offset < batch.bytes().len() {
+            match transport.try_write(&[IoSlice::new(&batch.bytes()[offset..])]) {
+                Ok(written) if written > 0 => offset += written,
+                // What else may be wrong the socket's own task finds out.
+                Ok(_) | Err(_) => is_blocked = true,
+            }
+        }
+        state.transport = Some(transport);
+        if !is_blocked {
+            tally.messages += batch.end() - cursor;
+            tally.bytes += offset - start;
+            state.completed += batch.end() - cursor;
+            return Follow::Done;
+        }
+        for (frame, end) in batch.since(cursor) {
+            if end <= offset {
+                tally.messages += 1;
+                tally.bytes += frame.len();
+                state.completed += 1;
+                continue;
+            }
+            let begin = end - frame.len();
+            if begin < offset {
+                state.written = offset - begin;
+            }
+            state.adopt(frame.clone());
+        }
+        state.idle = false;
+        Follow::Blocked(state.waker.take())
+    }
+}
+
+impl State {
+    /// Whether a socket that has taken all could follow its shard's log again.
+    pub(super) fn followed(&self) -> Follow {
+        let is_aside = self.transport.is_some() && self.cursor.is_none();
+        if is_aside && self.phase == Phase::Open {
+            Follow::Rejoin
+        } else {
+            Follow::Done
+        }
+    }
+}
+
+/// What a flusher finds when it has written to a socket.
+#[derive(Debug)]
+pub(in crate::hub) enum Follow {
+    Done,
+    /// The socket has taken all of its own queue, and does not follow the log.
+    Rejoin,
+    /// The socket takes no more; its task has to hear of it.
+    Blocked(Option<Waker>),
+}
