@@ -31,6 +31,34 @@ impl Config {
         self
     }
 
+    /// Sets the largest handshake that opens a socket, its URL and headers together, in bytes; 32 KiB
+    /// by default.
+    ///
+    /// A longer one is refused with 431. A socket keeps most of its handshake for as long as it is
+    /// open, to send it along with messages; a server alone would often take some 400 KiB.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().max_handshake_size(8 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn max_handshake_size(mut self, bytes: usize) -> Self {
+        assert!(
+            bytes != 0,
+            "Config::max_handshake_size: zero would stop everything"
+        );
+        self.max_handshake_size = bytes;
+        self
+    }
+
     /// Sets how many recipients one message may name; 1 024 by default.
     ///
     /// The work of a broadcast grows with the number of recipients that it names.
@@ -358,6 +386,7 @@ mod tests {
     fn defaults_are_the_promised_ones() {
         let limits = Config::new();
         assert_eq!(limits.max_message_size, 65_536);
+        assert_eq!(limits.max_handshake_size, 32_768);
         assert_eq!(limits.max_recipients, 1_024);
         assert_eq!(limits.max_groups, 64);
         assert_eq!(limits.queue_bytes, 1_048_576);

@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     access::{check_host, check_origin},
     dispatch::{Application, Dispatcher},
-    handshake::Handshake,
+    handshake::{Handshake, check_size},
     identity::Identity,
     page::name_origin,
     peer::peer_of,
@@ -36,6 +36,7 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
+    check_size(&shared.config, parts)?;
     check_host(&shared.config, parts)?;
     check_origin(&shared.config, parts)?;
     let handshake = Handshake::new(parts, peer_of(&parts.extensions));

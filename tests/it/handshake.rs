@@ -308,3 +308,26 @@ async fn a_server_that_hands_no_connection_over_is_told_so() {
     assert_eq!(layer.hub().stats().refusals["no_upgrade_handle"], 1);
     assert!(layer.hub().is_empty());
 }
+
+#[tokio::test]
+async fn one_that_is_too_large_to_keep_is_refused() {
+    let (server, layer, visits) = site(Config::new().max_handshake_size(1_000));
+    let cookie = "x".repeat(1_000);
+    for request in [
+        Raw::handshake("/__initializeSocket.wc").with("Cookie", &cookie),
+        Raw::new("GET /__initializeSocket.wc HTTP/1.1").with("Cookie", &cookie),
+        Raw::handshake(&format!("/?userId={cookie}")),
+    ] {
+        let answer = request.ask(&server).await;
+        assert_eq!(
+            (answer.status, &*answer.code()),
+            (431, "handshake_too_large")
+        );
+    }
+    // What is not ours is not measured.
+    let page = Raw::new("GET / HTTP/1.1").with("Cookie", &cookie);
+    assert_eq!(page.ask(&server).await.status, 200);
+    assert!(layer.hub().is_empty());
+    assert_eq!(visits.take().len(), 1);
+    assert_eq!(Raw::handshake("/").ask(&server).await.status, 101);
+}

@@ -55,6 +55,27 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
     })
 }
 
+/// Checks that what a socket keeps of its handshake is no burden.
+///
+/// # Errors
+///
+/// If URL and headers are larger than configured.
+pub(crate) fn check_size(config: &Config, parts: &Parts) -> Result<(), Rejection> {
+    let url = parts
+        .uri
+        .path_and_query()
+        .map_or(0, |url| url.as_str().len());
+    let headers = parts.headers.iter();
+    let size = url
+        + headers
+            .map(|(name, value)| name.as_str().len() + value.len())
+            .sum::<usize>();
+    if size > config.max_handshake_size {
+        return Err(Cause::HandshakeTooLarge(config.max_handshake_size).into());
+    }
+    Ok(())
+}
+
 /// What the answer to a good handshake says.
 #[derive(Clone, Debug)]
 pub(crate) struct Accept {

@@ -7,4 +7,4 @@ mod stripped;
 
 pub use self::kept::Handshake;
 
-pub(crate) use self::check::check;
+pub(crate) use self::check::{check, check_size};

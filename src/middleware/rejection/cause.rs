@@ -19,6 +19,8 @@ pub(crate) enum Cause {
     UnsupportedVersion,
     /// Half a sentence: what is wrong with the handshake.
     MalformedHandshake(&'static str),
+    /// The limit in bytes.
+    HandshakeTooLarge(usize),
     MalformedOrigin(Box<str>),
     ForeignOrigin {
         origin: Box<str>,
@@ -52,6 +54,7 @@ impl Cause {
             Self::UpgradeMethod(_) | Self::ReservedMethod(_) => RejectionKind::MethodNotAllowed,
             Self::UnsupportedVersion => RejectionKind::UnsupportedVersion,
             Self::MalformedHandshake(_) => RejectionKind::MalformedHandshake,
+            Self::HandshakeTooLarge(_) => RejectionKind::HandshakeTooLarge,
             Self::MalformedOrigin(_) => RejectionKind::MalformedOrigin,
             Self::ForeignOrigin { .. } => RejectionKind::ForeignOrigin,
             Self::HostNotAllowed(_) => RejectionKind::HostNotAllowed,
@@ -113,6 +116,11 @@ impl fmt::Display for Cause {
             Self::MalformedHandshake(what) => {
                 write!(f, "This is no WebSocket handshake: {what}.")
             }
+            Self::HandshakeTooLarge(limit) => write!(
+                f,
+                "The URL and headers are larger than {limit} bytes. Config::max_handshake_size sets \
+                 the limit."
+            ),
             Self::MalformedOrigin(seen) => write!(
                 f,
                 "The Origin header is {seen:?}, which is not one origin of scheme, host and port. \

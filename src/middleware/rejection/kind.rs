@@ -22,6 +22,8 @@ pub enum RejectionKind {
     UnsupportedVersion,
     /// The handshake is not a whole one.
     MalformedHandshake,
+    /// The handshake's URL and headers are larger than allowed.
+    HandshakeTooLarge,
     /// The `Origin` header is not one origin.
     MalformedOrigin,
     /// The page comes from an origin that may not open a socket.
@@ -86,6 +88,10 @@ impl RejectionKind {
             Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::UnsupportedVersion => ("unsupported_version", StatusCode::UPGRADE_REQUIRED),
             Self::MalformedHandshake => ("malformed_handshake", StatusCode::BAD_REQUEST),
+            Self::HandshakeTooLarge => (
+                "handshake_too_large",
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ),
             Self::MalformedOrigin => ("malformed_origin", StatusCode::FORBIDDEN),
             Self::ForeignOrigin => ("foreign_origin", StatusCode::FORBIDDEN),
             Self::HostNotAllowed => ("host_not_allowed", StatusCode::FORBIDDEN),

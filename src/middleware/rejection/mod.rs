@@ -193,6 +193,7 @@ mod tests {
             ),
             (Cause::UnsupportedVersion, 426, "unsupported_version"),
             (Cause::MalformedHandshake("x"), 400, "malformed_handshake"),
+            (Cause::HandshakeTooLarge(9), 431, "handshake_too_large"),
             (
                 Cause::MalformedOrigin(told("null")),
                 403,
