@@ -49,6 +49,35 @@ pin_project! {
 }
 
 impl<B> RequestBody<B> {
+    /// The same body once more, as long as nothing was read of it: a message of a socket; `None`
+    /// for a client's own body, which streams.
+    ///
+    /// It is what lets a retrying layer inside send a message to the application again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::Request;
+    /// use web_connection_socket::RequestBody;
+    ///
+    /// // For `tower::retry::Policy::clone_request`.
+    /// fn again<B>(request: &Request<RequestBody<B>>) -> Option<Request<RequestBody<B>>> {
+    ///     let mut again = Request::new(request.body().try_clone()?);
+    ///     *again.method_mut() = request.method().clone();
+    ///     *again.uri_mut() = request.uri().clone();
+    ///     *again.headers_mut() = request.headers().clone();
+    ///     *again.extensions_mut() = request.extensions().clone();
+    ///     Some(again)
+    /// }
+    /// ```
+    #[must_use]
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.kind {
+            Kind::Message { json: Some(json) } => Some(Self::message(json.clone())),
+            Kind::Message { json: None } | Kind::Client { .. } => None,
+        }
+    }
+
     pub(super) fn client(body: B) -> Self {
         let kind = Kind::Client { body };
         Self { kind }
