@@ -5,7 +5,9 @@ use std::sync::{Arc, atomic::Ordering::Relaxed};
 use bytes::Bytes;
 use http::{
     Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
+    header::{
+        AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName, PROXY_AUTHORIZATION,
+    },
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -88,6 +90,12 @@ pub(in super::super) fn dispatched(
     let mark = Mark::new(socket.clone());
     request.extensions_mut().insert(mark.clone());
     let headers = request.headers_mut();
+    for (name, value) in headers.iter_mut() {
+        // Layers inside that log headers leave out those that are marked.
+        if CREDENTIALS.contains(name) {
+            value.set_sensitive(true);
+        }
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(EVENT, HeaderValue::from_static(socket.event().as_str()));
     let user = socket.user();
@@ -176,6 +184,8 @@ fn encoded(name: &str) -> HeaderValue {
 }
 
 const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';').add(b'"');
+
+const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 const EVENT: HeaderName = HeaderName::from_static("websocket-event");
 const IDENTITY: HeaderName = HeaderName::from_static("websocket-identity");
