@@ -9,6 +9,7 @@ mod compose;
 mod control;
 mod delivery;
 mod dispatch;
+mod fanout;
 mod faults;
 mod handshake;
 mod hosts;

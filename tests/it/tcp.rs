@@ -6,19 +6,17 @@ use axum::{Router, routing::post};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
-};
+use tokio::net::TcpStream;
 use tower::limit::GlobalConcurrencyLimitLayer;
-use web_connection_socket::{Socket, SocketMessage, WebConnectionSocketLayer, axum::serve_until};
+use web_connection_socket::{Socket, SocketMessage, WebConnectionSocketLayer};
 
 use crate::support::{
     config,
     http::{BROADCAST, WEB_SOCKET},
-    news, relay, soon, spawn, until,
-    wire::{self, Wire, close_payload, handshake, masked, masked_text},
+    news, relay, spawn,
+    tcp::{Running, listen, open},
+    until,
+    wire::{self, close_payload, masked, masked_text},
 };
 
 #[tokio::test]
@@ -107,44 +105,6 @@ async fn stopping_the_server_says_goodbye_to_every_socket() {
     }
     stopping.await.expect("a server that stops");
     assert!(TcpStream::connect(address).await.is_err());
-}
-
-/// A server on a port of the kernel's choice.
-struct Running {
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
-}
-
-impl Running {
-    fn start(listener: TcpListener, layer: WebConnectionSocketLayer, app: Router) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let stopped = async move { stopped.await.expect("a test that stops its server") };
-        let serving = spawn(serve_until(listener, layer, app, stopped));
-        Self { stop, serving }
-    }
-
-    async fn stop(self) {
-        self.stop.send(()).expect("a server that runs");
-        let served = soon("the server to stop", self.serving).await;
-        served.expect("no panic").expect("a server that served");
-    }
-}
-
-async fn listen() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("a bound port");
-    (listener, address)
-}
-
-async fn open(address: SocketAddr, path: &str) -> Wire<TcpStream> {
-    let stream = TcpStream::connect(address)
-        .await
-        .expect("a server that listens");
-    let mut wire = Wire::over(stream);
-    wire.send(handshake(path).as_bytes()).await;
-    let head = wire.head().await;
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    wire
 }
 
 /// Broadcasts over HTTP and gives the report.

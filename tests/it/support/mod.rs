@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod raw;
 pub(crate) mod source;
+pub(crate) mod tcp;
 pub(crate) mod wire;
 
 use std::{future::Future, time::Duration};

@@ -1,0 +1,62 @@
+//! A real server and sockets over TCP.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+use web_connection_socket::{WebConnectionSocketLayer, axum::serve_until};
+
+use super::{
+    soon, spawn,
+    wire::{Wire, handshake},
+};
+
+/// A server on a port of the kernel's choice.
+pub(crate) struct Running {
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Running {
+    /// Serves until it is stopped.
+    pub(crate) fn start(
+        listener: TcpListener,
+        layer: WebConnectionSocketLayer,
+        app: Router,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move { stopped.await.expect("a test that stops its server") };
+        let serving = spawn(serve_until(listener, layer, app, stopped));
+        Self { stop, serving }
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub(crate) async fn stop(self) {
+        self.stop.send(()).expect("a server that runs");
+        let served = soon("the server to stop", self.serving).await;
+        served.expect("no panic").expect("a server that served");
+    }
+}
+
+/// A listener on a free port of this machine.
+pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("a bound port");
+    (listener, address)
+}
+
+/// Opens a socket at a path.
+pub(crate) async fn open(address: SocketAddr, path: &str) -> Wire<TcpStream> {
+    let stream = TcpStream::connect(address)
+        .await
+        .expect("a server that listens");
+    let mut wire = Wire::over(stream);
+    wire.send(handshake(path).as_bytes()).await;
+    let head = wire.head().await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    wire
+}
