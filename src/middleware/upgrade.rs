@@ -98,9 +98,7 @@ pub(super) async fn open(
     let shared = shared.clone();
     let (opened, opening) = oneshot::channel();
     let task = async move {
-        // Boxed, so that what only the opening needs is not kept for as long as the socket lives.
-        let entering = Box::pin(enter(&shared, admitted, application));
-        let (registration, dispatcher) = match entering.await {
+        let (registration, dispatcher) = match enter(&shared, admitted, application).await {
             Ok(entered) => entered,
             Err(rejection) => {
                 // Whoever asked may be gone; then nobody needs the refusal.
@@ -116,7 +114,7 @@ pub(super) async fn open(
         match registration.unless_killed(Kill::Connection, handover).await {
             Some(Ok(Ok(upgraded))) => {
                 let config = shared.config.clone();
-                session::run_upgraded(upgraded, registration, config, inbound).await;
+                session::spawn_upgraded(upgraded, registration, config, inbound);
             }
             Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "a connection was lost before its socket could open");
@@ -134,7 +132,7 @@ pub(super) async fn open(
     };
     #[expect(
         clippy::disallowed_methods,
-        reason = "each socket has a task of its own"
+        reason = "each socket has a task of its own, from its opening on"
     )]
     tokio::spawn(task);
     match opening.await {

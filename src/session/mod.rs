@@ -10,7 +10,10 @@ mod transport;
 mod violation;
 mod wire;
 
-use std::{future::poll_fn, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
@@ -18,7 +21,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::inbound::{Ending, Handling, Inbound};
-use self::{task::Session, transport::TcpSocket};
+use self::{
+    task::{Remains, Session},
+    transport::TcpSocket,
+};
 use crate::{
     config::Config,
     hub::{CloseReason, Kill, Registration},
@@ -31,22 +37,62 @@ use crate::{
 /// sender is gone: it sent them before it went.
 ///
 /// `unread` is what was read from the stream before.
-pub(crate) async fn run<S>(
+pub(crate) fn run<S>(
     stream: S,
     unread: Bytes,
     registration: Registration,
     config: Arc<Config>,
-    mut inbound: Box<dyn Inbound>,
-) -> CloseReason
+    inbound: Box<dyn Inbound>,
+) -> impl Future<Output = CloseReason>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut session = Session::new(stream, unread, &registration, &config, &mut *inbound);
-    let reason = poll_fn(|cx| session.poll(cx)).await;
-    let (handling, parked) = session.end();
-    let undelivered = registration.end();
-    tracing::debug!(socket = %registration.peer().id, ?reason, undelivered, "socket ended");
+    // Made outside of the future, which would keep room for each of the arguments as well.
+    let mut session = Session::new(stream, unread, registration, config, inbound);
+    async move {
+        let reason = poll_fn(|cx| session.poll(cx)).await;
+        let remains = session.end();
+        tracing::debug!(
+            socket = %remains.registration.peer().id,
+            ?reason,
+            undelivered = remains.undelivered,
+            "socket ended"
+        );
+        Box::pin(wind_up(remains, reason)).await
+    }
+}
 
+/// Runs a socket, in a task of its own, over a connection that an HTTP server upgraded.
+pub(crate) fn spawn_upgraded(
+    upgraded: Upgraded,
+    registration: Registration,
+    config: Arc<Config>,
+    inbound: Box<dyn Inbound>,
+) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each socket has a task of its own"
+    )]
+    match TcpSocket::take(upgraded) {
+        Ok((tcp, unread)) => {
+            registration.share(tcp.shared());
+            tokio::spawn(run(tcp, unread, registration, config, inbound));
+        }
+        Err(upgraded) => {
+            let stream = TokioIo::new(upgraded);
+            tokio::spawn(run(stream, Bytes::new(), registration, config, inbound));
+        }
+    }
+}
+
+async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
+    let Remains {
+        handling,
+        parked,
+        registration,
+        mut inbound,
+        undelivered,
+    } = remains;
     let has_work = handling.is_some() || parked.is_some();
     let remaining = async {
         if let Some(handling) = handling {
@@ -68,25 +114,6 @@ where
     };
     finish(&registration, &mut *inbound, ending).await;
     reason
-}
-
-/// Runs a socket over a connection that an HTTP server upgraded.
-pub(crate) async fn run_upgraded(
-    upgraded: Upgraded,
-    registration: Registration,
-    config: Arc<Config>,
-    inbound: Box<dyn Inbound>,
-) {
-    match TcpSocket::take(upgraded) {
-        Ok((tcp, unread)) => {
-            registration.share(tcp.shared());
-            run(tcp, unread, registration, config, inbound).await;
-        }
-        Err(upgraded) => {
-            let stream = TokioIo::new(upgraded);
-            run(stream, Bytes::new(), registration, config, inbound).await;
-        }
-    }
 }
 
 /// The end of a socket whose connection was lost before it could be used.

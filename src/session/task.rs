@@ -1,6 +1,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -26,11 +27,11 @@ use crate::{
 ///
 /// Reading, writing, the application's work and the deadlines go on side by side in one poll: none
 /// waits for another, so a peer that takes nothing is timed out while a write to it is blocked.
-pub(super) struct Session<'a, S> {
+pub(super) struct Session<S> {
     stream: Stream<S>,
-    registration: &'a Registration,
-    config: &'a Config,
-    inbound: &'a mut dyn Inbound,
+    registration: Registration,
+    config: Arc<Config>,
+    inbound: Box<dyn Inbound>,
     decoder: Decoder,
     /// What the application does with a message now.
     handling: Option<Handling>,
@@ -42,6 +43,16 @@ pub(super) struct Session<'a, S> {
     stall: WriteStall,
     closing: Option<Closing>,
     timer: Pin<Box<Sleep>>,
+}
+
+/// What is left of a session without its connection.
+pub(super) struct Remains {
+    pub(super) handling: Option<Handling>,
+    pub(super) parked: Option<Bytes>,
+    pub(super) registration: Registration,
+    pub(super) inbound: Box<dyn Inbound>,
+    /// Messages that were queued and never wholly written.
+    pub(super) undelivered: u64,
 }
 
 /// A closing handshake under way (RFC 6455 §7.1).
@@ -66,26 +77,26 @@ impl Closing {
     }
 }
 
-impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(super) fn new(
         stream: S,
         unread: Bytes,
-        registration: &'a Registration,
-        config: &'a Config,
-        inbound: &'a mut dyn Inbound,
+        registration: Registration,
+        config: Arc<Config>,
+        inbound: Box<dyn Inbound>,
     ) -> Self {
         let now = Instant::now();
         Self {
             stream: Stream(stream),
-            registration,
-            config,
-            inbound,
             decoder: Decoder::new(config.max_message_size),
             handling: None,
             parked: None,
             unread,
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             stall: WriteStall::new(config.write_stall),
+            registration,
+            config,
+            inbound,
             closing: None,
             timer: Box::pin(sleep_until(now)),
         }
@@ -119,9 +130,15 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
-    /// Ends the connection and hands over what is left to handle.
-    pub(super) fn end(self) -> (Option<Handling>, Option<Bytes>) {
-        (self.handling, self.parked)
+    /// Ends the connection and hands over what is left to do.
+    pub(super) fn end(self) -> Remains {
+        Remains {
+            undelivered: self.registration.end(),
+            handling: self.handling,
+            parked: self.parked,
+            registration: self.registration,
+            inbound: self.inbound,
+        }
     }
 
     /// Goes on with the message in hand, then with the parked one.

@@ -139,7 +139,7 @@ async fn rest() {
 
 const SOCKETS: usize = 300;
 /// Bytes per socket.
-const IDLE: i64 = 4_100;
-const AFTER_BURST: i64 = 6_800;
+const IDLE: i64 = 2_500;
+const AFTER_BURST: i64 = 2_500;
 /// The reactor has its turn every 61 yields.
 const TURNS: usize = 256;
