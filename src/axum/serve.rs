@@ -10,6 +10,7 @@ use crate::middleware::WebConnectionSocketLayer;
 ///
 /// It is `axum::serve` with what sockets want: the peers' addresses, `TCP_NODELAY`, and a graceful
 /// stop that closes them with 1001 first ([`Hub::shutdown`](crate::Hub::shutdown) with 10 seconds).
+/// Asked a second time it stops at once, whatever requests are still under way.
 ///
 /// # Errors
 ///
@@ -36,8 +37,13 @@ pub async fn serve(
     layer: WebConnectionSocketLayer,
     app: Router,
 ) -> io::Result<()> {
-    let stop = StopSignal::listen()?;
-    serve_until(listener, layer, app, stop.received()).await
+    let mut stop = StopSignal::listen()?;
+    let mut stop_at_once = StopSignal::listen()?;
+    let stop = async move { stop.received().await };
+    tokio::select! {
+        served = serve_until(listener, layer, app, stop) => served,
+        () = async { stop_at_once.received().await; stop_at_once.received().await } => Ok(()),
+    }
 }
 
 /// As [`serve`], until `stop` is done.
@@ -111,7 +117,7 @@ impl StopSignal {
         })
     }
 
-    async fn received(mut self) {
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -128,7 +134,7 @@ impl StopSignal {
         Ok(Self(()))
     }
 
-    async fn received(self) {
+    async fn received(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl+C cannot be listened for");
             std::future::pending::<()>().await;

@@ -107,9 +107,9 @@ impl CloseReason {
         Self::received(1008, text[..end].to_owned())
     }
 
-    /// Whether a close frame can carry the code (RFC 6455 §7.4.1 reserves 1004–1006 and 1015).
+    /// Whether a close frame can carry the code.
     pub(crate) fn is_sendable(&self) -> bool {
-        matches!(self.code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+        is_sendable(self.code)
     }
 
     const fn fixed(code: u16, reason: &'static str) -> Self {
@@ -185,6 +185,12 @@ impl fmt::Display for ParseCloseReasonError {
 }
 
 impl Error for ParseCloseReasonError {}
+
+/// Whether a close frame can carry a code: RFC 6455 §7.4 reserves 1004–1006 and 1015, and those
+/// between 1016 and 2999; 1012 to 1014 were registered since.
+pub(crate) fn is_sendable(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
 
 // RFC 6455 §5.5: a control frame's payload has at most 125 bytes, two of which are the code.
 const MAX_REASON: usize = 123;

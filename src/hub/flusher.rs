@@ -103,17 +103,17 @@ impl Shard {
     /// that want it pushed to them.
     fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
         let mut state = self.state.lock();
-        let bytes = frame.len() * state.followers.len();
-        let is_hub_full = self.counters.charge(bytes);
+        let is_hub_full = self.counters.is_full(frame.len());
         let is_full = is_hub_full || state.log.bytes() + frame.len() > self.limit;
         if is_full && !state.log.is_empty() {
             // Each queue has a bound of its own, so each socket has to be asked.
-            self.counters.release(bytes);
-            state.all_aside();
+            self.counters.release(state.all_aside());
         }
         others.extend(state.aside.values().cloned());
         let followers = state.followers.len();
         if followers > 0 {
+            // Charged once: the sockets share it.
+            self.counters.charge(frame.len());
             state.log.push(frame.clone());
             drop(state);
             self.work.notify_one();
@@ -210,7 +210,8 @@ impl Shard {
             };
             if let Some(batch) = batch {
                 shard.write_batch(&batch, followers).await;
-                shard.state.lock().log.trim(&batch);
+                let bytes = shard.state.lock().log.trim(&batch);
+                shard.counters.release(bytes);
             }
             for peers in due.chunks(SOCKETS_PER_TURN) {
                 shard.write_queues(peers);
@@ -297,12 +298,13 @@ impl Shard {
 }
 
 impl State {
-    fn all_aside(&mut self) {
+    /// Gives every follower what it lacks in its own queue, and tells how many bytes the log held.
+    fn all_aside(&mut self) -> usize {
         for (id, peer) in self.followers.drain(..) {
             peer.outbox.catch_up(&self.log, false);
             self.aside.insert(id, peer);
         }
-        self.log.clear();
+        self.log.clear()
     }
 }
 

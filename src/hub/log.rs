@@ -68,22 +68,25 @@ impl Log {
         }
     }
 
-    /// Forgets all frames, because nobody follows any more.
-    pub(super) fn clear(&mut self) {
+    /// Forgets all frames, because nobody follows any more, and tells how many bytes they had.
+    pub(super) fn clear(&mut self) -> usize {
         self.base = self.end();
         self.frames.clear();
-        self.bytes = 0;
+        std::mem::take(&mut self.bytes)
     }
 
-    /// Forgets the frames of a batch that every follower has, or has been handed.
-    pub(super) fn trim(&mut self, batch: &Batch) {
+    /// Forgets the frames of a batch that every follower has, or has been handed, and tells how many
+    /// bytes they had.
+    pub(super) fn trim(&mut self, batch: &Batch) -> usize {
+        let before = self.bytes;
         while self.base < batch.end() {
             let Some(frame) = self.frames.pop_front() else {
-                return;
+                break;
             };
             self.base += 1;
             self.bytes -= frame.len();
         }
+        before - self.bytes
     }
 }
 

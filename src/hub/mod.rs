@@ -37,17 +37,18 @@ pub use self::{
     stats::Stats,
     user::User,
 };
-use self::{
-    flusher::{Shard, Shards},
-    registry::{Join, Registry},
-    shutdown::Phase,
-};
 pub(crate) use self::{
+    close::is_sendable,
     frame::Frame,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
     registration::Registration,
     shutdown::ShuttingDown,
     stats::Counters,
+};
+use self::{
+    flusher::{Shard, Shards},
+    registry::{Join, Registry},
+    shutdown::Phase,
 };
 
 /// All sockets of a process: broadcast to them, group them, close them.

@@ -31,7 +31,8 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages wholly written to sockets, in total: one for each recipient.
     pub messages_out: u64,
-    /// Bytes of frames in all outgoing queues now.
+    /// Bytes of frames in all outgoing queues now. What is for everybody counts once for each thread
+    /// that writes, what is for some, or waits for a slow socket, once for each of these.
     pub bytes_queued: usize,
     /// Messages refused by a full outgoing queue, in total: one for each recipient.
     pub dropped: u64,
@@ -123,8 +124,13 @@ impl Counters {
     pub(super) fn record(&self, tally: Tally) {
         if tally.messages > 0 {
             self.messages_out.fetch_add(tally.messages, Relaxed);
-            self.release(tally.bytes);
         }
+        self.release(tally.bytes);
+    }
+
+    /// Whether so many more bytes would exceed the hub's bound.
+    pub(super) fn is_full(&self, bytes: usize) -> bool {
+        self.bytes_queued() + bytes > self.limit
     }
 
     /// Adds queued bytes and tells whether the hub's bound is exceeded now.
@@ -175,5 +181,6 @@ impl Counters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) messages: u64,
+    /// Bytes that left the sockets' own queues.
     pub(super) bytes: usize,
 }

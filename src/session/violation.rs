@@ -35,11 +35,6 @@ impl Violation {
     }
 }
 
-/// Whether a close frame may carry `code`: RFC 6455 §7.4 and the codes registered since.
-pub(crate) fn is_sendable(code: u16) -> bool {
-    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
-}
-
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason())
@@ -82,19 +77,5 @@ mod tests {
         assert_eq!(Violation::BadUtf8.code(), 1007);
         assert_eq!(Violation::Protocol("why").code(), 1002);
         assert_eq!(Violation::Protocol("why").to_string(), "why");
-    }
-
-    #[test]
-    fn only_codes_meant_for_the_wire_are_sendable() {
-        for code in [
-            1000, 1001, 1002, 1003, 1007, 1011, 1014, 3000, 3999, 4000, 4999,
-        ] {
-            assert!(is_sendable(code), "{code}");
-        }
-        for code in [
-            0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
-        ] {
-            assert!(!is_sendable(code), "{code}");
-        }
     }
 }

@@ -7,10 +7,13 @@
 use bytes::Bytes;
 use tungstenite::Message;
 
-use crate::session::{
-    assembly::{Assembly, MAX_CONTROL_PAYLOAD},
-    frame_scan::Header,
-    violation::{Violation, is_sendable},
+use crate::{
+    hub::is_sendable,
+    session::{
+        assembly::{Assembly, MAX_CONTROL_PAYLOAD},
+        frame_scan::Header,
+        violation::Violation,
+    },
 };
 
 /// A reader of the frames that one client sends.

@@ -1,8 +1,7 @@
 use std::{io::IoSlice, task::Waker};
 
-use super::{Outbox, Phase, State, wake};
+use super::{Outbox, Phase, State};
 use crate::hub::{
-    close::CloseReason,
     log::{Batch, Log},
     stats::Tally,
 };
@@ -24,17 +23,7 @@ impl Outbox {
         };
         state.cursor = go_on.then(|| log.end());
         for frame in log.since(cursor) {
-            if state.phase == Phase::Open {
-                state.adopt(frame.clone());
-            } else {
-                self.lose(&mut state, frame.len());
-            }
-        }
-        if state.phase == Phase::Open && state.bytes > self.limit && state.queue.len() > 1 {
-            self.discard(&mut state);
-            let waker = state.close(CloseReason::SLOW);
-            drop(state);
-            wake(waker);
+            self.take_over(&mut state, frame);
         }
     }
 
@@ -52,13 +41,12 @@ impl Outbox {
             transport => {
                 state.transport = transport;
                 for (frame, _) in batch.since(cursor) {
-                    self.lose(state, frame.len());
+                    self.take_over(state, frame);
                 }
                 return Follow::Done;
             }
         };
-        let start = batch.offset(cursor);
-        let mut offset = start;
+        let mut offset = batch.offset(cursor);
         let mut is_blocked = false;
         if !state.queue.is_empty() {
             is_blocked = state
@@ -76,14 +64,12 @@ impl Outbox {
         state.transport = Some(transport);
         if !is_blocked {
             tally.messages += batch.end() - cursor;
-            tally.bytes += offset - start;
             state.completed += batch.end() - cursor;
             return Follow::Done;
         }
         for (frame, end) in batch.since(cursor) {
             if end <= offset {
                 tally.messages += 1;
-                tally.bytes += frame.len();
                 state.completed += 1;
                 continue;
             }
@@ -91,7 +77,7 @@ impl Outbox {
             if begin < offset {
                 state.written = offset - begin;
             }
-            state.adopt(frame.clone());
+            self.take_over(state, frame);
         }
         state.idle = false;
         Follow::Blocked(state.waker.take())

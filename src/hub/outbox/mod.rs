@@ -242,11 +242,16 @@ impl Outbox {
         }
     }
 
-    /// A message that was charged to the hub does not reach the socket.
-    fn lose(&self, state: &mut State, bytes: usize) {
-        state.undelivered += 1;
-        self.counters.undelivered();
-        self.counters.release(bytes);
+    /// Puts a frame of the shard's log into the socket's own queue; the log has made sure of its
+    /// bound. Where the socket is closing already, the message does not reach it.
+    fn take_over(&self, state: &mut State, frame: &Frame) {
+        if state.phase == Phase::Open {
+            self.counters.charge(frame.len());
+            state.adopt(frame.clone());
+        } else {
+            state.undelivered += 1;
+            self.counters.undelivered();
+        }
     }
 
     /// Drops all but a half-written frame, whose rest the peer needs to read what follows.

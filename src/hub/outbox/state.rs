@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    /// Adds a frame whose bytes are charged to the hub already.
+    /// Adds a frame whose bytes are charged to the hub.
     pub(super) fn adopt(&mut self, frame: Frame) {
         self.bytes += frame.len();
         self.queue.push_back(Queued::new(frame, Kind::Data));
