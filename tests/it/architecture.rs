@@ -29,7 +29,7 @@ const NAMES_STATUSES: &[&str] = &[
 
 /// The socket's task and the backplane's; beside them only what stands outside of the library's
 /// way of a message.
-const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "axum/serve.rs", "testing.rs"];
+const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "axum/serve.rs", "testing/"];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
 const FEATURES_INSIDE: &[&str] = &["middleware/server.rs"];

@@ -1,0 +1,108 @@
+use std::{error::Error as StdError, fmt};
+
+use bytes::Bytes;
+use http::Response;
+use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
+use tower::BoxError;
+
+use crate::{hub::CloseReason, protocol::MessageError};
+
+/// Why a test client could not go on. The examples of [`Server`](super::Server) and
+/// [`Client`](super::Client) look into it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+}
+
+#[derive(Debug)]
+enum ErrorKind {
+    Refused(Box<Response<Bytes>>),
+    Closed(CloseReason),
+    NotAMessage { text: String, error: MessageError },
+    Other(BoxError),
+}
+
+impl Error {
+    /// The answer to a handshake that was refused.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Response<Bytes>> {
+        match &self.kind {
+            ErrorKind::Refused(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// Why the server closed the socket.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        match &self.kind {
+            ErrorKind::Closed(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    pub(super) fn refused(response: Response<Bytes>) -> Self {
+        Self {
+            kind: ErrorKind::Refused(Box::new(response)),
+        }
+    }
+
+    pub(super) fn closed(frame: Option<CloseFrame>) -> Self {
+        let reason = match frame {
+            Some(frame) => {
+                CloseReason::received(frame.code.into(), frame.reason.as_str().to_owned())
+            }
+            None => CloseReason::NO_STATUS,
+        };
+        Self {
+            kind: ErrorKind::Closed(reason),
+        }
+    }
+
+    pub(super) fn not_a_message(text: String, error: MessageError) -> Self {
+        Self {
+            kind: ErrorKind::NotAMessage { text, error },
+        }
+    }
+
+    pub(super) fn of_tungstenite(error: tungstenite::Error) -> Self {
+        let kind = match error {
+            tungstenite::Error::Http(response) => {
+                return Self::refused(response.map(|body| body.unwrap_or_default().into()));
+            }
+            tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => {
+                ErrorKind::Closed(CloseReason::NO_STATUS)
+            }
+            error => ErrorKind::Other(error.into()),
+        };
+        Self { kind }
+    }
+
+    pub(super) fn other(error: impl Into<BoxError>) -> Self {
+        Self {
+            kind: ErrorKind::Other(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ErrorKind::Refused(response) => {
+                let body = String::from_utf8_lossy(response.body());
+                write!(
+                    f,
+                    "the socket was refused with {}: {body}",
+                    response.status()
+                )
+            }
+            ErrorKind::Closed(reason) => write!(f, "the socket was closed: {reason}"),
+            ErrorKind::NotAMessage { text, error } => {
+                write!(f, "the socket received no message ({error}): {text}")
+            }
+            ErrorKind::Other(error) => write!(f, "the connection failed: {error}"),
+        }
+    }
+}
+
+impl StdError for Error {}

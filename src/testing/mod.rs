@@ -1,0 +1,217 @@
+//! A client for your own tests of an application with sockets (feature `testing`): over pipes in
+//! memory, without a port, and with tokio's paused time.
+//!
+//! # Examples
+//!
+//! ```
+//! use axum::Router;
+//! use tower::Layer;
+//! use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer, testing::Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let layer = WebConnectionSocketLayer::new(Config::new())
+//!     .on_web_socket(|socket: Socket| async move { socket.reply(socket.message()) });
+//! let server = Server::new(layer.layer(Router::new()));
+//!
+//! let mut ann = server.connect("/?userId=ann").await?;
+//! ann.send(&SocketMessage::new("echo").text("hello")).await?;
+//! assert_eq!(ann.receive().await?.message, "hello");
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod error;
+mod http1;
+mod http2;
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
+use tokio::io::DuplexStream;
+use tower::{BoxError, Service, util::MapRequest};
+
+pub use self::{client::Client, error::Error};
+use crate::middleware::PeerAddr;
+
+/// A server in memory around any service with our layer.
+///
+/// Its clients look like programs on this machine: their address is a loopback one, and `Host` is
+/// `localhost` unless a request says otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use http::Request;
+/// use tower::Layer;
+/// use web_connection_socket::{Config, WebConnectionSocketLayer, config::IpNet, testing::Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let office: IpNet = "10.1.0.0/16".parse()?;
+/// let layer = WebConnectionSocketLayer::new(Config::new().allow_broadcast_from([office]));
+/// let server = Server::new(layer.layer(Router::new())).peer("10.1.2.3:50123".parse()?);
+///
+/// let visit = Request::get("/").header("cookie", "session=of-ann").body(())?;
+/// let mut ann = server.connect_with(visit).await?;
+/// let broadcast = Request::post("/__broadcastWebSocket.wc").body(r#"{"action":"news"}"#)?;
+/// assert_eq!(server.request(broadcast).await?.status(), 200);
+/// assert_eq!(ann.receive().await?.action, "news");
+///
+/// let foreign = Request::get("/").header("origin", "https://evil.test").body(())?;
+/// let error = server.connect_with(foreign).await.unwrap_err();
+/// assert_eq!(error.refusal().unwrap().status(), 403);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    serve: Arc<dyn Fn(DuplexStream, PeerAddr, Http) + Send + Sync>,
+    peer: PeerAddr,
+    http: Http,
+}
+
+impl Server {
+    /// Serves HTTP/1.1 over pipes of 64 KiB, each connection in a task of its own. Connections are
+    /// made within a tokio runtime.
+    pub fn new<S, RB>(service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        // The lock makes it shareable, whether or not the service is.
+        let service = Mutex::new(service);
+        let serve = move |pipe, peer: PeerAddr, http| {
+            let service = service.lock().clone();
+            let service = MapRequest::new(service, move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request
+            });
+            let service = TowerToHyperService::new(service);
+            match http {
+                Http::One => http1::serve(pipe, service),
+                Http::Two => http2::serve(pipe, service),
+            }
+        };
+        Self {
+            serve: Arc::new(serve),
+            peer: PeerAddr(SocketAddr::from((Ipv4Addr::LOCALHOST, 49_152))),
+            http: Http::One,
+        }
+    }
+
+    /// Speaks HTTP/2 on further connections: sockets are extended `CONNECT`s (RFC 8441), each on a
+    /// connection of its own.
+    ///
+    /// A socket is not asked for before the server's settings, which allow it, have arrived. A `Host`
+    /// header of a request becomes its `:authority`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tower::Layer;
+    /// use web_connection_socket::{Config, SocketMessage, WebConnectionSocketLayer, testing::Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).relay();
+    /// let server = Server::new(layer.layer(Router::new()));
+    ///
+    /// let mut old = server.connect("/").await?;
+    /// let mut new = server.clone().http2().connect("/").await?;
+    /// new.send(&SocketMessage::new("news")).await?;
+    /// assert_eq!(old.receive().await?.action, "news");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.http = Http::Two;
+        self
+    }
+
+    /// Lets further connections come from another address.
+    #[must_use]
+    pub fn peer(mut self, address: SocketAddr) -> Self {
+        self.peer = PeerAddr(address);
+        self
+    }
+
+    /// Opens a socket at a path with query.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses, or breaks the connection.
+    pub async fn connect(&self, path: &str) -> Result<Client, Error> {
+        let request = Request::builder().uri(path).body(());
+        self.connect_with(request.map_err(Error::other)?).await
+    }
+
+    /// Opens a socket with a request of your own: its path, query and headers are sent; the
+    /// handshake's headers are added.
+    ///
+    /// # Errors
+    ///
+    /// If the server refuses, or breaks the connection.
+    pub async fn connect_with(&self, request: Request<()>) -> Result<Client, Error> {
+        match self.http {
+            Http::One => http1::connect(self.open(), &request).await,
+            Http::Two => http2::connect(self.open(), request).await,
+        }
+    }
+
+    /// Sends a plain HTTP request on a connection of its own and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// If the server breaks the connection.
+    pub async fn request(
+        &self,
+        request: Request<impl Into<Bytes>>,
+    ) -> Result<Response<Bytes>, Error> {
+        let request = request.map(|body| Full::new(body.into()));
+        match self.http {
+            Http::One => http1::request(self.open(), request).await,
+            Http::Two => http2::request(self.open(), request).await,
+        }
+    }
+
+    /// Opens a connection and hands over its bytes: for what no well-behaved client sends.
+    #[must_use]
+    pub fn open(&self) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(64 * 1024);
+        (self.serve)(server, self.peer, self.http);
+        client
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("peer", &self.peer)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The version of HTTP that a connection speaks.
+#[derive(Clone, Copy, Debug)]
+enum Http {
+    One,
+    Two,
+}
