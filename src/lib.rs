@@ -43,6 +43,9 @@
 //! documentation of [`WebConnectionSocketLayer`]. A hyper service has to be generic over its body,
 //! `async fn app<B: Body>(request: Request<B>)`, because it gets a [`RequestBody`].
 //!
+//! Sockets open over HTTP/1.1 and, as streams of an HTTP/2 connection, by the extended `CONNECT` of
+//! RFC 8441. axum's server offers both; a hyper server does after `enable_connect_protocol()`.
+//!
 //! # Where to read on
 //!
 //! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,

@@ -12,6 +12,10 @@ use crate::middleware::WebConnectionSocketLayer;
 /// stop that closes them with 1001 first ([`Hub::shutdown`](crate::Hub::shutdown) with 10 seconds).
 /// Asked a second time it stops at once, whatever requests are still under way.
 ///
+/// It speaks HTTP/1.1 and HTTP/2 without TLS, as a proxy in front does; sockets open over both. A
+/// browser takes HTTP/2 over TLS alone: give `axum::serve` a listener that does TLS, or see the
+/// example `hyper_host`.
+///
 /// # Errors
 ///
 /// If the signals cannot be listened for.

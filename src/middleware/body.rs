@@ -32,6 +32,29 @@ pin_project! {
     /// let layer = WebConnectionSocketLayer::new(Config::new());
     /// let service = layer.layer(service_fn(app::<RequestBody<hyper::body::Incoming>>));
     /// ```
+    ///
+    /// A service that cannot be generic takes a boxed body instead of hyper's `Incoming`:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{Request, Response};
+    /// use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+    /// use hyper::body::Incoming;
+    /// use tower::{Layer, service_fn, util::MapRequestLayer};
+    /// use web_connection_socket::{Config, RequestBody, WebConnectionSocketLayer};
+    ///
+    /// type AnyBody = UnsyncBoxBody<Bytes, hyper::Error>;
+    ///
+    /// async fn app(request: Request<AnyBody>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    ///     let body = request.into_body().collect().await?;
+    ///     Ok(Response::new(Full::from(body.to_bytes())))
+    /// }
+    /// let boxed = MapRequestLayer::new(|request: Request<RequestBody<Incoming>>| {
+    ///     request.map(BodyExt::boxed_unsync)
+    /// });
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let service = layer.layer(boxed.layer(service_fn(app)));
+    /// ```
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]

@@ -80,9 +80,10 @@ pub(super) async fn probe<RB: From<Bytes>>(
     Ok(response)
 }
 
-/// Opens a socket over the connection that the server hands over once the 101 has left.
+/// Opens a socket over the connection that the server hands over once the answer has left: a 101, or
+/// over HTTP/2 a 200.
 ///
-/// The socket is registered before this returns, so that whoever sees the 101 misses nothing. From
+/// The socket is registered before this returns, so that whoever sees the answer misses nothing. From
 /// the connect event on all is done by the socket's own task: a request that is dropped meanwhile
 /// cannot lose the disconnect event.
 ///
@@ -123,8 +124,8 @@ pub(super) async fn open(
             None => session::run_unopened(registration, inbound).await,
             Some(Err(_elapsed)) => {
                 tracing::warn!(
-                    "a 101 was answered, but the server did not hand the connection over: no layer \
-                     outside may replace the response, and the server has to allow upgrades"
+                    "a handshake was accepted, but the server did not hand the connection over: no \
+                     layer outside may replace the response, and the server has to allow upgrades"
                 );
                 session::run_unopened(registration, inbound).await;
             }
@@ -178,5 +179,5 @@ pub(super) async fn enter(
     Ok((registration, dispatcher))
 }
 
-/// How long a server may take from the 101 to the stream.
+/// How long a server may take from the answer to the stream.
 const HANDOVER: Duration = Duration::from_secs(10);

@@ -13,6 +13,7 @@ mod fanout;
 mod faults;
 mod handshake;
 mod hosts;
+mod http2;
 mod hub;
 mod identity;
 mod lifecycle;

@@ -11,7 +11,7 @@ use crate::config::{Config, Subprotocol};
 
 use crate::middleware::host::host_of;
 use crate::middleware::rejection::{Cause, Rejection};
-use crate::middleware::route::subprotocol;
+use crate::middleware::route::{is_extended_connect, subprotocol};
 
 /// Checks that a request which asks for an upgrade is a whole WebSocket handshake.
 ///
@@ -21,11 +21,12 @@ use crate::middleware::route::subprotocol;
 ///
 /// The refusal to answer with.
 pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection> {
-    // RFC 6455 §4.2.1, item 1: a GET request of HTTP/1.1 or higher.
-    if parts.method != Method::GET {
+    let is_http2 = is_extended_connect(parts);
+    // RFC 6455 §4.2.1, item 1: a GET request of HTTP/1.1 or higher; RFC 8441 §5: or a CONNECT.
+    if !is_http2 && parts.method != Method::GET {
         return Err(Cause::UpgradeMethod(parts.method.clone()).into());
     }
-    if parts.version != Version::HTTP_11 {
+    if !is_http2 && parts.version != Version::HTTP_11 {
         return Err(Cause::MalformedHandshake("it is not HTTP/1.1").into());
     }
     // RFC 6455 §4.2.1, item 2: a Host header with the server's authority.
@@ -34,7 +35,7 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
         Ok(None) => return Err(Cause::MalformedHandshake("there is no Host header").into()),
         Err(error) => return Err(Cause::MalformedHandshake(error.as_str()).into()),
     }
-    // A body would be read as frames after the 101.
+    // A body would be read as frames after the answer.
     if announces_body(&parts.headers) {
         return Err(Cause::MalformedHandshake("it announces a body").into());
     }
@@ -42,15 +43,13 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
     if only(&parts.headers, &SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
         return Err(Cause::UnsupportedVersion.into());
     }
-    let key = only(&parts.headers, &SEC_WEBSOCKET_KEY)
-        .filter(|key| is_key(key.as_bytes()))
-        .ok_or(Cause::MalformedHandshake(
-            "Sec-WebSocket-Key is not one base64 value of 16 bytes",
-        ))?;
-    let accept_key = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
-        .map_err(|_opaque| Cause::MalformedHandshake("Sec-WebSocket-Key cannot be answered"))?;
     Ok(Accept {
-        accept_key,
+        // RFC 8441 §5: `:protocol` says what key and answer are there to prove.
+        key: if is_http2 {
+            None
+        } else {
+            Some(accept_key(&parts.headers)?)
+        },
         subprotocol: subprotocol(config, &parts.headers).map(Subprotocol::header),
     })
 }
@@ -79,25 +78,40 @@ pub(crate) fn check_size(config: &Config, parts: &Parts) -> Result<(), Rejection
 /// What the answer to a good handshake says.
 #[derive(Clone, Debug)]
 pub(crate) struct Accept {
-    accept_key: HeaderValue,
+    /// None over HTTP/2.
+    key: Option<HeaderValue>,
     subprotocol: Option<HeaderValue>,
 }
 
 impl Accept {
-    /// Builds the answer that turns the connection into a WebSocket.
+    /// Builds the answer that turns the connection, or the stream of one, into a WebSocket.
     pub(crate) fn response<RB: From<Bytes>>(self) -> Response<RB> {
         let mut response = Response::new(RB::from(Bytes::new()));
-        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        // RFC 6455 §4.2.2, item 5
-        let headers = response.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept_key);
+        if let Some(key) = self.key {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            // RFC 6455 §4.2.2, item 5
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+        }
         if let Some(subprotocol) = self.subprotocol {
+            let headers = response.headers_mut();
             headers.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
         response
     }
+}
+
+/// Answers the client's key.
+fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Cause> {
+    let key = only(headers, &SEC_WEBSOCKET_KEY)
+        .filter(|key| is_key(key.as_bytes()))
+        .ok_or(Cause::MalformedHandshake(
+            "Sec-WebSocket-Key is not one base64 value of 16 bytes",
+        ))?;
+    HeaderValue::try_from(derive_accept_key(key.as_bytes()))
+        .map_err(|_opaque| Cause::MalformedHandshake("Sec-WebSocket-Key cannot be answered"))
 }
 
 fn announces_body(headers: &HeaderMap) -> bool {
@@ -125,6 +139,7 @@ mod tests {
     use bytes::Bytes;
     use http::request::Parts;
     use http::{HeaderValue, Method, Request, Response, Version};
+    use hyper::ext::Protocol;
 
     use super::{Accept, check};
     use crate::config::Config;
@@ -175,6 +190,50 @@ mod tests {
         assert_eq!(response.headers()["connection"], "Upgrade");
         assert_eq!(response.headers().len(), 3);
         assert!(response.body().is_empty());
+    }
+
+    /// The same over HTTP/2, as RFC 8441 §5.1 shows it.
+    fn good_http2() -> Parts {
+        let request = Request::connect("https://server.example/chat")
+            .version(Version::HTTP_2)
+            .extension(Protocol::from_static("websocket"))
+            .header("sec-websocket-protocol", "chat, superchat")
+            .header("sec-websocket-version", "13")
+            .header("origin", "http://www.example.com");
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_example_of_rfc_8441_is_answered_without_a_key() {
+        let config = Config::new().subprotocols(["chat"]);
+        let response: Response<Bytes> = check(&config, &good_http2()).unwrap().response();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["sec-websocket-protocol"], "chat");
+        assert_eq!(response.headers().len(), 1);
+        assert!(response.body().is_empty());
+    }
+
+    #[test]
+    fn over_http2_all_but_key_and_method_is_checked_as_well() {
+        let refused = |name: &'static str, value: &'static str| {
+            let mut parts = good_http2();
+            let value = HeaderValue::from_static(value);
+            parts.headers.insert(name, value);
+            check(&Config::new(), &parts).map_err(|rejection| rejection.status().as_u16())
+        };
+        for (name, value, status) in [
+            ("sec-websocket-version", "8", 426),
+            ("host", "other.example", 400),
+            ("host", "server.example:80", 400),
+            ("content-length", "5", 400),
+        ] {
+            assert_eq!(refused(name, value).unwrap_err(), status, "{name}: {value}");
+        }
+        assert!(refused("host", "server.example:443").is_ok());
+        assert!(refused("sec-websocket-key", "none").is_ok());
+        let mut parts = good_http2();
+        parts.headers.remove("sec-websocket-version");
+        assert_eq!(check(&Config::new(), &parts).unwrap_err().status(), 426);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An opening handshake: its checks and answer over HTTP/1.1, and the copy of it that stays.
+//! An opening handshake: its checks and answer, and the copy of it that stays.
 
 mod block;
 mod check;

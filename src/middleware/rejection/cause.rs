@@ -172,8 +172,9 @@ impl fmt::Display for Cause {
             ),
             Self::NoUpgradeHandle => f.write_str(
                 "The server cannot hand over this connection: serve it with upgrades enabled (axum::serve \
-                 does; with plain hyper call with_upgrades), and let no other layer take the request's \
-                 upgrade handle first.",
+                 does; with plain hyper call with_upgrades, with hyper-util's auto builder \
+                 serve_connection_with_upgrades), and let no other layer take the request's upgrade \
+                 handle first.",
             ),
             Self::NotFound => f.write_str("There is nothing at this URL."),
             Self::NotDispatched => f.write_str(

@@ -1,31 +1,23 @@
 //! The outside sender over TLS, with an authority of our own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::Router;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::KeyPair;
 use tokio::net::TcpListener;
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
 use tower::Layer;
 use web_connection_socket::{BroadcastErrorKind, Broadcaster, WebConnectionSocketLayer};
 
 use super::{TOKEN, send, with_token};
-use crate::support::{join, news, serve, spawn, text};
+use crate::support::{join, news, serve, spawn, text, tls::Authority};
 
 #[tokio::test]
 async fn s12_a_message_travels_over_tls_when_the_servers_authority_is_trusted() {
     let authority = Authority::new("known");
     let layer = with_token();
     let mut ann = join(&serve(&layer), "ann", &[]).await;
-    let address = authority.serve(&layer, "localhost").await;
+    let address = serve_tls(&authority, &layer, "localhost").await;
     let sender = sender(address)
         .root_certificates(authority.pem().as_bytes())
         .and_then(|sender| sender.bearer_token(TOKEN))
@@ -45,7 +37,7 @@ async fn an_unknown_authority_or_another_name_is_refused_before_anything_is_sent
         (&unknown, "localhost", "UnknownIssuer"),
         (&known, "other.example", "not valid for name"),
     ] {
-        let address = authority.serve(&layer, name).await;
+        let address = serve_tls(authority, &layer, name).await;
         let sender = sender(address)
             .root_certificates(known.pem().as_bytes())
             .and_then(|sender| sender.bearer_token(TOKEN))
@@ -74,61 +66,30 @@ fn sender(address: SocketAddr) -> Broadcaster {
     Broadcaster::new(&format!("https://localhost:{}/", address.port())).expect("a base URL")
 }
 
-/// Who signs the certificates of a test.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("a certificate");
-        Self { issuer }
-    }
-
-    fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
-    /// Serves a layer at a free port with a certificate for `name`.
-    async fn serve(&self, layer: &WebConnectionSocketLayer, name: &str) -> SocketAddr {
-        let acceptor = self.acceptor(name);
-        let service = layer.layer(Router::new());
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("a bound port");
-        spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, service) = (acceptor.clone(), service.clone());
-                spawn(async move {
-                    // A client that trusts nobody breaks the handshake off.
-                    let Ok(stream) = acceptor.accept(stream).await else {
-                        return;
-                    };
-                    let service = TowerToHyperService::new(service);
-                    _ = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
-        address
-    }
-
-    fn acceptor(&self, name: &str) -> TlsAcceptor {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new([name.to_owned()])
-            .and_then(|params| params.signed_by(&key, &self.issuer))
-            .expect("a certificate");
-        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions of TLS")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .expect("a certificate with its key");
-        TlsAcceptor::from(Arc::new(config))
-    }
+/// Serves a layer at a free port with a certificate for `name`.
+async fn serve_tls(
+    authority: &Authority,
+    layer: &WebConnectionSocketLayer,
+    name: &str,
+) -> SocketAddr {
+    let acceptor = authority.acceptor(name, &[]);
+    let service = layer.layer(Router::new());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("a bound port");
+    spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), service.clone());
+            spawn(async move {
+                // A client that trusts nobody breaks the handshake off.
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let service = TowerToHyperService::new(service);
+                _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    address
 }

@@ -2,10 +2,12 @@
 
 pub(crate) mod app;
 pub(crate) mod http;
+pub(crate) mod http2;
 pub(crate) mod log;
 pub(crate) mod raw;
 pub(crate) mod source;
 pub(crate) mod tcp;
+pub(crate) mod tls;
 pub(crate) mod wire;
 
 use std::{future::Future, time::Duration};

@@ -1,0 +1,110 @@
+//! A client of HTTP/2 that sends what a test tells it to.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, request::Builder};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, client::conn::http2::SendRequest, ext::Protocol, upgrade::Upgraded};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::yield_now,
+};
+
+use super::{soon, spawn, wire::Wire};
+
+/// A connection with room for many streams.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+}
+
+/// An answer's head and body.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// A socket as bytes, on a stream of a connection.
+pub(crate) type StreamWire = Wire<TokioIo<Upgraded>>;
+
+impl Connection {
+    /// Speaks HTTP/2 at once, and waits until the server allows sockets.
+    pub(crate) async fn over<S>(stream: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let stream = TokioIo::new(stream);
+        // As much as RFC 9113 §6.9.2 grants a stream by default; hyper would grant more.
+        let handshake = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(65_535)
+            .handshake(stream);
+        let (sender, connection) = soon("a connection", handshake).await.expect("HTTP/2");
+        let settings = async {
+            while !connection.is_extended_connect_protocol_enabled() {
+                yield_now().await;
+            }
+        };
+        soon("the server's settings", settings).await;
+        spawn(connection);
+        Self { sender }
+    }
+
+    /// Sends a request and reads all of the answer.
+    pub(crate) async fn ask(&mut self, request: Builder) -> Answer {
+        let response = self.send(request).await;
+        let (parts, body) = response.into_parts();
+        let body = soon("a body", body.collect()).await.expect("a whole body");
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8"),
+        }
+    }
+
+    /// Opens a socket at a path.
+    pub(crate) async fn open(&mut self, path: &str) -> StreamWire {
+        let (answer, wire) = self.tunnel(handshake(path)).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        wire.expect("an open socket")
+    }
+
+    /// Sends a request that may turn its stream into something else.
+    pub(crate) async fn tunnel(&mut self, request: Builder) -> (Answer, Option<StreamWire>) {
+        let mut response = self.send(request).await;
+        let upgrade = hyper::upgrade::on(&mut response);
+        let answer = |headers: &HeaderMap, status: u16, body| Answer {
+            status,
+            headers: headers.clone(),
+            body,
+        };
+        let status = response.status().as_u16();
+        if !response.status().is_success() {
+            let (parts, body) = response.into_parts();
+            let body = soon("a body", body.collect()).await.expect("a whole body");
+            let body = String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8");
+            return (answer(&parts.headers, status, body), None);
+        }
+        let upgraded = soon("a stream", upgrade).await.expect("a tunnel");
+        let wire = Wire::over(TokioIo::new(upgraded));
+        (
+            answer(response.headers(), status, String::new()),
+            Some(wire),
+        )
+    }
+
+    async fn send(&mut self, request: Builder) -> Response<Incoming> {
+        let request = request.body(Full::default()).expect("a request");
+        let response = soon("an answer", self.sender.send_request(request)).await;
+        response.expect("an answer")
+    }
+}
+
+/// An extended CONNECT for a WebSocket at a path of `localhost`.
+pub(crate) fn handshake(path: &str) -> Builder {
+    connect(path, "websocket").header("sec-websocket-version", "13")
+}
+
+/// An extended CONNECT for any protocol.
+pub(crate) fn connect(path: &str, protocol: &'static str) -> Builder {
+    Request::connect(format!("http://localhost{path}")).extension(Protocol::from_static(protocol))
+}
