@@ -10,6 +10,7 @@
 mod browser;
 mod client;
 mod clients;
+mod http2;
 mod looks;
 mod markup;
 mod nginx;

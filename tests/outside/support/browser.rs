@@ -40,6 +40,11 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) async fn start(viewport: Viewport) -> Self {
+        Self::start_with(viewport, &[]).await
+    }
+
+    /// Starts a browser with further arguments of Chromium's.
+    pub(crate) async fn start_with(viewport: Viewport, arguments: &[&str]) -> Self {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
         let mut driver = Process::start("chromedriver", command);
@@ -51,7 +56,7 @@ impl Browser {
             .next()
             .expect("a port at the end of the line");
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities(viewport))
+            .capabilities(capabilities(viewport, arguments))
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("chromium does not start ({error}): {}", driver.log()));
@@ -133,7 +138,7 @@ impl Browser {
     }
 }
 
-fn capabilities(viewport: Viewport) -> Capabilities {
+fn capabilities(viewport: Viewport, further: &[&str]) -> Capabilities {
     let Viewport {
         width,
         height,
@@ -147,6 +152,7 @@ fn capabilities(viewport: Viewport) -> Capabilities {
         "--disable-dev-shm-usage",
         "--disable-gpu",
     ];
+    arguments.extend(further);
     if is_dark {
         arguments.push("--blink-settings=preferredColorScheme=0");
     }

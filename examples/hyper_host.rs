@@ -1,0 +1,218 @@
+//! `cargo run --example hyper_host`, or with `-- --tls`, starts a plain hyper server with sockets.
+//!
+//! Open the printed address in two browsers: what one says, both show. HTTP/1.1 and HTTP/2 share the
+//! port. Over TLS a browser takes HTTP/2, and opens the socket as one more stream of its connection;
+//! it warns of the certificate, which nobody signed. Ctrl+C closes the sockets first, then the
+//! server.
+
+use std::{convert::Infallible, error::Error, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use clap::Parser;
+use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http_body::Body;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+    service::TowerToHyperService,
+};
+use rcgen::CertifiedKey;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+};
+use tower::{Layer, Service, service_fn, util::MapRequest};
+
+use web_connection_socket::{Config, PeerAddr, RequestBody, Socket, WebConnectionSocketLayer};
+
+/// A plain hyper server with sockets.
+#[derive(Parser)]
+struct Options {
+    /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
+    #[arg(long, default_value_t = 5201)]
+    port: u16,
+    /// Speak TLS, with a certificate made for this run.
+    #[arg(long)]
+    tls: bool,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let hub = layer.hub();
+    let service = layer.layer(service_fn(app::<RequestBody<Incoming>>));
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    let port = listener.local_addr()?.port();
+    let tls = options.tls.then(acceptor).transpose()?;
+    let scheme = if options.tls { "https" } else { "http" };
+    println!("Open {scheme}://localhost:{port}/ in two browsers; Ctrl+C ends the server.");
+
+    let connections = GracefulShutdown::new();
+    let mut stop = pin!(tokio::signal::ctrl_c());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            stopped = &mut stop => break stopped?,
+        };
+        let (tcp, peer) = match accepted {
+            Ok(connection) => connection,
+            Err(error) => {
+                // Mostly there are too many open files, which others will close.
+                println!("A connection was not accepted: {error}");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        // Nagle's algorithm would hold small messages back.
+        if let Err(error) = tcp.set_nodelay(true) {
+            println!("TCP_NODELAY was not set: {error}");
+        }
+        let peer = PeerAddr(peer);
+        let service = MapRequest::new(service.clone(), move |request| with_peer(request, peer));
+        let (tls, watcher) = (tls.clone(), connections.watcher());
+        #[expect(clippy::disallowed_methods, reason = "each connection has its task")]
+        tokio::spawn(async move {
+            let served = match tls {
+                None => serve(tcp, service, watcher).await,
+                Some(tls) => match tls.accept(tcp).await {
+                    Ok(stream) => serve(stream, service, watcher).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
+            if let Err(error) = served {
+                println!("A connection failed: {error}");
+            }
+        });
+    }
+
+    // New connections are refused from here on.
+    drop(listener);
+    // The sockets first: an HTTP/2 connection ends when its last stream does, and hyper waits for
+    // that. HTTP/1.1 connections that became sockets are none to hyper any more.
+    let end = hub.shutdown(Duration::from_secs(10)).await;
+    println!("{} sockets are closed, {} were cut.", end.closed, end.cut);
+    // A client that takes nothing could hold its connection open for ever.
+    if timeout(Duration::from_secs(10), connections.shutdown())
+        .await
+        .is_err()
+    {
+        println!("Some connections were cut.");
+    }
+    Ok(())
+}
+
+/// Serves one connection, in whichever version of HTTP it begins to speak.
+async fn serve<IO, S>(
+    stream: IO,
+    service: S,
+    watcher: Watcher,
+) -> Result<(), Box<dyn Error + Send + Sync>>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    // Sockets over HTTP/2 need the first line, sockets over HTTP/1.1 the `with_upgrades`.
+    server.http2().enable_connect_protocol();
+    let connection = server
+        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
+    watcher.watch(connection.into_owned()).await
+}
+
+/// Tells the layer who the TCP peer is, and us what is asked for.
+fn with_peer(mut request: Request<Incoming>, peer: PeerAddr) -> Request<Incoming> {
+    let (method, path) = (request.method(), request.uri().path());
+    println!("{:?} {method} {path}", request.version());
+    request.extensions_mut().insert(peer);
+    request
+}
+
+/// The application. The layer makes requests as well, so it is generic over their body: hyper's
+/// `Incoming` can be made by nobody but hyper.
+async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(match (request.method(), request.uri().path()) {
+        (&Method::GET, "/") => page(),
+        (&Method::POST, "/__WebSocket.wwd") => on_web_socket(request.extensions()),
+        _ => answer(StatusCode::NOT_FOUND),
+    })
+}
+
+/// Sends what a browser says to all of them.
+fn on_web_socket(extensions: &Extensions) -> Response<Full<Bytes>> {
+    match Socket::from_extensions(extensions) {
+        Ok(socket) => {
+            socket.broadcast(socket.message());
+            answer(StatusCode::NO_CONTENT)
+        }
+        Err(rejection) => rejection.into_response(),
+    }
+}
+
+fn page() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(PAGE));
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, html);
+    response
+}
+
+fn answer(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// Makes a certificate for `localhost`, and offers both versions of HTTP.
+fn acceptor() -> Result<TlsAcceptor, Box<dyn Error>> {
+    let CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der())?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+const PAGE: &str = r#"<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,">
+<title>Sockets in plain hyper</title>
+<h1>Sockets in plain hyper</h1>
+<p>The socket is <output>opening</output>.
+<form><input aria-label="Message" autofocus> <button>Send</button></form>
+<ul></ul>
+<script>
+  const socket = new WebSocket(location.origin.replace("http", "ws") + "/__initializeSocket.wc");
+  const state = text => document.querySelector("output").textContent = text;
+  socket.onopen = () => state("open");
+  socket.onclose = event => state(`closed (${event.code})`);
+  socket.onmessage = event => {
+    const line = document.createElement("li");
+    line.textContent = JSON.parse(event.data).message;
+    document.querySelector("ul").append(line);
+  };
+  document.querySelector("form").onsubmit = event => {
+    const text = document.querySelector("input");
+    socket.send(JSON.stringify({ action: "say", message: text.value }));
+    text.value = "";
+    event.preventDefault();
+  };
+</script>
+</html>
+"#;
