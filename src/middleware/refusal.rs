@@ -21,7 +21,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 pub struct Refusal {
     status: StatusCode,
     says: Says,
-    headers: HeaderMap,
+    /// Boxed: it is seldom used, and makes every `Result` with a refusal large.
+    headers: Box<HeaderMap>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Refusal {
         Self {
             status,
             says: Says::Nothing,
-            headers: HeaderMap::new(),
+            headers: Box::default(),
         }
     }
 
