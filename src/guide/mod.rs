@@ -30,6 +30,18 @@ pub mod messages {}
 /// [`WebConnectionSocketLayer::identify`]: crate::WebConnectionSocketLayer::identify
 pub mod identity {}
 
+#[doc = include_str!("hosts.md")]
+///
+/// ---
+///
+/// Items: [`WebConnectionSocketLayer`](crate::WebConnectionSocketLayer),
+/// [`WebConnectionSocket::accept`], [`RequestBody`](crate::RequestBody),
+/// [`PeerAddr`], [`Handshake`](crate::Handshake).
+///
+/// [`WebConnectionSocket::accept`]: crate::WebConnectionSocket::accept
+/// [`PeerAddr`]: crate::PeerAddr
+pub mod hosts {}
+
 #[doc = include_str!("web_connection.md")]
 ///
 /// ---

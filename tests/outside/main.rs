@@ -11,6 +11,7 @@ mod browser;
 mod client;
 mod clients;
 mod http2;
+mod login;
 mod looks;
 mod markup;
 mod nginx;

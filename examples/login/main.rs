@@ -1,0 +1,175 @@
+//! Private messages between people who sign in.
+//!
+//! `cargo run --example login`, then open the printed address in two browsers and sign in as two.
+//!
+//! The session layer stands outside of the sockets' layer: it puts the visitor's session into the
+//! request that opens a socket, where `identify` finds it. Signing out closes the sockets.
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Form, Router, ServiceExt,
+    extract::{Request, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use clap::Parser;
+use serde::Deserialize;
+use tokio::{net::TcpListener, signal};
+use tower::ServiceBuilder;
+use tower_http::csrf::CsrfLayer;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
+
+use web_connection_socket::{
+    CloseReason, Config, Handshake, Hub, Identity, Refusal, Socket, SocketError, SocketMessage,
+    WebConnectionSocketLayer, script,
+};
+
+/// Private messages over Web Sockets.
+#[derive(Parser)]
+struct Options {
+    /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
+    #[arg(long, default_value_t = 5200)]
+    port: u16,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let sockets = WebConnectionSocketLayer::new(Config::new())
+        .identify(identify)
+        .on_action("private", send_privately);
+    let hub = sockets.hub();
+    let app = Router::new()
+        .route("/", get(page))
+        .route(
+            "/login.js",
+            get(([(CONTENT_TYPE, "text/javascript")], PAGE_SCRIPT)),
+        )
+        .route("/login", post(sign_in))
+        .route("/logout", post(sign_out))
+        .nest_service("/scripts", script::service())
+        .with_state(hub.clone());
+    // Behind TLS leave the cookie as it is by default, for HTTPS alone.
+    let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
+    let service = ServiceBuilder::new()
+        .layer(CsrfLayer::new())
+        .layer(sessions)
+        .layer(sockets)
+        .service(app);
+
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    println!(
+        "Open http://{}/ in two browsers; Ctrl+C ends the server.",
+        listener.local_addr()?
+    );
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            if let Err(error) = signal::ctrl_c().await {
+                eprintln!("Ctrl+C cannot be listened for: {error}");
+                std::future::pending::<()>().await;
+            }
+            hub.shutdown(Duration::from_secs(10)).await;
+        })
+        .await?;
+    Ok(())
+}
+
+/// Lets in whoever has signed in, as the user that the session names.
+async fn identify(visitor: Handshake) -> Result<Identity, Refusal> {
+    let Some(session) = visitor.extensions().get::<Session>() else {
+        let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR);
+        return Err(refusal.detail("The session layer has to stand outside of the sockets'."));
+    };
+    match session.get::<String>(USER).await {
+        Ok(Some(user)) => Ok(Identity::user(user)),
+        Ok(None) => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+        Err(error) => {
+            eprintln!("A session could not be read: {error}");
+            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE))
+        }
+    }
+}
+
+/// Sends what somebody wrote to the users whom they named, and to their own pages.
+///
+/// The message is built anew: who wrote it is what the session said.
+async fn send_privately(socket: Socket) -> Result<(), SocketError> {
+    let written = socket.message();
+    let author = socket.user().id().clone();
+    let mut message = SocketMessage::new("private")
+        .text(&written.message)
+        .from_user(author.clone())
+        .to_user(author);
+    for recipient in &written.recipients {
+        message = message.to_user(recipient.value.as_str());
+    }
+    socket.broadcast(&message);
+    Ok(())
+}
+
+async fn page(session: Session) -> Result<Html<String>, Failure> {
+    let page = match session.get::<String>(USER).await? {
+        // A name is one of ours: there is no markup in it.
+        Some(user) => include_str!("home.html").replace("{user}", &user),
+        None => include_str!("login.html").to_owned(),
+    };
+    Ok(Html(page))
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+async fn sign_in(session: Session, Form(given): Form<Credentials>) -> Result<Response, Failure> {
+    if !ACCOUNTS.contains(&(&given.user, &given.password)) {
+        return Ok((StatusCode::UNAUTHORIZED, "There is no such account.").into_response());
+    }
+    // A new id, so that nobody knows it who knew the old one.
+    session.cycle_id().await?;
+    session.insert(USER, given.user).await?;
+    Ok(Redirect::to("/").into_response())
+}
+
+/// Ends the session, then the sockets: one that tries to open from now on is refused.
+async fn sign_out(State(hub): State<Arc<Hub>>, session: Session) -> Result<Redirect, Failure> {
+    let user = session.remove::<String>(USER).await?;
+    session.flush().await?;
+    if let Some(user) = user {
+        hub.close_user(&user, &CloseReason::new(4001, "signed out"));
+    }
+    Ok(Redirect::to("/"))
+}
+
+/// A session that cannot be read or written.
+struct Failure(session::Error);
+
+impl From<session::Error> for Failure {
+    fn from(error: session::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        eprintln!("A session could not be kept: {}", self.0);
+        StatusCode::SERVICE_UNAVAILABLE.into_response()
+    }
+}
+
+/// The key of a session's user.
+const USER: &str = "user";
+
+/// A real application keeps hashes.
+const ACCOUNTS: [(&str, &str); 3] = [("ann", "apple"), ("bob", "berry"), ("cat", "cherry")];
+
+const PAGE_SCRIPT: &str = include_str!("login.js");
