@@ -50,6 +50,13 @@ pub mod hosts {}
 /// [`Broadcaster`](crate::Broadcaster).
 pub mod web_connection {}
 
+#[doc = include_str!("engine.md")]
+///
+/// ---
+///
+/// Items: [`Hub`](crate::Hub), [`Config`](crate::Config), [`Stats`](crate::Stats).
+pub mod engine {}
+
 #[doc = include_str!("testing.md")]
 ///
 /// ---
