@@ -117,6 +117,17 @@ pub(super) async fn open(
                 let config = shared.config.clone();
                 session::spawn_upgraded(upgraded, registration, config, inbound);
             }
+            Some(Ok(Err(error))) if error.is_user() => {
+                if let Some(suppressed) = shared.failures.pass() {
+                    tracing::warn!(
+                        %error,
+                        suppressed,
+                        "a handshake was accepted, but the server keeps its connections to itself: \
+                         with plain hyper call with_upgrades, or serve_connection_with_upgrades"
+                    );
+                }
+                session::run_unopened(registration, inbound).await;
+            }
             Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "a connection was lost before its socket could open");
                 session::run_unopened(registration, inbound).await;

@@ -19,11 +19,13 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::duplex,
     net::{UnixListener, UnixStream},
     runtime,
     sync::oneshot,
 };
 use tower::{Layer, ServiceExt};
+use tracing::Level;
 use web_connection_socket::{
     Socket, WebConnectionSocket, WebConnectionSocketLayer, testing::Server,
 };
@@ -117,6 +119,27 @@ async fn a_host_without_an_upgrade_handle_hears_what_to_do() {
         assert!(told.contains("call with_upgrades"), "{told}");
     }
     assert!(layer.hub().is_empty());
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_server_that_keeps_its_connections_hears_what_to_do() {
+    let log = capture();
+    let layer = relay();
+    let (client, stream) = duplex(1_024);
+    let service = TowerToHyperService::new(layer.layer(Router::new()));
+    spawn(async move {
+        let server = auto::Builder::new(TokioExecutor::new());
+        let served = server.serve_connection(TokioIo::new(stream), service);
+        served.await.expect("a connection without an error");
+    });
+    let mut wire = Wire::over(client);
+    wire.send(handshake("/").as_bytes()).await;
+    until("the log says so", || {
+        let warnings = log.of(Level::WARN);
+        warnings.iter().any(|line| line.contains("with_upgrades"))
+    })
+    .await;
+    until("the socket is gone", || layer.hub().is_empty()).await;
 }
 
 #[test]
