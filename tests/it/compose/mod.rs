@@ -1,6 +1,7 @@
 //! Layers of tower and tower-http, each outside of ours and inside.
 
 mod effects;
+mod sessions;
 mod stack;
 
 use bytes::Bytes;
