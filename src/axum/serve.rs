@@ -1,7 +1,11 @@
 use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot::{self, error::RecvError},
+    time::sleep,
+};
 use tower::Layer;
 
 use crate::middleware::WebConnectionSocketLayer;
@@ -10,7 +14,7 @@ use crate::middleware::WebConnectionSocketLayer;
 ///
 /// It is `axum::serve` with what sockets want: the peers' addresses, `TCP_NODELAY`, and a graceful
 /// stop that closes them with 1001 first ([`Hub::shutdown`](crate::Hub::shutdown) with 10 seconds).
-/// Asked a second time it stops at once, whatever requests are still under way.
+/// Requests that are still under way have 10 seconds more; asked a second time it stops at once.
 ///
 /// It speaks HTTP/1.1 and HTTP/2 without TLS, as a proxy in front does; sockets open over both. A
 /// browser takes HTTP/2 over TLS alone: give `axum::serve` a listener that does TLS, or see the
@@ -95,13 +99,21 @@ where
     });
     let service = layer.layer(app);
     let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            stop.await;
-            let end = hub.shutdown(DRAIN).await;
-            tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
-        })
-        .await
+    let (drained, last) = oneshot::channel();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        stop.await;
+        let end = hub.shutdown(DRAIN).await;
+        tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
+        let _dropped_meanwhile = drained.send(());
+    });
+    tokio::select! {
+        served = serving => served,
+        // A client that takes nothing keeps its HTTP/2 connection, although its sockets are closed.
+        Ok(()) = async { last.await?; sleep(REST).await; Ok::<_, RecvError>(()) } => {
+            tracing::warn!("connections that did not end were left behind");
+            Ok(())
+        }
+    }
 }
 
 #[cfg(unix)]
@@ -148,3 +160,6 @@ impl StopSignal {
 
 /// How long sockets have to take what is queued for them.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long requests and connections then have to end.
+const REST: Duration = Duration::from_secs(10);

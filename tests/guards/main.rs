@@ -5,6 +5,7 @@
 
 mod allocations;
 mod heap;
+mod heap_http2;
 mod stream;
 mod support;
 mod writes;

@@ -403,6 +403,26 @@ async fn stopping_the_server_says_goodbye_to_both_kinds() {
 }
 
 #[tokio::test]
+async fn a_client_that_takes_nothing_does_not_keep_the_server_from_stopping() {
+    let layer = relay();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async move { stopped.await.expect("a test that stops its server") };
+    let serving = spawn(serve_until(listener, layer.clone(), Router::new(), stopped));
+    let mut connection = Connection::over(TcpStream::connect(address).await.unwrap()).await;
+    let _stalled = connection.open("/").await;
+    for _ in 0..16 {
+        layer.hub().broadcast(&news("x".repeat(16 * KIB)));
+    }
+    tokio::time::pause();
+    stop.send(()).expect("a server that runs");
+    let served = soon("the server to stop", serving).await;
+    served.expect("no panic").expect("a server that served");
+    assert!(layer.hub().is_empty());
+}
+
+#[tokio::test]
 async fn alpn_lets_both_kinds_share_a_port() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let layer = relay();
