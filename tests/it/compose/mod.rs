@@ -44,6 +44,8 @@ macro_rules! on_both_sides {
                 async fn $name() {
                     everything_passes(Stack::outside($layer)).await;
                     everything_passes(Stack::inside($layer)).await;
+                    everything_passes(Stack::outside($layer).over_http2()).await;
+                    everything_passes(Stack::inside($layer).over_http2()).await;
                 }
             )*
         }

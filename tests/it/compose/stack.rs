@@ -122,6 +122,12 @@ impl Stack {
         }
     }
 
+    /// The same, with every request over HTTP/2.
+    pub(super) fn over_http2(mut self) -> Self {
+        self.server = self.server.http2();
+        self
+    }
+
     pub(super) async fn join(&self, user: &str) -> Client {
         let path = format!("/__initializeSocket.wc?userId={user}");
         let client = soon("a socket", self.server.connect(&path)).await;
