@@ -170,15 +170,10 @@ impl Hub {
         peer.is_some_and(|peer| self.close_peer(&peer, reason, Backlog::Deliver))
     }
 
-    /// Closes all sockets of a user as [`close`](Self::close) does and tells how many there were.
+    /// Closes all sockets of a user, those that are just opening too, as [`close`](Self::close) does
+    /// and tells how many there were.
     pub fn close_user(&self, user: &str, reason: &CloseReason) -> usize {
-        let peers: Vec<_> = self
-            .state
-            .lock()
-            .registry
-            .sockets_of(user)
-            .map(|(_, peer)| peer.clone())
-            .collect();
+        let peers: Vec<_> = self.state.lock().registry.present(user).cloned().collect();
         peers
             .iter()
             .filter(|peer| self.close_peer(peer, reason.clone(), Backlog::Deliver))

@@ -16,6 +16,8 @@ use crate::protocol::{
 pub(crate) struct Registry<T> {
     entries: Slab<Entry<T>>,
     by_id: HashMap<ConnectionId, usize>,
+    /// Sockets that are about to be listed: few, and for a moment.
+    pending: IndexSet<usize>,
     listed: IndexSet<usize>,
     /// Those listed that follow no log.
     loose: IndexSet<usize>,
@@ -48,6 +50,7 @@ impl<T> Registry<T> {
         Self {
             entries: Slab::new(),
             by_id: HashMap::new(),
+            pending: IndexSet::new(),
             listed: IndexSet::new(),
             loose: IndexSet::new(),
             ungrouped: IndexSet::new(),
@@ -68,6 +71,7 @@ impl<T> Registry<T> {
             value,
         });
         self.by_id.insert(id, slot);
+        self.pending.insert(slot);
     }
 
     /// Lets broadcasts select the socket, from now on.
@@ -80,6 +84,7 @@ impl<T> Registry<T> {
             return;
         }
         entry.stage = Stage::Listed;
+        self.pending.swap_remove(&slot);
         self.listed.insert(slot);
         self.loose.insert(slot);
         if !entry.user.is_empty() {
@@ -118,6 +123,7 @@ impl<T> Registry<T> {
             }
         }
         entry.stage = Stage::Leaving;
+        self.pending.swap_remove(&slot);
     }
 
     /// Removes the socket; `false` if it was gone already.
@@ -217,6 +223,16 @@ impl<T> Registry<T> {
     /// The listed sockets that follow no log.
     pub(crate) fn loose(&self) -> impl Iterator<Item = &T> {
         self.loose.iter().map(|&slot| &self.entries[slot].value)
+    }
+
+    /// All sockets of a user that can be closed: the listed ones, and those about to be.
+    pub(crate) fn present(&self, user: &str) -> impl Iterator<Item = &T> {
+        let pending = self
+            .pending
+            .iter()
+            .filter(move |&&slot| self.entries[slot].user == *user);
+        let listed = self.users.get(user).into_iter().flatten();
+        listed.chain(pending).map(|&slot| &self.entries[slot].value)
     }
 
     /// All listed sockets.
@@ -335,6 +351,19 @@ mod tests {
         registry.list(id(5));
         assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4, 5]);
         assert_eq!(audience(&mut registry, &[Recipient::user("eve")]), [5]);
+    }
+
+    #[test]
+    fn a_user_can_be_closed_before_its_socket_is_listed() {
+        let mut registry = registry();
+        registry.insert(id(5), "ann".into(), 5);
+        let mut present: Vec<_> = registry.present("ann").copied().collect();
+        present.sort_unstable();
+        assert_eq!(present, [1, 2, 5]);
+        registry.unlist(id(5));
+        registry.unlist(id(1));
+        assert!(registry.present("ann").eq([&2]));
+        assert!(registry.pending.is_empty());
     }
 
     #[test]

@@ -121,6 +121,24 @@ async fn one_socket_or_all_of_a_user_can_be_closed() {
 }
 
 #[tokio::test]
+async fn a_socket_that_is_just_opening_is_closed_with_its_user() {
+    let layer = relay();
+    let hub = layer.hub();
+    let closing = hub.clone();
+    let layer = layer.on_connect(move |_| {
+        let closed = closing.close_user("ann", &CloseReason::new(4001, "signed out"));
+        async move {
+            assert_eq!(closed, 1);
+            Ok(())
+        }
+    });
+    let server = serve(&layer);
+    let mut ann = join(&server, "ann", &[]).await;
+    assert_eq!(soon("the close", ann.closed()).await.code(), 4001);
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
 async fn a_verified_user_is_known_as_such() {
     let layer = relay().identify(async |_| Ok(Identity::user("ann").group("staff")));
     let server = serve(&layer);
