@@ -11,9 +11,9 @@ use web_connection_socket::{Config, Hub, Recipient, WebConnectionSocketLayer};
 
 use crate::support::{
     news, news_to, spawn,
-    tcp::{Running, listen, open},
+    tcp::{Running, listen, open, open_over},
     until,
-    wire::{CLOSE, TEXT, Wire, handshake},
+    wire::{CLOSE, TEXT, Wire},
 };
 
 const SOCKETS: usize = 18;
@@ -182,13 +182,6 @@ fn said(json: &str) -> String {
 async fn open_narrow(address: SocketAddr, path: &str) -> Wire<TcpStream> {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4_096).expect("a buffer size");
-    let stream = socket
-        .connect(address)
-        .await
-        .expect("a server that listens");
-    let mut wire = Wire::over(stream);
-    wire.send(handshake(path).as_bytes()).await;
-    let head = wire.head().await;
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    wire
+    let stream = socket.connect(address).await;
+    open_over(stream.expect("a server that listens"), path).await
 }

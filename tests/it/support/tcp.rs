@@ -51,9 +51,12 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
 
 /// Opens a socket at a path.
 pub(crate) async fn open(address: SocketAddr, path: &str) -> Wire<TcpStream> {
-    let stream = TcpStream::connect(address)
-        .await
-        .expect("a server that listens");
+    let stream = TcpStream::connect(address).await;
+    open_over(stream.expect("a server that listens"), path).await
+}
+
+/// Opens a socket at a path over a connection.
+pub(crate) async fn open_over(stream: TcpStream, path: &str) -> Wire<TcpStream> {
     let mut wire = Wire::over(stream);
     wire.send(handshake(path).as_bytes()).await;
     let head = wire.head().await;
