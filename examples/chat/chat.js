@@ -26,7 +26,7 @@ function join() {
   forGroup.disabled = !me.group;
   forGroup.textContent = me.group ? `Group ${me.group}` : "My group (none joined)";
   $("audience").value = "all";
-  const greeting = JSON.stringify({ action: "chatmessage", message: "Hello from **curl**", userId: "curl" });
+  const greeting = JSON.stringify({ action: "chatmessage", message: "Hello from a terminal", userId: "curl" });
   $("command").textContent = `curl -d '${greeting}' ${new URL("__broadcastWebSocket.wc", location.href)}`;
 
   $("welcome").hidden = true;
