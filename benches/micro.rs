@@ -83,6 +83,30 @@ fn join_and_leave_of(bencher: Bencher<'_, '_>, sockets: usize) {
     });
 }
 
+/// Several threads at one hub, each as fast as it can: what they cost one another.
+#[divan::bench_group(threads = [1, 2, 4])]
+mod contended {
+    use super::{Bencher, Sockets, black_box, message};
+
+    #[divan::bench]
+    fn join_and_leave(bencher: Bencher<'_, '_>) {
+        let opened = Sockets::open(1_000);
+        let (hub, last) = (&opened.hub, opened.last);
+        bencher.bench(|| {
+            hub.join(last, "crowd").expect("it is open");
+            hub.leave(last, "crowd")
+        });
+    }
+
+    #[divan::bench]
+    fn resolve_nobody(bencher: Bencher<'_, '_>) {
+        let opened = Sockets::open(1_000);
+        let hub = &opened.hub;
+        let message = message(128).to_group("nobody").except_user("ann");
+        bencher.bench(|| hub.broadcast(black_box(&message)));
+    }
+}
+
 /// What passes through the layer, and the same without it.
 #[divan::bench_group]
 mod pass_through {
