@@ -200,6 +200,8 @@ impl Shard {
             let (batch, followers) = {
                 let mut state = shard.state.lock();
                 if state.sockets == 0 && state.due.is_empty() {
+                    // The last sockets may have gone before what was for everybody was written.
+                    shard.counters.release(state.all_aside());
                     state.is_running = false;
                     running.ended = true;
                     return;
@@ -357,6 +359,7 @@ impl Drop for Running {
         if !self.ended {
             let mut state = self.shard.state.lock();
             state.is_running = false;
+            self.shard.counters.release(state.all_aside());
             // Sockets that nobody writes for and that refer to this shard would keep each other.
             let due = mem::take(&mut state.due);
             drop(state);
@@ -419,5 +422,23 @@ mod tests {
         drop(registration);
         assert_eq!(peer.strong_count(), 0);
         assert_eq!(hub.stats().undelivered, 1);
+        assert_eq!(hub.stats().bytes_queued, 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_is_left_to_take_is_not_charged() {
+        let hub = Arc::new(Hub::new(&Config::new()));
+        let registration = hub.register(User::Claimed("ann".into()), []);
+        let registration = registration.expect("room in the hub");
+        registration.list();
+        registration.share(Arc::new(Sink));
+        assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 1);
+        drop(registration);
+        // The flusher has its turns: it finds a message and nobody who follows.
+        for _ in 0..2 * TURNS_TO_GATHER {
+            yield_now().await;
+        }
+        let stats = hub.stats();
+        assert_eq!((stats.undelivered, stats.bytes_queued), (1, 0));
     }
 }
