@@ -1,7 +1,4 @@
-use std::{
-    cell::RefCell,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     Hub, Peer,
@@ -9,7 +6,10 @@ use super::{
     outbox::{Push, Wake},
     shutdown::{Phase, ShuttingDown},
 };
-use crate::protocol::{RecipientType, SocketMessage, is_everyone};
+use crate::{
+    protocol::{RecipientType, SocketMessage, is_everyone},
+    sync::atomic::Ordering::Relaxed,
+};
 
 impl Hub {
     /// Queues a message for every socket that its recipients select, encoded once.

@@ -1,7 +1,6 @@
 use std::{mem, sync::Arc, task::Waker};
 
 use indexmap::IndexMap;
-use parking_lot::Mutex;
 use tokio::{
     runtime::{self, Handle},
     sync::Notify,
@@ -15,7 +14,10 @@ use super::{
     outbox::{Follow, Push, Wake},
     stats::{Counters, Tally},
 };
-use crate::protocol::ConnectionId;
+use crate::{
+    protocol::ConnectionId,
+    sync::{self, Mutex},
+};
 
 /// The shards of a hub: each runtime that has sockets has one for each of its worker threads.
 #[derive(Debug)]
@@ -322,7 +324,7 @@ impl Place {
         drop(state);
         if start {
             #[expect(clippy::disallowed_methods, reason = "each shard has a task")]
-            tokio::spawn(Shard::run(Running::new(shard.clone())));
+            sync::spawn(Shard::run(Running::new(shard.clone())));
         }
         Self(shard)
     }

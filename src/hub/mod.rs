@@ -15,18 +15,18 @@ mod user;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, OnceLock},
 };
 
-use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
     config::Config,
     protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
 };
 
 pub use self::{

@@ -1,10 +1,11 @@
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-};
+use std::collections::BTreeMap;
 
-use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+use crate::sync::{
+    Mutex,
+    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+};
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
 ///

@@ -10,13 +10,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use parking_lot::Mutex;
-
 use super::{
     close::CloseReason,
     frame::Frame,
     stats::{Counters, Tally},
 };
+use crate::sync::Mutex;
 
 use self::state::{Kind, Phase, Queued, State};
 pub(super) use self::{follow::Follow, state::Wake};
