@@ -124,7 +124,8 @@ pub use self::{
     },
     protocol::{
         BroadcastReport, ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError,
-        MessageErrorKind, ParseConnectionIdError, Recipient, RecipientType, SocketMessage, UserId,
+        MessageErrorKind, ParseConnectionIdError, RawMessage, Recipient, RecipientType,
+        SocketMessage, UserId,
     },
 };
 

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
 use super::close::CloseReason;
-use crate::protocol::SocketMessage;
+use crate::protocol::{RawMessage, SocketMessage};
 
 /// One complete, unmasked WebSocket frame, header included: encoded once and shared by every
 /// socket it is sent to.
@@ -18,6 +18,15 @@ impl Frame {
     /// A text frame holding ready-made JSON.
     pub(crate) fn text(json: &[u8]) -> Self {
         Self::build(TEXT, json.len(), |buffer| buffer.extend_from_slice(json))
+    }
+
+    /// A frame holding what an application sends as it is.
+    pub(crate) fn raw(message: &RawMessage) -> Self {
+        let opcode = if message.is_text() { TEXT } else { BINARY };
+        let payload = message.as_bytes();
+        Self::build(opcode, payload.len(), |buffer| {
+            buffer.extend_from_slice(payload)
+        })
     }
 
     pub(crate) fn ping() -> Self {
@@ -84,6 +93,7 @@ impl Frame {
 
 const FIN: u8 = 0x80;
 const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;

@@ -3,6 +3,7 @@ use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 use super::{
     handshake::Handshake, identity::Identity, refusal::Refusal, route::Predicate, socket::Socket,
 };
+use crate::protocol::RawMessage;
 
 /// What an application gave the layer beside its configuration.
 #[derive(Clone, Default)]
@@ -14,6 +15,7 @@ pub(crate) struct Hooks {
     pub(crate) disconnect: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) actions: HashMap<Box<str>, Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) otherwise: Otherwise,
+    pub(crate) raw: Option<Hook<(Socket, RawMessage), Result<(), HandlerError>>>,
 }
 
 /// Where a message goes that no `on_action` takes.
@@ -44,15 +46,16 @@ where
     })
 }
 
-pub(crate) fn handler<F, Fut>(function: F) -> Hook<Socket, Result<(), HandlerError>>
+pub(crate) fn handler<A, F, Fut>(function: F) -> Hook<A, Result<(), HandlerError>>
 where
-    F: Fn(Socket) -> Fut + Send + Sync + 'static,
+    A: Send + 'static,
+    F: Fn(A) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: HandlerOutput> + Send + 'static,
 {
     let function = Arc::new(function);
-    Arc::new(move |socket| {
+    Arc::new(move |argument| {
         let function = function.clone();
-        Box::pin(async move { function(socket).await.into_result().map_err(HandlerError) })
+        Box::pin(async move { function(argument).await.into_result().map_err(HandlerError) })
     })
 }
 

@@ -356,6 +356,10 @@ impl WebConnectionSocketLayer {
         ControlService::new(inner, self.shared())
     }
 
+    pub(super) fn hooks_mut(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+
     fn shared(&self) -> Arc<Shared> {
         Arc::new(Shared::new(
             self.config.clone(),

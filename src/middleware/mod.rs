@@ -16,6 +16,7 @@ mod log;
 mod page;
 mod peer;
 mod post;
+mod raw;
 mod refusal;
 mod rejection;
 mod route;

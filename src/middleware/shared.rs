@@ -107,6 +107,7 @@ impl Shared {
         self.needs_inner_service()
             || matches!(self.hooks.otherwise, Otherwise::Handler(_))
             || !self.hooks.actions.is_empty()
+            || self.hooks.raw.is_some()
             || self.hooks.connect.is_some()
             || self.hooks.disconnect.is_some()
     }

@@ -176,12 +176,7 @@ impl Socket {
     /// }
     /// ```
     pub fn reply(&self, message: &SocketMessage) -> Result<(), SocketError> {
-        let peer = &self.connection()?.peer;
-        match self.hub.push(peer, &Frame::message(message)) {
-            Push::Queued => Ok(()),
-            Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
-            Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),
-        }
+        self.push(&Frame::message(message))
     }
 
     /// Makes this socket a member of a group: [`Hub::join`].
@@ -337,6 +332,14 @@ impl Socket {
     #[must_use]
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    pub(super) fn push(&self, frame: &Frame) -> Result<(), SocketError> {
+        match self.hub.push(&self.connection()?.peer, frame) {
+            Push::Queued => Ok(()),
+            Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
+            Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
     }
 
     fn connection(&self) -> Result<&Connection, SocketError> {

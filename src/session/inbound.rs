@@ -1,16 +1,17 @@
 use std::{future::Future, pin::Pin};
 
-use bytes::Bytes;
-
-use crate::hub::CloseReason;
+use crate::{hub::CloseReason, protocol::RawMessage};
 
 /// What becomes of the messages that a socket receives.
 ///
 /// The session calls [`message`](Self::message) for one message at a time, in order, and drives the
 /// future it gets before it hands over the next one.
 pub(crate) trait Inbound: Send {
-    /// Takes a text message. `None`: it is dealt with already.
-    fn message(&mut self, text: Bytes) -> Option<Handling>;
+    /// Whether binary messages mean anything; where they do not, the first one closes the socket.
+    fn takes_binary(&self) -> bool;
+
+    /// Takes a message. `None`: it is dealt with already.
+    fn message(&mut self, message: RawMessage) -> Option<Handling>;
 
     /// The socket is gone; called once, last.
     fn disconnected(&mut self, end: Ending) -> Option<Handling>;

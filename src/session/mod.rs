@@ -98,7 +98,7 @@ async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
         if let Some(handling) = handling {
             handling.await;
         }
-        if let Some(handling) = parked.and_then(|text| inbound.message(text)) {
+        if let Some(handling) = parked.and_then(|message| inbound.message(message)) {
             handling.await;
         }
     };

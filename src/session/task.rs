@@ -21,6 +21,7 @@ use super::{
 use crate::{
     config::Config,
     hub::{Attention, Backlog, CloseReason, Drained, Registration},
+    protocol::RawMessage,
 };
 
 /// A socket's state while its connection lasts.
@@ -36,7 +37,7 @@ pub(super) struct Session<S> {
     /// What the application does with a message now.
     handling: Option<Handling>,
     /// The one message that waits for its turn. While there is one, nothing is read.
-    parked: Option<Bytes>,
+    parked: Option<RawMessage>,
     /// Bytes that came in one chunk with the parked message.
     unread: Bytes,
     heartbeat: Heartbeat,
@@ -48,7 +49,7 @@ pub(super) struct Session<S> {
 /// What is left of a session without its connection.
 pub(super) struct Remains {
     pub(super) handling: Option<Handling>,
-    pub(super) parked: Option<Bytes>,
+    pub(super) parked: Option<RawMessage>,
     pub(super) registration: Registration,
     pub(super) inbound: Box<dyn Inbound>,
     /// Messages that were queued and never wholly written.
@@ -148,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return;
             }
             self.handling = match self.parked.take() {
-                Some(text) => self.inbound.message(text),
+                Some(message) => self.inbound.message(message),
                 None => None,
             };
         }
@@ -204,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(None) => {}
                 Err(violation) => {
                     let reason = CloseReason::received(violation.code(), violation.reason());
-                    self.refuse(reason);
+                    self.refuse(cx, reason);
                 }
             }
         }
@@ -218,21 +219,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         match event {
             // RFC 6455 §5.5.1: what follows our close frame need not be answered.
             Event::Text(_) | Event::Binary(_) if self.closing.is_some() => {}
-            Event::Text(text) if self.handling.is_some() => self.parked = Some(text),
-            Event::Text(text) => {
-                self.handling = self.inbound.message(text);
-                self.poll_handling(cx);
+            Event::Text(text) => self.receive(cx, RawMessage::checked_text(text)),
+            Event::Binary(binary) if self.inbound.takes_binary() => {
+                self.receive(cx, RawMessage::binary(binary));
             }
-            Event::Binary(_) => self.refuse(CloseReason::BINARY),
+            Event::Binary(_) => self.refuse(cx, CloseReason::BINARY),
             Event::Ping(payload) => self.registration.outbox().pong(&payload),
             Event::Pong => {}
-            Event::Close(None) => self.refuse(CloseReason::NO_STATUS),
-            Event::Close(Some((code, text))) => self.refuse(CloseReason::received(code, text)),
+            Event::Close(None) => self.refuse(cx, CloseReason::NO_STATUS),
+            Event::Close(Some((code, text))) => {
+                self.refuse(cx, CloseReason::received(code, text));
+            }
+        }
+    }
+
+    /// Hands a message to the application, or keeps it until the one before is dealt with.
+    fn receive(&mut self, cx: &mut Context<'_>, message: RawMessage) {
+        if self.handling.is_some() {
+            self.parked = Some(message);
+        } else {
+            self.handling = self.inbound.message(message);
+            self.poll_handling(cx);
         }
     }
 
     /// Closes without hearing what the peer says from here on: it said goodbye or nonsense.
-    fn refuse(&mut self, reason: CloseReason) {
+    ///
+    /// The answers to what it sent right before still leave, as far as the connection takes them
+    /// at once; more would only delay the close.
+    fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
+        let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
+        if let Err(error) = answers {
+            tracing::debug!(%error, "the last answers did not reach their socket");
+        }
         self.registration.close(reason.clone(), Backlog::Discard);
         let begun = self.registration.outbox().closing();
         let closing = self

@@ -9,7 +9,10 @@ use tokio_tungstenite::{
 };
 
 use super::Error;
-use crate::{hub::CloseReason, protocol::SocketMessage};
+use crate::{
+    hub::CloseReason,
+    protocol::{RawMessage, SocketMessage},
+};
 
 /// An open socket, seen from the client. It answers pings while it is read.
 ///
@@ -102,12 +105,27 @@ impl Client {
     /// Cancel safe: no frame is lost.
     pub async fn receive_text(&mut self) -> Result<String, Error> {
         loop {
-            match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-                Some(Ok(Message::Close(frame))) => return Err(Error::closed(frame)),
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(Error::of_tungstenite(error)),
-                None => return Err(Error::closed(None)),
+            if let Message::Text(text) = self.next().await? {
+                return Ok(text.as_str().to_owned());
+            }
+        }
+    }
+
+    /// Waits for the next message, text or binary, as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no message is lost.
+    pub async fn receive_raw(&mut self) -> Result<RawMessage, Error> {
+        loop {
+            match self.next().await? {
+                Message::Text(text) => return Ok(RawMessage::checked_text(text.into())),
+                Message::Binary(binary) => return Ok(RawMessage::binary(binary)),
+                _ => {}
             }
         }
     }
@@ -140,6 +158,15 @@ impl Client {
     #[must_use]
     pub fn into_inner(self) -> impl AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static {
         self.stream.into_inner()
+    }
+
+    async fn next(&mut self) -> Result<Message, Error> {
+        match self.stream.next().await {
+            Some(Ok(Message::Close(frame))) => Err(Error::closed(frame)),
+            Some(Ok(message)) => Ok(message),
+            Some(Err(error)) => Err(Error::of_tungstenite(error)),
+            None => Err(Error::closed(None)),
+        }
     }
 
     async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {

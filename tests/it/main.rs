@@ -22,6 +22,7 @@ mod messages;
 mod origins;
 mod outside;
 mod pass_through;
+mod raw;
 mod readme;
 mod reserved;
 mod rows;

@@ -336,7 +336,7 @@ async fn a_frame_may_come_in_any_pieces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_unread_pings_costs_one_pong_at_a_time() {
+async fn a_flood_of_unread_pings_costs_a_few_pongs() {
     let layer = relay();
     let server = serve(&layer);
     let mut wire = Wire::open(&server, "/").await;

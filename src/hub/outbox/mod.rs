@@ -73,13 +73,13 @@ impl Outbox {
 
     /// Queues a ping before everything that is not half written.
     pub(crate) fn ping(&self) {
-        self.control(Frame::ping(), Kind::Ping);
+        self.control(Frame::ping(), Kind::Ping, 1);
     }
 
-    /// Queues the answer to a ping. Of several unsent answers only the newest is kept, as
-    /// RFC 6455 §5.5.3 allows, so that a flood of pings cannot grow the queue.
+    /// Queues the answer to a ping. Where several are unsent, the newest takes the place of the one
+    /// before, as RFC 6455 §5.5.3 allows, so that a flood of pings cannot grow the queue.
     pub(crate) fn pong(&self, payload: &[u8]) {
-        self.control(Frame::pong(payload), Kind::Pong);
+        self.control(Frame::pong(payload), Kind::Pong, MAX_PONGS);
     }
 
     /// Starts the closing handshake; `false` if it was started before.
@@ -226,18 +226,25 @@ impl Outbox {
         Follow::Done
     }
 
-    fn control(&self, frame: Frame, kind: Kind) {
+    /// Queues a control frame behind those that wait already; `most` of its kind may.
+    fn control(&self, frame: Frame, kind: Kind, most: usize) {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;
         }
         // RFC 6455 §5.4: control frames go between frames, never into one.
         let boundary = usize::from(state.written > 0);
-        let pending = (boundary..state.queue.len().min(boundary + 2))
-            .find(|&index| state.queue[index].kind == kind);
-        match pending {
-            Some(index) => state.queue[index].frame = frame,
-            None => state.queue.insert(boundary, Queued::new(frame, kind)),
+        let queue = &mut state.queue;
+        let (mut end, mut same, mut last) = (boundary, 0, None);
+        while let Some(queued) = queue.get(end).filter(|queued| queued.kind.is_heartbeat()) {
+            if queued.kind == kind {
+                (same, last) = (same + 1, Some(end));
+            }
+            end += 1;
+        }
+        match last {
+            Some(last) if same == most => queue[last].frame = frame,
+            _ => queue.insert(end, Queued::new(frame, kind)),
         }
     }
 
@@ -317,6 +324,9 @@ fn wake(waker: Option<Waker>) {
         waker.wake();
     }
 }
+
+/// Answers to pings that may wait: whoever sends a few at once wants each answered.
+const MAX_PONGS: usize = 16;
 
 /// Frames that an empty queue keeps room for while broadcasts come in bursts.
 const KEPT_BETWEEN_BURSTS: usize = 64;

@@ -141,6 +141,12 @@ pub(super) enum Kind {
     Close,
 }
 
+impl Kind {
+    pub(super) fn is_heartbeat(self) -> bool {
+        matches!(self, Self::Ping | Self::Pong)
+    }
+}
+
 /// Who has to hear of a pushed frame.
 #[derive(Debug)]
 pub(in crate::hub) enum Wake {

@@ -6,11 +6,11 @@ mod application;
 mod failure;
 mod guard;
 mod inner;
+mod raw;
 mod relay;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::Serialize;
 
 pub(super) use self::{
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     hub::{Backlog, Frame, Push},
-    protocol::{ErrorFrame, SocketMessage},
+    protocol::{ErrorFrame, RawMessage, SocketMessage},
     session::{Ending, Handling, Inbound},
 };
 
@@ -108,10 +108,19 @@ impl Dispatcher {
 }
 
 impl Inbound for Dispatcher {
-    fn message(&mut self, text: Bytes) -> Option<Handling> {
+    fn takes_binary(&self) -> bool {
+        self.shared.hooks.raw.is_some()
+    }
+
+    fn message(&mut self, message: RawMessage) -> Option<Handling> {
         let shared = &self.shared;
         shared.hub.counters().message_in();
-        let mut message = match SocketMessage::read(&text, shared.config.max_recipients) {
+        if let Some(handler) = &shared.hooks.raw {
+            let socket = self.socket(SocketEvent::Message, SocketMessage::default());
+            return Some(raw::handle(shared.clone(), handler((socket, message))));
+        }
+        let read = SocketMessage::read(message.as_bytes(), shared.config.max_recipients);
+        let mut message = match read {
             Ok(message) => message,
             Err(error) => {
                 report(shared, &self.connection, &ErrorFrame::from(&error));

@@ -1,0 +1,47 @@
+//! Sends every message back as it came, text and binary: what conformance suites run against.
+//!
+//! `cargo run --release --example echo -- --port 9001 --max-message 33554432`
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr},
+};
+
+use axum::Router;
+use clap::Parser;
+use tokio::net::TcpListener;
+
+use web_connection_socket::{Config, RawMessage, Socket, SocketError, WebConnectionSocketLayer};
+
+/// Sends every Web Socket message back as it came.
+#[derive(Parser)]
+struct Options {
+    /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
+    #[arg(long, default_value_t = 9001)]
+    port: u16,
+    /// Largest message that a client may send, in bytes.
+    #[arg(long, default_value_t = 64 * 1024)]
+    max_message: usize,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let config = Config::new()
+        .max_message_size(options.max_message)
+        // So that a client may send a few messages before it reads their echoes.
+        .queue_bytes(options.max_message.saturating_mul(4).max(1024 * 1024));
+    let layer = WebConnectionSocketLayer::new(config).on_raw(echo);
+
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    println!(
+        "Echoing at ws://{}/; Ctrl+C ends it.",
+        listener.local_addr()?
+    );
+    web_connection_socket::axum::serve(listener, layer, Router::new()).await?;
+    Ok(())
+}
+
+async fn echo(socket: Socket, message: RawMessage) -> Result<(), SocketError> {
+    socket.send_raw(&message)
+}
