@@ -10,6 +10,7 @@ mod forward;
 mod host;
 mod limits;
 mod origin;
+mod overflow;
 mod path;
 mod paths;
 mod script_map;
@@ -31,6 +32,7 @@ pub use ipnet::IpNet;
 pub use self::error::{ConfigError, ConfigErrorKind};
 pub use self::host::{Host, ParseHostError};
 pub use self::origin::{Origin, ParseOriginError};
+pub use self::overflow::Overflow;
 pub use self::path::{BasePath, ParseBasePathError, ParseUrlPathError, UrlPath};
 pub use self::script_map::{ParseScriptMapError, ScriptMap};
 pub use self::subprotocol::{ParseSubprotocolError, Subprotocol};
@@ -76,6 +78,7 @@ pub struct Config {
     pub(crate) max_groups: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) hub_queue_bytes: usize,
+    pub(crate) overflow: Overflow,
     pub(crate) max_dispatches: usize,
     pub(crate) write_stall: Duration,
     pub(crate) ping_interval: Duration,
@@ -112,6 +115,7 @@ impl Config {
             max_groups: 64,
             queue_bytes: 1_024 * KIB,
             hub_queue_bytes: 256 * 1_024 * KIB,
+            overflow: Overflow::default(),
             max_dispatches: 1_024,
             write_stall: Duration::from_secs(5),
             ping_interval: Duration::from_secs(25),
