@@ -118,9 +118,9 @@ pub use self::{
         Stats, User,
     },
     middleware::{
-        ControlService, HandlerOutput, Handshake, Identity, PeerAddr, Refusal, Rejection,
-        RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent, WebConnectionSocket,
-        WebConnectionSocketLayer,
+        ClientAddr, ControlService, HandlerOutput, Handshake, Identity, PeerAddr, Refusal,
+        Rejection, RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent,
+        WebConnectionSocket, WebConnectionSocketLayer,
     },
     protocol::{
         BroadcastReport, ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError,

@@ -4,15 +4,16 @@
 //! the layer. Text is parsed where it enters, so building a layer from a `Config` cannot fail.
 
 mod access;
+mod caps;
 mod env;
 mod error;
 mod forward;
 mod host;
 mod limits;
 mod origin;
-mod overflow;
 mod path;
 mod paths;
+mod proxies;
 mod script_map;
 mod settings;
 mod subprotocol;
@@ -32,16 +33,18 @@ pub use ipnet::IpNet;
 pub use self::error::{ConfigError, ConfigErrorKind};
 pub use self::host::{Host, ParseHostError};
 pub use self::origin::{Origin, ParseOriginError};
-pub use self::overflow::Overflow;
 pub use self::path::{BasePath, ParseBasePathError, ParseUrlPathError, UrlPath};
+pub use self::proxies::ClientHeader;
 pub use self::script_map::{ParseScriptMapError, ScriptMap};
 pub use self::subprotocol::{ParseSubprotocolError, Subprotocol};
 pub use self::token::{BearerToken, ParseBearerTokenError};
 
 pub(crate) use self::access::{Access, Origins};
+pub(crate) use self::caps::{Caps, MessageRate};
 pub(crate) use self::forward::ForwardHeaders;
 pub(crate) use self::path::{is_plain_segment, segment_is};
 pub(crate) use self::paths::Paths;
+pub(crate) use self::proxies::Proxies;
 
 use self::text::literal;
 
@@ -72,13 +75,15 @@ pub struct Config {
     pub(crate) paths: Paths,
     pub(crate) subprotocols: Vec<Subprotocol>,
     pub(crate) access: Access,
+    pub(crate) proxies: Proxies,
+    pub(crate) caps: Caps,
+    pub(crate) message_rate: Option<MessageRate>,
     pub(crate) max_message_size: usize,
     pub(crate) max_handshake_size: usize,
     pub(crate) max_recipients: usize,
     pub(crate) max_groups: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) hub_queue_bytes: usize,
-    pub(crate) overflow: Overflow,
     pub(crate) max_dispatches: usize,
     pub(crate) write_stall: Duration,
     pub(crate) ping_interval: Duration,
@@ -109,13 +114,15 @@ impl Config {
             paths: Paths::default(),
             subprotocols: Vec::new(),
             access: Access::default(),
+            proxies: Proxies::default(),
+            caps: Caps::default(),
+            message_rate: None,
             max_message_size: 64 * KIB,
             max_handshake_size: 32 * 1024,
             max_recipients: 1_024,
             max_groups: 64,
             queue_bytes: 1_024 * KIB,
             hub_queue_bytes: 256 * 1_024 * KIB,
-            overflow: Overflow::default(),
             max_dispatches: 1_024,
             write_stall: Duration::from_secs(5),
             ping_interval: Duration::from_secs(25),

@@ -3,7 +3,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{
     Hub, Peer,
     frame::Frame,
-    outbox::{Kind, Push, Wake},
+    outbox::{Push, Wake},
     shutdown::{Phase, ShuttingDown},
 };
 use crate::{
@@ -28,10 +28,6 @@ impl Hub {
         let is_everyone = is_everyone(&message.recipients, self.default_audience);
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
         let mut frame = is_everyone.then(|| Frame::message(message));
-        if let Some(frame) = &frame {
-            // Else a full hub would send everybody aside.
-            self.allowance(frame.len());
-        }
         {
             let mut state = self.state.lock();
             if state.phase == Phase::Closing {
@@ -54,10 +50,10 @@ impl Hub {
             self.warn_of_claims(message, &audience);
             let frame = frame.get_or_insert_with(|| Frame::message(message));
             audience.retain(|peer| {
-                let (push, wake) = self.queue(peer, frame, Kind::Broadcast);
+                let (push, wake) = self.queue(peer, frame);
                 match push {
                     Push::Queued => report.queued += 1,
-                    Push::Dropped | Push::Overflow => report.dropped += 1,
+                    Push::Overflow => report.dropped += 1,
                     Push::Closed => {}
                 }
                 wake_task(wake)
@@ -72,9 +68,9 @@ impl Hub {
         Ok(report)
     }
 
-    /// Queues a frame that is for one socket alone.
+    /// Queues a frame for one socket.
     pub(crate) fn push(&self, peer: &Arc<Peer>, frame: &Frame) -> Push {
-        let (push, wake) = self.queue(peer, frame, Kind::Reply);
+        let (push, wake) = self.queue(peer, frame);
         if wake_task(wake) {
             if let Some(shard) = peer.shard.get() {
                 shard.flush(peer.clone());
@@ -83,19 +79,14 @@ impl Hub {
         push
     }
 
-    pub(super) fn queue(&self, peer: &Peer, frame: &Frame, kind: Kind) -> (Push, Wake) {
-        let allowance = self.allowance(frame.len());
+    fn queue(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
         let (push, wake) = match peer.shard.get() {
-            Some(shard) => shard.push(peer, frame, kind, allowance),
-            None => peer.outbox.push(frame, kind, allowance),
+            Some(shard) => shard.push(peer, frame),
+            None => peer.outbox.push(frame),
         };
-        match push {
-            Push::Dropped => self.counters.dropped(1),
-            Push::Overflow => {
-                self.counters.dropped(1);
-                self.unlist(peer);
-            }
-            Push::Queued | Push::Closed => {}
+        if push == Push::Overflow {
+            self.counters.dropped(1);
+            self.unlist(peer);
         }
         (push, wake)
     }
@@ -119,9 +110,8 @@ impl Hub {
 /// The report of a broadcast: what became of the message when it was accepted.
 ///
 /// Queued is not delivered: what a socket that dies later did not get is counted in
-/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event, and so is what
-/// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Every client that stays
-/// connected and reads sees what was queued for it.
+/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event. Every client that
+/// stays connected and reads sees what was queued for it.
 ///
 /// # Examples
 ///
@@ -137,10 +127,9 @@ impl Hub {
 pub struct Broadcast {
     /// Sockets of this process that the recipients selected.
     pub matched: usize,
-    /// Sockets whose outgoing queue took the message, in the place of older ones if need be.
+    /// Sockets whose outgoing queue took the message.
     pub queued: usize,
-    /// Sockets whose outgoing queue was full. What becomes of them
-    /// [`Config::overflow`](crate::Config::overflow) says: by default they are closed with 1013.
+    /// Sockets whose outgoing queue was full; each of them is being closed with 1013.
     pub dropped: usize,
 }
 

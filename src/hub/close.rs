@@ -97,14 +97,15 @@ impl CloseReason {
         }
     }
 
-    /// A socket that is refused although the handshake is done: 1008 and as much of the text as a
-    /// close frame holds.
-    pub(crate) fn refused(text: &str) -> Self {
+    /// A socket that is refused although the handshake is done: 1008, or 1013 where a later try may
+    /// go well, and as much of the text as a close frame holds.
+    pub(crate) fn refused(text: &str, for_now: bool) -> Self {
         let mut end = text.len().min(MAX_REASON);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
-        Self::received(1008, text[..end].to_owned())
+        let code = if for_now { 1013 } else { 1008 };
+        Self::received(code, text[..end].to_owned())
     }
 
     /// Whether a close frame can carry the code.

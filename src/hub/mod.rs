@@ -1,6 +1,7 @@
 //! Who is connected, and the way of a broadcast to them.
 
 mod broadcast;
+mod caps;
 mod close;
 mod error;
 mod flusher;
@@ -9,20 +10,20 @@ mod log;
 mod outbox;
 mod registration;
 mod registry;
-mod relief;
 mod shutdown;
 mod stats;
 mod user;
 
 use std::{
     hash::{BuildHasher, RandomState},
+    net::IpAddr,
     sync::{Arc, OnceLock},
 };
 
 use tokio::sync::Notify;
 
 use crate::{
-    config::{Config, Overflow},
+    config::Config,
     protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
     sync::{
         Mutex,
@@ -38,19 +39,20 @@ pub use self::{
     stats::Stats,
     user::User,
 };
+use self::{
+    caps::Caps,
+    flusher::{Shard, Shards},
+    registry::{Join, Registry},
+    shutdown::Phase,
+};
 pub(crate) use self::{
+    caps::{Cap, Full, Seat},
     close::is_sendable,
     frame::Frame,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
     registration::Registration,
     shutdown::ShuttingDown,
     stats::Counters,
-};
-use self::{
-    flusher::{Shard, Shards},
-    registry::{Join, Registry},
-    relief::Relief,
-    shutdown::Phase,
 };
 
 /// All sockets of a process: broadcast to them, group them, close them.
@@ -102,13 +104,12 @@ use self::{
 pub struct Hub {
     state: Mutex<State>,
     counters: Arc<Counters>,
+    caps: Option<Arc<Caps>>,
     shards: Shards,
     gone: Notify,
     node: u64,
     serial: AtomicU64,
-    relief: Relief,
     queue_bytes: usize,
-    overflow: Overflow,
     default_audience: DefaultAudience,
     claims_warned: AtomicBool,
 }
@@ -134,13 +135,12 @@ impl Hub {
             }),
             shards: Shards::new(config.queue_bytes, counters.clone()),
             counters,
+            caps: Caps::new(&config.caps),
             gone: Notify::new(),
             // Keys of a `RandomState` are random: ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
             serial: AtomicU64::new(1),
-            relief: Relief::default(),
             queue_bytes: config.queue_bytes,
-            overflow: config.overflow,
             default_audience: config.default_audience,
             claims_warned: AtomicBool::new(false),
         }
@@ -255,6 +255,26 @@ impl Hub {
         stats
     }
 
+    /// Takes one of the sockets that the caps allow, as far as the client's address matters for it.
+    pub(crate) fn seat(&self, client: Option<IpAddr>) -> Result<Seat, Full> {
+        match &self.caps {
+            Some(caps) => caps.seat(client.into()),
+            None => Ok(Seat::default()),
+        }
+    }
+
+    /// Whether [`seat`](Self::seat) would find room now.
+    pub(crate) fn check_seat(&self, client: Option<IpAddr>) -> Result<(), Full> {
+        let caps = self.caps.as_ref();
+        caps.map_or(Ok(()), |caps| caps.check(client.into()))
+    }
+
+    /// Whether a user may have one more socket now.
+    pub(crate) fn check_user(&self, user: &User) -> Result<(), Full> {
+        let caps = self.caps.as_ref();
+        caps.map_or(Ok(()), |caps| caps.check_user(user))
+    }
+
     /// Gives a socket its place, in which nothing is broadcast to it until it is listed.
     pub(crate) fn register(
         self: &Arc<Self>,
@@ -264,7 +284,7 @@ impl Hub {
         let peer = Arc::new(Peer {
             id: ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed)),
             user,
-            outbox: Outbox::new(self.queue_bytes, self.overflow, self.counters.clone()),
+            outbox: Outbox::new(self.queue_bytes, self.counters.clone()),
             shard: OnceLock::new(),
         });
         let mut state = self.state.lock();

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Hub, Peer,
+    caps::Seat,
     close::CloseReason,
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
@@ -21,6 +22,7 @@ pub(crate) struct Registration {
     hub: Arc<Hub>,
     peer: Arc<Peer>,
     place: OnceLock<Place>,
+    seat: Seat,
 }
 
 impl Registration {
@@ -29,7 +31,13 @@ impl Registration {
             hub,
             peer,
             place: OnceLock::new(),
+            seat: Seat::default(),
         }
+    }
+
+    /// Keeps the socket's seat until its connection has ended.
+    pub(crate) fn keep(&mut self, seat: Seat) {
+        self.seat = seat;
     }
 
     /// Lets broadcasts select the socket from now on.
@@ -58,10 +66,11 @@ impl Registration {
     }
 
     /// The session is over: no broadcast selects the socket any more, what is left in its queue
-    /// counts as undelivered, and that count is returned.
-    pub(crate) fn end(&self) -> u64 {
+    /// counts as undelivered, and that count is returned. There is room for another.
+    pub(crate) fn end(&mut self) -> u64 {
         self.hub.unlist(&self.peer);
         self.peer.outbox.finish();
+        self.seat.vacate();
         self.peer.outbox.undelivered()
     }
 

@@ -15,7 +15,7 @@ use crate::protocol::UserId;
 /// assert!(may_see_invoices(&User::Verified(UserId::from("ann"))));
 /// assert!(!may_see_invoices(&User::Claimed(UserId::from("ann"))));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum User {
     /// What the `identify` hook answered. An empty id: the hook let an anonymous visitor in.

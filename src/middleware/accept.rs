@@ -32,8 +32,8 @@ impl<S: Clone> WebConnectionSocket<S> {
     ///
     /// # Errors
     ///
-    /// If the socket is refused. The 101 has left, so the peer sees a close with 1008 and the
-    /// refusal's text.
+    /// If the socket is refused. The 101 has left, so the peer sees a close with 1008, or with 1013 if
+    /// it may come again, and the refusal's text.
     ///
     /// # Cancel safety
     ///
@@ -83,7 +83,9 @@ impl<S: Clone> WebConnectionSocket<S> {
                 }
                 Err(rejection) => {
                     shared.note(&rejection);
-                    let goodbye = Frame::close(&CloseReason::refused(&rejection.to_string()));
+                    let reason =
+                        CloseReason::refused(&rejection.to_string(), rejection.is_for_now());
+                    let goodbye = Frame::close(&reason);
                     let sent = async {
                         stream.write_all(goodbye.as_bytes()).await?;
                         stream.shutdown().await

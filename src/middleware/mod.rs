@@ -3,8 +3,10 @@
 mod accept;
 mod access;
 mod body;
+mod client;
 mod control;
 mod dispatch;
+mod event;
 mod future;
 mod handshake;
 mod hooks;
@@ -29,7 +31,9 @@ mod upgrade;
 
 pub use self::{
     body::RequestBody,
+    client::ClientAddr,
     control::ControlService,
+    event::SocketEvent,
     future::ResponseFuture,
     handshake::Handshake,
     hooks::HandlerOutput,
@@ -39,5 +43,5 @@ pub use self::{
     refusal::Refusal,
     rejection::{Rejection, RejectionKind},
     service::WebConnectionSocket,
-    socket::{Socket, SocketEvent},
+    socket::Socket,
 };

@@ -15,12 +15,13 @@ use tower::{BoxError, Service, util::Oneshot};
 use super::{
     body::RequestBody,
     dispatch::{check_reached, dispatched, guarded, of_handler, orders},
+    event::SocketEvent,
     handshake::Handshake,
     hooks::Otherwise,
     peer::peer_of,
     rejection::{Cause, Rejection},
     shared::{Door, Shared},
-    socket::{Socket, SocketEvent},
+    socket::Socket,
 };
 use crate::{
     config::ForwardHeaders,
@@ -89,7 +90,7 @@ async fn pass_on<S, B, RB>(
 where
     S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
 {
-    let caller = Handshake::new(&parts, peer_of(&parts.extensions));
+    let caller = Handshake::new(&parts, peer_of(&parts.extensions), None);
     let headers = caller.forwarded(&ForwardHeaders::All).headers();
     let (request, mark) = dispatched(shared, &socket, headers, parts.extensions);
     let body = Bytes::from(socket.message().encode());

@@ -9,6 +9,8 @@ use std::{
 use http::Extensions;
 
 use super::{
+    client::ClientAddr,
+    event::SocketEvent,
     handshake::Handshake,
     rejection::{Cause, Rejection},
 };
@@ -318,6 +320,25 @@ impl Socket {
         self.connection.as_ref()?.handshake.as_ref()
     }
 
+    /// The address that the visitor came from when the socket was opened:
+    /// [`Handshake::client_addr`]; `None` if that is not known, the message came by HTTP from
+    /// outside, or is relayed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Socket;
+    ///
+    /// fn shown(socket: &Socket) -> String {
+    ///     let client = socket.client_addr();
+    ///     client.map_or_else(String::new, |client| client.to_string())
+    /// }
+    /// ```
+    #[must_use]
+    pub fn client_addr(&self) -> Option<ClientAddr> {
+        self.handshake()?.client_addr()
+    }
+
     /// All sockets.
     ///
     /// # Examples
@@ -337,7 +358,7 @@ impl Socket {
     pub(super) fn push(&self, frame: &Frame) -> Result<(), SocketError> {
         match self.hub.push(&self.connection()?.peer, frame) {
             Push::Queued => Ok(()),
-            Push::Dropped | Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
+            Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
             Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),
         }
     }
@@ -356,50 +377,6 @@ impl fmt::Debug for Socket {
             .field("event", &self.event)
             .field("message", &self.message)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a handler was called.
-///
-/// # Examples
-///
-/// ```
-/// use web_connection_socket::{Socket, SocketEvent};
-///
-/// async fn on_web_socket(socket: Socket) {
-///     if socket.event() == SocketEvent::Disconnect {
-///         println!("{} left", socket.user());
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SocketEvent {
-    /// The socket sent a message, or somebody posted one to `__WebSocket.<ext>`.
-    Message,
-    /// The socket is about to open.
-    Connect,
-    /// The socket has ended.
-    Disconnect,
-}
-
-impl SocketEvent {
-    /// The value of the header `WebSocket-Event`; the action of connect and disconnect messages.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::SocketEvent;
-    ///
-    /// assert_eq!(SocketEvent::Disconnect.as_str(), "disconnect");
-    /// ```
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Connect => "connect",
-            Self::Disconnect => "disconnect",
-        }
     }
 }
 

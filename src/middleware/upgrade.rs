@@ -10,8 +10,9 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     access::{check_host, check_origin},
+    client::ClientAddr,
     dispatch::{Application, Dispatcher},
-    handshake::{Handshake, check_size},
+    handshake::{ClaimTooLong, Handshake, check_size},
     identity::Identity,
     page::name_origin,
     peer::peer_of,
@@ -20,32 +21,51 @@ use super::{
     socket::Connection,
 };
 use crate::{
-    hub::{Kill, RegisterError, Registration, User},
+    hub::{Kill, RegisterError, Registration, Seat, User},
     session,
 };
 
-/// Who asks for a socket, once that is known and allowed.
+/// Who asks for a socket, once that is known and allowed, and the seat that is kept free meanwhile.
 pub(super) struct Admitted {
+    visitor: Visitor,
+    seat: Seat,
+}
+
+struct Visitor {
     handshake: Handshake,
     user: User,
     identity: Identity,
 }
 
-/// Whether an upgrade would be accepted: the origin, then who it is.
+/// Whether an upgrade may go on: the caps, then what [`visitor`] asks.
 pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Rejection> {
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
+    let client = client_of(shared, parts);
+    let seat = shared.hub.seat(client.map(ClientAddr::ip))?;
+    let visitor = visitor(shared, parts, client).await?;
+    Ok(Admitted { visitor, seat })
+}
+
+/// Who asks, if it may: the origin, then who it is.
+async fn visitor(
+    shared: &Shared,
+    parts: &Parts,
+    client: Option<ClientAddr>,
+) -> Result<Visitor, Rejection> {
     check_size(&shared.config, parts)?;
     check_host(&shared.config, parts)?;
     check_origin(&shared.config, parts)?;
-    let handshake = Handshake::new(parts, peer_of(&parts.extensions));
+    let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
 
     let Some(identify) = &shared.hooks.identify else {
-        let (user, groups) = handshake.claim();
+        let (user, groups) = handshake.claim().map_err(|ClaimTooLong| {
+            Cause::MalformedHandshake("its userId or a groupId is longer than 256 bytes")
+        })?;
         let mut identity = Identity::user(user);
         identity.groups = groups;
-        return Ok(Admitted {
+        return Ok(Visitor {
             handshake,
             user: User::Claimed(identity.user.clone()),
             identity,
@@ -61,20 +81,32 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
         }
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
     };
-    Ok(Admitted {
+    Ok(Visitor {
         handshake,
         user: User::Verified(identity.user.clone()),
         identity,
     })
 }
 
-/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing.
+fn client_of(shared: &Shared, parts: &Parts) -> Option<ClientAddr> {
+    let peer = peer_of(&parts.extensions);
+    ClientAddr::find(&shared.config.proxies, &parts.headers, peer)
+}
+
+/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and takes no
+/// seat.
 pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
     mut parts: Parts,
 ) -> Result<Response<RB>, Rejection> {
+    if shared.hub.is_shutting_down() {
+        return Err(Cause::ShuttingDown.into());
+    }
     name_origin(&mut parts.headers);
-    admit(shared, &parts).await?;
+    let client = client_of(shared, &parts);
+    shared.hub.check_seat(client.map(ClientAddr::ip))?;
+    let visitor = visitor(shared, &parts, client).await?;
+    shared.hub.check_user(&visitor.user)?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
@@ -159,20 +191,24 @@ pub(super) async fn enter(
     admitted: Admitted,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let Admitted {
+    let Admitted { visitor, mut seat } = admitted;
+    let Visitor {
         handshake,
         user,
         identity,
-    } = admitted;
-    let registration = shared
-        .hub
-        .register(user, identity.groups)
-        .map_err(|error| match error {
-            RegisterError::ShuttingDown => Cause::ShuttingDown,
-            RegisterError::TooManyGroups => {
-                Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
-            }
-        })?;
+    } = visitor;
+    seat.of_user(&user)?;
+    let mut registration =
+        shared
+            .hub
+            .register(user, identity.groups)
+            .map_err(|error| match error {
+                RegisterError::ShuttingDown => Cause::ShuttingDown,
+                RegisterError::TooManyGroups => {
+                    Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
+                }
+            })?;
+    registration.keep(seat);
     let connection = Connection {
         peer: registration.peer().clone(),
         handshake: shared

@@ -42,15 +42,19 @@ impl Heartbeat {
         }
     }
 
-    /// Notes a complete frame of any kind, a fragment of a message included.
+    /// Notes a complete frame of any kind, a fragment of a message included. During a pause it may
+    /// have been sent long ago, and says little of the peer now.
     pub(crate) fn frame_received(&mut self, now: Instant) {
-        self.ping_at = later(now, self.ping_interval);
         self.dead_at = None;
+        if !self.paused {
+            self.ping_at = later(now, self.ping_interval);
+        }
     }
 
-    /// Suspends the pong deadline, because we have stopped reading.
+    /// Suspends the pong deadline, because we have stopped reading, until all is read that arrived
+    /// meanwhile.
     ///
-    /// Pings still go out, so that a connection that was reset is noticed by writing to it.
+    /// Pings still go out, so that a connection that was lost is noticed by writing to it.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
     }
@@ -211,7 +215,24 @@ mod tests {
             (26, Pause),
             (27, Frame),
             (40, Resume),
-            (40, WaitUntil(52)),
+            (40, WaitUntil(50)),
+        ]);
+    }
+
+    #[test]
+    fn frames_of_a_backlog_put_no_ping_off() {
+        play(&[
+            (1, Pause),
+            (24, Frame),
+            (25, Ping),
+            (26, Frame),
+            (49, Frame),
+            (50, Ping),
+            (55, Frame),
+            (60, Resume),
+            (60, WaitUntil(75)),
+            (75, Ping),
+            (85, Dead),
         ]);
     }
 

@@ -4,6 +4,7 @@ mod assembly;
 mod frame_scan;
 mod heartbeat;
 mod inbound;
+mod rate;
 mod stall;
 mod task;
 mod transport;
@@ -117,7 +118,7 @@ async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
 }
 
 /// The end of a socket whose connection was lost before it could be used.
-pub(crate) async fn run_unopened(registration: Registration, mut inbound: Box<dyn Inbound>) {
+pub(crate) async fn run_unopened(mut registration: Registration, mut inbound: Box<dyn Inbound>) {
     let ending = Ending {
         reason: CloseReason::LOST,
         undelivered: registration.end(),

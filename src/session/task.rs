@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     Handling, Inbound,
     heartbeat::{Action, Heartbeat},
+    rate::Bucket,
     stall::WriteStall,
     transport::{Scratch, Stream},
     wire::{Decoder, Event},
@@ -38,8 +39,10 @@ pub(super) struct Session<S> {
     handling: Option<Handling>,
     /// The one message that waits for its turn. While there is one, nothing is read.
     parked: Option<RawMessage>,
-    /// Bytes that came in one chunk with the parked message.
+    /// What came in one chunk with a message after which nothing could be read.
     unread: Bytes,
+    /// Boxed, because most sockets may send as they like.
+    rate: Option<Box<Bucket>>,
     heartbeat: Heartbeat,
     stall: WriteStall,
     closing: Option<Closing>,
@@ -87,12 +90,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         inbound: Box<dyn Inbound>,
     ) -> Self {
         let now = Instant::now();
+        let rate = config.message_rate;
         Self {
             stream: Stream(stream),
             decoder: Decoder::new(config.max_message_size),
             handling: None,
             parked: None,
             unread,
+            rate: rate.map(|rate| Box::new(Bucket::new(now, rate))),
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             stall: WriteStall::new(config.write_stall),
             registration,
@@ -132,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Ends the connection and hands over what is left to do.
-    pub(super) fn end(self) -> Remains {
+    pub(super) fn end(mut self) -> Remains {
         Remains {
             undelivered: self.registration.end(),
             handling: self.handling,
@@ -166,11 +171,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
 
         for _ in 0..CHUNKS_PER_POLL {
-            if self.is_full() {
+            if self.is_held() {
                 self.heartbeat.pause();
                 return Poll::Pending;
             }
-            self.heartbeat.resume(Instant::now());
             let mut scratch = Scratch::take();
             let chunk = match self.stream.poll_read(cx, &mut scratch) {
                 Poll::Ready(Ok([])) => return Poll::Ready(self.reason_or(CloseReason::LOST)),
@@ -179,7 +183,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     tracing::debug!(%error, "reading from a socket failed");
                     return Poll::Ready(self.reason_or(CloseReason::LOST));
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    // All that had arrived is read: what the peer owes now, it has not sent.
+                    self.heartbeat.resume(Instant::now());
+                    return Poll::Pending;
+                }
             };
             let used = self.absorb(cx, chunk);
             if used < chunk.len() {
@@ -195,8 +203,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// bytes were used.
     fn absorb(&mut self, cx: &mut Context<'_>, chunk: &[u8]) -> usize {
         let mut rest = chunk;
-        let frames = self.decoder.frames();
-        while !rest.is_empty() && !self.is_full() {
+        let before = self.decoder.frames();
+        let mut counted = before;
+        while !rest.is_empty() && !self.is_held() {
             if self.closing.as_ref().is_some_and(|closing| closing.deaf) {
                 return chunk.len();
             }
@@ -208,8 +217,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     self.refuse(cx, reason);
                 }
             }
+            if let Some(rate) = &mut self.rate {
+                rate.take(Instant::now(), self.decoder.frames() - counted);
+                counted = self.decoder.frames();
+            }
         }
-        if self.decoder.frames() != frames {
+        if self.decoder.frames() != before {
             self.heartbeat.frame_received(Instant::now());
         }
         chunk.len() - rest.len()
@@ -319,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if close.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
-        let others = stall.into_iter().chain(close);
+        let others = stall.into_iter().chain(close).chain(self.next_token(now));
         Ok(others.fold(heartbeat, Instant::min))
     }
 
@@ -332,8 +345,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.timer.as_mut().poll(cx)
     }
 
-    fn is_full(&self) -> bool {
-        self.parked.is_some() && self.closing.is_none()
+    /// Whether nothing may be read now. What is closing is read on, because its end is in there.
+    fn is_held(&self) -> bool {
+        let is_full = || self.parked.is_some() || self.next_token(Instant::now()).is_some();
+        self.closing.is_none() && is_full()
+    }
+
+    /// When a socket over its rate may go on; none if it may now.
+    fn next_token(&self, now: Instant) -> Option<Instant> {
+        let wait = self.rate.as_ref()?.wait(now)?;
+        now.checked_add(wait)
     }
 
     /// Why the socket is over: what began to close it, else what just happened.

@@ -120,7 +120,7 @@ async fn a_hub_that_shuts_down_refuses_and_ends_it() {
     assert_eq!(shutdown.await.unwrap().closed, 1);
 
     let (mut wire, running) = accept(&layer, parts("/"));
-    assert_eq!(wire.closed().await.0, 1008);
+    assert_eq!(wire.closed().await.0, 1013);
     assert_eq!(
         running.await.unwrap().unwrap_err().kind(),
         RejectionKind::ShuttingDown

@@ -11,7 +11,9 @@ use tokio::{
 };
 use tower::{Layer, util::MapRequest};
 use tracing::Level;
-use web_connection_socket::{Config, PeerAddr, WebConnectionSocketLayer, testing::Server};
+use web_connection_socket::{
+    Config, PeerAddr, WebConnectionSocketLayer, config::IpNet, testing::Server,
+};
 
 use crate::support::{
     app::Visits,
@@ -215,6 +217,30 @@ async fn a_proxy_on_this_machine_is_warned_of_loudly_and_once() {
         assert_eq!(forwarded.ask(&server).await.status, 403);
         assert_eq!(warnings(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_client_whom_trusted_proxies_name_is_no_caller() {
+    let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();
+    let office: IpNet = "10.0.0.0/8".parse().unwrap();
+    let config = config()
+        .allow_broadcast_from([office])
+        .trusted_proxies([everywhere]);
+    let server = serve(&WebConnectionSocketLayer::new(config));
+    for (peer, client) in [
+        ("192.0.2.1:1", "127.0.0.1"),
+        ("192.0.2.1:1", "10.0.0.1"),
+        ("127.0.0.1:1", "127.0.0.1"),
+        ("127.0.0.1:1", "10.0.0.1"),
+    ] {
+        let server = server.clone().peer(peer.parse().unwrap());
+        let told = post().with("X-Forwarded-For", client).ask(&server).await;
+        assert_eq!(told.code(), "caller_not_allowed", "{client} by {peer}");
+    }
+    // What counts is the peer, wherever it says that it was called from.
+    let server = server.clone().peer("10.0.0.1:1".parse().unwrap());
+    let from_office = post().with("X-Forwarded-For", "192.0.2.1");
+    assert_eq!(from_office.ask(&server).await.status, 200);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use http::Request;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Identity, Socket, WebConnectionSocketLayer,
+    CloseReason, Config, Handshake, Identity, Socket, WebConnectionSocketLayer, config::IpNet,
 };
 
 use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text, until};
@@ -64,6 +64,45 @@ async fn no_token_cookie_query_or_text_is_logged_at_any_level() {
     let log = log.text();
     assert!(log.lines().count() > 3, "{log}");
     assert!(!log.contains(SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn whoever_is_one_too_many_leaves_no_secret_in_the_log() {
+    let log = log::capture();
+    let visit = || {
+        let long = "hush".repeat(100);
+        Raw::handshake(&format!("/?token=hush&userId=hush&groupId={long}"))
+            .with("Cookie", "session=hush")
+            .with("X-Forwarded-For", "hush")
+            .with("Forwarded", "for=hush")
+    };
+    let trusting = || config().trusted_proxies(["127.0.0.0/8".parse::<IpNet>().unwrap()]);
+    for (kind, config) in [
+        ("too_many_sockets", trusting().max_sockets(1)),
+        (
+            "too_many_sockets_of_user",
+            trusting().max_sockets_per_user(1),
+        ),
+        (
+            "too_many_sockets_of_client",
+            trusting().max_sockets_per_client(1),
+        ),
+    ] {
+        let layer = WebConnectionSocketLayer::new(config)
+            .identify(|_: Handshake| async { Ok(Identity::user("hush")) });
+        let server = serve_app(&layer, Visits::default().app());
+        let first = visit().ask(&server).await;
+        assert_eq!(first.status, 101);
+        assert_eq!(visit().ask(&server).await.code(), kind);
+        assert!(log.text().contains(kind), "{}", log.text());
+    }
+    let claims = serve_app(
+        &WebConnectionSocketLayer::new(config()),
+        Visits::default().app(),
+    );
+    assert_eq!(visit().ask(&claims).await.status, 400);
+    assert!(log.text().contains("256 bytes"), "{}", log.text());
+    assert!(!log.text().contains(SECRET), "{}", log.text());
 }
 
 #[tokio::test]

@@ -67,7 +67,6 @@ impl Outbox {
             state.completed += batch.end() - cursor;
             return Follow::Done;
         }
-        state.is_blocked = true;
         for (frame, end) in batch.since(cursor) {
             if end <= offset {
                 tally.messages += 1;

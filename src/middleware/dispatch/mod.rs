@@ -21,11 +21,12 @@ pub(super) use self::{
     inner::{check_reached, dispatched},
 };
 use super::{
+    event::SocketEvent,
     hooks::Otherwise,
     identity,
     rejection::{Cause, Rejection},
     shared::Shared,
-    socket::{Connection, Socket, SocketEvent},
+    socket::{Connection, Socket},
 };
 use crate::{
     hub::{Backlog, Frame, Push},

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Uri};
 
 use crate::config::ForwardHeaders;
+use crate::middleware::client::ClientAddr;
 use crate::middleware::server::forget_request;
 use crate::protocol::{GroupId, UserId};
 
@@ -42,11 +43,12 @@ struct Shared {
     block: Block,
     extensions: Extensions,
     peer: Option<SocketAddr>,
+    client: Option<ClientAddr>,
 }
 
 impl Handshake {
     /// Copies everything out of a request.
-    pub(crate) fn new(parts: &Parts, peer: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(parts: &Parts, peer: Option<SocketAddr>, client: Option<ClientAddr>) -> Self {
         let headers = parts
             .headers
             .iter()
@@ -57,6 +59,7 @@ impl Handshake {
                 block,
                 extensions: parts.extensions.clone(),
                 peer,
+                client,
             }),
         }
     }
@@ -67,6 +70,7 @@ impl Handshake {
             block,
             extensions,
             peer,
+            client,
         } = &*self.shared;
         let hop_by_hop = named_in_connection(block.headers());
         let uri = block.uri();
@@ -89,6 +93,7 @@ impl Handshake {
                 block,
                 extensions,
                 peer: *peer,
+                client: *client,
             }),
         }
     }
@@ -213,6 +218,25 @@ impl Handshake {
         self.shared.peer
     }
 
+    /// Returns the address that the visitor comes from: the TCP peer's, or what the
+    /// [`Config::trusted_proxies`](crate::Config::trusted_proxies) say it is. `None` if the peer is
+    /// not known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use web_connection_socket::Handshake;
+    /// fn log(handshake: &Handshake) {
+    ///     if let Some(client) = handshake.client_addr() {
+    ///         println!("{client} comes in");
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn client_addr(&self) -> Option<ClientAddr> {
+        self.shared.client
+    }
+
     /// Returns the first value of a query field, decoded; its name is matched without regard to
     /// case.
     ///
@@ -246,14 +270,15 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
-    /// Reads who the client says it is: any visitor may say anything.
-    pub(crate) fn claim(&self) -> (UserId, Vec<GroupId>) {
-        let user = self
-            .query("userId")
-            .map(|user| UserId::from(&*user))
-            .unwrap_or_default();
+    /// Reads who the client says it is: any visitor may say anything, up to a length.
+    pub(crate) fn claim(&self) -> Result<(UserId, Vec<GroupId>), ClaimTooLong> {
+        let user = self.query("userId").unwrap_or_default();
         let groups = self.query_all("groupId").filter(|group| !group.is_empty());
-        (user, groups.map(|group| GroupId::from(&*group)).collect())
+        let groups = groups.map(|group| Ok(GroupId::from(checked(&group)?)));
+        Ok((
+            UserId::from(checked(&user)?),
+            groups.collect::<Result<_, _>>()?,
+        ))
     }
 }
 
@@ -265,6 +290,19 @@ impl fmt::Debug for Handshake {
             .finish_non_exhaustive()
     }
 }
+
+/// A name in the query is longer than anybody needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClaimTooLong;
+
+/// A name is kept for each socket, and is a header of each of its messages.
+fn checked(name: &str) -> Result<&str, ClaimTooLong> {
+    let fits = name.len() <= MAX_CLAIM;
+    fits.then_some(name).ok_or(ClaimTooLong)
+}
+
+/// In bytes, decoded.
+const MAX_CLAIM: usize = 256;
 
 /// Room for the headers that a dispatch adds: a map that has to grow hashes all its names again.
 const ROOM_FOR_OURS: usize = 10;

@@ -8,3 +8,4 @@ mod stripped;
 pub use self::kept::Handshake;
 
 pub(crate) use self::check::{check, check_size};
+pub(crate) use self::kept::ClaimTooLong;

@@ -5,6 +5,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
+use crate::hub::{Cap, Full};
 use crate::middleware::refusal::Refusal;
 
 use super::RejectionKind;
@@ -32,6 +33,8 @@ pub(crate) enum Cause {
     TokenWrong,
     /// A sentence: why this caller is not one of those allowed.
     CallerNotAllowed(Box<str>),
+    /// A cap, and when to come again.
+    Full(Full),
     /// The limit in bytes.
     TooLarge(usize),
     BodyTimeout,
@@ -62,6 +65,11 @@ impl Cause {
             Self::TokenMissing => RejectionKind::TokenMissing,
             Self::TokenWrong => RejectionKind::TokenWrong,
             Self::CallerNotAllowed(_) => RejectionKind::CallerNotAllowed,
+            Self::Full(Full { cap, .. }) => match cap {
+                Cap::Sockets => RejectionKind::TooManySockets,
+                Cap::User => RejectionKind::TooManySocketsOfUser,
+                Cap::Client(_) => RejectionKind::TooManySocketsOfClient,
+            },
             Self::TooLarge(_) => RejectionKind::TooLarge,
             Self::BodyTimeout => RejectionKind::BodyTimeout,
             Self::BodyFailed => RejectionKind::BodyFailed,
@@ -97,8 +105,22 @@ impl Cause {
                 add(CONNECTION, "Upgrade");
             }
             Self::TokenMissing | Self::TokenWrong => _ = add(WWW_AUTHENTICATE, "Bearer"),
-            Self::ShuttingDown | Self::IdentifyTimedOut => _ = add(RETRY_AFTER, "5"),
             _ => {}
+        }
+        if let Some(wait) = self.retry_after() {
+            headers.insert(RETRY_AFTER, wait.into());
+        }
+    }
+
+    /// In how many seconds the same may go well.
+    pub(super) fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::ShuttingDown | Self::IdentifyTimedOut => Some(5),
+            Self::Full(full) => {
+                let part = u64::from(full.retry_after.subsec_nanos() > 0);
+                Some(full.retry_after.as_secs().saturating_add(part).max(1))
+            }
+            _ => None,
         }
     }
 }
@@ -149,6 +171,22 @@ impl fmt::Display for Cause {
                  WEBCONNECTION_BROADCAST_TOKEN names.",
             ),
             Self::CallerNotAllowed(why) => f.write_str(why),
+            Self::Full(Full { cap, .. }) => match cap {
+                Cap::Sockets => f.write_str(
+                    "The server has as many sockets open as Config::max_sockets allows. Try again \
+                     in a moment.",
+                ),
+                Cap::User => f.write_str(
+                    "This user has as many sockets open as Config::max_sockets_per_user allows. Close \
+                     one, or try again in a moment.",
+                ),
+                Cap::Client(client) => write!(
+                    f,
+                    "The visitor comes from {client}, which has as many sockets open as \
+                     Config::max_sockets_per_client allows. If that is a proxy's address, \
+                     Config::trusted_proxies with it lets each visitor count alone."
+                ),
+            },
             Self::TooLarge(limit) => write!(
                 f,
                 "The body is larger than {limit} bytes. Config::max_message_size sets the limit."

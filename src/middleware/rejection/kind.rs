@@ -38,6 +38,12 @@ pub enum RejectionKind {
     TokenWrong,
     /// The caller meets none of the configured conditions.
     CallerNotAllowed,
+    /// No more sockets may be open at one time.
+    TooManySockets,
+    /// The user may have no more sockets open at one time.
+    TooManySocketsOfUser,
+    /// The client's address may have no more sockets open at one time.
+    TooManySocketsOfClient,
     /// The message is larger than allowed.
     TooLarge,
     /// The body did not arrive in time.
@@ -99,6 +105,13 @@ impl RejectionKind {
             Self::TokenMissing => ("token_missing", StatusCode::UNAUTHORIZED),
             Self::TokenWrong => ("token_wrong", StatusCode::UNAUTHORIZED),
             Self::CallerNotAllowed => ("caller_not_allowed", StatusCode::FORBIDDEN),
+            Self::TooManySockets => ("too_many_sockets", StatusCode::SERVICE_UNAVAILABLE),
+            Self::TooManySocketsOfUser => {
+                ("too_many_sockets_of_user", StatusCode::TOO_MANY_REQUESTS)
+            }
+            Self::TooManySocketsOfClient => {
+                ("too_many_sockets_of_client", StatusCode::TOO_MANY_REQUESTS)
+            }
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::BodyFailed => ("body_failed", StatusCode::BAD_REQUEST),

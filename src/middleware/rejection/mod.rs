@@ -11,6 +11,7 @@ use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::refusal::Refusal;
+use crate::hub::Full;
 use crate::protocol::ErrorFrame;
 
 pub use self::kind::RejectionKind;
@@ -111,6 +112,11 @@ impl Rejection {
         response
     }
 
+    /// Whether the same request may go well a little later.
+    pub(super) fn is_for_now(&self) -> bool {
+        self.cause.retry_after().is_some()
+    }
+
     fn problem(&self) -> Bytes {
         let status = self.status();
         let detail = self.to_string();
@@ -130,6 +136,12 @@ impl Rejection {
 impl From<Cause> for Rejection {
     fn from(cause: Cause) -> Self {
         Self { cause }
+    }
+}
+
+impl From<Full> for Rejection {
+    fn from(full: Full) -> Self {
+        Cause::Full(full).into()
     }
 }
 
@@ -161,16 +173,26 @@ struct Problem<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
     use http::header::LOCATION;
     use http::{HeaderValue, Method, Response, StatusCode};
     use serde_json::{Value, json};
 
     use super::{Cause, Rejection, RejectionKind};
+    use crate::hub::{Cap, Full};
     use crate::middleware::refusal::Refusal;
 
     fn response(cause: Cause) -> Response<Bytes> {
         Rejection::from(cause).into_response()
+    }
+
+    fn full(milliseconds: u64) -> Cause {
+        Cause::Full(Full {
+            cap: Cap::Sockets,
+            retry_after: Duration::from_millis(milliseconds),
+        })
     }
 
     fn problem(response: &Response<Bytes>) -> Value {
@@ -216,6 +238,7 @@ mod tests {
                 403,
                 "caller_not_allowed",
             ),
+            (full(1), 503, "too_many_sockets"),
             (Cause::TooLarge(9), 413, "too_large"),
             (Cause::BodyTimeout, 408, "body_timeout"),
             (Cause::BodyFailed, 400, "body_failed"),
@@ -266,6 +289,9 @@ mod tests {
             (Cause::TokenMissing, "www-authenticate", "Bearer"),
             (Cause::TokenWrong, "www-authenticate", "Bearer"),
             (Cause::ShuttingDown, "retry-after", "5"),
+            (full(0), "retry-after", "1"),
+            (full(2_000), "retry-after", "2"),
+            (full(2_001), "retry-after", "3"),
         ] {
             assert_eq!(response(cause).headers()[name], value);
         }

@@ -1,7 +1,7 @@
 use http::request::Parts;
 use http::{Request, Uri};
 
-use super::Handshake;
+use super::{ClaimTooLong, Handshake};
 use crate::config::{Config, ForwardHeaders};
 use crate::protocol::{GroupId, UserId};
 
@@ -21,7 +21,7 @@ fn forwarded(
     headers: &[(&str, &str)],
     wanted: &ForwardHeaders,
 ) -> Vec<(String, String)> {
-    let kept = Handshake::new(&request(uri, headers), None).forwarded(wanted);
+    let kept = Handshake::new(&request(uri, headers), None, None).forwarded(wanted);
     let text = |value: &http::HeaderValue| value.to_str().unwrap().to_owned();
     kept.headers()
         .iter()
@@ -36,12 +36,9 @@ fn names(headers: &[(&str, &str)]) -> Vec<String> {
         .collect()
 }
 
-fn claim(query: &str) -> (UserId, Vec<GroupId>) {
-    Handshake::new(
-        &request(&format!("/__initializeSocket.wc?{query}"), &[]),
-        None,
-    )
-    .claim()
+fn claim(query: &str) -> Result<(UserId, Vec<GroupId>), ClaimTooLong> {
+    let parts = request(&format!("/__initializeSocket.wc?{query}"), &[]);
+    Handshake::new(&parts, None, None).claim()
 }
 
 #[test]
@@ -56,7 +53,7 @@ fn everything_is_there_again() {
     let odd = http::HeaderValue::from_bytes(b"caf\xe9").unwrap();
     parts.headers.insert("x-odd", odd.clone());
     let peer = Some(([192, 0, 2, 1], 5).into());
-    let handshake = Handshake::new(&parts, peer);
+    let handshake = Handshake::new(&parts, peer, None);
 
     assert_eq!(handshake.uri(), parts.uri);
     assert_eq!(handshake.path(), "/a%20b/c");
@@ -87,7 +84,7 @@ fn every_form_of_url_survives() {
         "app.example:443",
     ] {
         let uri: Uri = text.parse().unwrap();
-        let handshake = Handshake::new(&request(text, &[]), None);
+        let handshake = Handshake::new(&request(text, &[]), None, None);
         assert_eq!(handshake.uri(), uri, "{text}");
         assert_eq!(handshake.path(), uri.path(), "{text}");
         assert_eq!(
@@ -100,7 +97,11 @@ fn every_form_of_url_survives() {
 
 #[test]
 fn debug_shows_neither_headers_nor_query() {
-    let handshake = Handshake::new(&request("/a?token=secret", &[("cookie", "secret")]), None);
+    let handshake = Handshake::new(
+        &request("/a?token=secret", &[("cookie", "secret")]),
+        None,
+        None,
+    );
     let shown = format!("{handshake:?}");
     assert!(shown.contains("/a") && !shown.contains("secret"), "{shown}");
 }
@@ -179,7 +180,7 @@ fn extensions_are_forwarded_without_those_of_the_request() {
     parts
         .extensions
         .insert(axum::extract::OriginalUri(Uri::from_static("/")));
-    let kept = Handshake::new(&parts, None).forwarded(&ForwardHeaders::All);
+    let kept = Handshake::new(&parts, None, None).forwarded(&ForwardHeaders::All);
     assert_eq!(kept.extensions().get(), Some(&Tenant(7)));
     assert_eq!(kept.extensions().len(), 1);
 }
@@ -192,18 +193,33 @@ fn s09_the_query_claims_a_user_and_groups_in_any_case() {
             .map(|name| GroupId::from(*name))
             .collect::<Vec<_>>()
     };
-    assert_eq!(claim(""), (UserId::default(), groups(&[])));
+    assert_eq!(claim(""), Ok((UserId::default(), groups(&[]))));
     assert_eq!(
         claim("groupId=chat&userId=RickFox"),
-        ("RickFox".into(), groups(&["chat"]))
+        Ok(("RickFox".into(), groups(&["chat"])))
     );
     assert_eq!(
         claim("GROUPID=a&groupid=&groupId=b+c&USERID=x%2Fy"),
-        ("x/y".into(), groups(&["a", "b c"]))
+        Ok(("x/y".into(), groups(&["a", "b c"])))
     );
-    assert_eq!(claim("userId=one&userId=two"), ("one".into(), groups(&[])));
+    assert_eq!(
+        claim("userId=one&userId=two"),
+        Ok(("one".into(), groups(&[])))
+    );
     assert_eq!(
         claim("xuserId=ann&user=bob"),
-        (UserId::default(), groups(&[]))
+        Ok((UserId::default(), groups(&[])))
     );
+}
+
+#[test]
+fn a_claimed_name_has_256_bytes_at_most() {
+    let (fits, long) = ("x".repeat(256), "é".repeat(129));
+    assert!(claim(&format!("userId={fits}&groupId={fits}")).is_ok());
+    for query in [
+        format!("userId={long}"),
+        format!("groupId=a&groupId={long}"),
+    ] {
+        assert_eq!(claim(&query), Err(ClaimTooLong));
+    }
 }
