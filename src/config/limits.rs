@@ -96,7 +96,8 @@ impl Config {
     /// Sets how many bytes may wait for one socket; 1 MiB by default.
     ///
     /// What a slow socket may cost in memory, and how long a burst it survives: when its queue is
-    /// full, it is closed with 1013.
+    /// full, it is closed with 1013, or what [`overflow`](Self::overflow) says happens. What waits for
+    /// everybody, once for each thread that writes, has the same bound.
     ///
     /// # Panics
     ///
@@ -122,9 +123,14 @@ impl Config {
 
     /// Sets how many bytes may wait for all sockets together; 256 MiB by default.
     ///
-    /// The bound on memory when many sockets are slow at once: beyond it, a socket for which
-    /// anything waits already is closed with 1013. A broadcast counts once for each recipient, so
-    /// raise it where bursts of more than this divided by the number of sockets are usual.
+    /// The bound on memory when many sockets are slow at once. When it is reached, those for which
+    /// the most waits pay, until an eighth of it is free: they are closed with 1013, or drop what
+    /// [`overflow`](Self::overflow) says. A socket for which less waits than its equal share, this
+    /// divided by the number of sockets, never pays for others, nor does one for which a single
+    /// message waits: the bound may be passed by as much as one message per socket.
+    ///
+    /// A message for some counts once for each of them, so raise it where bursts of more than the
+    /// equal share are usual.
     ///
     /// # Panics
     ///

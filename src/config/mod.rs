@@ -11,6 +11,7 @@ mod forward;
 mod host;
 mod limits;
 mod origin;
+mod overflow;
 mod path;
 mod paths;
 mod proxies;
@@ -33,6 +34,7 @@ pub use ipnet::IpNet;
 pub use self::error::{ConfigError, ConfigErrorKind};
 pub use self::host::{Host, ParseHostError};
 pub use self::origin::{Origin, ParseOriginError};
+pub use self::overflow::Overflow;
 pub use self::path::{BasePath, ParseBasePathError, ParseUrlPathError, UrlPath};
 pub use self::proxies::ClientHeader;
 pub use self::script_map::{ParseScriptMapError, ScriptMap};
@@ -84,6 +86,7 @@ pub struct Config {
     pub(crate) max_groups: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) hub_queue_bytes: usize,
+    pub(crate) overflow: Overflow,
     pub(crate) max_dispatches: usize,
     pub(crate) write_stall: Duration,
     pub(crate) ping_interval: Duration,
@@ -123,6 +126,7 @@ impl Config {
             max_groups: 64,
             queue_bytes: 1_024 * KIB,
             hub_queue_bytes: 256 * 1_024 * KIB,
+            overflow: Overflow::default(),
             max_dispatches: 1_024,
             write_stall: Duration::from_secs(5),
             ping_interval: Duration::from_secs(25),

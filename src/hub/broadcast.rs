@@ -3,7 +3,7 @@ use std::{cell::RefCell, sync::Arc};
 use super::{
     Hub, Peer,
     frame::Frame,
-    outbox::{Push, Wake},
+    outbox::{Kind, Push, Wake},
     shutdown::{Phase, ShuttingDown},
 };
 use crate::{
@@ -28,6 +28,10 @@ impl Hub {
         let is_everyone = is_everyone(&message.recipients, self.default_audience);
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
         let mut frame = is_everyone.then(|| Frame::message(message));
+        if let Some(frame) = &frame {
+            // Else a full hub would send everybody aside.
+            self.allowance(frame.len());
+        }
         {
             let mut state = self.state.lock();
             if state.phase == Phase::Closing {
@@ -50,10 +54,10 @@ impl Hub {
             self.warn_of_claims(message, &audience);
             let frame = frame.get_or_insert_with(|| Frame::message(message));
             audience.retain(|peer| {
-                let (push, wake) = self.queue(peer, frame);
+                let (push, wake) = self.queue(peer, frame, Kind::Broadcast);
                 match push {
                     Push::Queued => report.queued += 1,
-                    Push::Overflow => report.dropped += 1,
+                    Push::Dropped | Push::Overflow => report.dropped += 1,
                     Push::Closed => {}
                 }
                 wake_task(wake)
@@ -68,9 +72,9 @@ impl Hub {
         Ok(report)
     }
 
-    /// Queues a frame for one socket.
+    /// Queues a frame that is for one socket alone.
     pub(crate) fn push(&self, peer: &Arc<Peer>, frame: &Frame) -> Push {
-        let (push, wake) = self.queue(peer, frame);
+        let (push, wake) = self.queue(peer, frame, Kind::Reply);
         if wake_task(wake) {
             if let Some(shard) = peer.shard.get() {
                 shard.flush(peer.clone());
@@ -79,14 +83,19 @@ impl Hub {
         push
     }
 
-    fn queue(&self, peer: &Peer, frame: &Frame) -> (Push, Wake) {
+    pub(super) fn queue(&self, peer: &Peer, frame: &Frame, kind: Kind) -> (Push, Wake) {
+        let allowance = self.allowance(frame.len());
         let (push, wake) = match peer.shard.get() {
-            Some(shard) => shard.push(peer, frame),
-            None => peer.outbox.push(frame),
+            Some(shard) => shard.push(peer, frame, kind, allowance),
+            None => peer.outbox.push(frame, kind, allowance),
         };
-        if push == Push::Overflow {
-            self.counters.dropped(1);
-            self.unlist(peer);
+        match push {
+            Push::Dropped => self.counters.dropped(1),
+            Push::Overflow => {
+                self.counters.dropped(1);
+                self.unlist(peer);
+            }
+            Push::Queued | Push::Closed => {}
         }
         (push, wake)
     }
@@ -110,8 +119,9 @@ impl Hub {
 /// The report of a broadcast: what became of the message when it was accepted.
 ///
 /// Queued is not delivered: what a socket that dies later did not get is counted in
-/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event. Every client that
-/// stays connected and reads sees what was queued for it.
+/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event, and so is what
+/// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Every client that stays
+/// connected and reads sees what was queued for it.
 ///
 /// # Examples
 ///
@@ -127,9 +137,10 @@ impl Hub {
 pub struct Broadcast {
     /// Sockets of this process that the recipients selected.
     pub matched: usize,
-    /// Sockets whose outgoing queue took the message.
+    /// Sockets whose outgoing queue took the message, in the place of older ones if need be.
     pub queued: usize,
-    /// Sockets whose outgoing queue was full; each of them is being closed with 1013.
+    /// Sockets whose outgoing queue was full. What becomes of them
+    /// [`Config::overflow`](crate::Config::overflow) says: by default they are closed with 1013.
     pub dropped: usize,
 }
 

@@ -10,6 +10,7 @@ mod log;
 mod outbox;
 mod registration;
 mod registry;
+mod relief;
 mod shutdown;
 mod stats;
 mod user;
@@ -23,7 +24,7 @@ use std::{
 use tokio::sync::Notify;
 
 use crate::{
-    config::Config,
+    config::{Config, Overflow},
     protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
     sync::{
         Mutex,
@@ -43,6 +44,7 @@ use self::{
     caps::Caps,
     flusher::{Shard, Shards},
     registry::{Join, Registry},
+    relief::Relief,
     shutdown::Phase,
 };
 pub(crate) use self::{
@@ -109,7 +111,9 @@ pub struct Hub {
     gone: Notify,
     node: u64,
     serial: AtomicU64,
+    relief: Relief,
     queue_bytes: usize,
+    overflow: Overflow,
     default_audience: DefaultAudience,
     claims_warned: AtomicBool,
 }
@@ -140,7 +144,9 @@ impl Hub {
             // Keys of a `RandomState` are random: ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
             serial: AtomicU64::new(1),
+            relief: Relief::default(),
             queue_bytes: config.queue_bytes,
+            overflow: config.overflow,
             default_audience: config.default_audience,
             claims_warned: AtomicBool::new(false),
         }
@@ -284,7 +290,7 @@ impl Hub {
         let peer = Arc::new(Peer {
             id: ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed)),
             user,
-            outbox: Outbox::new(self.queue_bytes, self.counters.clone()),
+            outbox: Outbox::new(self.queue_bytes, self.overflow, self.counters.clone()),
             shard: OnceLock::new(),
         });
         let mut state = self.state.lock();

@@ -35,9 +35,11 @@ pub struct Stats {
     /// Bytes of frames in all outgoing queues now. What is for everybody counts once for each thread
     /// that writes, what is for some, or waits for a slow socket, once for each of these.
     pub bytes_queued: usize,
-    /// Messages refused by a full outgoing queue, in total: one for each recipient.
+    /// Messages refused by a full outgoing queue, in total: one for each recipient. They are the
+    /// `dropped` of the reports, and the replies for which there was no room.
     pub dropped: u64,
-    /// Messages that were queued, but not written when their socket ended, in total.
+    /// Messages that were queued and never wholly written, in total: because their socket ended, or
+    /// because they made room for others ([`Config::overflow`](crate::Config::overflow)).
     pub undelivered: u64,
     /// Dispatches to the application that run now.
     pub dispatches_running: usize,
@@ -134,9 +136,19 @@ impl Counters {
         self.bytes_queued() + bytes > self.limit
     }
 
-    /// Adds queued bytes and tells whether the hub's bound is exceeded now.
-    pub(super) fn charge(&self, bytes: usize) -> bool {
-        self.bytes_queued.fetch_add(bytes, Relaxed) + bytes > self.limit
+    /// How many bytes have to go so that an eighth of the hub's bound is free beside so many more.
+    pub(super) fn surplus(&self, bytes: usize) -> usize {
+        (self.bytes_queued() + bytes).saturating_sub(self.limit - self.limit / 8)
+    }
+
+    /// What each of so many queues may hold so that all together leave an eighth of the bound free.
+    pub(super) fn share(&self, queues: usize) -> usize {
+        (self.limit - self.limit / 8) / queues.max(1)
+    }
+
+    /// Adds queued bytes.
+    pub(super) fn charge(&self, bytes: usize) {
+        self.bytes_queued.fetch_add(bytes, Relaxed);
     }
 
     pub(super) fn release(&self, bytes: usize) {

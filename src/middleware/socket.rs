@@ -358,7 +358,7 @@ impl Socket {
     pub(super) fn push(&self, frame: &Frame) -> Result<(), SocketError> {
         match self.hub.push(&self.connection()?.peer, frame) {
             Push::Queued => Ok(()),
-            Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
+            Push::Dropped | Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
             Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),
         }
     }

@@ -22,7 +22,7 @@ pub struct BroadcastReport {
     pub matched: usize,
     /// Sockets whose outgoing queue took the message.
     pub queued: usize,
-    /// Sockets whose outgoing queue was full.
+    /// Sockets whose outgoing queue was full: they did not get the message, or are being closed.
     pub dropped: usize,
     /// Whether the message was handed to further nodes too.
     pub forwarded: bool,

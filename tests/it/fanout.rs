@@ -91,10 +91,10 @@ async fn a_burst_beyond_every_queue_closes_sockets_and_accounts_for_each_message
     }
     until("the sockets are with their flusher", || hub.len() == 5).await;
 
-    // Nothing else runs on this thread meanwhile, so nothing is written.
-    let text = "x".repeat(10_000);
+    // Nothing else runs on this thread meanwhile, so nobody reads.
+    let text = "x".repeat(60_000);
     let (mut queued, mut dropped) = (0, 0);
-    for _ in 0..200 {
+    for _ in 0..600 {
         let report = hub.broadcast(&news(&*text));
         assert_eq!(report.matched, report.queued + report.dropped);
         queued += report.queued;
@@ -119,6 +119,38 @@ async fn a_burst_beyond_every_queue_closes_sockets_and_accounts_for_each_message
     assert_eq!(stats.messages_out, seen);
     assert_eq!(stats.undelivered + seen, queued as u64);
     assert_eq!(stats.bytes_queued, 0);
+}
+
+#[tokio::test]
+async fn a_burst_beyond_a_queue_costs_nothing_that_the_kernel_takes() {
+    let config = Config::new()
+        .queue_bytes(16 * 1024)
+        .hub_queue_bytes(64 * 1024);
+    let layer = WebConnectionSocketLayer::new(config).relay();
+    let hub = layer.hub();
+    let (listener, address) = listen().await;
+    let server = Running::start(listener, layer, Router::new());
+    let mut wires = Vec::new();
+    for _ in 0..5 {
+        wires.push(open(address, "/?groupId=g").await);
+    }
+    until("the sockets are with their flusher", || hub.len() == 5).await;
+
+    // Nobody has a turn to write meanwhile.
+    for number in 0..100 {
+        let text = format!("{number} {}", "x".repeat(600));
+        let recipient = (number % 7 == 0).then(|| Recipient::group("g"));
+        let report = hub.broadcast(&news_to(text, recipient));
+        assert_eq!((report.queued, report.dropped), (5, 0));
+    }
+    for wire in &mut wires {
+        for number in 0..100 {
+            assert!(said(&wire.text().await).starts_with(&format!("{number} ")));
+        }
+    }
+    drop(wires);
+    server.stop().await;
+    assert_eq!(hub.stats().undelivered, 0);
 }
 
 /// Publishes numbered messages from a thread of its own, for everybody, a group or a user in turn.

@@ -67,6 +67,7 @@ impl Outbox {
             state.completed += batch.end() - cursor;
             return Follow::Done;
         }
+        state.is_blocked = true;
         for (frame, end) in batch.since(cursor) {
             if end <= offset {
                 tally.messages += 1;

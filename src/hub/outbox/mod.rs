@@ -1,6 +1,7 @@
 //! One socket's outgoing queue, and what it is written to.
 
 mod follow;
+mod overflow;
 mod state;
 mod transport;
 
@@ -15,10 +16,14 @@ use super::{
     frame::Frame,
     stats::{Counters, Tally},
 };
-use crate::sync::Mutex;
+use crate::{config::Overflow, sync::Mutex};
 
-use self::state::{Kind, Phase, Queued, State};
-pub(super) use self::{follow::Follow, state::Wake};
+use self::state::{Phase, Queued, State};
+pub(super) use self::{
+    follow::Follow,
+    overflow::Holding,
+    state::{Kind, Wake},
+};
 pub(crate) use self::{
     state::Kill,
     transport::{SharedTransport, Transport},
@@ -33,14 +38,16 @@ pub(crate) use self::{
 pub(crate) struct Outbox {
     state: Mutex<State>,
     limit: usize,
+    overflow: Overflow,
     counters: Arc<Counters>,
 }
 
 impl Outbox {
-    pub(crate) fn new(limit: usize, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(limit: usize, overflow: Overflow, counters: Arc<Counters>) -> Self {
         Self {
             state: Mutex::new(State::default()),
             limit,
+            overflow,
             counters,
         }
     }
@@ -52,23 +59,15 @@ impl Outbox {
 
     /// Queues a message's frame and tells whom that wakes.
     ///
-    /// A queue that would grow past its bound, or past the hub's, is given up: what it holds is
-    /// dropped and the socket closes with 1013. An empty queue takes any one frame, so a peer that
-    /// reads is never closed for the backlog of others.
-    pub(super) fn push(&self, frame: &Frame) -> (Push, Wake) {
+    /// Where it would make the queue grow past its bound, or past what the hub allows it, the
+    /// overflow policy decides. An empty queue takes any one frame.
+    pub(super) fn push(&self, frame: &Frame, kind: Kind, allowance: usize) -> (Push, Wake) {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return (Push::Closed, Wake::Nobody);
+        if state.phase == Phase::Open {
+            self.admit(&mut state, frame, kind, allowance)
+        } else {
+            (Push::Closed, Wake::Nobody)
         }
-        let length = frame.len();
-        let is_hub_full = self.counters.charge(length);
-        if state.bytes > 0 && (is_hub_full || state.bytes + length > self.limit) {
-            self.counters.release(length);
-            self.discard(&mut state);
-            return (Push::Overflow, Wake::task(state.close(CloseReason::SLOW)));
-        }
-        state.adopt(frame.clone());
-        (Push::Queued, state.wake_if_idle())
     }
 
     /// Queues a ping before everything that is not half written.
@@ -253,26 +252,29 @@ impl Outbox {
     fn take_over(&self, state: &mut State, frame: &Frame) {
         if state.phase == Phase::Open {
             self.counters.charge(frame.len());
-            state.adopt(frame.clone());
+            state.adopt(frame.clone(), Kind::Broadcast);
         } else {
-            state.undelivered += 1;
-            self.counters.undelivered();
+            self.lose(state);
         }
     }
 
     /// Drops all but a half-written frame, whose rest the peer needs to read what follows.
     fn discard(&self, state: &mut State) {
         let keep = usize::from(state.written > 0);
-        let mut released = 0;
-        for queued in state.queue.drain(keep.min(state.queue.len())..) {
-            if queued.kind == Kind::Data {
-                released += queued.frame.len();
-                state.undelivered += 1;
-                self.counters.undelivered();
+        let before = state.bytes;
+        while let Some(queued) = state.queue.get(keep) {
+            if queued.kind.is_message() {
+                self.lose(state);
             }
+            state.remove(keep);
         }
-        state.bytes -= released;
-        self.counters.release(released);
+        self.counters.release(before - state.bytes);
+    }
+
+    /// Counts a message that was accepted and will not reach the socket.
+    fn lose(&self, state: &mut State) {
+        state.undelivered += 1;
+        self.counters.undelivered();
     }
 }
 
@@ -281,6 +283,8 @@ impl Outbox {
 pub(crate) enum Push {
     /// It will be written.
     Queued,
+    /// The queue had no room for this broadcast; the socket stays.
+    Dropped,
     /// The queue had no room; the socket is closing now.
     Overflow,
     /// The socket was closing already and counts no longer.
@@ -334,5 +338,7 @@ const KEPT_BETWEEN_BURSTS: usize = 64;
 /// The same once the socket's own task looks at it, as it does for every ping.
 const KEPT_WHEN_QUIET: usize = 8;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

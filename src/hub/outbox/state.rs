@@ -14,8 +14,10 @@ pub(super) struct State {
     pub(super) queue: VecDeque<Queued>,
     /// Bytes of the first frame that the transport has.
     pub(super) written: usize,
-    /// Bytes of the data frames in the queue.
+    /// Bytes of the messages in the queue.
     pub(super) bytes: usize,
+    /// Those among them of replies, which no policy drops.
+    pub(super) replies: usize,
     /// Frames wholly written so far.
     pub(super) completed: u64,
     pub(super) undelivered: u64,
@@ -23,6 +25,8 @@ pub(super) struct State {
     pub(super) killed: Option<Kill>,
     /// Nobody is at the queue: the next frame has to wake somebody.
     pub(super) idle: bool,
+    /// The transport took no more when it was last written to.
+    pub(super) is_blocked: bool,
     pub(super) waker: Option<Waker>,
     pub(super) transport: Option<Arc<dyn SharedTransport>>,
     /// The next frame of the shard's log that is for this socket, behind its own queue; none while
@@ -48,10 +52,13 @@ impl State {
         }
     }
 
-    /// Adds a frame whose bytes are charged to the hub.
-    pub(super) fn adopt(&mut self, frame: Frame) {
+    /// Adds a message whose bytes are charged to the hub.
+    pub(super) fn adopt(&mut self, frame: Frame, kind: Kind) {
         self.bytes += frame.len();
-        self.queue.push_back(Queued::new(frame, Kind::Data));
+        if kind == Kind::Reply {
+            self.replies += frame.len();
+        }
+        self.queue.push_back(Queued::new(frame, kind));
     }
 
     pub(super) fn close(&mut self, reason: CloseReason) -> Option<Waker> {
@@ -63,6 +70,16 @@ impl State {
 
     /// Writes all that is queued, as many frames in one call as are there.
     pub(super) fn write(
+        &mut self,
+        tally: &mut Tally,
+        try_write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        let outcome = self.write_frames(tally, try_write);
+        self.is_blocked = outcome.is_err();
+        outcome
+    }
+
+    fn write_frames(
         &mut self,
         tally: &mut Tally,
         mut try_write: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
@@ -87,7 +104,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn advance(&mut self, written: usize, tally: &mut Tally) {
+    fn advance(&mut self, written: usize, tally: &mut Tally) {
         self.written += written;
         while let Some(head) = self.queue.front() {
             let length = head.frame.len();
@@ -96,12 +113,24 @@ impl State {
             }
             self.written -= length;
             self.completed += 1;
-            if head.kind == Kind::Data {
-                self.bytes -= length;
+            if head.kind.is_message() {
                 tally.bytes += length;
                 tally.messages += 1;
             }
-            self.queue.pop_front();
+            self.remove(0);
+        }
+    }
+
+    /// Takes a frame out of the queue.
+    pub(super) fn remove(&mut self, index: usize) {
+        if let Some(queued) = self.queue.remove(index) {
+            let length = queued.frame.len();
+            self.bytes -= if queued.kind.is_message() { length } else { 0 };
+            self.replies -= if queued.kind == Kind::Reply {
+                length
+            } else {
+                0
+            };
         }
     }
 
@@ -133,15 +162,23 @@ impl Queued {
     }
 }
 
+/// What a frame of a queue is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Data,
+pub(in crate::hub) enum Kind {
+    /// A message that others get as well.
+    Broadcast,
+    /// Any other message: what this socket was answered.
+    Reply,
     Ping,
     Pong,
     Close,
 }
 
 impl Kind {
+    pub(super) fn is_message(self) -> bool {
+        matches!(self, Self::Broadcast | Self::Reply)
+    }
+
     pub(super) fn is_heartbeat(self) -> bool {
         matches!(self, Self::Ping | Self::Pong)
     }

@@ -5,9 +5,9 @@ use crate::hub::stats::Counters;
 
 /// Takes a limited number of bytes and keeps them.
 #[derive(Default)]
-struct Pipe {
+pub(super) struct Pipe {
     room: usize,
-    taken: Vec<u8>,
+    pub(super) taken: Vec<u8>,
     calls: usize,
 }
 
@@ -32,14 +32,22 @@ impl Transport for Pipe {
 }
 
 fn outbox(limit: usize) -> Outbox {
-    Outbox::new(limit, Arc::new(Counters::new(usize::MAX)))
+    outbox_with(limit, Overflow::Close)
+}
+
+fn outbox_with(limit: usize, overflow: Overflow) -> Outbox {
+    Outbox::new(limit, overflow, Arc::new(Counters::new(usize::MAX)))
 }
 
 fn push(outbox: &Outbox, frame: &Frame) -> Push {
-    outbox.push(frame).0
+    outbox.push(frame, Kind::Broadcast, usize::MAX).0
 }
 
-fn drain(outbox: &Outbox, pipe: &mut Pipe, room: usize) -> Drained {
+fn reply(outbox: &Outbox, frame: &Frame) -> Push {
+    outbox.push(frame, Kind::Reply, usize::MAX).0
+}
+
+pub(super) fn drain(outbox: &Outbox, pipe: &mut Pipe, room: usize) -> Drained {
     pipe.room = room;
     outbox.drain(pipe).unwrap()
 }
@@ -59,8 +67,8 @@ fn all_queued_frames_leave_in_one_call() {
 #[test]
 fn a_partial_write_goes_on_at_its_byte() {
     let outbox = outbox(1024);
-    outbox.push(&Frame::text(b"hello"));
-    outbox.push(&Frame::text(b"world"));
+    push(&outbox, &Frame::text(b"hello"));
+    push(&outbox, &Frame::text(b"world"));
     let mut pipe = Pipe::default();
     for _ in 0..13 {
         assert_eq!(drain(&outbox, &mut pipe, 1), Drained::Blocked);
@@ -86,16 +94,143 @@ fn an_overflow_drops_the_backlog_and_closes_after_the_frame_in_flight() {
 
 #[test]
 fn an_empty_queue_takes_a_frame_that_exceeds_every_bound() {
-    let outbox = Outbox::new(4, Arc::new(Counters::new(1)));
+    let outbox = outbox(4);
     assert_eq!(push(&outbox, &Frame::text(b"longer")), Push::Queued);
     assert_eq!(push(&outbox, &Frame::text(b"longer")), Push::Overflow);
 }
 
 #[test]
+fn the_newest_is_dropped_and_the_socket_stays() {
+    let outbox = outbox_with(20, Overflow::DropNewest);
+    for (text, expected) in [
+        (b"one-----", Push::Queued),
+        (b"two-----", Push::Queued),
+        (b"three---", Push::Dropped),
+    ] {
+        assert_eq!(push(&outbox, &Frame::text(text)), expected);
+    }
+    let mut pipe = Pipe::default();
+    assert_eq!(drain(&outbox, &mut pipe, 11), Drained::Blocked);
+    assert_eq!(push(&outbox, &Frame::text(b"five")), Push::Queued);
+    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
+    assert_eq!(pipe.taken, b"\x81\x08one-----\x81\x08two-----\x81\x04five");
+    assert_eq!(outbox.undelivered(), 0);
+    assert_eq!(outbox.counters.bytes_queued(), 0);
+}
+
+#[test]
+fn the_oldest_whole_ones_make_room_for_the_newest() {
+    let outbox = outbox_with(20, Overflow::DropOldest);
+    let mut pipe = Pipe::default();
+    push(&outbox, &Frame::text(b"1"));
+    push(&outbox, &Frame::text(b"2"));
+    assert_eq!(drain(&outbox, &mut pipe, 1), Drained::Blocked);
+    for number in 3..=9 {
+        outbox.ping();
+        assert_eq!(push(&outbox, &Frame::text(&[b'0' + number])), Push::Queued);
+    }
+    // What is half written stays; six frames of three bytes fit.
+    assert_eq!(outbox.undelivered(), 3);
+    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
+    assert_eq!(
+        pipe.taken,
+        b"\x81\x011\x89\x00\x81\x015\x81\x016\x81\x017\x81\x018\x81\x019"
+    );
+}
+
+#[test]
+fn a_broadcast_beyond_the_bound_takes_the_place_of_all_others() {
+    for (overflow, expected, undelivered) in [
+        (Overflow::DropNewest, &b"\x81\x01a\x81\x01b"[..], 0),
+        (Overflow::DropOldest, b"\x81\x0blong enough", 2),
+    ] {
+        let outbox = outbox_with(8, overflow);
+        push(&outbox, &Frame::text(b"a"));
+        push(&outbox, &Frame::text(b"b"));
+        push(&outbox, &Frame::text(b"long enough"));
+        assert_eq!(outbox.undelivered(), undelivered);
+        let mut pipe = Pipe::default();
+        assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
+        assert_eq!(pipe.taken, expected);
+    }
+}
+
+#[test]
+fn a_reply_is_never_dropped_and_broadcasts_make_room_for_it() {
+    for (overflow, expected) in [
+        (Overflow::DropNewest, &b"\x81\x01a\x81\x03you"[..]),
+        (Overflow::DropOldest, b"\x81\x01c\x81\x03you"),
+    ] {
+        let outbox = outbox_with(9, overflow);
+        for text in [b"a", b"b", b"c"] {
+            assert_eq!(push(&outbox, &Frame::text(text)), Push::Queued);
+        }
+        assert_eq!(reply(&outbox, &Frame::text(b"you")), Push::Queued);
+        assert_eq!(outbox.undelivered(), 2);
+        // A broadcast finds no room among replies, and takes none from them.
+        let full = [Push::Queued, Push::Dropped];
+        assert!(full.contains(&push(&outbox, &Frame::text(b"abcd"))));
+        let mut pipe = Pipe::default();
+        drain(&outbox, &mut pipe, 100);
+        assert!(pipe.taken.starts_with(expected), "{overflow:?}");
+    }
+}
+
+#[test]
+fn a_reply_for_which_nothing_makes_room_closes() {
+    for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        let outbox = outbox_with(12, overflow);
+        assert_eq!(reply(&outbox, &Frame::text(b"first")), Push::Queued);
+        assert_eq!(push(&outbox, &Frame::text(b"b")), Push::Queued);
+        assert_eq!(reply(&outbox, &Frame::text(b"second")), Push::Overflow);
+        assert_eq!(outbox.closing(), Some(CloseReason::SLOW));
+        assert_eq!(outbox.undelivered(), 2);
+    }
+}
+
+#[test]
+fn a_full_queue_that_nobody_came_to_write_is_written_then() {
+    #[derive(Debug)]
+    struct Ready;
+    impl SharedTransport for Ready {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+    }
+
+    for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
+        let outbox = outbox_with(20, overflow);
+        outbox.share(Arc::new(Ready));
+        for _ in 0..1000 {
+            assert_eq!(push(&outbox, &Frame::text(b"12345")), Push::Queued);
+        }
+        assert_eq!(outbox.undelivered(), 0);
+    }
+}
+
+#[test]
+fn without_room_in_the_hub_a_message_takes_the_place_of_others() {
+    for (overflow, expected) in [
+        (Overflow::Close, Push::Overflow),
+        (Overflow::DropNewest, Push::Dropped),
+        (Overflow::DropOldest, Push::Queued),
+    ] {
+        let outbox = outbox_with(1024, overflow);
+        let full = |text| outbox.push(&Frame::text(text), Kind::Broadcast, 6).0;
+        assert_eq!(full(b"longer than that"), Push::Queued);
+        assert_eq!(full(b"short"), expected);
+    }
+    let outbox = outbox(1024);
+    let full = |text| outbox.push(&Frame::text(text), Kind::Broadcast, 6).0;
+    assert_eq!((full(b"a"), full(b"b")), (Push::Queued, Push::Queued));
+    assert_eq!(full(b"c"), Push::Overflow);
+}
+
+#[test]
 fn pongs_are_coalesced_and_never_split_a_frame() {
     let outbox = outbox(1024);
-    outbox.push(&Frame::text(b"one"));
-    outbox.push(&Frame::text(b"two"));
+    push(&outbox, &Frame::text(b"one"));
+    push(&outbox, &Frame::text(b"two"));
     let mut pipe = Pipe::default();
     assert_eq!(drain(&outbox, &mut pipe, 2), Drained::Blocked);
     for number in 0..1000u32 {
@@ -126,7 +261,7 @@ fn finishing_lets_go_of_the_task_and_of_the_queues_memory() {
     let outbox = outbox(1 << 20);
     outbox.attend(&mut Context::from_waker(&task.clone().into()));
     for _ in 0..100 {
-        outbox.push(&Frame::text(b"text"));
+        push(&outbox, &Frame::text(b"text"));
     }
     assert_eq!(Arc::strong_count(&task), 2);
     outbox.finish();
@@ -137,7 +272,7 @@ fn finishing_lets_go_of_the_task_and_of_the_queues_memory() {
 #[test]
 fn finishing_counts_a_half_written_frame_as_undelivered() {
     let outbox = outbox(1024);
-    outbox.push(&Frame::text(b"one"));
+    push(&outbox, &Frame::text(b"one"));
     let mut pipe = Pipe::default();
     assert_eq!(drain(&outbox, &mut pipe, 2), Drained::Blocked);
     outbox.finish();
