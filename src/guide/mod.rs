@@ -57,6 +57,13 @@ pub mod web_connection {}
 /// Items: [`Hub`](crate::Hub), [`Config`](crate::Config), [`Stats`](crate::Stats).
 pub mod engine {}
 
+#[doc = include_str!("promises.md")]
+///
+/// ---
+///
+/// Items: [`Config`](crate::Config), [`Stats`](crate::Stats), [`CloseReason`](crate::CloseReason).
+pub mod promises {}
+
 #[doc = include_str!("testing.md")]
 ///
 /// ---

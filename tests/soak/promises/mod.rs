@@ -1,0 +1,103 @@
+//! The promises, one after the other.
+
+mod churn;
+mod faults;
+mod floods;
+mod idle;
+mod join_race;
+mod load;
+mod pass_through;
+mod shutdown;
+mod stalled;
+mod vanished;
+
+use tokio::time::Instant;
+
+use crate::{Result, line::Line, named};
+
+/// Shows promises and prints a line for each; tells whether all hold.
+pub(crate) async fn show(only: &[u8]) -> Result<bool> {
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    let mut all_hold = true;
+    println!("| | asked | measured | |\n|---|---|---|---|");
+    for (number, asked) in (1..).zip(ASKED) {
+        if !only.is_empty() && !only.contains(&number) {
+            continue;
+        }
+        let begin = Instant::now();
+        let line = match Box::pin(measure(number)).await {
+            Ok(line) => line,
+            // The others can be shown all the same.
+            Err(error) => Line::new().figure(error, false),
+        };
+        all_hold &= line.holds();
+        let verdict = if line.holds() { "holds" } else { "BROKEN" };
+        println!("| {number} | {asked} | {line} | {verdict} |");
+        eprintln!("soak: {number} took {} s", begin.elapsed().as_secs());
+    }
+    Ok(all_hold)
+}
+
+async fn measure(number: u8) -> Result<Line> {
+    match number {
+        1 => idle::ten_minutes().await,
+        2 => load::a_minute().await,
+        3 => churn::a_minute().await,
+        4 => pass_through::in_memory().await,
+        5 => load::eight_publishers().await,
+        6 => join_race::ten_thousand().await,
+        7 => load::a_burst().await,
+        8 => load::reports().await,
+        9 => named::audience().await,
+        10 => stalled::beside_the_healthy().await,
+        11 => stalled::sixty_four_mebibytes_each().await,
+        12 => vanished::black_holes().await,
+        13 => vanished::half_dead().await,
+        14 => shutdown::at_its_worst().await,
+        15 => faults::ten_thousand_panics().await,
+        16 => faults::hung_dispatches().await,
+        17 => floods::mutated_messages().await,
+        18 => named::conformance().await,
+        19 => named::oversize().await,
+        20 => floods::frames().await,
+        21 => named::handshakes().await,
+        22 => named::origins().await,
+        23 => named::reserved().await,
+        24 => named::local().await,
+        25 => named::spellings().await,
+        26 => named::identity().await,
+        27 => named::caps().await,
+        _ => Err("there is no such promise".into()),
+    }
+}
+
+/// What is asked by each promise, from the first.
+const ASKED: [&str; 27] = [
+    "10 000 idle sockets for 10 minutes: none dropped, all answer; at most 3 KiB each",
+    "1 000 sockets × 30 broadcasts/s × 60 s: 0 lost, reordered or doubled",
+    "200 connects/s for a minute, a third reset: nothing left",
+    "a request that is not ours: no allocation, at most 1 µs; bodies, trailers, errors untouched",
+    "8 publishers over sockets and HTTP at once: each message once, in each publisher's order",
+    "10 000 connects, each broadcast to as soon as it sees its 101: 0 misses; leavers not revived",
+    "5 000 frames of 150 B at once to 100 readers: none cut, none lost",
+    "matched = queued + dropped; who stays connected saw what was queued to it",
+    "audience = a model's set in 10 000 random cases",
+    "50 stalled beside 1 000: p99 of the others at most 1.5 × without",
+    "100 stalled, 64 MiB at each: memory within the queues' bounds, closed within 6 s as slow, all counted",
+    "a black-holed peer is gone within 40 s, also while a write is blocked; one event each",
+    "who ignores our close is gone in 5 s; half a frame or a byte per second at the pong deadline",
+    "shutdown of 1 000 sockets, 10 stalled, one torn, one hung: 1001 to all that read, in time, no task left",
+    "10 000 panics: an error frame without the panic's text each, socket kept, no leak",
+    "a hung dispatch ends at its timeout, costs others nothing; bounded over all sockets",
+    "mutated messages: the defined error, socket kept, 0 panics",
+    "a conformance suite passes over the echo example",
+    "1009 is seen by Chromium, Node and Python, 100 of 100 each",
+    "a million empty continuations, one-byte fragments, 100 000 unread pings: bounded memory",
+    "upgrade refusals, and never a 101 without every check",
+    "foreign origins are refused before the 101",
+    "reserved URLs without right: refused, nothing delivered",
+    "local means the TCP peer; shown with a real nginx",
+    "no spelling of a reserved URL forges a dispatch",
+    "nobody speaks as another, no header or name is forged",
+    "caps before the 101, rates, nothing secret in logs",
+];

@@ -1,0 +1,82 @@
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    Figures,
+    Publish(Publish),
+    CloseUser(String),
+    ShutDown { seconds: u64 },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    Figures(Figures),
+    Published(Published),
+    Done,
+    Stopped(Stopped),
+}
+
+/// What the server is to broadcast by itself: `server 0 xxx…`, `server 1 xxx…` and so on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Publish {
+    pub(crate) count: usize,
+    /// The length of each text.
+    pub(crate) size: usize,
+    /// The only group that gets it, where there is one.
+    pub(crate) group: Option<String>,
+    /// The users that get it, each a message of its own; nobody else does then.
+    pub(crate) users: Vec<String>,
+}
+
+/// What the reports of such broadcasts add up to.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Published {
+    pub(crate) matched: usize,
+    pub(crate) queued: usize,
+    pub(crate) dropped: usize,
+    /// The longest call, in microseconds.
+    pub(crate) longest: u64,
+}
+
+/// The server's state.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// Resident memory, and the most it ever was, in KiB.
+    pub(crate) memory: usize,
+    pub(crate) peak: usize,
+    pub(crate) descriptors: usize,
+    pub(crate) tasks: usize,
+    pub(crate) sockets: usize,
+    pub(crate) bytes_queued: usize,
+    pub(crate) messages_out: u64,
+    pub(crate) dropped: u64,
+    pub(crate) undelivered: u64,
+    pub(crate) dispatches: usize,
+    /// The disconnect events since somebody asked last.
+    pub(crate) ends: Vec<End>,
+    /// Milliseconds since the server began.
+    pub(crate) now: u64,
+}
+
+/// A disconnect event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    pub(crate) user: String,
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+    pub(crate) undelivered: u64,
+    /// Milliseconds since the server began.
+    pub(crate) at: u64,
+}
+
+/// How a server ended.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    pub(crate) closed: usize,
+    pub(crate) cut: usize,
+    pub(crate) milliseconds: u64,
+    /// Tasks of the runtime that were left.
+    pub(crate) tasks: usize,
+    /// Sockets that a second call found.
+    pub(crate) second: usize,
+}

@@ -1,0 +1,254 @@
+use std::{
+    fs, mem,
+    net::{Ipv4Addr, SocketAddr},
+    panic,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, ServiceExt, extract::Request, http::StatusCode, serve::ListenerExt};
+use clap::Args;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{mpsc, oneshot},
+    task::yield_now,
+    time::{Instant, timeout},
+};
+use tower::Layer;
+use web_connection_socket::{
+    CloseReason, Config, Handshake, Hub, Identity, Refusal, Shutdown, Socket, SocketMessage,
+    WebConnectionSocketLayer,
+};
+
+use super::order::{Answer, End, Figures, Order, Publish, Published, Stopped};
+use crate::{
+    Result,
+    process::{obey, say},
+};
+
+/// Limits that are not the library's own; times in seconds.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Options {
+    #[arg(long)]
+    write_stall: Option<u64>,
+    #[arg(long)]
+    dispatch_timeout: Option<u64>,
+    #[arg(long)]
+    max_dispatches: Option<usize>,
+    #[arg(long)]
+    hub_queue_bytes: Option<usize>,
+    #[arg(long)]
+    drop_oldest: bool,
+}
+
+/// Serves, and obeys the orders that come from the standard input.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    rlimit::increase_nofile_limit(u64::MAX)?;
+    // Panics that are asked for would fill the terminal.
+    panic::set_hook(Box::new(|_| {}));
+    let begin = Instant::now();
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let layer = layer(&options, begin, ends.clone());
+    let hub = layer.hub();
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    say(&listener.local_addr()?)?;
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            eprintln!("soak: {error}");
+        }
+    });
+    let service = layer.layer(Router::new());
+    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
+    let (stop, stopped) = oneshot::channel();
+    let (told, mut ended) = mpsc::channel(1);
+    let closing = hub.clone();
+    #[expect(clippy::disallowed_methods, reason = "the server beside its orders")]
+    let mut serving = Some(tokio::spawn(async move {
+        let graceful = async move {
+            let Ok(deadline) = stopped.await else { return };
+            let end = closing.shutdown(deadline).await;
+            told.send(end).await.expect("the order waits for it");
+        };
+        axum::serve(listener, service)
+            .with_graceful_shutdown(graceful)
+            .await
+    }));
+    let mut stop = Some(stop);
+    obey(async |order| {
+        Ok(match order {
+            Order::Figures => Answer::Figures(figures(&hub, begin, mem::take(&mut ends.lock()))?),
+            Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
+            Order::CloseUser(user) => {
+                hub.close_user(&user, &CloseReason::NORMAL);
+                Answer::Done
+            }
+            Order::ShutDown { seconds } => {
+                let start = Instant::now();
+                let deadline = Duration::from_secs(seconds);
+                let stop = stop.take().ok_or("it was stopped before")?;
+                stop.send(deadline).map_err(|_| "the server has ended")?;
+                let end: Shutdown = ended.recv().await.ok_or("the server has ended")?;
+                let milliseconds = millis(start);
+                let second = hub.shutdown(deadline).await;
+                if let Some(serving) = serving.take() {
+                    timeout(deadline, serving).await???;
+                }
+                for _ in 0..1_000 {
+                    yield_now().await;
+                }
+                Answer::Stopped(Stopped {
+                    closed: end.closed,
+                    cut: end.cut,
+                    milliseconds,
+                    tasks: Handle::current().metrics().num_alive_tasks(),
+                    second: second.closed + second.cut,
+                })
+            }
+        })
+    })
+    .await
+}
+
+fn layer(
+    options: &Options,
+    begin: Instant,
+    ends: Arc<Mutex<Vec<End>>>,
+) -> WebConnectionSocketLayer {
+    WebConnectionSocketLayer::new(config(options))
+        .identify(identify)
+        .on_action("echo", |socket: Socket| async move {
+            socket.reply(socket.message())
+        })
+        .on_action("panic", |socket: Socket| async move {
+            assert!(
+                socket.message().action.is_empty(),
+                "a secret of the application"
+            );
+        })
+        .on_action("hang", |_: Socket| std::future::pending::<()>())
+        .on_web_socket(|socket: Socket| async move {
+            socket.broadcast(socket.message());
+        })
+        .on_disconnect(move |socket: Socket| {
+            let ends = ends.clone();
+            async move {
+                let message = socket.message().parse_json::<Close>();
+                let close = message.map_err(|error| error.to_string())?;
+                ends.lock().push(End {
+                    user: socket.user().to_string(),
+                    code: close.code,
+                    reason: close.reason,
+                    undelivered: close.undelivered,
+                    at: millis(begin),
+                });
+                Ok::<_, String>(())
+            }
+        })
+}
+
+fn config(options: &Options) -> Config {
+    let mut config = Config::new().trust_local_callers();
+    if let Some(seconds) = options.write_stall {
+        config = config.write_stall(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = options.dispatch_timeout {
+        config = config.dispatch_timeout(Duration::from_secs(seconds));
+    }
+    if let Some(n) = options.max_dispatches {
+        config = config.max_dispatches(n);
+    }
+    if let Some(bytes) = options.hub_queue_bytes {
+        config = config.hub_queue_bytes(bytes);
+    }
+    config
+}
+
+/// Believes what the query says, as only a test may.
+async fn identify(handshake: Handshake) -> std::result::Result<Identity, Refusal> {
+    let uri = handshake.uri();
+    let query = uri.query().unwrap_or_default();
+    assert!(!query.contains("panic"), "a secret of the application");
+    let mut user = "";
+    let mut groups = Vec::new();
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("userId", name)) => user = name,
+            Some(("groupId", name)) => groups.push(name),
+            Some(("refuse", _)) => return Err(Refusal::new(StatusCode::FORBIDDEN)),
+            _ => {}
+        }
+    }
+    let identity = Identity::user(user);
+    Ok(groups.into_iter().fold(identity, Identity::group))
+}
+
+async fn broadcast(hub: &Hub, publish: &Publish) -> Published {
+    let mut total = Published::default();
+    let mut add = |message: &SocketMessage| {
+        let begin = Instant::now();
+        let report = hub.broadcast(message);
+        let took = begin.elapsed().as_micros();
+        total.matched += report.matched;
+        total.queued += report.queued;
+        total.dropped += report.dropped;
+        total.longest = total.longest.max(u64::try_from(took).unwrap_or(u64::MAX));
+    };
+    for number in 0..publish.count {
+        let text = || format!("server {number} {}", "x".repeat(publish.size));
+        if let Some(group) = &publish.group {
+            add(&SocketMessage::new("news")
+                .text(text())
+                .to_group(group.as_str()));
+        } else if publish.users.is_empty() {
+            add(&SocketMessage::new("news").text(text()));
+        }
+        for user in &publish.users {
+            add(&SocketMessage::new("news")
+                .text(text())
+                .to_user(user.as_str()));
+        }
+    }
+    total
+}
+
+fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let kib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let word = line.and_then(|line| line.split_whitespace().next());
+        word.ok_or("Linux says how much memory a process has")?
+            .parse::<usize>()
+            .map_err(Into::<tower::BoxError>::into)
+    };
+    let stats = hub.stats();
+    Ok(Figures {
+        memory: kib("VmRSS:")?,
+        peak: kib("VmHWM:")?,
+        descriptors: fs::read_dir("/proc/self/fd")?.count(),
+        tasks: Handle::current().metrics().num_alive_tasks(),
+        sockets: hub.len(),
+        bytes_queued: stats.bytes_queued,
+        messages_out: stats.messages_out,
+        dropped: stats.dropped,
+        undelivered: stats.undelivered,
+        dispatches: stats.dispatches_running,
+        ends,
+        now: millis(begin),
+    })
+}
+
+fn millis(begin: Instant) -> u64 {
+    u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The text of a disconnect event.
+#[derive(Deserialize)]
+struct Close {
+    code: u16,
+    reason: String,
+    undelivered: u64,
+}
