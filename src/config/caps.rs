@@ -38,9 +38,8 @@ impl Config {
     /// socket.
     ///
     /// A peer that vanished without a word counts until its missing answer to a ping is noticed:
-    /// [`ping_interval`](Self::ping_interval) and [`pong_timeout`](Self::pong_timeout), and the rest
-    /// of [`dispatch_timeout`](Self::dispatch_timeout) where the application is at work on one of its
-    /// messages.
+    /// [`ping_interval`](Self::ping_interval) and [`pong_timeout`](Self::pong_timeout), and before
+    /// that the time in which the application works off what the peer had sent.
     ///
     /// # Panics
     ///
@@ -153,7 +152,8 @@ impl Config {
     /// A socket over its rate is neither closed nor does it lose anything: it is read no further
     /// until it may go on, so that its peer has to wait. Other sockets do not notice. Every frame
     /// counts as a message: each part of a message in fragments, and each ping and pong, because
-    /// these could be used to flood as well. Costs some 100 bytes per socket.
+    /// these could be used to flood as well. Costs some 100 bytes per socket, and up to 16 KiB for one
+    /// that is behind. Waits last whole milliseconds, so a rate above 1 000 needs a burst above one.
     ///
     /// While a socket is behind, it is pinged, but owes no answer in time, since that would wait
     /// behind what it sent before. A peer that vanished meanwhile is noticed once what had arrived

@@ -332,7 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if close.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
-        let others = stall.into_iter().chain(close).chain(self.next_token(now));
+        let others = stall.into_iter().chain(close).chain(self.next_token());
         Ok(others.fold(heartbeat, Instant::min))
     }
 
@@ -347,14 +347,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Whether nothing may be read now. What is closing is read on, because its end is in there.
     fn is_held(&self) -> bool {
-        let is_full = || self.parked.is_some() || self.next_token(Instant::now()).is_some();
+        let is_full = || self.parked.is_some() || self.next_token().is_some();
         self.closing.is_none() && is_full()
     }
 
     /// When a socket over its rate may go on; none if it may now.
-    fn next_token(&self, now: Instant) -> Option<Instant> {
-        let wait = self.rate.as_ref()?.wait(now)?;
-        now.checked_add(wait)
+    fn next_token(&self) -> Option<Instant> {
+        let rate = self.rate.as_ref()?;
+        let now = Instant::now();
+        now.checked_add(rate.wait(now)?)
     }
 
     /// Why the socket is over: what began to close it, else what just happened.
