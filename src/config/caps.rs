@@ -65,8 +65,8 @@ impl Config {
     /// Whoever comes beyond it is refused with 429 and `Retry-After`, once the user is known and
     /// before the application hears of the socket. What counts is told at
     /// [`max_sockets`](Self::max_sockets): after a crash or a lost network a user's old sockets count
-    /// for a while beside the new ones, so leave room for a second set of tabs. Visitors without a
-    /// user id are not limited.
+    /// for a while beside the new ones, so leave room for a second set of tabs. A socket counts for
+    /// the user that it was opened for. Visitors without a user id are not limited.
     ///
     /// Without an `identify` hook a user id is what a visitor says: anybody can use up the sockets of
     /// a name, and avoid the limit with another. Verified and claimed users of one name count apart.

@@ -25,7 +25,7 @@ use crate::{
     session,
 };
 
-/// Who asks for a socket, once that is known and allowed, and the seat that is kept free meanwhile.
+/// Who asks for a socket, once that is known and allowed, and the seat that was taken for it.
 pub(super) struct Admitted {
     visitor: Visitor,
     seat: Seat,
