@@ -1,17 +1,17 @@
 //! What flushers write to TCP sockets: all of it, once, in order, whoever is slow.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::{
-    net::{TcpSocket, TcpStream},
+    net::TcpStream,
     task::{JoinHandle, spawn_blocking},
 };
 use web_connection_socket::{Config, Hub, Recipient, WebConnectionSocketLayer};
 
 use crate::support::{
     news, news_to, spawn,
-    tcp::{Running, listen, open, open_over},
+    tcp::{Running, listen, open, open_narrow},
     until,
     wire::{CLOSE, TEXT, Wire},
 };
@@ -208,12 +208,4 @@ fn read_to_end(socket: usize, mut wire: Wire<TcpStream>) -> JoinHandle<Wire<TcpS
 fn said(json: &str) -> String {
     let message: serde_json::Value = serde_json::from_str(json).expect("JSON");
     message["message"].as_str().expect("a text").to_owned()
-}
-
-/// Opens a socket whose kernel takes little before it is read.
-async fn open_narrow(address: SocketAddr, path: &str) -> Wire<TcpStream> {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(4_096).expect("a buffer size");
-    let stream = socket.connect(address).await;
-    open_over(stream.expect("a server that listens"), path).await
 }

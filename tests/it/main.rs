@@ -22,6 +22,7 @@ mod local;
 mod messages;
 mod origins;
 mod outside;
+mod overflow;
 mod pass_through;
 mod rates;
 mod raw;

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use web_connection_socket::{
-    CloseReason, Config, Socket, WebConnectionSocketLayer, testing::Client,
+    CloseReason, Config, Socket, WebConnectionSocketLayer, config::Overflow, testing::Client,
 };
 
 use crate::support::{
@@ -93,6 +93,34 @@ async fn a_reader_that_takes_nothing_for_the_write_stall_is_gone() {
     assert_eq!(hub.stats().undelivered, end.undelivered);
     assert_eq!((hub.len(), hub.stats().bytes_queued), (1, 0));
     assert!(stalled.drain().await <= 64 * KIB);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_takes_nothing_is_gone_whatever_is_dropped_for_it() {
+    for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
+        let (layer, mut ends) = with_ends(config().queue_bytes(64 * KIB).overflow(overflow));
+        let server = serve(&layer);
+        let hub = layer.hub();
+        let _stalled = Wire::open(&server, "/").await;
+        let begin = Instant::now();
+        let (mut queued, mut dropped) = (0, 0);
+        while !hub.is_empty() {
+            let report = hub.broadcast(&news("x".repeat(10 * KIB)));
+            queued += report.queued as u64;
+            dropped += report.dropped as u64;
+            sleep(Duration::from_millis(100)).await;
+        }
+        let after = begin.elapsed();
+        assert!((5..7).contains(&after.as_secs()), "closed after {after:?}");
+        let end = soon("the disconnect event", ends.recv()).await.unwrap();
+        assert_eq!((end.code, end.reason.as_str()), (1013, "slow"));
+        let stats = hub.stats();
+        assert_eq!(stats.undelivered, end.undelivered);
+        assert_eq!(stats.messages_out + stats.undelivered, queued);
+        assert_eq!(stats.dropped, dropped);
+        assert_eq!(dropped > 0, overflow == Overflow::DropNewest);
+        assert_eq!(stats.bytes_queued, 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

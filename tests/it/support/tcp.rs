@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
     task::JoinHandle,
 };
@@ -52,6 +52,14 @@ pub(crate) async fn listen() -> (TcpListener, SocketAddr) {
 /// Opens a socket at a path.
 pub(crate) async fn open(address: SocketAddr, path: &str) -> Wire<TcpStream> {
     let stream = TcpStream::connect(address).await;
+    open_over(stream.expect("a server that listens"), path).await
+}
+
+/// Opens a socket whose kernel takes little before it is read.
+pub(crate) async fn open_narrow(address: SocketAddr, path: &str) -> Wire<TcpStream> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a buffer size");
+    let stream = socket.connect(address).await;
     open_over(stream.expect("a server that listens"), path).await
 }
 
