@@ -1,6 +1,31 @@
 use std::{borrow::Cow, error::Error, fmt, str::FromStr};
 
+use serde::Deserialize;
+
 /// Why a socket was or is to be closed: a close code and a short reason.
+///
+/// A socket ends in one of these ways. Compare with the constants to tell them apart:
+///
+/// | why it ended | reason | what the peer sees |
+/// |---|---|---|
+/// | the application closed it | what it said | the same |
+/// | the application answered 410 | [`GONE`](Self::GONE): 4410 | the same |
+/// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001 | the same |
+/// | the peer took its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it took nothing |
+/// | the peer sent a binary message, outside of raw mode | [`BINARY`](Self::BINARY): 1003 | the same |
+/// | its message was too big | [`TOO_BIG`](Self::TOO_BIG): 1009 | the same |
+/// | its text was not UTF-8 | [`BAD_UTF8`](Self::BAD_UTF8): 1007 | the same |
+/// | it broke the protocol in another way | 1002 and what was wrong | the same |
+/// | the peer closed | the code and reason it sent | its own code |
+/// | the peer closed without a code | [`NO_STATUS`](Self::NO_STATUS): 1005 | 1005 |
+/// | the connection ended without a close frame | [`LOST`](Self::LOST): 1006 | 1006 |
+/// | the peer did not answer a ping | [`NO_PONG`](Self::NO_PONG): 1006 | 1006 |
+///
+/// What began to close a socket counts, whatever happens after that: a peer that never answers our
+/// close frame is cut off, and the reason stays. A handshake that is refused when HTTP is over
+/// already ([`WebConnectionSocket::accept`](crate::WebConnectionSocket::accept)) sends 1008; nothing
+/// sends 1011, because an error of the application costs one message and no socket. A peer may send
+/// whatever code is allowed, and so say itself that it was slow.
 ///
 /// The code is what the peer sees in its close event. Codes follow
 /// [RFC 6455 §7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4): 4000–4999 are yours to
@@ -17,8 +42,14 @@ use std::{borrow::Cow, error::Error, fmt, str::FromStr};
 /// assert_eq!(reason.code(), 4001);
 /// assert_eq!("4001 signed out".parse(), Ok(reason));
 /// assert!("1006 lost".parse::<CloseReason>().is_err());
+///
+/// // A disconnect event tells the reason in JSON.
+/// let told = r#"{"code":1013,"reason":"slow","undelivered":7}"#;
+/// assert_eq!(serde_json::from_str::<CloseReason>(told)?, CloseReason::SLOW);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Told")]
 pub struct CloseReason {
     code: u16,
     reason: Cow<'static, str>,
@@ -29,22 +60,32 @@ impl CloseReason {
     pub const NORMAL: Self = Self::fixed(1000, "");
 
     /// The server is shutting down: 1001.
-    pub(crate) const GOING_AWAY: Self = Self::fixed(1001, "server is shutting down");
+    pub const GOING_AWAY: Self = Self::fixed(1001, "server is shutting down");
 
-    /// Binary frames have no meaning in this protocol: 1003.
-    pub(crate) const BINARY: Self = Self::fixed(1003, "only text frames are accepted");
+    /// Binary frames have no meaning in this protocol, unless the layer is in raw mode: 1003.
+    pub const BINARY: Self = Self::fixed(1003, "only text frames are accepted");
 
-    /// The peer takes its messages too slowly: 1013.
-    pub(crate) const SLOW: Self = Self::fixed(1013, "slow");
+    /// The peer sent text that is not UTF-8: 1007.
+    pub const BAD_UTF8: Self = Self::fixed(1007, "text is not valid utf-8");
+
+    /// The peer sent more than [`Config::max_message_size`](crate::Config::max_message_size): 1009.
+    pub const TOO_BIG: Self = Self::fixed(1009, "message is too big");
+
+    /// The peer takes its messages too slowly: 1013. Its queue or the hub's bound was full, or it
+    /// took nothing for [`Config::write_stall`](crate::Config::write_stall).
+    pub const SLOW: Self = Self::fixed(1013, "slow");
+
+    /// The application answered a message with status 410: 4410.
+    pub const GONE: Self = Self::fixed(4410, "gone");
 
     /// The connection ended without a close frame: 1006, never sent.
-    pub(crate) const LOST: Self = Self::fixed(1006, "connection lost");
+    pub const LOST: Self = Self::fixed(1006, "connection lost");
 
     /// The peer did not answer a ping in time: 1006, never sent.
-    pub(crate) const NO_PONG: Self = Self::fixed(1006, "no answer to a ping");
+    pub const NO_PONG: Self = Self::fixed(1006, "no answer to a ping");
 
     /// The peer closed without naming a code: 1005, never sent.
-    pub(crate) const NO_STATUS: Self = Self::fixed(1005, "");
+    pub const NO_STATUS: Self = Self::fixed(1005, "");
 
     /// Makes a reason from a code that may be sent and a text of at most 123 bytes.
     ///
@@ -155,6 +196,25 @@ impl FromStr for CloseReason {
     }
 }
 
+/// What a disconnect event tells, which may be a code that is never sent.
+#[derive(Deserialize)]
+struct Told {
+    code: u16,
+    #[serde(default)]
+    reason: String,
+}
+
+impl TryFrom<Told> for CloseReason {
+    type Error = ParseCloseReasonError;
+
+    fn try_from(told: Told) -> Result<Self, Self::Error> {
+        if told.reason.len() > MAX_REASON {
+            return Err(ParseCloseReasonError { kind: Kind::Length });
+        }
+        Ok(Self::received(told.code, told.reason))
+    }
+}
+
 /// A close code that may not be sent, or a reason that is too long.
 ///
 /// # Examples
@@ -211,6 +271,25 @@ mod tests {
         for code in [1000, 1001, 1011, 1014, 3000, 4999] {
             assert!(format!("{code}").parse::<CloseReason>().is_ok(), "{code}");
         }
+    }
+
+    #[test]
+    fn a_told_reason_may_have_a_code_that_is_never_sent() {
+        for (told, expected) in [
+            (
+                r#"{"code":1006,"reason":"connection lost","undelivered":3}"#,
+                CloseReason::LOST,
+            ),
+            (
+                r#"{"code":1006,"reason":"no answer to a ping"}"#,
+                CloseReason::NO_PONG,
+            ),
+            (r#"{"code":1005}"#, CloseReason::NO_STATUS),
+        ] {
+            assert_eq!(serde_json::from_str::<CloseReason>(told).unwrap(), expected);
+        }
+        let long = format!(r#"{{"code":4000,"reason":"{}"}}"#, "e".repeat(124));
+        assert!(serde_json::from_str::<CloseReason>(&long).is_err());
     }
 
     #[test]

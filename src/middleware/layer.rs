@@ -265,15 +265,20 @@ impl WebConnectionSocketLayer {
 
     /// Calls a function once after each socket ended. The message's text is
     /// `{"code":1000,"reason":"","undelivered":0}`: the close code and reason, and how many messages
-    /// were queued for the socket and never written.
+    /// were queued for the socket and never written. All reasons are listed at
+    /// [`CloseReason`](crate::CloseReason).
     ///
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+    /// use web_connection_socket::{CloseReason, Config, Socket, WebConnectionSocketLayer};
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new()).on_disconnect(|socket: Socket| async move {
-    ///     println!("{} left: {}", socket.user(), socket.message().message);
+    ///     match socket.message().parse_json::<CloseReason>() {
+    ///         Ok(reason) if reason == CloseReason::SLOW => println!("{} was slow", socket.user()),
+    ///         Ok(reason) => println!("{} left: {reason}", socket.user()),
+    ///         Err(error) => println!("{} left: {error}", socket.user()),
+    ///     }
     /// });
     /// ```
     #[must_use]

@@ -213,8 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(Some(event)) => self.take(cx, event),
                 Ok(None) => {}
                 Err(violation) => {
-                    let reason = CloseReason::received(violation.code(), violation.reason());
-                    self.refuse(cx, reason);
+                    self.refuse(cx, violation.close_reason());
                 }
             }
             if let Some(rate) = &mut self.rate {

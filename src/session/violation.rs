@@ -4,6 +4,8 @@ use std::{error, fmt};
 
 use tungstenite::{Error, error::ProtocolError};
 
+use crate::hub::CloseReason;
+
 /// A breach of the protocol, or of our limits, that ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
@@ -16,28 +18,19 @@ pub(crate) enum Violation {
 }
 
 impl Violation {
-    /// The code of the close frame that tells the peer.
-    pub(crate) fn code(self) -> u16 {
+    /// What the close frame tells the peer. Every text is well below its 123 bytes.
+    pub(crate) fn close_reason(self) -> CloseReason {
         match self {
-            Self::TooBig => 1009,
-            Self::BadUtf8 => 1007,
-            Self::Protocol(_) => 1002,
-        }
-    }
-
-    /// The reason of that close frame, well below its 123 bytes.
-    pub(crate) fn reason(self) -> &'static str {
-        match self {
-            Self::TooBig => "message is too big",
-            Self::BadUtf8 => "text is not valid utf-8",
-            Self::Protocol(reason) => reason,
+            Self::TooBig => CloseReason::TOO_BIG,
+            Self::BadUtf8 => CloseReason::BAD_UTF8,
+            Self::Protocol(reason) => CloseReason::received(1002, reason),
         }
     }
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason())
+        f.write_str(self.close_reason().reason())
     }
 }
 
@@ -73,9 +66,9 @@ mod tests {
 
     #[test]
     fn each_violation_has_its_close_code() {
-        assert_eq!(Violation::TooBig.code(), 1009);
-        assert_eq!(Violation::BadUtf8.code(), 1007);
-        assert_eq!(Violation::Protocol("why").code(), 1002);
+        assert_eq!(Violation::TooBig.close_reason().code(), 1009);
+        assert_eq!(Violation::BadUtf8.close_reason().code(), 1007);
+        assert_eq!(Violation::Protocol("why").close_reason().code(), 1002);
         assert_eq!(Violation::Protocol("why").to_string(), "why");
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn regroup(socket: &Socket, headers: &HeaderMap) {
 /// Why the socket is to be closed once it has all else that the answer means for it: what a
 /// `WebSocket-Close` header says, or status 410.
 pub(super) fn close_reason(parts: &Parts) -> Option<CloseReason> {
-    let gone = || (parts.status == StatusCode::GONE).then(|| CloseReason::new(4410, "gone"));
+    let gone = || (parts.status == StatusCode::GONE).then_some(CloseReason::GONE);
     let Some(order) = parts.headers.get(CLOSE).and_then(decoded) else {
         return gone();
     };

@@ -78,7 +78,7 @@ pub(super) fn decode_all(bytes: &[u8]) -> (Vec<Event>, Option<Violation>) {
 fn refusal(bytes: &[u8]) -> Option<u16> {
     let (events, violation) = decode_all(bytes);
     assert_eq!(events, []);
-    violation.map(Violation::code)
+    violation.map(|violation| violation.close_reason().code())
 }
 
 #[test]
@@ -222,7 +222,11 @@ fn frames_that_rfc_6455_forbids_are_protocol_errors() {
         ),
     ] {
         let violation = decode_all(&bytes).1;
-        assert_eq!(violation.map(Violation::code), Some(1002), "{what}");
+        assert_eq!(
+            violation.map(|violation| violation.close_reason().code()),
+            Some(1002),
+            "{what}"
+        );
     }
 }
 
