@@ -8,6 +8,8 @@ mod flusher;
 mod frame;
 mod log;
 mod outbox;
+#[cfg(test)]
+mod properties;
 mod registration;
 mod registry;
 mod relief;

@@ -1,0 +1,239 @@
+//! That every message is delivered, refused or counted as lost, whatever happens in which order.
+
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
+
+use proptest::{array::uniform4, collection::vec, prelude::*};
+use tokio::{runtime, task::yield_now};
+
+use super::{
+    CloseReason, Drained, Frame, Hub, Push, Registration, SharedTransport, Transport, User,
+};
+use crate::{
+    config::{Config, Overflow},
+    protocol::SocketMessage,
+    sync::Mutex,
+};
+
+const SOCKETS: usize = 4;
+const QUEUE: usize = 600;
+
+proptest! {
+    #[test]
+    fn every_message_is_accounted_for(
+        overflow in overflow(),
+        hub_bound in 400..3_000_usize,
+        is_shared in uniform4(any::<bool>()),
+        steps in vec(step(), 0..150),
+    ) {
+        let runtime = runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(play(overflow, hub_bound, is_shared, &steps))?;
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    ForAll(usize),
+    ForSome(usize),
+    Reply(usize, usize),
+    Room(usize, usize),
+    /// The socket's own task writes.
+    Drain(usize),
+    /// The flusher writes.
+    Turn,
+    Close(usize),
+}
+
+fn overflow() -> impl Strategy<Value = Overflow> {
+    prop_oneof![
+        Just(Overflow::Close),
+        Just(Overflow::DropNewest),
+        Just(Overflow::DropOldest),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let socket = 0..SOCKETS;
+    prop_oneof![
+        8 => (0..200_usize).prop_map(Step::ForAll),
+        6 => (0..200_usize).prop_map(Step::ForSome),
+        2 => (socket.clone(), 0..200_usize).prop_map(|(socket, length)| Step::Reply(socket, length)),
+        6 => (socket.clone(), 0..900_usize).prop_map(|(socket, bytes)| Step::Room(socket, bytes)),
+        6 => socket.clone().prop_map(Step::Drain),
+        4 => Just(Step::Turn),
+        1 => socket.prop_map(Step::Close),
+    ]
+}
+
+async fn play(
+    overflow: Overflow,
+    hub_bound: usize,
+    is_shared: [bool; SOCKETS],
+    steps: &[Step],
+) -> Result<(), TestCaseError> {
+    let config = Config::new()
+        .queue_bytes(QUEUE)
+        .hub_queue_bytes(hub_bound)
+        .overflow(overflow);
+    let hub = Arc::new(Hub::new(&config));
+    let sockets: Vec<_> = is_shared.iter().map(|&it| Socket::open(&hub, it)).collect();
+    let (mut queued, mut dropped, mut longest) = (0, 0, 0);
+    for (number, step) in steps.iter().enumerate() {
+        let message = |length| SocketMessage::new(format!("{number}")).text("x".repeat(length));
+        match *step {
+            Step::ForAll(length) | Step::ForSome(length) => {
+                let mut message = message(length);
+                if matches!(step, Step::ForSome(_)) {
+                    message = message.to_group("some");
+                }
+                longest = longest.max(Frame::message(&message).len());
+                let report = hub.broadcast(&message);
+                prop_assert_eq!(report.matched, report.queued + report.dropped);
+                queued += report.queued as u64;
+                dropped += report.dropped as u64;
+            }
+            Step::Reply(socket, length) => {
+                let frame = Frame::message(&message(length));
+                longest = longest.max(frame.len());
+                match hub.push(sockets[socket].registration.peer(), &frame) {
+                    Push::Queued => queued += 1,
+                    Push::Overflow => dropped += 1,
+                    Push::Closed => {}
+                    Push::Dropped => return Err(TestCaseError::fail("a dropped reply")),
+                }
+            }
+            Step::Room(socket, bytes) => sockets[socket].pipe.0.lock().room += bytes,
+            Step::Drain(socket) => sockets[socket].drain(),
+            Step::Turn => turn().await,
+            Step::Close(socket) => {
+                let id = sockets[socket].registration.peer().id;
+                hub.close(id, CloseReason::NORMAL);
+            }
+        }
+        // Who steps aside brings along what it lacked of the log.
+        let aside = is_shared.iter().filter(|is_shared| **is_shared).count() * QUEUE;
+        let bound = hub_bound + SOCKETS * longest + aside;
+        prop_assert!(hub.stats().bytes_queued <= bound);
+    }
+
+    let (mut delivered, mut undelivered) = (0, 0);
+    for mut socket in sockets {
+        undelivered += socket.registration.end();
+        let numbers = socket.delivered();
+        prop_assert!(
+            numbers.is_sorted_by(|one, next| one < next),
+            "{:?}",
+            numbers
+        );
+        delivered += numbers.len() as u64;
+    }
+    turn().await;
+    let stats = hub.stats();
+    prop_assert_eq!(delivered + undelivered, queued);
+    prop_assert_eq!(stats.messages_out, delivered);
+    prop_assert_eq!(stats.undelivered, undelivered);
+    prop_assert_eq!(stats.dropped, dropped);
+    prop_assert_eq!(stats.bytes_queued, 0);
+    Ok(())
+}
+
+/// Lets the flusher go on until it waits.
+async fn turn() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+struct Socket {
+    registration: Registration,
+    pipe: Arc<Pipe>,
+}
+
+impl Socket {
+    fn open(hub: &Arc<Hub>, is_shared: bool) -> Self {
+        let registration = hub.register(User::Claimed("ann".into()), ["some".into()]);
+        let socket = Self {
+            registration: registration.expect("room in the hub"),
+            pipe: Arc::default(),
+        };
+        socket.registration.list();
+        if is_shared {
+            socket.registration.share(socket.pipe.clone());
+        }
+        socket.drain();
+        socket
+    }
+
+    fn drain(&self) {
+        let drained = self.registration.outbox().drain(&mut Own(&self.pipe));
+        if drained.expect("a pipe does not break") == Drained::Rejoin {
+            self.registration.rejoin();
+        }
+    }
+
+    /// The numbers of the messages that came out whole.
+    fn delivered(&self) -> Vec<usize> {
+        let taken = &self.pipe.0.lock().taken;
+        let mut rest = &taken[..];
+        let mut numbers = Vec::new();
+        while let [first, length, ..] = *rest {
+            let (header, length) = match length {
+                126 if rest.len() < 4 => break,
+                126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
+                length => (2, usize::from(length)),
+            };
+            let Some(payload) = rest.get(header..header + length) else {
+                break;
+            };
+            if first == 0x81 {
+                let message: serde_json::Value =
+                    serde_json::from_slice(payload).expect("a whole message");
+                let number = message["action"].as_str().expect("an action").parse();
+                numbers.push(number.expect("a number"));
+            }
+            rest = &rest[header + length..];
+        }
+        numbers
+    }
+}
+
+/// Takes as many bytes as it has room for.
+#[derive(Debug, Default)]
+struct Pipe(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    room: usize,
+    taken: Vec<u8>,
+}
+
+impl SharedTransport for Pipe {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut pipe = self.0.lock();
+        let before = pipe.taken.len();
+        for slice in slices {
+            let take = slice.len().min(pipe.room);
+            pipe.taken.extend_from_slice(&slice[..take]);
+            pipe.room -= take;
+        }
+        match pipe.taken.len() - before {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            written => Ok(written),
+        }
+    }
+}
+
+/// The same, for the socket's task.
+struct Own<'a>(&'a Pipe);
+
+impl Transport for Own<'_> {
+    fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write(slices)
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
