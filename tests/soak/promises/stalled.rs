@@ -78,12 +78,12 @@ async fn p99(server: &Server, seen: &mut mpsc::Receiver<u128>, readers: usize) -
     const BROADCASTS: usize = 100;
 
     let broadcaster = broadcaster(server.address)?;
-    let mut ticks = interval(Duration::from_millis(30));
+    let mut ticks = interval(Duration::from_millis(40));
     let mut times = Vec::with_capacity(BROADCASTS * readers);
     for _ in 0..BROADCASTS {
         ticks.tick().await;
         let message = SocketMessage::new("news");
-        let text = format!("{}{}", now(), " ".repeat(4 * KIB));
+        let text = format!("{}{}", now(), " ".repeat(KIB));
         broadcaster.broadcast(&message.text(text)).await?;
     }
     while times.len() < BROADCASTS * readers {
