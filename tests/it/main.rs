@@ -20,6 +20,7 @@ mod identity;
 mod lifecycle;
 mod local;
 mod messages;
+mod networks;
 mod origins;
 mod outside;
 mod overflow;

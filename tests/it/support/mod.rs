@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod http;
 pub(crate) mod http2;
 pub(crate) mod log;
+pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod source;
 pub(crate) mod tcp;
