@@ -114,13 +114,13 @@ pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
     hub::{
-        Broadcast, CloseReason, Hub, ParseCloseReasonError, Shutdown, SocketError, SocketErrorKind,
-        Stats, User,
+        Broadcast, CloseReason, Hub, Identity, ParseCloseReasonError, Shutdown, SocketError,
+        SocketErrorKind, Stats, User,
     },
     middleware::{
-        ClientAddr, ControlService, HandlerOutput, Handshake, Identity, PeerAddr, Refusal,
-        Rejection, RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent,
-        WebConnectionSocket, WebConnectionSocketLayer,
+        ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Refusal, Rejection,
+        RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent, WebConnectionSocket,
+        WebConnectionSocketLayer,
     },
     protocol::{
         BroadcastReport, ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError,

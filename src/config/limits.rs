@@ -355,7 +355,8 @@ impl Config {
 
     /// Sets how long the `identify` hook has for one handshake; 10 seconds by default.
     ///
-    /// An upgrade that takes longer is refused.
+    /// An upgrade that takes longer is refused. So much before an identity ends
+    /// [`on_expiry`](crate::WebConnectionSocketLayer::on_expiry) is asked for the next.
     ///
     /// # Panics
     ///

@@ -103,9 +103,10 @@ impl Hub {
     /// Says once that a user's name alone protects nothing.
     fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<Peer>]) {
         let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
-        if !self.claims_warned.load(Relaxed)
+        if self.has_claims.load(Relaxed)
+            && !self.claims_warned.load(Relaxed)
             && message.recipients.iter().any(|to| by_user(to.kind))
-            && audience.iter().any(|peer| !peer.user.is_verified())
+            && audience.iter().any(|peer| !peer.user().is_verified())
             && !self.claims_warned.swap(true, Relaxed)
         {
             tracing::warn!(

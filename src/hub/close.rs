@@ -59,6 +59,9 @@ impl CloseReason {
     /// The conversation is over: 1000.
     pub const NORMAL: Self = Self::fixed(1000, "");
 
+    /// The identity that let the socket in has ended, and nobody renewed it: 4401.
+    pub const IDENTITY_EXPIRED: Self = Self::fixed(4401, "identity expired");
+
     /// The server is shutting down: 1001.
     pub const GOING_AWAY: Self = Self::fixed(1001, "server is shutting down");
 
@@ -141,12 +144,17 @@ impl CloseReason {
     /// A socket that is refused although the handshake is done: 1008, or 1013 where a later try may
     /// go well, and as much of the text as a close frame holds.
     pub(crate) fn refused(text: &str, for_now: bool) -> Self {
-        let mut end = text.len().min(MAX_REASON);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
         let code = if for_now { 1013 } else { 1008 };
-        Self::received(code, text[..end].to_owned())
+        Self::received(code, cut(text).to_owned())
+    }
+
+    /// An identity that the application does not renew, with as much of its text as a close frame
+    /// holds.
+    pub(crate) fn not_renewed(text: Option<&str>) -> Self {
+        match text {
+            Some(text) => Self::received(Self::IDENTITY_EXPIRED.code, cut(text).to_owned()),
+            None => Self::IDENTITY_EXPIRED,
+        }
     }
 
     /// Whether a close frame can carry the code.
@@ -251,6 +259,14 @@ impl Error for ParseCloseReasonError {}
 /// between 1016 and 2999; 1012 to 1014 were registered since.
 pub(crate) fn is_sendable(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(MAX_REASON);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 // RFC 6455 §5.5: a control frame's payload has at most 125 bytes, two of which are the code.

@@ -6,21 +6,24 @@ mod close;
 mod error;
 mod flusher;
 mod frame;
+mod identity;
 mod log;
 mod outbox;
+mod peer;
 #[cfg(test)]
 mod properties;
 mod registration;
 mod registry;
 mod relief;
 mod shutdown;
+mod standing;
 mod stats;
 mod user;
 
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::Arc,
 };
 
 use tokio::sync::Notify;
@@ -38,13 +41,14 @@ pub use self::{
     broadcast::Broadcast,
     close::{CloseReason, ParseCloseReasonError},
     error::{SocketError, SocketErrorKind},
+    identity::Identity,
     shutdown::Shutdown,
     stats::Stats,
     user::User,
 };
 use self::{
     caps::Caps,
-    flusher::{Shard, Shards},
+    flusher::Shards,
     registry::{Join, Registry},
     relief::Relief,
     shutdown::Phase,
@@ -54,8 +58,10 @@ pub(crate) use self::{
     close::is_sendable,
     frame::Frame,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
+    peer::Peer,
     registration::Registration,
     shutdown::ShuttingDown,
+    standing::Standing,
     stats::Counters,
 };
 
@@ -117,6 +123,7 @@ pub struct Hub {
     queue_bytes: usize,
     overflow: Overflow,
     default_audience: DefaultAudience,
+    has_claims: AtomicBool,
     claims_warned: AtomicBool,
 }
 
@@ -124,6 +131,15 @@ pub struct Hub {
 struct State {
     registry: Registry<Arc<Peer>>,
     phase: Phase,
+}
+
+impl State {
+    fn unlist(&mut self, peer: &Peer) {
+        self.registry.unlist(peer.id);
+        if let Some(shard) = peer.shard.get() {
+            shard.leave(peer);
+        }
+    }
 }
 
 impl Hub {
@@ -150,6 +166,7 @@ impl Hub {
             queue_bytes: config.queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
+            has_claims: AtomicBool::new(false),
             claims_warned: AtomicBool::new(false),
         }
     }
@@ -163,11 +180,7 @@ impl Hub {
     /// groups already.
     pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
         let group = group.into();
-        match self.state.lock().registry.join(socket, group) {
-            Join::Member => Ok(()),
-            Join::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
-            Join::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),
-        }
+        self.state.lock().registry.join(socket, group).into_result()
     }
 
     /// Ends a socket's membership in a group; `false` if there was none.
@@ -224,7 +237,7 @@ impl Hub {
     #[must_use]
     pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
         let state = self.state.lock();
-        state.registry.get(socket).map(|peer| peer.user.clone())
+        state.registry.get(socket).map(|peer| peer.user())
     }
 
     /// A socket's groups besides the default one; none if it is not connected.
@@ -283,29 +296,34 @@ impl Hub {
         caps.map_or(Ok(()), |caps| caps.check_user(user))
     }
 
-    /// Gives a socket its place, in which nothing is broadcast to it until it is listed.
+    /// Gives a socket its place, in which nothing is broadcast to it until it is listed. `vouch` says
+    /// whether anybody checked who it is.
     pub(crate) fn register(
         self: &Arc<Self>,
-        user: User,
-        groups: impl IntoIterator<Item = GroupId>,
+        identity: Identity,
+        vouch: fn(UserId) -> User,
     ) -> Result<Registration, RegisterError> {
-        let peer = Arc::new(Peer {
-            id: ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed)),
+        let Identity {
             user,
-            outbox: Outbox::new(self.queue_bytes, self.overflow, self.counters.clone()),
-            shard: OnceLock::new(),
-        });
+            groups,
+            grants,
+            expires,
+        } = identity;
+        let standing = Standing::new(vouch(user.clone()), grants, expires);
+        if !standing.user.is_verified() {
+            self.has_claims.store(true, Relaxed);
+        }
+        let id = ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed));
+        let outbox = Outbox::new(self.queue_bytes, self.overflow, self.counters.clone());
+        let peer = Arc::new(Peer::new(id, standing, outbox));
         let mut state = self.state.lock();
         if state.phase != Phase::Running {
             return Err(RegisterError::ShuttingDown);
         }
-        let user = peer.user.id().clone();
-        state.registry.insert(peer.id, user, peer.clone());
-        for group in groups {
-            if state.registry.join(peer.id, group) == Join::TooManyGroups {
-                state.registry.remove(peer.id);
-                return Err(RegisterError::TooManyGroups);
-            }
+        state.registry.insert(peer.id, peer.clone());
+        if state.registry.identify(peer.id, user, groups) == Join::TooManyGroups {
+            state.registry.remove(peer.id);
+            return Err(RegisterError::TooManyGroups);
         }
         drop(state);
         Ok(Registration::new(self.clone(), peer))
@@ -341,11 +359,7 @@ impl Hub {
     }
 
     fn unlist(&self, peer: &Peer) {
-        let mut state = self.state.lock();
-        state.registry.unlist(peer.id);
-        if let Some(shard) = peer.shard.get() {
-            shard.leave(peer);
-        }
+        self.state.lock().unlist(peer);
     }
 
     fn remove(&self, socket: ConnectionId) {
@@ -357,16 +371,6 @@ impl Hub {
             self.gone.notify_waiters();
         }
     }
-}
-
-/// One socket as the hub knows it.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) id: ConnectionId,
-    pub(crate) user: User,
-    pub(crate) outbox: Outbox,
-    /// Whose flusher writes to the socket; empty where only its own task can.
-    shard: OnceLock<Arc<Shard>>,
 }
 
 /// Why a socket gets no place.

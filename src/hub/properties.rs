@@ -9,7 +9,8 @@ use proptest::{array::uniform4, collection::vec, prelude::*};
 use tokio::{runtime, task::yield_now};
 
 use super::{
-    CloseReason, Drained, Frame, Hub, Push, Registration, SharedTransport, Transport, User,
+    CloseReason, Drained, Frame, Hub, Identity, Push, Registration, SharedTransport, Transport,
+    User,
 };
 use crate::{
     config::{Config, Overflow},
@@ -153,7 +154,8 @@ struct Socket {
 
 impl Socket {
     fn open(hub: &Arc<Hub>, is_shared: bool) -> Self {
-        let registration = hub.register(User::Claimed("ann".into()), ["some".into()]);
+        let ann = Identity::user("ann").group("some");
+        let registration = hub.register(ann, User::Claimed);
         let socket = Self {
             registration: registration.expect("room in the hub"),
             pipe: Arc::default(),

@@ -11,6 +11,7 @@ use super::{
     close::CloseReason,
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
+    standing::Standing,
 };
 
 /// A socket's place in the hub; dropping it ends the place.
@@ -63,6 +64,12 @@ impl Registration {
     /// Starts the closing handshake, unless something else did before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
         self.hub.close_peer(&self.peer, reason, backlog)
+    }
+
+    /// Closes a socket whose identity has ended, unless it was renewed at this moment.
+    pub(crate) fn expire(&self, ended: &Standing, backlog: Backlog) -> bool {
+        let reason = CloseReason::IDENTITY_EXPIRED;
+        self.hub.expire(&self.peer, ended, reason, backlog)
     }
 
     /// The session is over: no broadcast selects the socket any more, what is left in its queue

@@ -1,8 +1,9 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
 use indexmap::IndexSet;
 use slab::Slab;
 
+use super::error::{SocketError, SocketErrorKind};
 use crate::protocol::{
     ConnectionId, DefaultAudience, GroupId, Index, Marks, Recipient, Selection, UserId, resolve,
 };
@@ -32,7 +33,10 @@ pub(crate) struct Registry<T> {
 struct Entry<T> {
     id: ConnectionId,
     user: UserId,
+    /// Those that came with the identity, then those joined since.
     groups: Vec<GroupId>,
+    /// How many came with the identity.
+    named: u32,
     stage: Stage,
     value: T,
 }
@@ -61,12 +65,13 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Adds a socket that receives nothing yet.
-    pub(crate) fn insert(&mut self, id: ConnectionId, user: UserId, value: T) {
+    /// Adds a socket that receives nothing yet, and is nobody's.
+    pub(crate) fn insert(&mut self, id: ConnectionId, value: T) {
         let slot = self.entries.insert(Entry {
             id,
-            user,
+            user: UserId::default(),
             groups: Vec::new(),
+            named: 0,
             stage: Stage::Pending,
             value,
         });
@@ -138,8 +143,69 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Makes the socket a member of a group. Everybody is in the default group, whose name is
-    /// empty, anyway.
+    /// Says whose socket it is and which groups come with that. They take the place of those that
+    /// came with whose it was before; groups that it joined otherwise stay.
+    pub(crate) fn identify(
+        &mut self,
+        id: ConnectionId,
+        user: UserId,
+        named: impl IntoIterator<Item = GroupId>,
+    ) -> Join {
+        let Some(&slot) = self.by_id.get(&id) else {
+            return Join::NotConnected;
+        };
+        let entry = &mut self.entries[slot];
+        if entry.stage == Stage::Leaving {
+            return Join::NotConnected;
+        }
+        let joined = &entry.groups[entry.named as usize..];
+        let mut groups = Vec::new();
+        for group in named {
+            if group.is_empty() || joined.contains(&group) || groups.contains(&group) {
+                continue;
+            }
+            if groups.len() + joined.len() >= self.max_groups {
+                return Join::TooManyGroups;
+            }
+            groups.push(known(&self.groups, group));
+        }
+        entry.named = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        groups.extend_from_slice(joined);
+
+        let groups_before = mem::replace(&mut entry.groups, groups);
+        let user_before = mem::replace(&mut entry.user, user);
+        if entry.stage != Stage::Listed {
+            return Join::Member;
+        }
+        for group in &entry.groups {
+            if !groups_before.contains(group) {
+                self.groups.entry(group.clone()).or_default().insert(slot);
+            }
+        }
+        for group in &groups_before {
+            if !entry.groups.contains(group) {
+                withdraw(&mut self.groups, group, slot);
+            }
+        }
+        if entry.groups.is_empty() {
+            self.ungrouped.insert(slot);
+        } else {
+            self.ungrouped.swap_remove(&slot);
+        }
+        if entry.user != user_before {
+            withdraw(&mut self.users, &user_before, slot);
+            if !entry.user.is_empty() {
+                self.users
+                    .entry(entry.user.clone())
+                    .or_default()
+                    .insert(slot);
+            }
+        }
+        Join::Member
+    }
+
+    /// Makes the socket a member of a group, which from now on stays when its identity changes.
+    /// Everybody is in the default group, whose name is empty, anyway.
     pub(crate) fn join(&mut self, id: ConnectionId, group: GroupId) -> Join {
         let Some(&slot) = self.by_id.get(&id) else {
             return Join::NotConnected;
@@ -148,17 +214,23 @@ impl<T> Registry<T> {
         if entry.stage == Stage::Leaving {
             return Join::NotConnected;
         }
-        if group.is_empty() || entry.groups.contains(&group) {
+        if group.is_empty() {
             return Join::Member;
+        }
+        let named = entry.named as usize;
+        match entry.groups.iter().position(|own| *own == group) {
+            Some(at) if at < named => {
+                entry.groups.swap(at, named - 1);
+                entry.named -= 1;
+                return Join::Member;
+            }
+            Some(_) => return Join::Member,
+            None => {}
         }
         if entry.groups.len() >= self.max_groups {
             return Join::TooManyGroups;
         }
-        // The index's own key, where there is one: members share the name's allocation.
-        let group = match self.groups.get_key_value(&group) {
-            Some((known, _)) => known.clone(),
-            None => group,
-        };
+        let group = known(&self.groups, group);
         entry.groups.push(group.clone());
         if entry.stage == Stage::Listed {
             self.ungrouped.swap_remove(&slot);
@@ -173,9 +245,14 @@ impl<T> Registry<T> {
             return false;
         };
         let entry = &mut self.entries[slot];
-        let Some(at) = entry.groups.iter().position(|own| own.as_str() == group) else {
+        let Some(mut at) = entry.groups.iter().position(|own| own.as_str() == group) else {
             return false;
         };
+        if at < entry.named as usize {
+            entry.named -= 1;
+            entry.groups.swap(at, entry.named as usize);
+            at = entry.named as usize;
+        }
         let group = entry.groups.swap_remove(at);
         if entry.stage == Stage::Listed {
             if entry.groups.is_empty() {
@@ -193,7 +270,7 @@ impl<T> Registry<T> {
         default: DefaultAudience,
         mut visit: impl FnMut(&T),
     ) {
-        let mut marks = std::mem::take(&mut self.marks);
+        let mut marks = mem::take(&mut self.marks);
         resolve(recipients, default, self, &mut marks, |slot| {
             visit(&self.entries[slot].value);
         });
@@ -267,12 +344,22 @@ impl<T> Registry<T> {
     }
 }
 
-/// What became of [`Registry::join`].
+/// What became of [`Registry::join`] or [`Registry::identify`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Join {
     Member,
     TooManyGroups,
     NotConnected,
+}
+
+impl Join {
+    pub(super) fn into_result(self) -> Result<(), SocketError> {
+        match self {
+            Self::Member => Ok(()),
+            Self::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
+            Self::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
+    }
 }
 
 impl<T> Index for Registry<T> {
@@ -295,6 +382,14 @@ impl<T> Index for Registry<T> {
     }
 }
 
+/// The index's own key, where there is one: members share the name's allocation.
+fn known(groups: &HashMap<GroupId, IndexSet<usize>>, group: GroupId) -> GroupId {
+    match groups.get_key_value(&group) {
+        Some((known, _)) => known.clone(),
+        None => group,
+    }
+}
+
 fn withdraw<K>(index: &mut HashMap<K, IndexSet<usize>>, key: &K, slot: usize)
 where
     K: std::hash::Hash + Eq,
@@ -308,111 +403,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn id(serial: u64) -> ConnectionId {
-        ConnectionId::new(7, serial)
-    }
-
-    fn registry() -> Registry<u64> {
-        let mut registry = Registry::new(3);
-        for (serial, user, groups) in [
-            (1, "ann", &["a", "b"] as &[&str]),
-            (2, "ann", &["b"]),
-            (3, "bob", &[]),
-            (4, "", &["a"]),
-        ] {
-            registry.insert(id(serial), user.into(), serial);
-            for &group in groups {
-                assert_eq!(registry.join(id(serial), group.into()), Join::Member);
-            }
-            registry.list(id(serial));
-        }
-        registry
-    }
-
-    fn audience(registry: &mut Registry<u64>, recipients: &[Recipient]) -> Vec<u64> {
-        let mut audience = Vec::new();
-        registry.resolve(recipients, DefaultAudience::Everyone, |&value| {
-            audience.push(value);
-        });
-        audience.sort_unstable();
-        audience
-    }
-
-    #[test]
-    fn an_unlisted_socket_keeps_its_groups_and_receives_nothing() {
-        let mut registry = registry();
-        registry.insert(id(5), "eve".into(), 5);
-        registry.join(id(5), "a".into());
-        assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4]);
-        assert!(audience(&mut registry, &[Recipient::connection(id(5))]).is_empty());
-        registry.list(id(5));
-        assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4, 5]);
-        assert_eq!(audience(&mut registry, &[Recipient::user("eve")]), [5]);
-    }
-
-    #[test]
-    fn a_user_can_be_closed_before_its_socket_is_listed() {
-        let mut registry = registry();
-        registry.insert(id(5), "ann".into(), 5);
-        let mut present: Vec<_> = registry.present("ann").copied().collect();
-        present.sort_unstable();
-        assert_eq!(present, [1, 2, 5]);
-        registry.unlist(id(5));
-        registry.unlist(id(1));
-        assert!(registry.present("ann").eq([&2]));
-        assert!(registry.pending.is_empty());
-    }
-
-    #[test]
-    fn a_removed_socket_leaves_no_trace() {
-        let mut registry = registry();
-        for serial in 1..=4 {
-            assert!(registry.remove(id(serial)));
-            assert!(!registry.remove(id(serial)));
-        }
-        assert_eq!(registry.len(), 0);
-        assert_eq!(registry.users().len() + registry.groups().len(), 0);
-        assert!(registry.ungrouped.is_empty() && registry.entries.is_empty());
-        assert_eq!(registry.join(id(1), "a".into()), Join::NotConnected);
-    }
-
-    #[test]
-    fn a_leaving_socket_is_neither_selected_nor_revived() {
-        let mut registry = registry();
-        registry.unlist(id(1));
-        registry.list(id(1));
-        assert_eq!(registry.join(id(1), "c".into()), Join::NotConnected);
-        assert_eq!(audience(&mut registry, &[]), [2, 3, 4]);
-        assert!(audience(&mut registry, &[Recipient::connection(id(1))]).is_empty());
-        assert_eq!(registry.groups_of(id(1)).len(), 2);
-        assert_eq!(registry.everyone().len(), 4);
-    }
-
-    #[test]
-    fn groups_of_a_socket_are_bounded_and_the_default_group_is_free() {
-        let mut registry = registry();
-        assert_eq!(registry.join(id(1), "c".into()), Join::Member);
-        assert_eq!(registry.join(id(1), "d".into()), Join::TooManyGroups);
-        assert_eq!(registry.join(id(1), "a".into()), Join::Member);
-        assert_eq!(registry.join(id(1), "".into()), Join::Member);
-        assert!(registry.leave(id(1), "c"));
-        assert!(!registry.leave(id(1), "c"));
-        assert_eq!(registry.join(id(1), "d".into()), Join::Member);
-    }
-
-    #[test]
-    fn the_narrow_default_audience_is_who_has_no_group() {
-        let mut registry = registry();
-        let mut seen = Vec::new();
-        registry.resolve(&[], DefaultAudience::Ungrouped, |&value| seen.push(value));
-        assert_eq!(seen, [3]);
-        registry.leave(id(4), "a");
-        registry.join(id(3), "b".into());
-        seen.clear();
-        registry.resolve(&[], DefaultAudience::Ungrouped, |&value| seen.push(value));
-        assert_eq!(seen, [4]);
-    }
-}
+mod tests;

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        hub::{Frame, Push, Registration, Transport, User, outbox::Kind},
+        hub::{Frame, Identity, Push, Registration, Transport, User, outbox::Kind},
         protocol::SocketMessage,
     };
 
@@ -159,8 +159,8 @@ mod tests {
     }
 
     fn join(hub: &Arc<Hub>, group: &str) -> Registration {
-        let user = User::Claimed("ann".into());
-        let registration = hub.register(user, [group.into()]);
+        let ann = Identity::user("ann").group(group);
+        let registration = hub.register(ann, User::Claimed);
         let registration = registration.expect("room in the hub");
         registration.list();
         registration

@@ -18,6 +18,8 @@ pub enum SocketEvent {
     Message,
     /// The socket is about to open.
     Connect,
+    /// The socket's identity is about to end.
+    Expiry,
     /// The socket has ended.
     Disconnect,
 }
@@ -37,6 +39,7 @@ impl SocketEvent {
         match self {
             Self::Message => "message",
             Self::Connect => "connect",
+            Self::Expiry => "expiry",
             Self::Disconnect => "disconnect",
         }
     }

@@ -1,9 +1,7 @@
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{
-    handshake::Handshake, identity::Identity, refusal::Refusal, route::Predicate, socket::Socket,
-};
-use crate::protocol::RawMessage;
+use super::{handshake::Handshake, refusal::Refusal, route::Predicate, socket::Socket};
+use crate::{hub::Identity, protocol::RawMessage};
 
 /// What an application gave the layer beside its configuration.
 #[derive(Clone, Default)]
@@ -11,6 +9,7 @@ pub(crate) struct Hooks {
     pub(crate) upgrade_if: Option<Arc<Predicate>>,
     pub(crate) caller_if: Option<Arc<Predicate>>,
     pub(crate) identify: Option<Hook<Handshake, Result<Identity, Refusal>>>,
+    pub(crate) expiry: Option<Hook<Socket, Result<Identity, Refusal>>>,
     pub(crate) connect: Option<Hook<Socket, Result<(), Refusal>>>,
     pub(crate) disconnect: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) actions: HashMap<Box<str>, Hook<Socket, Result<(), HandlerError>>>,
@@ -30,7 +29,7 @@ pub(crate) enum Otherwise {
 /// An async function of the application's.
 pub(crate) type Hook<A, T> = Arc<dyn Fn(A) -> HookFuture<T> + Send + Sync>;
 
-type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The function runs when its future is polled, so that a panic in it is caught with the future's.
 pub(crate) fn hook<A, F, Fut>(function: F) -> Hook<A, Fut::Output>

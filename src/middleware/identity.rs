@@ -1,87 +1,38 @@
+//! What a socket's identity says of its messages.
+
 use crate::{
-    hub::{Hub, Peer},
-    protocol::{GroupId, Recipient, RecipientType, SocketMessage, UserId},
+    hub::{Hub, Peer, User},
+    protocol::{Recipient, RecipientType, SocketMessage},
 };
 
-/// Who a visitor is, as an `identify` hook found out.
-///
-/// # Examples
-///
-/// ```
-/// use web_connection_socket::{Identity, Recipient};
-///
-/// let ann = Identity::user("ann").group("sales").may_broadcast(Recipient::group("lobby"));
-/// let nobody = Identity::anonymous();
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Identity {
-    pub(super) user: UserId,
-    pub(super) groups: Vec<GroupId>,
-    pub(super) grants: Vec<Recipient>,
-}
-
-impl Identity {
-    /// A known user.
-    #[must_use]
-    pub fn user(user: impl Into<UserId>) -> Self {
-        Self {
-            user: user.into(),
-            ..Self::default()
-        }
-    }
-
-    /// A visitor whom nobody knows, and who may come in.
-    #[must_use]
-    pub fn anonymous() -> Self {
-        Self::default()
-    }
-
-    /// Makes the socket a member of a group from the start. More than
-    /// [`Config::max_groups`](crate::Config::max_groups) refuse the upgrade.
-    #[must_use]
-    pub fn group(mut self, group: impl Into<GroupId>) -> Self {
-        self.groups.push(group.into());
-        self
-    }
-
-    /// Allows the socket to address somebody beyond itself and its own groups where messages are
-    /// relayed ([`WebConnectionSocketLayer::relay`](crate::WebConnectionSocketLayer::relay)).
-    /// [`Recipient::all`] allows everybody. Without relay it has no effect: there the application
-    /// decides.
-    #[must_use]
-    pub fn may_broadcast(mut self, recipient: Recipient) -> Self {
-        self.grants.push(recipient);
-        self
-    }
-}
-
-/// Overwrites what a message says of its sender with what is known of it.
+/// Overwrites what a message says of its sender with what is known of it, and tells whose it is.
 ///
 /// Claims stay as they are: nothing better is known.
-pub(super) fn attest(hub: &Hub, peer: &Peer, message: &mut SocketMessage) {
-    if !peer.user.is_verified() {
-        return;
+pub(super) fn attest(hub: &Hub, peer: &Peer, message: &mut SocketMessage) -> User {
+    let user = peer.user();
+    if !user.is_verified() {
+        return user;
     }
-    message.user_id = peer.user.id().clone();
-    let groups = hub.groups_of(peer.id);
+    let (standing, groups) = hub.membership_of(peer);
+    message.user_id = standing.user.id().clone();
     if !groups.contains(&message.group_id) {
         message.group_id = groups.into_iter().next().unwrap_or_default();
     }
+    standing.user
 }
 
-/// Whether a verified socket may relay to whom the message selects. What a message excludes only
-/// narrows it.
-pub(super) fn may_relay(
-    hub: &Hub,
-    peer: &Peer,
-    grants: &[Recipient],
-    message: &SocketMessage,
-) -> bool {
-    let groups = hub.groups_of(peer.id);
+/// Whether a socket may relay to whom the message selects: a verified one only to what it was
+/// granted. What a message excludes only narrows it.
+pub(super) fn may_relay(hub: &Hub, peer: &Peer, message: &SocketMessage) -> bool {
+    if !peer.user().is_verified() {
+        return true;
+    }
+    let (standing, groups) = hub.membership_of(peer);
+    let grants = standing.grants();
     let granted = |recipient: &Recipient| {
         let by_nature = match recipient.kind {
             RecipientType::Group => groups.iter().any(|own| own.as_str() == recipient.value),
-            RecipientType::User => peer.user.id().as_str() == recipient.value,
+            RecipientType::User => standing.user.id().as_str() == recipient.value,
             RecipientType::Connection => peer.id.to_string() == recipient.value,
             _ => false,
         };
@@ -106,24 +57,25 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        hub::{Registration, User},
+        hub::{Identity, Registration},
     };
 
-    fn ann() -> (Arc<Hub>, Registration) {
+    fn ann(grants: &[Recipient]) -> (Arc<Hub>, Registration) {
         let hub = Arc::new(Hub::new(&Config::new()));
-        let groups = [GroupId::from("sales"), GroupId::from("lobby")];
-        let ann = hub.register(User::Verified("ann".into()), groups);
+        let ann = Identity::user("ann").group("sales").group("lobby");
+        let ann = grants.iter().cloned().fold(ann, Identity::may_broadcast);
+        let ann = hub.register(ann, User::Verified);
         (hub, ann.expect("a new hub has room"))
     }
 
     fn allowed(grants: &[Recipient], message: &SocketMessage) -> bool {
-        let (hub, ann) = ann();
-        may_relay(&hub, ann.peer(), grants, message)
+        let (hub, ann) = ann(grants);
+        may_relay(&hub, ann.peer(), message)
     }
 
     #[test]
     fn a_verified_sender_cannot_speak_as_another() {
-        let (hub, ann) = ann();
+        let (hub, ann) = ann(&[]);
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
         attest(&hub, ann.peer(), &mut message);
         assert_eq!(message.user_id, "ann");

@@ -11,13 +11,15 @@ use super::{
     control::ControlService,
     handshake::Handshake,
     hooks::{HandlerOutput, Hooks, Otherwise, handler, hook},
-    identity::Identity,
     refusal::Refusal,
     service::WebConnectionSocket,
     shared::Shared,
     socket::Socket,
 };
-use crate::{config::Config, hub::Hub};
+use crate::{
+    config::Config,
+    hub::{Hub, Identity},
+};
 
 /// Gives the application inside it WebSockets.
 ///
@@ -163,6 +165,46 @@ impl WebConnectionSocketLayer {
         Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
     {
         self.hooks.identify = Some(hook(function));
+        self
+    }
+
+    /// Asks the application before an identity ends ([`Identity::expires_at`]) for another one.
+    ///
+    /// It is asked [`Config::identify_timeout`] before the end, or, where less time is left, after
+    /// half of that. Meanwhile the identity holds and the socket goes on. An answer in time takes
+    /// effect as [`Hub::reidentify`] does, for the same user or another. A refusal, whose detail is
+    /// what the client is told, a panic, or no answer when the identity ends closes the socket with
+    /// 4401. So does the end of every identity where this hook is not set. Its future is dropped
+    /// when the socket ends, or somebody else re-identifies it.
+    ///
+    /// The socket has the headers of its handshake ([`Socket::handshake`]), so a session's cookie,
+    /// but a browser cannot change them any more: what is new has to be found in the session store,
+    /// or is sent by the page in a message ([`Socket::reidentify`]).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use http::StatusCode;
+    /// use web_connection_socket::{Config, Identity, Refusal, Socket, WebConnectionSocketLayer};
+    ///
+    /// # async fn is_active(_: &str) -> bool { true }
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_expiry(|socket: Socket| async move {
+    ///     let user = socket.user().id().clone();
+    ///     if !is_active(user.as_str()).await {
+    ///         return Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in again."));
+    ///     }
+    ///     Ok(Identity::user(user).expires_in(Duration::from_secs(15 * 60)))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_expiry<F, Fut>(mut self, function: F) -> Self
+    where
+        F: Fn(Socket) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+    {
+        self.hooks.expiry = Some(hook(function));
         self
     }
 

@@ -37,7 +37,6 @@ pub use self::{
     future::ResponseFuture,
     handshake::Handshake,
     hooks::HandlerOutput,
-    identity::Identity,
     layer::WebConnectionSocketLayer,
     peer::PeerAddr,
     refusal::Refusal,

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     config::ForwardHeaders,
-    hub::ShuttingDown,
+    hub::{ShuttingDown, User},
     protocol::{BroadcastReport, SocketMessage},
 };
 
@@ -62,7 +62,8 @@ where
         Err(rejection) => return Ok(shared.refuse(rejection)),
     };
     let hub = shared.hub.clone();
-    let socket = Socket::new(hub, None, SocketEvent::Message, message);
+    let user = User::Claimed(message.user_id.clone());
+    let socket = Socket::new(hub, None, user, SocketEvent::Message, message);
     let action = socket.message().action.as_str();
     let handler = match (shared.hooks.actions.get(action), &shared.hooks.otherwise) {
         (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,

@@ -108,6 +108,7 @@ impl Shared {
             || matches!(self.hooks.otherwise, Otherwise::Handler(_))
             || !self.hooks.actions.is_empty()
             || self.hooks.raw.is_some()
+            || self.hooks.expiry.is_some()
             || self.hooks.connect.is_some()
             || self.hooks.disconnect.is_some()
     }

@@ -16,9 +16,10 @@ use super::{
 };
 use crate::{
     hub::{
-        Backlog, Broadcast, CloseReason, Frame, Hub, Peer, Push, SocketError, SocketErrorKind, User,
+        Backlog, Broadcast, CloseReason, Frame, Hub, Identity, Peer, Push, SocketError,
+        SocketErrorKind, User,
     },
-    protocol::{ConnectionId, GroupId, Recipient, SocketMessage},
+    protocol::{ConnectionId, GroupId, SocketMessage},
 };
 
 /// A message from a socket, and the means to answer it: what a handler holds.
@@ -46,6 +47,7 @@ use crate::{
 pub struct Socket {
     hub: Arc<Hub>,
     connection: Option<Arc<Connection>>,
+    user: User,
     event: SocketEvent,
     message: Arc<SocketMessage>,
 }
@@ -54,12 +56,14 @@ impl Socket {
     pub(super) fn new(
         hub: Arc<Hub>,
         connection: Option<Arc<Connection>>,
+        user: User,
         event: SocketEvent,
         message: SocketMessage,
     ) -> Self {
         Self {
             hub,
             connection,
+            user,
             event,
             message: Arc::new(message),
         }
@@ -222,6 +226,31 @@ impl Socket {
         }
     }
 
+    /// Makes this socket somebody else's, or renews whose it is: [`Hub::reidentify`]. This message
+    /// keeps the user that it came with.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is closed, if the message came by HTTP from outside, or if the socket would be
+    /// in more than [`Config::max_groups`](crate::Config::max_groups) groups. Nothing has changed
+    /// then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Identity, Socket};
+    ///
+    /// /// The page fetched a fresh token over HTTP and sends it along.
+    /// async fn on_token(socket: Socket) -> Result<(), String> {
+    ///     let identity = verified(&socket.message().message).ok_or("the token is not ours")?;
+    ///     socket.reidentify(identity).map_err(|error| error.to_string())
+    /// }
+    /// # fn verified(_: &str) -> Option<Identity> { None }
+    /// ```
+    pub fn reidentify(&self, identity: Identity) -> Result<(), SocketError> {
+        self.hub.reidentify(self.connection()?.peer.id, identity)
+    }
+
     /// Closes this socket after what is queued for it; `false` if it is closed already.
     ///
     /// # Examples
@@ -263,8 +292,8 @@ impl Socket {
             .map(|connection| connection.peer.id)
     }
 
-    /// Whose socket it is, and whether anybody checked. Of a message that came by HTTP from
-    /// outside it is what the message says.
+    /// Whose socket it was when this message's turn came, and whether anybody checked. Of a message
+    /// that came by HTTP from outside it is what the message says.
     ///
     /// # Examples
     ///
@@ -277,10 +306,7 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn user(&self) -> User {
-        match &self.connection {
-            Some(connection) => connection.peer.user.clone(),
-            None => User::Claimed(self.message.user_id.clone()),
-        }
+        self.user.clone()
     }
 
     /// The socket's groups besides the default one, at this moment.
@@ -386,7 +412,6 @@ pub(super) struct Connection {
     pub(super) peer: Arc<Peer>,
     /// Kept for dispatches; relays need none.
     pub(super) handshake: Option<Handshake>,
-    pub(super) grants: Vec<Recipient>,
 }
 
 /// The proof, in a request's extensions, that it was dispatched by the layer.

@@ -13,7 +13,6 @@ use super::{
     client::ClientAddr,
     dispatch::{Application, Dispatcher},
     handshake::{ClaimTooLong, Handshake, check_size},
-    identity::Identity,
     page::name_origin,
     peer::peer_of,
     rejection::{Cause, Rejection},
@@ -21,7 +20,8 @@ use super::{
     socket::Connection,
 };
 use crate::{
-    hub::{Kill, RegisterError, Registration, Seat, User},
+    hub::{Identity, Kill, RegisterError, Registration, Seat, User},
+    protocol::UserId,
     session,
 };
 
@@ -33,8 +33,15 @@ pub(super) struct Admitted {
 
 struct Visitor {
     handshake: Handshake,
-    user: User,
     identity: Identity,
+    /// Whether somebody checked.
+    vouch: fn(UserId) -> User,
+}
+
+impl Visitor {
+    fn user(&self) -> User {
+        (self.vouch)(self.identity.user.clone())
+    }
 }
 
 /// Whether an upgrade may go on: the caps, then what [`visitor`] asks.
@@ -67,8 +74,8 @@ async fn visitor(
         identity.groups = groups;
         return Ok(Visitor {
             handshake,
-            user: User::Claimed(identity.user.clone()),
             identity,
+            vouch: User::Claimed,
         });
     };
     let answer = AssertUnwindSafe(async { identify(handshake.clone()).await }).catch_unwind();
@@ -81,10 +88,13 @@ async fn visitor(
         }
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
     };
+    if identity.is_expired() {
+        return Err(Cause::IdentityExpired.into());
+    }
     Ok(Visitor {
         handshake,
-        user: User::Verified(identity.user.clone()),
         identity,
+        vouch: User::Verified,
     })
 }
 
@@ -106,7 +116,7 @@ pub(super) async fn probe<RB: From<Bytes>>(
     let client = client_of(shared, &parts);
     shared.hub.check_seat(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, &parts, client).await?;
-    shared.hub.check_user(&visitor.user)?;
+    shared.hub.check_user(&visitor.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
@@ -192,29 +202,27 @@ pub(super) async fn enter(
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
     let Admitted { visitor, mut seat } = admitted;
+    seat.of_user(&visitor.user())?;
     let Visitor {
         handshake,
-        user,
         identity,
+        vouch,
     } = visitor;
-    seat.of_user(&user)?;
-    let mut registration =
-        shared
-            .hub
-            .register(user, identity.groups)
-            .map_err(|error| match error {
-                RegisterError::ShuttingDown => Cause::ShuttingDown,
-                RegisterError::TooManyGroups => {
-                    Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
-                }
-            })?;
+    let mut registration = shared
+        .hub
+        .register(identity, vouch)
+        .map_err(|error| match error {
+            RegisterError::ShuttingDown => Cause::ShuttingDown,
+            RegisterError::TooManyGroups => {
+                Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
+            }
+        })?;
     registration.keep(seat);
     let connection = Connection {
         peer: registration.peer().clone(),
         handshake: shared
             .needs_handshake()
             .then(|| handshake.forwarded(&shared.config.forward_headers)),
-        grants: identity.grants,
     };
     let dispatcher = Dispatcher::new(shared.clone(), Arc::new(connection), application);
     let connect = dispatcher.connect();

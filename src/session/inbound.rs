@@ -1,6 +1,9 @@
 use std::{future::Future, pin::Pin};
 
-use crate::{hub::CloseReason, protocol::RawMessage};
+use crate::{
+    hub::{CloseReason, Standing},
+    protocol::RawMessage,
+};
 
 /// What becomes of the messages that a socket receives.
 ///
@@ -12,6 +15,10 @@ pub(crate) trait Inbound: Send {
 
     /// Takes a message. `None`: it is dealt with already.
     fn message(&mut self, message: RawMessage) -> Option<Handling>;
+
+    /// Its identity is about to end: asks the application for another, which has to be there by then.
+    /// `None`: it is not to be asked.
+    fn expiring(&mut self, standing: &Standing) -> Option<Handling>;
 
     /// The socket is gone; called once, last.
     fn disconnected(&mut self, end: Ending) -> Option<Handling>;

@@ -3,6 +3,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
@@ -13,6 +14,7 @@ use tokio::{
 
 use super::{
     Handling, Inbound,
+    expiry::{Due, Expiry},
     heartbeat::{Action, Heartbeat},
     rate::Bucket,
     stall::WriteStall,
@@ -45,6 +47,8 @@ pub(super) struct Session<S> {
     rate: Option<Box<Bucket>>,
     heartbeat: Heartbeat,
     stall: WriteStall,
+    /// Boxed: most identities last as long as their socket.
+    expiry: Option<Box<Expiry>>,
     closing: Option<Closing>,
     timer: Pin<Box<Sleep>>,
 }
@@ -103,6 +107,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             registration,
             config,
             inbound,
+            expiry: None,
             closing: None,
             timer: Box::pin(sleep_until(now)),
         }
@@ -110,14 +115,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Does all that can be done now; ready with the reason when the socket is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        match self.registration.outbox().attend(cx) {
-            Attention::Killed => return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY)),
-            Attention::Closing(reason) if self.closing.is_none() => {
-                self.closing = Some(Closing::new(reason));
-            }
-            Attention::Closing(_) | Attention::Open => {}
-        }
         loop {
+            self.poll_expiry(cx);
+            match self.registration.outbox().attend(cx) {
+                Attention::Killed => return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY)),
+                Attention::Closing(reason) if self.closing.is_none() => {
+                    self.closing = Some(Closing::new(reason));
+                }
+                Attention::Closing(_) | Attention::Open => {}
+            }
             self.poll_handling(cx);
             if let Poll::Ready(reason) = self.poll_read(cx) {
                 return Poll::Ready(reason);
@@ -144,6 +150,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             parked: self.parked,
             registration: self.registration,
             inbound: self.inbound,
+        }
+    }
+
+    /// Has an identity renewed that is about to end, and closes the socket of one that has ended.
+    fn poll_expiry(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let peer = self.registration.peer();
+            let Some(end) = peer.expires().filter(|_| self.closing.is_none()) else {
+                self.expiry = None;
+                return;
+            };
+            let now = Instant::now();
+            let expiry = match &mut self.expiry {
+                Some(expiry) if peer.stands(expiry.standing()) => expiry,
+                expiry => {
+                    let lead = self.config.identify_timeout;
+                    let fresh = Expiry::new(now, peer.standing(), end, lead);
+                    expiry.insert(Box::new(fresh))
+                }
+            };
+            match expiry.poll(cx, now) {
+                Poll::Pending => return,
+                Poll::Ready(Due::Renewal) => {
+                    let renewal = self.inbound.expiring(expiry.standing());
+                    expiry.asked(renewal);
+                }
+                Poll::Ready(Due::Answer) => {}
+                Poll::Ready(Due::End(since)) => {
+                    // Where this task, or the connection, came late, what is queued may be of a time
+                    // when nobody vouched for the socket any more.
+                    let backlog = if since < LATE {
+                        Backlog::Deliver
+                    } else {
+                        Backlog::Discard
+                    };
+                    self.registration.expire(expiry.standing(), backlog);
+                    self.expiry = None;
+                    return;
+                }
+            }
         }
     }
 
@@ -331,7 +377,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if close.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
-        let others = stall.into_iter().chain(close).chain(self.next_token());
+        let expiry = self.expiry.as_ref().map(|expiry| expiry.deadline());
+        let others = stall.into_iter().chain(close).chain(expiry);
+        let others = others.chain(self.next_token());
         Ok(others.fold(heartbeat, Instant::min))
     }
 
@@ -367,3 +415,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 const CHUNKS_PER_POLL: usize = 32;
+
+/// From this on the end of an identity counts as noticed late.
+const LATE: Duration = Duration::from_secs(1);

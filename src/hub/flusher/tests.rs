@@ -3,7 +3,7 @@ use std::io::{self, IoSlice};
 use super::*;
 use crate::{
     config::Config,
-    hub::{Hub, SharedTransport, Transport, User},
+    hub::{Hub, Identity, SharedTransport, Transport, User},
     protocol::SocketMessage,
 };
 
@@ -31,8 +31,8 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
     let hub = Arc::new(Hub::new(&Config::new()));
     let runtime = runtime::Builder::new_current_thread().build().unwrap();
     let registration = runtime.block_on(async {
-        let user = User::Claimed("ann".into());
-        let registration = hub.register(user, []).expect("room in the hub");
+        let ann = hub.register(Identity::user("ann"), User::Claimed);
+        let registration = ann.expect("room in the hub");
         registration.list();
         registration.share(Arc::new(Sink));
         assert!(registration.outbox().drain(&mut Sink).is_ok());
@@ -50,7 +50,7 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
 #[tokio::test]
 async fn what_nobody_is_left_to_take_is_not_charged() {
     let hub = Arc::new(Hub::new(&Config::new()));
-    let registration = hub.register(User::Claimed("ann".into()), []);
+    let registration = hub.register(Identity::user("ann"), User::Claimed);
     let registration = registration.expect("room in the hub");
     registration.list();
     registration.share(Arc::new(Sink));

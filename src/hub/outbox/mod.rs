@@ -104,6 +104,12 @@ impl Outbox {
         }
     }
 
+    /// Has the socket's task look at its deadlines again.
+    pub(super) fn wake(&self) {
+        let waker = self.state.lock().waker.take();
+        wake(waker);
+    }
+
     /// Cuts the socket off at its task's next poll.
     pub(crate) fn kill(&self, extent: Kill) {
         let mut state = self.state.lock();

@@ -8,6 +8,7 @@ mod guard;
 mod inner;
 mod raw;
 mod relay;
+mod renewal;
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ use super::{
     socket::{Connection, Socket},
 };
 use crate::{
-    hub::{Backlog, Frame, Push},
+    hub::{Backlog, Frame, Push, Standing, User},
     protocol::{ErrorFrame, RawMessage, SocketMessage},
     session::{Ending, Handling, Inbound},
 };
@@ -56,7 +57,7 @@ impl Dispatcher {
 
     /// Asks the application whether the socket may open.
     pub(super) async fn connect(&self) -> Result<(), Rejection> {
-        let socket = || self.socket(SocketEvent::Connect, self.event(SocketEvent::Connect));
+        let socket = || self.event(SocketEvent::Connect, |message| message);
         if let Some(connect) = &self.shared.hooks.connect {
             let outcome = guarded(&self.shared, connect(socket())).await;
             return outcome
@@ -94,17 +95,22 @@ impl Dispatcher {
         })
     }
 
-    fn socket(&self, event: SocketEvent, message: SocketMessage) -> Socket {
+    fn socket(&self, event: SocketEvent, user: User, message: SocketMessage) -> Socket {
         let hub = self.shared.hub.clone();
-        Socket::new(hub, Some(self.connection.clone()), event, message)
+        Socket::new(hub, Some(self.connection.clone()), user, event, message)
     }
 
-    fn event(&self, event: SocketEvent) -> SocketMessage {
-        let peer = &self.connection.peer;
-        let groups = self.shared.hub.groups_of(peer.id);
-        SocketMessage::new(event.as_str())
-            .from_user(peer.user.id().clone())
-            .from_group(groups.into_iter().next().unwrap_or_default())
+    /// News of the socket itself, with what there is to tell of it.
+    fn event(
+        &self,
+        event: SocketEvent,
+        tell: impl FnOnce(SocketMessage) -> SocketMessage,
+    ) -> Socket {
+        let (standing, groups) = self.shared.hub.membership_of(&self.connection.peer);
+        let message = SocketMessage::new(event.as_str())
+            .from_user(standing.user.id().clone())
+            .from_group(groups.into_iter().next().unwrap_or_default());
+        self.socket(event, standing.user, tell(message))
     }
 }
 
@@ -116,8 +122,13 @@ impl Inbound for Dispatcher {
     fn message(&mut self, message: RawMessage) -> Option<Handling> {
         let shared = &self.shared;
         shared.hub.counters().message_in();
+        let peer = &self.connection.peer;
+        if peer.is_expired() {
+            tracing::debug!("a message's turn came when its sender's identity had expired");
+            return None;
+        }
         if let Some(handler) = &shared.hooks.raw {
-            let socket = self.socket(SocketEvent::Message, SocketMessage::default());
+            let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
             return Some(raw::handle(shared.clone(), handler((socket, message))));
         }
         let read = SocketMessage::read(message.as_bytes(), shared.config.max_recipients);
@@ -128,10 +139,10 @@ impl Inbound for Dispatcher {
                 return None;
             }
         };
-        identity::attest(&shared.hub, &self.connection.peer, &mut message);
+        let user = identity::attest(&shared.hub, &self.connection.peer, &mut message);
 
         if let Some(handler) = shared.hooks.actions.get(message.action.as_str()) {
-            let outcome = handler(self.socket(SocketEvent::Message, message));
+            let outcome = handler(self.socket(SocketEvent::Message, user, message));
             return Some(self.handle(of_handler(shared.clone(), outcome)));
         }
         match (&shared.hooks.otherwise, &self.application) {
@@ -142,15 +153,25 @@ impl Inbound for Dispatcher {
                 None
             }
             (Otherwise::Handler(handler), _) => {
-                let outcome = handler(self.socket(SocketEvent::Message, message));
+                let outcome = handler(self.socket(SocketEvent::Message, user, message));
                 Some(self.handle(of_handler(shared.clone(), outcome)))
             }
             (Otherwise::InnerService, Some(application)) => {
-                let socket = self.socket(SocketEvent::Message, message);
+                let socket = self.socket(SocketEvent::Message, user, message);
                 Some(self.handle(inner::message(shared.clone(), application.clone(), socket)))
             }
             (Otherwise::InnerService, None) => None,
         }
+    }
+
+    fn expiring(&mut self, standing: &Standing) -> Option<Handling> {
+        let hook = self.shared.hooks.expiry.as_ref()?;
+        let answer = hook(self.event(SocketEvent::Expiry, |message| message));
+        let (shared, connection) = (self.shared.clone(), self.connection.clone());
+        let standing = standing.clone();
+        Some(Box::pin(renewal::renew(
+            shared, connection, standing, answer,
+        )))
     }
 
     fn disconnected(&mut self, end: Ending) -> Option<Handling> {
@@ -166,9 +187,9 @@ impl Inbound for Dispatcher {
             undelivered: end.undelivered,
         };
         let socket = || {
-            let message = self.event(SocketEvent::Disconnect).json(&end);
-            let message = message.unwrap_or_else(|_| self.event(SocketEvent::Disconnect));
-            self.socket(SocketEvent::Disconnect, message)
+            self.event(SocketEvent::Disconnect, |message| {
+                message.clone().json(&end).unwrap_or(message)
+            })
         };
         if let Some(disconnect) = &self.shared.hooks.disconnect {
             let outcome = disconnect(socket());

@@ -45,6 +45,7 @@ pub(crate) enum Cause {
     IdentifyRefused(Box<Refusal>),
     IdentifyFailed,
     IdentifyTimedOut,
+    IdentityExpired,
     ApplicationRefused(Box<Refusal>),
     NoUpgradeHandle,
     NotFound,
@@ -78,6 +79,7 @@ impl Cause {
             Self::IdentifyRefused(_) => RejectionKind::IdentifyRefused,
             Self::IdentifyFailed => RejectionKind::IdentifyFailed,
             Self::IdentifyTimedOut => RejectionKind::IdentifyTimedOut,
+            Self::IdentityExpired => RejectionKind::IdentityExpired,
             Self::ApplicationRefused(_) => RejectionKind::ApplicationRefused,
             Self::NoUpgradeHandle => RejectionKind::NoUpgradeHandle,
             Self::NotFound => RejectionKind::NotFound,
@@ -105,6 +107,8 @@ impl Cause {
                 add(CONNECTION, "Upgrade");
             }
             Self::TokenMissing | Self::TokenWrong => _ = add(WWW_AUTHENTICATE, "Bearer"),
+            // RFC 6750 §3.1: so it is said of an expired token; browsers do not ask for a password.
+            Self::IdentityExpired => _ = add(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
             _ => {}
         }
         if let Some(wait) = self.retry_after() {
@@ -204,6 +208,9 @@ impl fmt::Display for Cause {
             Self::IdentifyTimedOut => f.write_str(
                 "The application took too long to tell who this visitor is. Config::identify_timeout \
                  sets how long it may take.",
+            ),
+            Self::IdentityExpired => f.write_str(
+                "What says who this visitor is has expired. Sign in again, then connect again.",
             ),
             Self::ApplicationRefused(refusal) => f.write_str(
                 refusal.text().unwrap_or("The application did not accept this connection."),

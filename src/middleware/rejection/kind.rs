@@ -60,6 +60,8 @@ pub enum RejectionKind {
     IdentifyFailed,
     /// The `identify` hook took too long.
     IdentifyTimedOut,
+    /// The identity that the `identify` hook found had expired.
+    IdentityExpired,
     /// The application refused the `connect` event, or failed on a message posted to it.
     ApplicationRefused,
     /// The server offers no way to take over the connection.
@@ -120,6 +122,7 @@ impl RejectionKind {
             Self::IdentifyRefused => ("identify_refused", StatusCode::FORBIDDEN),
             Self::IdentifyFailed => ("identify_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::IdentifyTimedOut => ("identify_timed_out", StatusCode::SERVICE_UNAVAILABLE),
+            Self::IdentityExpired => ("identity_expired", StatusCode::UNAUTHORIZED),
             Self::ApplicationRefused => ("application_refused", StatusCode::FORBIDDEN),
             Self::NoUpgradeHandle => ("no_upgrade_handle", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND),

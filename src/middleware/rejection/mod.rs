@@ -246,6 +246,7 @@ mod tests {
             (Cause::ShuttingDown, 503, "shutting_down"),
             (Cause::IdentifyFailed, 500, "identify_failed"),
             (Cause::IdentifyTimedOut, 503, "identify_timed_out"),
+            (Cause::IdentityExpired, 401, "identity_expired"),
             (Cause::NoUpgradeHandle, 500, "no_upgrade_handle"),
             (Cause::NotFound, 404, "not_found"),
             (Cause::NotDispatched, 403, "not_dispatched"),

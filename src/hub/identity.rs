@@ -1,0 +1,144 @@
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::protocol::{GroupId, Recipient, UserId};
+
+/// Who a visitor is, and for how long, as an `identify` hook found out.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use web_connection_socket::{Identity, Recipient};
+///
+/// let ann = Identity::user("ann").group("sales").may_broadcast(Recipient::group("lobby"));
+/// let guest = Identity::user("guest").expires_in(Duration::from_secs(60 * 60));
+/// let nobody = Identity::anonymous();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    pub(crate) user: UserId,
+    pub(crate) groups: Vec<GroupId>,
+    pub(crate) grants: Vec<Recipient>,
+    pub(crate) expires: Option<Instant>,
+}
+
+impl Identity {
+    /// A known user.
+    #[must_use]
+    pub fn user(user: impl Into<UserId>) -> Self {
+        Self {
+            user: user.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A visitor whom nobody knows, and who may come in.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// Makes the socket a member of a group from the start. More than
+    /// [`Config::max_groups`](crate::Config::max_groups) refuse the upgrade.
+    #[must_use]
+    pub fn group(mut self, group: impl Into<GroupId>) -> Self {
+        self.groups.push(group.into());
+        self
+    }
+
+    /// Allows the socket to address somebody beyond itself and its own groups where messages are
+    /// relayed ([`WebConnectionSocketLayer::relay`](crate::WebConnectionSocketLayer::relay)).
+    /// [`Recipient::all`] allows everybody. Without relay it has no effect: there the application
+    /// decides.
+    #[must_use]
+    pub fn may_broadcast(mut self, recipient: Recipient) -> Self {
+        self.grants.push(recipient);
+        self
+    }
+
+    /// Ends the identity at a time of the clock: what a token's `exp` or a session's row says. By
+    /// default it lasts as long as its socket.
+    ///
+    /// A socket whose identity ends is closed with 4401, unless
+    /// [`WebConnectionSocketLayer::on_expiry`](crate::WebConnectionSocketLayer::on_expiry) or
+    /// [`Hub::reidentify`](crate::Hub::reidentify) renewed it before. A time that has passed refuses
+    /// the upgrade with 401. The machine's clock is read once, here: when it is set later on, or
+    /// stands still while the machine sleeps, the time that is left stays what it was.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use web_connection_socket::Identity;
+    ///
+    /// /// Of a JSON web token whose signature holds.
+    /// fn identity(sub: &str, exp: u64) -> Identity {
+    ///     Identity::user(sub).expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn expires_at(self, time: SystemTime) -> Self {
+        let left = time.duration_since(SystemTime::now());
+        self.expires_in(left.unwrap_or_default())
+    }
+
+    /// Ends the identity after this time, counted from now: [`expires_at`](Self::expires_at)
+    /// without a clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::Identity;
+    ///
+    /// let trial = Identity::anonymous().expires_in(Duration::from_secs(5 * 60));
+    /// ```
+    #[must_use]
+    pub fn expires_in(mut self, time: Duration) -> Self {
+        // What no clock can tell is never.
+        self.expires = Instant::now().checked_add(time);
+        self
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|end| end <= Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_of_the_clock_becomes_the_time_that_is_left() {
+        let hour = Duration::from_secs(60 * 60);
+        let now = Instant::now();
+        let later = Identity::anonymous().expires_at(SystemTime::now() + hour);
+        let expires = later.expires.expect("an end");
+        assert!(expires <= now + hour && expires > now + hour / 2);
+        assert!(!later.is_expired());
+        tokio::time::advance(hour).await;
+        assert!(later.is_expired());
+    }
+
+    #[test]
+    fn a_time_that_has_passed_is_now_and_one_beyond_all_clocks_is_never() {
+        for past in [SystemTime::UNIX_EPOCH, SystemTime::now()] {
+            assert!(Identity::anonymous().expires_at(past).is_expired());
+        }
+        assert!(
+            Identity::anonymous()
+                .expires_in(Duration::ZERO)
+                .is_expired()
+        );
+        let never = Identity::anonymous().expires_in(Duration::MAX);
+        assert!(never.expires.is_none() && !never.is_expired());
+        assert!(!Identity::anonymous().is_expired());
+    }
+}

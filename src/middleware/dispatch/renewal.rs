@@ -1,0 +1,42 @@
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::time::timeout_at;
+
+use super::super::{hooks::HookFuture, refusal::Refusal, shared::Shared, socket::Connection};
+use crate::hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing};
+
+/// Has the application say whose a socket is from now on. Whatever it does but name somebody closes
+/// the socket.
+pub(super) async fn renew(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    standing: Standing,
+    answer: HookFuture<Result<Identity, Refusal>>,
+) {
+    let (hub, peer) = (&shared.hub, &connection.peer);
+    let complain = |what: &str| {
+        if let Some(suppressed) = shared.failures.pass() {
+            tracing::error!(suppressed, "{what}, so its socket is closed");
+        }
+        CloseReason::IDENTITY_EXPIRED
+    };
+    let answer = AssertUnwindSafe(answer).catch_unwind();
+    let answer = match standing.expires() {
+        Some(end) => timeout_at(end, answer).await,
+        None => Ok(answer.await),
+    };
+    let reason = match answer {
+        Ok(Ok(Ok(identity))) => match hub.renew(peer, &standing, identity) {
+            Ok(()) => return,
+            Err(error) if error.kind() == SocketErrorKind::NotConnected => return,
+            Err(_) => {
+                complain("the on_expiry hook named more groups than Config::max_groups allows")
+            }
+        },
+        Ok(Ok(Err(refusal))) => CloseReason::not_renewed(refusal.text()),
+        Ok(Err(_panic)) => complain("the on_expiry hook panicked"),
+        Err(_elapsed) => complain("the on_expiry hook had no answer when an identity ended"),
+    };
+    hub.expire(peer, &standing, reason, Backlog::Deliver);
+}
