@@ -38,22 +38,37 @@ impl Hub {
             }
             return usize::MAX;
         }
+        let (allowance, freed) = self.look(bytes);
+        if freed > 0 {
+            // Without a lock, since whoever hears of it may broadcast it.
+            tracing::debug!(
+                freed,
+                "those who held the most made room in the hub's bound"
+            );
+        }
+        allowance
+    }
+
+    /// One look at all sockets, if it is time for one: what is allowed now, and what was freed.
+    fn look(&self, bytes: usize) -> (usize, usize) {
         let mut share = self.relief.share.lock();
         if !self.counters.is_full(bytes) {
-            return usize::MAX;
+            return (usize::MAX, 0);
         }
         let pause = self.relief.pause.load(Relaxed);
         if pause > 0 {
             self.relief.pause.store(pause - 1, Relaxed);
-            return *share;
+            return (*share, 0);
         }
+        let before = self.counters.bytes_queued();
         let sockets = self.relieve(bytes);
+        let freed = before.saturating_sub(self.counters.bytes_queued());
         if !self.counters.is_full(bytes) {
-            return usize::MAX;
+            return (usize::MAX, freed);
         }
         self.relief.pause.store(sockets, Relaxed);
         *share = self.counters.share(sockets);
-        *share
+        (*share, freed)
     }
 
     /// Makes room for so many bytes and more, and tells how many sockets there are.
@@ -69,16 +84,10 @@ impl Hub {
             .filter_map(|peer| Some((peer.outbox.holding(share)?, peer)))
             .collect();
         holders.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
-        let surplus = self.counters.surplus(bytes);
         match self.overflow {
             Overflow::Close => self.cut(&holders, share, bytes),
             Overflow::DropNewest | Overflow::DropOldest => self.trim(&holders, share, bytes),
         }
-        tracing::debug!(
-            surplus,
-            left = self.counters.surplus(bytes),
-            "made room in the hub's bound"
-        );
         everyone.len()
     }
 

@@ -1,8 +1,11 @@
-use std::io::{self, IoSlice};
+use std::{
+    io::{self, IoSlice},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
 
 use super::*;
 use crate::{
-    config::Config,
+    config::{Config, Overflow},
     hub::{Hub, Identity, SharedTransport, Transport, User},
     protocol::SocketMessage,
 };
@@ -62,4 +65,43 @@ async fn what_nobody_is_left_to_take_is_not_charged() {
     }
     let stats = hub.stats();
     assert_eq!((stats.undelivered, stats.bytes_queued), (1, 0));
+}
+
+#[tokio::test]
+async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
+    /// Takes nothing, then all.
+    #[derive(Debug, Default)]
+    struct Gate {
+        is_open: AtomicBool,
+        taken: AtomicUsize,
+    }
+    impl SharedTransport for Gate {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            if !self.is_open.load(Relaxed) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let written = slices.iter().map(|slice| slice.len()).sum();
+            self.taken.fetch_add(written, Relaxed);
+            Ok(written)
+        }
+    }
+
+    let config = Config::new().queue_bytes(1_000);
+    let hub = Arc::new(Hub::new(&config.overflow(Overflow::DropNewest)));
+    let registration = hub.register(Identity::user("ann"), User::Claimed);
+    let registration = registration.expect("room in the hub");
+    registration.list();
+    let gate = Arc::new(Gate::default());
+    registration.share(gate.clone());
+    assert!(registration.outbox().drain(&mut Sink).is_ok());
+    // The first waits in the log; the second finds it full, and the queue after that.
+    let message = SocketMessage::new("x").text("x".repeat(600));
+    assert_eq!(hub.broadcast(&message).queued, 1);
+    assert_eq!(hub.broadcast(&message).dropped, 1);
+    gate.is_open.store(true, Relaxed);
+    for _ in 0..2 * TURNS_TO_GATHER {
+        yield_now().await;
+    }
+    assert_eq!(hub.stats().messages_out, 1);
+    assert!(gate.taken.load(Relaxed) > 600);
 }
