@@ -10,6 +10,7 @@ use serde::Deserialize;
 /// |---|---|---|
 /// | the application closed it | what it said | the same |
 /// | the application answered 410 | [`GONE`](Self::GONE): 4410 | the same |
+/// | its identity ended | [`IDENTITY_EXPIRED`](Self::IDENTITY_EXPIRED): 4401, or 4401 and the text of the refusal | the same |
 /// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001 | the same |
 /// | the peer took its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it took nothing |
 /// | the peer sent a binary message, outside of raw mode | [`BINARY`](Self::BINARY): 1003 | the same |
@@ -23,8 +24,8 @@ use serde::Deserialize;
 ///
 /// What began to close a socket counts, whatever happens after that: a peer that never answers our
 /// close frame is cut off, and the reason stays. A handshake that is refused when HTTP is over
-/// already ([`WebConnectionSocket::accept`](crate::WebConnectionSocket::accept)) sends 1008; nothing
-/// sends 1011, because an error of the application costs one message and no socket. A peer may send
+/// already ([`WebConnectionSocket::accept`](crate::WebConnectionSocket::accept)) sends 1008, or 1013
+/// where a later try may go well; nothing sends 1011, because an error of the application costs one message and no socket. A peer may send
 /// whatever code is allowed, and so say itself that it was slow.
 ///
 /// The code is what the peer sees in its close event. Codes follow
