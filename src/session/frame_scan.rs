@@ -37,6 +37,45 @@ impl Header {
         &self.bytes[..usize::from(self.len)]
     }
 
+    /// The header as it would be if no payload followed, and its length.
+    pub(super) fn without_payload(&self) -> ([u8; 6], usize) {
+        let mut bytes = [0; 6];
+        bytes[..2].copy_from_slice(&[self.bytes[0], self.bytes[1] & 0x80]);
+        match self.masking_key() {
+            Some(key) => {
+                bytes[2..].copy_from_slice(&key);
+                (bytes, 6)
+            }
+            None => (bytes, 2),
+        }
+    }
+
+    /// Unmasks a part of the payload, which still lacks `wanted` bytes from this part on.
+    pub(super) fn unmask(&self, part: &mut [u8], wanted: usize) {
+        let Some(mut key) = self.masking_key() else {
+            return;
+        };
+        let offset = self.payload_len().wrapping_sub(wanted as u64);
+        key.rotate_left((offset % 4) as usize);
+        let both = (u64::from(u32::from_ne_bytes(key)) << 32) | u64::from(u32::from_ne_bytes(key));
+        // Eight bytes at a time, which compilers make more of.
+        let mut chunks = part.chunks_exact_mut(8);
+        for chunk in &mut chunks {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(chunk);
+            chunk.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ both).to_ne_bytes());
+        }
+        let rest = chunks.into_remainder().iter_mut();
+        for (byte, key) in rest.zip(key.iter().cycle()) {
+            *byte ^= key;
+        }
+    }
+
+    /// What kind of frame this is, RFC 6455 §5.2.
+    pub(super) fn opcode(&self) -> u8 {
+        self.bytes[0] & 0x0f
+    }
+
     /// Whether this is the last frame of its message.
     pub(super) fn is_final(&self) -> bool {
         self.bytes[0] & 0x80 != 0
@@ -49,7 +88,7 @@ impl Header {
 
     /// Whether this frame goes on with a message that an earlier one began.
     pub(super) fn is_continuation(&self) -> bool {
-        self.bytes[0] & 0x0f == 0
+        self.opcode() == 0
     }
 
     /// The length of the payload as the peer declares it.
@@ -87,6 +126,16 @@ impl Header {
         }
         let masking_key = if self.bytes[1] & 0x80 != 0 { 4 } else { 0 };
         2 + self.length_bytes() + masking_key
+    }
+
+    fn masking_key(&self) -> Option<[u8; 4]> {
+        let is_masked = self.bytes[1] & 0x80 != 0;
+        is_masked.then(|| {
+            let mut key = [0; 4];
+            let start = 2 + self.length_bytes();
+            key.copy_from_slice(&self.bytes[start..start + 4]);
+            key
+        })
     }
 
     fn length_bytes(&self) -> usize {

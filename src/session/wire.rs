@@ -1,8 +1,8 @@
 //! The incoming half of a connection: bytes in, events out.
 //!
-//! tungstenite judges, unmasks and assembles. It is shown one frame at a time and exists only while
-//! a message is under way, so that an idle socket holds no buffer. Nothing is sent from here: pings
-//! and closes are events, and their answers are the session's.
+//! tungstenite judges. It is shown one frame at a time and exists only while a message is under way,
+//! so that an idle socket holds no buffer. Nothing is sent from here: pings and closes are events,
+//! and their answers are the session's.
 
 use bytes::Bytes;
 use tungstenite::Message;
@@ -26,9 +26,7 @@ pub(crate) struct Decoder {
     header: Header,
     /// What the current frame's payload still lacks; none while its header is being read.
     payload_left: Option<usize>,
-    /// The length of the fragments so far; none outside a fragmented message.
-    assembled: Option<usize>,
-    assembly: Option<Assembly>,
+    assembly: Option<Box<Assembly>>,
     finished: bool,
 }
 
@@ -57,7 +55,6 @@ impl Decoder {
             frames: 0,
             header: Header::default(),
             payload_left: None,
-            assembled: None,
             assembly: None,
             finished: false,
         }
@@ -99,15 +96,25 @@ impl Decoder {
             let (payload, rest) = input.split_at(wanted.min(input.len()));
             *input = rest;
 
-            let message = self
+            let header = &self.header;
+            let assembly = self
                 .assembly
-                .get_or_insert_with(|| Assembly::new(&self.header, self.max_message_size))
-                .show(&self.header, is_new, payload)?;
+                .get_or_insert_with(|| Box::new(Assembly::new()));
+            let control = if header.is_control() {
+                assembly.control(header, is_new, payload)?
+            } else {
+                if is_new {
+                    assembly.begin(header)?;
+                }
+                let room = self.max_message_size - assembly.len();
+                assembly.extend(header, payload, wanted, room)?;
+                None
+            };
             if payload.len() < wanted {
                 self.payload_left = Some(wanted - payload.len());
                 return Ok(None);
             }
-            if let Some(event) = self.end_frame(message)? {
+            if let Some(event) = self.end_frame(control)? {
                 return Ok(Some(event));
             }
         }
@@ -127,9 +134,11 @@ impl Decoder {
         if !self.header.is_length_well_formed() {
             return Err(Violation::Protocol("payload length is malformed"));
         }
-        let room = match self.assembled {
+        let room = match &self.assembly {
             _ if is_control => MAX_CONTROL_PAYLOAD,
-            Some(assembled) if self.header.is_continuation() => self.max_message_size - assembled,
+            Some(assembly) if self.header.is_continuation() => {
+                self.max_message_size - assembly.len()
+            }
             _ => self.max_message_size,
         };
         match usize::try_from(length) {
@@ -139,35 +148,28 @@ impl Decoder {
     }
 
     /// Notes the end of a frame and what it completed, if anything.
-    fn end_frame(&mut self, message: Option<Message>) -> Result<Option<Event>, Violation> {
-        let length = self.header.payload_len() as usize;
-        let is_control = self.header.is_control();
+    fn end_frame(&mut self, control: Option<Message>) -> Result<Option<Event>, Violation> {
+        let completes_message = self.header.is_final() && !self.header.is_control();
         self.header.clear();
         self.payload_left = None;
 
-        let fragments = self.assembled;
-        if !is_control {
-            self.assembled = match message {
-                Some(_) => None,
-                None => Some(fragments.unwrap_or(0) + length),
-            };
-        }
-        if self.assembled.is_none() {
-            self.assembly = None;
-        }
-        let event = message
-            .map(|message| into_event(message, fragments.is_some()))
-            .transpose()?;
+        let is_over = |assembly: &mut Box<Assembly>| completes_message || !assembly.is_under_way();
+        let event = match (self.assembly.take_if(is_over), control) {
+            (_, Some(message)) => Some(control_event(message)?),
+            (Some(assembly), None) if completes_message => match assembly.finish()? {
+                (true, text) => Some(Event::Text(text.into())),
+                (false, binary) => Some(Event::Binary(binary.into())),
+            },
+            _ => None,
+        };
         self.frames += 1;
         Ok(event)
     }
 }
 
-fn into_event(message: Message, fragmented: bool) -> Result<Event, Violation> {
+fn control_event(message: Message) -> Result<Event, Violation> {
     match message {
-        Message::Text(text) => Ok(Event::Text(fitted(text.into(), fragmented))),
-        Message::Binary(binary) => Ok(Event::Binary(fitted(binary, fragmented))),
-        // Copied, because it would keep the buffer of the message around it alive.
+        // Copied, because it would keep tungstenite's buffer alive.
         Message::Ping(payload) => Ok(Event::Ping(Bytes::copy_from_slice(&payload))),
         Message::Pong(_) => Ok(Event::Pong),
         Message::Close(None) => Ok(Event::Close(None)),
@@ -177,18 +179,10 @@ fn into_event(message: Message, fragmented: bool) -> Result<Event, Violation> {
             }
             _ => Err(Violation::Protocol("close code is not allowed")),
         },
-        Message::Frame(_) => Err(Violation::Protocol("frame cannot be read")),
+        Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
+            Err(Violation::Protocol("frame cannot be read"))
+        }
     }
-}
-
-/// Gives back what an assembled message's buffer has grown beyond its content.
-fn fitted(payload: Bytes, fragmented: bool) -> Bytes {
-    if !fragmented {
-        return payload;
-    }
-    let mut payload = Vec::from(payload);
-    payload.shrink_to_fit();
-    payload.into()
 }
 
 #[cfg(test)]

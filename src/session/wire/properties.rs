@@ -1,7 +1,13 @@
 //! What holds for every stream of frames, in whatever chunks the network delivers it.
 
+use std::io::{self, ErrorKind, Read, Write};
+
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
+use tungstenite::{
+    Error, Message, WebSocket,
+    protocol::{Role, WebSocketConfig},
+};
 
 use crate::session::wire::{
     Decoder, Event,
@@ -42,6 +48,26 @@ proptest! {
     }
 
     #[test]
+    fn whatever_comes_is_read_as_tungstenite_alone_reads_it(
+        sent in vec(sent(), 1..4),
+        damage in vec((any::<Index>(), any::<u8>()), 0..3),
+        cuts in vec(any::<Index>(), 0..10),
+    ) {
+        let mut bytes: Vec<u8> = sent.iter().flat_map(Sent::frames).collect();
+        for (place, byte) in damage {
+            *place.get_mut(&mut bytes) = byte;
+        }
+        let (ours, violation) = Decoder::new(LIMIT).drain(chunks(&bytes, &cuts));
+        let (theirs, fails) = read_alone(&bytes);
+        let heard = ours.len().min(theirs.len());
+        prop_assert_eq!(&ours[..heard], &theirs[..heard]);
+        if violation.is_none() {
+            prop_assert_eq!(ours, theirs);
+            prop_assert!(!fails);
+        }
+    }
+
+    #[test]
     fn noise_never_panics(bytes in vec(any::<u8>(), 0..300)) {
         let _ = decode_all(&bytes);
     }
@@ -72,6 +98,52 @@ impl Sent {
             Self::Binary(binary, _) => Event::Binary(Bytes::copy_from_slice(binary)),
             Self::Ping(payload) => Event::Ping(Bytes::copy_from_slice(payload)),
             Self::Pong(_) => Event::Pong,
+        }
+    }
+}
+
+/// What tungstenite by itself makes of a stream, and whether it fails.
+fn read_alone(bytes: &[u8]) -> (Vec<Event>, bool) {
+    struct Input<'a>(&'a [u8]);
+
+    impl Read for Input<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(ErrorKind::WouldBlock.into()),
+                read => Ok(read),
+            }
+        }
+    }
+
+    impl Write for Input<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let config = WebSocketConfig::default()
+        .max_frame_size(Some(LIMIT))
+        .max_message_size(Some(LIMIT));
+    let mut socket = WebSocket::from_raw_socket(Input(bytes), Role::Server, Some(config));
+    let mut events = Vec::new();
+    loop {
+        match socket.read() {
+            Ok(Message::Text(text)) => events.push(Event::Text(text.into())),
+            Ok(Message::Binary(binary)) => events.push(Event::Binary(binary)),
+            Ok(Message::Ping(payload)) => events.push(Event::Ping(payload)),
+            Ok(Message::Pong(_)) => events.push(Event::Pong),
+            Ok(Message::Close(frame)) => {
+                let frame = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                events.push(Event::Close(frame));
+                return (events, false);
+            }
+            Ok(Message::Frame(_)) => return (events, true),
+            Err(Error::Io(error)) => return (events, error.kind() != ErrorKind::WouldBlock),
+            Err(_) => return (events, true),
         }
     }
 }

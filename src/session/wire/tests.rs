@@ -369,5 +369,43 @@ fn fragments_of_one_byte_reach_the_limit_and_no_further() {
 
 #[test]
 fn an_idle_decoder_is_small() {
-    assert!(size_of::<Decoder>() <= 88, "{}", size_of::<Decoder>());
+    assert!(size_of::<Decoder>() <= 64, "{}", size_of::<Decoder>());
+}
+
+#[test]
+fn a_message_takes_memory_as_it_arrives() {
+    const LARGE: usize = 1 << 20;
+    let bytes = frame(FIN | BINARY, &vec![7; LARGE]);
+    let mut decoder = Decoder::new(LARGE);
+    let mut arrived = 0;
+    for chunk in bytes.chunks(10_000) {
+        arrived += chunk.len();
+        let (events, violation) = decoder.drain([chunk]);
+        assert_eq!(violation, None);
+        let capacity = decoder.assembly.as_ref().map_or(0, |it| it.capacity());
+        assert!(
+            capacity <= LARGE.min(2 * arrived),
+            "{capacity} at {arrived}"
+        );
+        assert_eq!(events.len(), usize::from(arrived == bytes.len()));
+    }
+}
+
+#[test]
+fn bad_utf8_is_refused_before_the_rest_of_the_frame() {
+    for (valid, next) in [
+        (&b"\xce\xba\xe1\xbd\xb9"[..], b'\xff'),
+        (b"\xf4", b'\x90'),
+        (b"\xed", b'\xa0'),
+        (b"\xe0", b'\x80'),
+        (b"\xc3", b'('),
+    ] {
+        let payload = [valid, &[next], b"and more"].concat();
+        let bytes = frame(FIN | TEXT, &payload);
+        let seen = 6 + valid.len();
+        let mut decoder = Decoder::new(LIMIT);
+        assert_eq!(decoder.drain([&bytes[..seen]]), (vec![], None));
+        let refused = decoder.drain([&bytes[seen..=seen]]).1;
+        assert_eq!(refused, Some(Violation::BadUtf8), "{payload:02x?}");
+    }
 }
