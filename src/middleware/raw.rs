@@ -26,8 +26,8 @@ impl WebConnectionSocketLayer {
     /// nothing: what an error looks like is for your protocol to say. A function that cannot go on
     /// calls [`Socket::close`].
     ///
-    /// A message is copied once on its way from the network into the [`RawMessage`], one in fragments
-    /// twice. Each socket may hold one while it is handled, one that waits and one that arrives, each
+    /// A message is copied once on its way from the network into the [`RawMessage`], into memory that
+    /// grows with what arrives, whatever length was declared. Each socket may hold one while it is handled, one that waits and one that arrives, each
     /// as large as [`Config::max_message_size`](crate::Config::max_message_size).
     ///
     /// # Examples

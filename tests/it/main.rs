@@ -7,6 +7,7 @@ mod broadcaster;
 mod caps;
 mod claims;
 mod compose;
+mod conformance;
 mod control;
 mod delivery;
 mod dispatch;

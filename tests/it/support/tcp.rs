@@ -63,10 +63,23 @@ pub(crate) async fn open_narrow(address: SocketAddr, path: &str) -> Wire<TcpStre
     open_over(stream.expect("a server that listens"), path).await
 }
 
+/// Opens a socket at a path and sends these bytes in the handshake's own segment.
+pub(crate) async fn open_with(address: SocketAddr, path: &str, first: &[u8]) -> Wire<TcpStream> {
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.expect("a server that listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    open_over_with(stream, path, first).await
+}
+
 /// Opens a socket at a path over a connection.
 pub(crate) async fn open_over(stream: TcpStream, path: &str) -> Wire<TcpStream> {
+    open_over_with(stream, path, &[]).await
+}
+
+async fn open_over_with(stream: TcpStream, path: &str, first: &[u8]) -> Wire<TcpStream> {
     let mut wire = Wire::over(stream);
-    wire.send(handshake(path).as_bytes()).await;
+    let request = [handshake(path).as_bytes(), first].concat();
+    wire.send(&request).await;
     let head = wire.head().await;
     assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     wire
