@@ -86,6 +86,11 @@ impl Header {
         self.bytes[0] & 0x08 != 0
     }
 
+    /// Whether this is a close frame.
+    pub(super) fn is_close(&self) -> bool {
+        self.opcode() == 0x8
+    }
+
     /// Whether this frame goes on with a message that an earlier one began.
     pub(super) fn is_continuation(&self) -> bool {
         self.opcode() == 0

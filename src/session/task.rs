@@ -19,6 +19,7 @@ use super::{
     rate::Bucket,
     stall::WriteStall,
     transport::{Scratch, Stream},
+    violation::Violation,
     wire::{Decoder, Event},
 };
 use crate::{
@@ -66,8 +67,10 @@ pub(super) struct Remains {
 /// A closing handshake under way (RFC 6455 §7.1).
 struct Closing {
     reason: CloseReason,
-    /// The peer sent its close frame or broke the protocol: what else it sends is discarded.
+    /// The peer sent its close frame or something wrong: what else it sends is discarded.
     deaf: bool,
+    /// Of what is discarded, the peer's close frame still matters.
+    awaits_close: bool,
     /// Our half of the stream is ended.
     shut: bool,
     /// When the peer's patience is ours no longer; set once our close frame is written.
@@ -79,9 +82,17 @@ impl Closing {
         Self {
             reason,
             deaf: false,
+            awaits_close: false,
             shut: false,
             until: None,
         }
+    }
+
+    /// When our half of the stream is ended although the peer's close frame did not come: after half
+    /// of its time to close.
+    fn patience(&self, config: &Config) -> Option<Instant> {
+        let until = self.until.filter(|_| self.awaits_close)?;
+        until.checked_sub(config.close_timeout / 2)
     }
 }
 
@@ -252,14 +263,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let before = self.decoder.frames();
         let mut counted = before;
         while !rest.is_empty() && !self.is_held() {
-            if self.closing.as_ref().is_some_and(|closing| closing.deaf) {
+            if let Some(closing) = self.closing.as_mut().filter(|closing| closing.deaf) {
+                if closing.awaits_close && self.decoder.skip_to_close(&mut rest) {
+                    closing.awaits_close = false;
+                }
                 return chunk.len();
             }
             match self.decoder.decode(&mut rest) {
                 Ok(Some(event)) => self.take(cx, event),
                 Ok(None) => {}
                 Err(violation) => {
-                    self.refuse(cx, violation.close_reason());
+                    // After a frame that is too long, frames can still be told apart.
+                    let awaits_close = violation == Violation::TooBig;
+                    self.refuse(cx, violation.close_reason(), awaits_close);
                 }
             }
             if let Some(rate) = &mut self.rate {
@@ -281,12 +297,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Event::Binary(binary) if self.inbound.takes_binary() => {
                 self.receive(cx, RawMessage::binary(binary));
             }
-            Event::Binary(_) => self.refuse(cx, CloseReason::BINARY),
+            Event::Binary(_) => self.refuse(cx, CloseReason::BINARY, true),
             Event::Ping(payload) => self.registration.outbox().pong(&payload),
             Event::Pong => {}
-            Event::Close(None) => self.refuse(cx, CloseReason::NO_STATUS),
+            Event::Close(None) => self.refuse(cx, CloseReason::NO_STATUS, false),
             Event::Close(Some((code, text))) => {
-                self.refuse(cx, CloseReason::received(code, text));
+                self.refuse(cx, CloseReason::received(code, text), false);
             }
         }
     }
@@ -305,7 +321,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     ///
     /// The answers to what it sent right before still leave, as far as the connection takes them
     /// at once; more would only delay the close.
-    fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason) {
+    fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
         let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
         if let Err(error) = answers {
             tracing::debug!(%error, "the last answers did not reach their socket");
@@ -316,6 +332,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             .closing
             .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
         closing.deaf = true;
+        closing.awaits_close = awaits_close;
     }
 
     /// Writes what is queued; ready when the connection broke.
@@ -342,8 +359,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 closing.until = closing.until.or_else(until);
                 // The peer closes next. Until it has, or the time is up, its bytes are read and
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
-                // reset can overtake our close frame.
-                if closing.deaf && !closing.shut {
+                // reset can overtake our close frame. A browser that is still sending when our half
+                // ends has the code, but takes the end for unclean.
+                let patience = closing.patience(&self.config);
+                if patience.is_some_and(|until| until <= Instant::now()) {
+                    closing.awaits_close = false;
+                }
+                if closing.deaf && !closing.awaits_close && !closing.shut {
                     match self.stream.poll_shutdown(cx) {
                         Poll::Ready(Ok(())) => closing.shut = true,
                         Poll::Ready(Err(_)) => return Poll::Ready(closing.reason.clone()),
@@ -373,12 +395,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if stall.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::SLOW);
         }
-        let close = self.closing.as_ref().and_then(|closing| closing.until);
+        let closing = self.closing.as_ref();
+        let close = closing.and_then(|closing| closing.until);
         if close.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
+        let shut = closing.and_then(|closing| closing.patience(&self.config));
         let expiry = self.expiry.as_ref().map(|expiry| expiry.deadline());
-        let others = stall.into_iter().chain(close).chain(expiry);
+        let others = stall.into_iter().chain(close).chain(shut).chain(expiry);
         let others = others.chain(self.next_token());
         Ok(others.fold(heartbeat, Instant::min))
     }

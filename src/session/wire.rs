@@ -80,6 +80,32 @@ impl Decoder {
         event
     }
 
+    /// Passes over what a client sends after something that it should not have sent, as long as its
+    /// frames can be told apart, and tells whether its close frame came.
+    pub(crate) fn skip_to_close(&mut self, input: &mut &[u8]) -> bool {
+        loop {
+            let wanted = match self.payload_left {
+                Some(wanted) => wanted,
+                None if self.header.fill(input) => {
+                    usize::try_from(self.header.payload_len()).unwrap_or(usize::MAX)
+                }
+                None => return false,
+            };
+            let skipped = wanted.min(input.len());
+            *input = &input[skipped..];
+            if skipped < wanted {
+                self.payload_left = Some(wanted - skipped);
+                return false;
+            }
+            let is_close = self.header.is_close();
+            self.header.clear();
+            self.payload_left = None;
+            if is_close {
+                return true;
+            }
+        }
+    }
+
     /// The number of complete frames so far, control frames and fragments included.
     pub(crate) fn frames(&self) -> u64 {
         self.frames
