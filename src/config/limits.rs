@@ -268,7 +268,8 @@ impl Config {
 
     /// Sets how long a peer has to answer a close; 5 seconds by default.
     ///
-    /// A socket that is closing costs its memory until then.
+    /// A socket that is closing costs its memory until then. Who is closed with 1009 or 1003 while
+    /// still sending has half of it to finish.
     ///
     /// # Panics
     ///

@@ -359,8 +359,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 closing.until = closing.until.or_else(until);
                 // The peer closes next. Until it has, or the time is up, its bytes are read and
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
-                // reset can overtake our close frame. A browser that is still sending when our half
-                // ends has the code, but takes the end for unclean.
+                // reset can overtake our close frame. A proxy between does just that when our half of
+                // the stream ends while a client is still sending.
                 let patience = closing.patience(&self.config);
                 if patience.is_some_and(|until| until <= Instant::now()) {
                     closing.awaits_close = false;

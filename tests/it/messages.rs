@@ -165,7 +165,7 @@ async fn s11_a_handler_creates_a_message_that_answers_the_one_it_got() {
     assert_eq!(message.recipients, [Recipient::group("chat")]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn breaking_a_rule_of_the_wire_is_answered_with_its_close_code() {
     let long = vec![b'x'; 70_000];
     let huge_length = [&[0x81, 0xFF, 0x40][..], &[0; 7], &[1, 2, 3, 4]].concat();
@@ -340,7 +340,7 @@ async fn a_flood_of_unread_pings_costs_a_few_pongs() {
     let layer = relay();
     let server = serve(&layer);
     let mut wire = Wire::open(&server, "/").await;
-    let pings: Vec<u8> = (0..20_000_u32)
+    let pings: Vec<u8> = (0..100_000_u32)
         .flat_map(|number| {
             masked(
                 true,
@@ -355,7 +355,7 @@ async fn a_flood_of_unread_pings_costs_a_few_pongs() {
         let frame = wire.frame().await.unwrap();
         assert_eq!(frame.opcode, wire::PONG);
         pongs += 1;
-        if frame.payload[..4] == 19_999_u32.to_be_bytes() {
+        if frame.payload[..4] == 99_999_u32.to_be_bytes() {
             break;
         }
     }

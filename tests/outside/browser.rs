@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::PATIENCE;
-use crate::support::chat::{Chat, MAX_MESSAGE};
+use crate::support::chat::Chat;
 use crate::support::page::Page;
 use crate::support::tcp_proxy::QuietCuttingProxy;
 
@@ -109,25 +108,6 @@ async fn an_idle_chat_outlives_a_proxy_that_cuts_quiet_connections() {
     ann.send("still here").await;
     ann.message("still here").await;
     assert_eq!(proxy.sockets_opened(), 1);
-}
-
-#[tokio::test]
-async fn a_browser_sees_1009_for_an_oversized_message() {
-    let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
-    let script = "
-        const [[url, size], done] = arguments;
-        const socket = new WebSocket(url);
-        socket.onopen = () => socket.send('x'.repeat(size));
-        socket.onclose = event => done(event.code);";
-
-    for size in [MAX_MESSAGE * 3 / 2, MAX_MESSAGE * 16, MAX_MESSAGE * 64] {
-        let seen = ann
-            .browser()
-            .evaluate_async(script, json!([chat.socket_url(), size]))
-            .await;
-        assert_eq!(seen, json!(1009), "{size} bytes");
-    }
 }
 
 async fn texts(page: &Page) -> Vec<String> {

@@ -1,11 +1,10 @@
 //! Other people's clients: Python's `websockets` and Node's `ws`.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::chat::{Chat, MAX_MESSAGE};
+use crate::support::chat::Chat;
 use crate::support::outside_dir;
-use crate::support::process::Process;
+use crate::support::process::{Process, script};
 
 #[tokio::test]
 async fn python_websockets_speaks_with_the_chat() {
@@ -28,12 +27,6 @@ async fn node_ws_speaks_with_the_chat() {
 
 /// Every script prints a line for each thing that worked, and fails at the first that did not.
 async fn speaks_with(chat: &Chat, mut client: Command) {
-    client.arg(chat.socket_url()).arg(MAX_MESSAGE.to_string());
+    client.arg(chat.socket_url());
     Process::start("client", client).succeeds().await;
-}
-
-fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/outside")
-        .join(name)
 }

@@ -16,6 +16,7 @@ mod login;
 mod looks;
 mod markup;
 mod nginx;
+mod oversize;
 mod readme;
 mod sender;
 mod slow;

@@ -5,7 +5,6 @@
 use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
 
 use axum::extract::Request;
 use axum::{Router, ServiceExt};
@@ -18,10 +17,8 @@ use web_connection_socket::{Config, WebConnectionSocketLayer};
 
 use crate::support::browser::{Browser, Viewport};
 use crate::support::chat::Chat;
-use crate::support::free_port;
 use crate::support::http::{Answer, Http};
-use crate::support::process::Process;
-use crate::support::scratch::Scratch;
+use crate::support::nginx::Nginx;
 use crate::support::socket::Socket;
 
 #[tokio::test]
@@ -30,7 +27,7 @@ async fn a_stranger_behind_nginx_on_the_same_machine_counts_as_local() {
     let nginx = Nginx::start(chat.address()).await;
     let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
 
-    let answer = nginx.broadcast(&[]).await;
+    let answer = broadcast(&nginx.url("http", BROADCAST), &[]).await;
 
     assert_eq!(
         (answer.status, answer.json()["matched"].as_u64()),
@@ -49,10 +46,14 @@ async fn a_token_keeps_strangers_behind_nginx_out() {
     let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
 
     for headers in [&[][..], &[("authorization", "Bearer guess")]] {
-        let refused = nginx.broadcast(headers).await;
+        let refused = broadcast(&nginx.url("http", BROADCAST), headers).await;
         assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
     }
-    let answer = nginx.broadcast(&[("authorization", "Bearer secret")]).await;
+    let answer = broadcast(
+        &nginx.url("http", BROADCAST),
+        &[("authorization", "Bearer secret")],
+    )
+    .await;
 
     assert_eq!(
         (answer.status, answer.json()["matched"].as_u64()),
@@ -72,7 +73,7 @@ async fn a_control_service_keeps_strangers_behind_nginx_out() {
     let nginx = Nginx::start(public.address).await;
     let mut visitor = Socket::open(&nginx.url("ws", "/__initializeSocket.wc")).await;
 
-    let refused = nginx.broadcast(&[]).await;
+    let refused = broadcast(&nginx.url("http", BROADCAST), &[]).await;
     let answer = broadcast(&format!("http://{}{BROADCAST}", private.address), &[]).await;
 
     assert_eq!(refused.status, StatusCode::NOT_FOUND, "{}", refused.body);
@@ -136,73 +137,7 @@ impl Drop for Server {
     }
 }
 
-#[derive(Debug)]
-struct Nginx {
-    port: u16,
-    _process: Process,
-    _prefix: Scratch,
-}
-
-impl Nginx {
-    async fn start(server: SocketAddr) -> Self {
-        let port = free_port();
-        let prefix = Scratch::new("nginx");
-        std::fs::write(
-            prefix.path().join("nginx.conf"),
-            configuration(port, server),
-        )
-        .expect("a file in an empty folder");
-        let mut command = Command::new("nginx");
-        command
-            .arg("-p")
-            .arg(prefix.path())
-            .args(["-c", "nginx.conf", "-e", "stderr"]);
-        let mut process = Process::start("nginx", command);
-        process.line_with("start worker process ").await;
-        Self {
-            port,
-            _process: process,
-            _prefix: prefix,
-        }
-    }
-
-    fn url(&self, scheme: &str, path: &str) -> String {
-        format!("{scheme}://127.0.0.1:{}{path}", self.port)
-    }
-
-    async fn broadcast(&self, headers: &[(&'static str, &str)]) -> Answer {
-        broadcast(&self.url("http", BROADCAST), headers).await
-    }
-}
-
 async fn broadcast(url: &str, headers: &[(&'static str, &str)]) -> Answer {
     let json = json!({ "action": "news", "message": "from a stranger" }).to_string();
     Http::new().post(url, headers, &json).await
-}
-
-fn configuration(port: u16, server: SocketAddr) -> String {
-    format!(
-        "daemon off;
-        pid nginx.pid;
-        error_log stderr notice;
-        events {{}}
-        http {{
-            access_log off;
-            client_body_temp_path body;
-            proxy_temp_path proxy;
-            fastcgi_temp_path fastcgi;
-            uwsgi_temp_path uwsgi;
-            scgi_temp_path scgi;
-            server {{
-                listen 127.0.0.1:{port};
-                location / {{
-                    proxy_pass http://{server};
-                    proxy_http_version 1.1;
-                    proxy_set_header Upgrade $http_upgrade;
-                    proxy_set_header Connection \"upgrade\";
-                }}
-            }}
-        }}
-        "
-    )
 }

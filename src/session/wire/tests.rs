@@ -343,16 +343,16 @@ fn only_complete_frames_are_counted() {
 }
 
 #[test]
-fn hundreds_of_thousands_of_empty_fragments_end_in_one_message() {
+fn a_million_empty_fragments_end_in_one_message() {
     let mut decoder = Decoder::new(LIMIT);
     let empty = frame(CONTINUATION, b"");
     decoder.drain([&frame(TEXT, b"a")[..]]);
-    for _ in 0..300_000 {
+    for _ in 0..1_000_000 {
         assert_eq!(decoder.decode(&mut &empty[..]), Ok(None));
     }
     let (events, _) = decoder.drain([&frame(FIN | CONTINUATION, b"b")[..]]);
     assert_eq!(events, [text("ab")]);
-    assert_eq!(decoder.frames(), 300_002);
+    assert_eq!(decoder.frames(), 1_000_002);
     assert!(decoder.is_idle());
 }
 
@@ -388,6 +388,28 @@ fn a_message_takes_memory_as_it_arrives() {
             "{capacity} at {arrived}"
         );
         assert_eq!(events.len(), usize::from(arrived == bytes.len()));
+    }
+}
+
+#[test]
+fn after_a_message_that_is_too_long_the_close_is_found() {
+    let long = frame(FIN | BINARY, &[7; LIMIT + 1]);
+    let more = [frame(TEXT, b"a"), frame(FIN | PING, b"b"), frame(0x3, b"c")].concat();
+    let bytes = [long, more, close(1009, b"so be it")].concat();
+    for size in [1, 5, 16 * 1024, bytes.len()] {
+        let mut decoder = Decoder::new(LIMIT);
+        let (mut is_refused, mut closed_at) = (false, None);
+        for (index, mut chunk) in bytes.chunks(size).enumerate() {
+            is_refused = is_refused || decoder.decode(&mut chunk).is_err();
+            if is_refused && decoder.skip_to_close(&mut chunk) {
+                closed_at = Some(index);
+            }
+        }
+        assert_eq!(
+            closed_at,
+            Some((bytes.len() - 1) / size),
+            "in pieces of {size}"
+        );
     }
 }
 

@@ -1,9 +1,15 @@
 //! Closing: codes, reasons, and the end of the connection.
 
-use axum::Router;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use std::time::Duration;
 
-use super::{BAD_UTF8, MAX, echo, echoing, expect, refused};
+use axum::Router;
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::{BAD_UTF8, FIN, MAX, echo, echoing, expect, refused};
 use crate::support::{
     serve, soon,
     tcp::{Running, listen, open},
@@ -123,9 +129,47 @@ async fn over_tcp_the_code_comes_and_then_the_end_without_a_reset() {
     server.stop().await;
 }
 
+/// A proxy resets a client that is still sending when our half of the stream ends.
+#[tokio::test(start_paused = true)]
+async fn our_half_ends_when_a_client_that_sent_too_much_has_answered() {
+    let (_server, mut wire) = echoing().await;
+    let long = masked(true, BINARY, &[0; MAX + 1]);
+    let (sent_first, rest) = long.split_at(1_000);
+    wire.send(sent_first).await;
+    assert_eq!(wire.frame().await.unwrap().close().0, 1009);
+    let begin = Instant::now();
+    let early = timeout(Duration::from_secs(2), wire.frame()).await;
+    assert!(early.is_err(), "{early:?}");
+    wire.send(rest).await;
+    wire.send(&masked_text("one more")).await;
+    wire.send(&masked(true, CLOSE, &close_payload(1009, "")))
+        .await;
+    assert_eq!(wire.frame().await, None);
+    assert_eq!(begin.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_half_ends_in_time_when_the_answer_does_not_come() {
+    for bytes in [
+        masked(true, BINARY, &[0; MAX + 1]),
+        [&[FIN | BINARY, 0xff, 0x40][..], &[0; 11]].concat(),
+    ] {
+        let (_server, mut wire) = echoing().await;
+        wire.send(&bytes).await;
+        assert_eq!(wire.frame().await.unwrap().close().0, 1009);
+        let begin = Instant::now();
+        assert_eq!(wire.frame().await, None);
+        assert_eq!(begin.elapsed(), Duration::from_millis(2_500));
+    }
+}
+
 /// Reads the close frame and the end, which must not be a reset; gives the code.
 async fn closed_in_order(mut wire: Wire<TcpStream>) -> u16 {
-    let code = wire.frame().await.expect("a close frame").close().0;
+    let frame = wire.frame().await.expect("a close frame");
+    let code = frame.close().0;
+    let answer = masked(true, CLOSE, &frame.payload);
+    // A server that has done with the connection hears no answer.
+    let _gone = wire.try_send(&answer).await;
     let mut stream = wire.into_inner();
     let end = soon("the end", stream.read(&mut [0; 16])).await;
     assert_eq!(end.expect("no reset"), 0, "something came after the close");

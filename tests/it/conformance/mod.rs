@@ -1,6 +1,7 @@
 //! RFC 6455 as a client sees it, clause by clause: an echo over memory and over TCP.
 
 mod closing;
+mod floods;
 mod frames;
 mod text;
 

@@ -132,10 +132,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Reads a close frame, and that nothing comes after it.
+    /// Reads a close frame, answers it as clients do, and reads that nothing comes after it.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         let frame = self.frame().await.expect("a close frame");
         let (code, reason) = frame.close();
+        // A server that has done with the connection hears no answer.
+        let _gone = self.try_send(&masked(true, CLOSE, &frame.payload)).await;
         assert_eq!(self.frame().await, None, "after the close frame");
         (code, reason.to_owned())
     }

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod chat;
 pub(crate) mod example;
 pub(crate) mod http;
+pub(crate) mod nginx;
 pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod scratch;

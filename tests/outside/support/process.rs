@@ -1,8 +1,9 @@
 //! Programs that a test starts.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::scratch::Scratch;
 use super::{PATIENCE, eventually};
@@ -71,8 +72,13 @@ impl Process {
 
     /// Waits until the program ends by itself, which it has to do without an error.
     pub(crate) async fn succeeds(&mut self) {
+        self.succeeds_within(PATIENCE).await;
+    }
+
+    /// Waits that long until the program ends by itself, which it has to do without an error.
+    pub(crate) async fn succeeds_within(&mut self, time: Duration) {
         let what = format!("{} ends", self.name);
-        let status = eventually(&what, PATIENCE, async || self.status()).await;
+        let status = eventually(&what, time, async || self.status()).await;
         assert!(status.success(), "{} failed: {status}", self.name);
     }
 
@@ -108,6 +114,13 @@ impl Drop for Process {
             eprintln!("---- {} printed ----\n{}", self.name, self.log());
         }
     }
+}
+
+/// Where a program of these tests in another language lies.
+pub(crate) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/outside")
+        .join(name)
 }
 
 // Every thread of a program may have children of its own.
