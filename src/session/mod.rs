@@ -1,6 +1,7 @@
 //! One socket from its 101 to its end: a task over any byte stream.
 
 mod assembly;
+mod closing;
 mod expiry;
 mod frame_scan;
 mod heartbeat;

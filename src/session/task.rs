@@ -14,6 +14,7 @@ use tokio::{
 
 use super::{
     Handling, Inbound,
+    closing::Closing,
     expiry::{Due, Expiry},
     heartbeat::{Action, Heartbeat},
     rate::Bucket,
@@ -62,38 +63,6 @@ pub(super) struct Remains {
     pub(super) inbound: Box<dyn Inbound>,
     /// Messages that were queued and never wholly written.
     pub(super) undelivered: u64,
-}
-
-/// A closing handshake under way (RFC 6455 §7.1).
-struct Closing {
-    reason: CloseReason,
-    /// The peer sent its close frame or something wrong: what else it sends is discarded.
-    deaf: bool,
-    /// Of what is discarded, the peer's close frame still matters.
-    awaits_close: bool,
-    /// Our half of the stream is ended.
-    shut: bool,
-    /// When the peer's patience is ours no longer; set once our close frame is written.
-    until: Option<Instant>,
-}
-
-impl Closing {
-    fn new(reason: CloseReason) -> Self {
-        Self {
-            reason,
-            deaf: false,
-            awaits_close: false,
-            shut: false,
-            until: None,
-        }
-    }
-
-    /// When our half of the stream is ended although the peer's close frame did not come: after half
-    /// of its time to close.
-    fn patience(&self, config: &Config) -> Option<Instant> {
-        let until = self.until.filter(|_| self.awaits_close)?;
-        until.checked_sub(config.close_timeout / 2)
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -227,7 +196,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.unread = unread;
         }
 
+        let frames = self.decoder.frames();
         for _ in 0..CHUNKS_PER_POLL {
+            if self.decoder.frames() - frames > FRAMES_PER_POLL {
+                break;
+            }
             if self.is_held() {
                 self.heartbeat.pause();
                 return Poll::Pending;
@@ -361,11 +334,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
                 // reset can overtake our close frame. A proxy between does just that when our half of
                 // the stream ends while a client is still sending.
-                let patience = closing.patience(&self.config);
-                if patience.is_some_and(|until| until <= Instant::now()) {
-                    closing.awaits_close = false;
-                }
-                if closing.deaf && !closing.awaits_close && !closing.shut {
+                if closing.ends_our_half(Instant::now(), &self.config) {
                     match self.stream.poll_shutdown(cx) {
                         Poll::Ready(Ok(())) => closing.shut = true,
                         Poll::Ready(Err(_)) => return Poll::Ready(closing.reason.clone()),
@@ -439,6 +408,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 }
 
 const CHUNKS_PER_POLL: usize = 32;
+
+/// Beside the chunks, because empty frames are many in one.
+const FRAMES_PER_POLL: u64 = 1_024;
 
 /// From this on the end of an identity counts as noticed late.
 const LATE: Duration = Duration::from_secs(1);
