@@ -83,7 +83,7 @@
 //! | [`script`] | the browser client's source and the service that serves it | – |
 //! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
 //! | `sync` | the locks and counters that the hub shares between threads | – |
-//! | `hub` | who is connected (`registry`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config`, `sync` |
+//! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config`, `sync` |
 //! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
 //! | [`axum`], [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |

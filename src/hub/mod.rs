@@ -199,6 +199,9 @@ impl Hub {
 
     /// Closes all sockets of a user, those that are just opening too, as [`close`](Self::close) does
     /// and tells how many there were.
+    ///
+    /// A visitor whom the `identify` hook is still looking up is nobody's yet: end the session first,
+    /// then its sockets.
     pub fn close_user(&self, user: &str, reason: &CloseReason) -> usize {
         let peers: Vec<_> = self.state.lock().registry.present(user).cloned().collect();
         peers

@@ -159,7 +159,10 @@ impl<T> Registry<T> {
             return Join::NotConnected;
         }
         let joined = &entry.groups[entry.named as usize..];
-        let mut groups = Vec::new();
+        let named = named.into_iter();
+        // Most sockets join no others: room for more would be kept for nothing.
+        let room = (named.size_hint().0 + joined.len()).min(self.max_groups);
+        let mut groups = Vec::with_capacity(room);
         for group in named {
             if group.is_empty() || joined.contains(&group) || groups.contains(&group) {
                 continue;

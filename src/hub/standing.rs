@@ -15,7 +15,9 @@ impl Hub {
     /// socket joins the groups that the new identity names and leaves those that came with the one
     /// before, be it verified or claimed; those that it was made to [`join`](Self::join) it keeps. A
     /// message that the application has in hand keeps the user it began with. An identity that has
-    /// expired closes the socket with 4401.
+    /// expired closes the socket with 4401. What
+    /// [`Config::max_sockets_per_user`](crate::Config::max_sockets_per_user) counts is still the user
+    /// that the socket was opened for.
     ///
     /// # Errors
     ///

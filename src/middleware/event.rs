@@ -25,7 +25,7 @@ pub enum SocketEvent {
 }
 
 impl SocketEvent {
-    /// The value of the header `WebSocket-Event`; the action of connect and disconnect messages.
+    /// The value of the header `WebSocket-Event`; the action of the messages that are no socket's.
     ///
     /// # Examples
     ///

@@ -175,7 +175,8 @@ impl WebConnectionSocketLayer {
     /// effect as [`Hub::reidentify`] does, for the same user or another. A refusal, whose detail is
     /// what the client is told, a panic, or no answer when the identity ends closes the socket with
     /// 4401. So does the end of every identity where this hook is not set. Its future is dropped
-    /// when the socket ends, or somebody else re-identifies it.
+    /// when the socket ends, or somebody else re-identifies it. Sockets whose identities end at one
+    /// moment are asked about at one moment, however many they are.
     ///
     /// The socket has the headers of its handshake ([`Socket::handshake`]), so a session's cookie,
     /// but a browser cannot change them any more: what is new has to be found in the session store,
