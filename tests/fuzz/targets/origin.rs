@@ -116,7 +116,12 @@ fn request(case: &Case<'_>, host: &str, page: &str) -> Option<Request<()>> {
     let path = "/__initializeSocket.wc";
     let uri = if case.is_absolute {
         let scheme = if case.is_secure { "https" } else { "http" };
-        format!("{scheme}://{host}{path}").parse().ok()?
+        let uri: Uri = format!("{scheme}://{host}{path}").parse().ok()?;
+        // The host may have a query in it, or the like.
+        if uri.path() != path {
+            return None;
+        }
+        uri
     } else {
         Uri::from_static(path)
     };
