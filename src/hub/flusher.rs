@@ -207,14 +207,14 @@ impl Shard {
             shard.gather().await;
             let (batch, followers) = {
                 let mut state = shard.state.lock();
-                if state.sockets == 0 && state.due.is_empty() {
-                    // The last sockets may have gone before what was for everybody was written.
+                mem::swap(&mut state.due, &mut due);
+                if state.sockets == 0 {
+                    // The last sockets may have gone before what was for them was written.
                     shard.counters.release(state.all_aside());
                     state.is_running = false;
                     running.ended = true;
                     return;
                 }
-                mem::swap(&mut state.due, &mut due);
                 let batch = (!state.log.is_empty()).then(|| state.log.batch());
                 (batch, state.followers.len())
             };

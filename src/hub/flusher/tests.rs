@@ -105,3 +105,20 @@ async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
     assert_eq!(hub.stats().messages_out, 1);
     assert!(gate.taken.load(Relaxed) > 600);
 }
+
+#[tokio::test]
+async fn a_flusher_ends_although_somebody_wants_what_is_gone_written() {
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let registration = hub.register(Identity::user("ann"), User::Claimed);
+    let registration = registration.expect("room in the hub");
+    registration.list();
+    registration.share(Arc::new(Sink));
+    let peer = registration.peer().clone();
+    let shard = peer.shard.get().expect("it was shared").clone();
+    drop(registration);
+    shard.flush(peer);
+    for _ in 0..2 * TURNS_TO_GATHER {
+        yield_now().await;
+    }
+    assert!(!shard.state.lock().is_running);
+}
