@@ -287,7 +287,7 @@ impl Shard {
         let mut state = self.state.lock();
         for (peer, waker) in blocked {
             if state.followers.swap_remove(&peer.id).is_some() {
-                peer.outbox.catch_up(&state.log, false);
+                wakers.extend(peer.outbox.step_aside(&state.log));
                 state.aside.insert(peer.id, peer);
             }
             wakers.extend(waker);

@@ -1,4 +1,4 @@
-use std::{io::IoSlice, task::Waker};
+use std::{io::IoSlice, mem, task::Waker};
 
 use super::{Outbox, Phase, State};
 use crate::hub::{
@@ -17,14 +17,20 @@ impl Outbox {
     /// Puts what the socket lacks of the log into its own queue, behind what is there, so that
     /// something else can be put behind that.
     pub(in crate::hub) fn catch_up(&self, log: &Log, go_on: bool) {
+        self.take_rest(&mut self.state.lock(), log, go_on);
+    }
+
+    /// Has the socket's task write what is for everybody, and tells whom that wakes.
+    ///
+    /// The transport took no more a moment ago. Since then the task may have found room, written all
+    /// that was there, and gone.
+    pub(in crate::hub) fn step_aside(&self, log: &Log) -> Option<Waker> {
         let mut state = self.state.lock();
-        let Some(cursor) = state.cursor.take() else {
-            return;
-        };
-        state.cursor = go_on.then(|| log.end());
-        for frame in log.since(cursor) {
-            self.take_over(&mut state, frame);
+        self.take_rest(&mut state, log, false);
+        if state.queue.is_empty() || !mem::take(&mut state.idle) {
+            return None;
         }
+        state.waker.take()
     }
 
     /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be
@@ -82,6 +88,16 @@ impl Outbox {
         }
         state.idle = false;
         Follow::Blocked(state.waker.take())
+    }
+
+    fn take_rest(&self, state: &mut State, log: &Log, go_on: bool) {
+        let Some(cursor) = state.cursor.take() else {
+            return;
+        };
+        state.cursor = go_on.then(|| log.end());
+        for frame in log.since(cursor) {
+            self.take_over(state, frame);
+        }
     }
 }
 

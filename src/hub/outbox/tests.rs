@@ -1,7 +1,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::hub::stats::Counters;
+use crate::hub::{log::Log, stats::Counters};
 
 /// Takes a limited number of bytes and keeps them.
 #[derive(Default)]
@@ -278,4 +278,32 @@ fn finishing_counts_a_half_written_frame_as_undelivered() {
     outbox.finish();
     assert_eq!(outbox.undelivered(), 1);
     assert_eq!(outbox.counters.bytes_queued(), 0);
+}
+
+#[test]
+fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
+    #[derive(Debug)]
+    struct Stuck;
+
+    impl SharedTransport for Stuck {
+        fn try_write(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+    }
+
+    let (outbox, mut log) = (outbox(1024), Log::default());
+    outbox.share(Arc::new(Stuck));
+    outbox.follow(&log);
+    log.push(Frame::text(b"a"));
+    let written = outbox.write_batch(&log.batch(), &mut Tally::default());
+    assert!(matches!(written, Follow::Blocked(None)));
+
+    // Its task comes by for another reason, and finds room.
+    outbox.attend(&mut Context::from_waker(Waker::noop()));
+    let mut pipe = Pipe::default();
+    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
+    log.push(Frame::text(b"b"));
+    assert!(outbox.step_aside(&log).is_some());
+    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Rejoin);
+    assert_eq!(pipe.taken, b"\x81\x01a\x81\x01b");
 }
