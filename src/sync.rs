@@ -1,6 +1,39 @@
 //! What the hub shares between threads, and how it starts them: named in one place, so that a model
 //! that explores their interleavings can stand in for all of it.
 
-pub(crate) use parking_lot::Mutex;
-pub(crate) use std::sync::atomic;
-pub(crate) use tokio::spawn;
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use self::threads::{Mutex, atomic, spawn};
+
+#[cfg(all(test, shuttle))]
+pub(crate) use self::model::{Mutex, atomic, spawn};
+
+#[cfg(not(all(test, shuttle)))]
+mod threads {
+    pub(crate) use parking_lot::Mutex;
+    pub(crate) use std::sync::atomic;
+    pub(crate) use tokio::spawn;
+}
+
+#[cfg(all(test, shuttle))]
+mod model {
+    use std::sync::PoisonError;
+
+    pub(crate) use shuttle::sync::atomic;
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(shuttle::sync::Mutex::new(value))
+        }
+
+        pub(crate) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        drop(shuttle::future::spawn(task));
+    }
+}

@@ -8,6 +8,8 @@ mod flusher;
 mod frame;
 mod identity;
 mod log;
+#[cfg(all(test, shuttle))]
+mod model;
 mod outbox;
 mod peer;
 #[cfg(test)]

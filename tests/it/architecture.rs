@@ -35,6 +35,9 @@ const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "axum/serve.rs", "testin
 /// Types that a server puts into a request's extensions: they exist with its feature only.
 const FEATURES_INSIDE: &[&str] = &["middleware/server.rs"];
 
+/// What the model of the hub's threads replaces, declares and makes smaller.
+const KNOWS_MODEL: &[&str] = &["sync.rs", "hub/mod.rs", "hub/flusher.rs"];
+
 const LONGEST_FILE: usize = 450;
 
 #[test]
@@ -131,6 +134,15 @@ fn features_stop_at_a_modules_boundary() {
         };
         let found = (0..lines.len()).find(is_inside)?;
         (!starts_with_any(&file.path, FEATURES_INSIDE)).then(|| lines[found].to_owned())
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn few_files_know_of_the_model_of_the_hubs_threads() {
+    let wrong = violations(|file| {
+        let knows = file.code.contains("shuttle") && !KNOWS_MODEL.contains(&file.path.as_str());
+        knows.then(|| "shuttle".to_owned())
     });
     assert_eq!(wrong, [""; 0]);
 }

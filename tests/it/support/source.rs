@@ -9,6 +9,9 @@ use std::{
 /// How a file's unit tests begin; they stand at its end.
 const UNIT_TESTS: &str = "#[cfg(test)]\nmod";
 
+/// How the model is declared that explores threads; it is one as well.
+const MODEL: &str = "#[cfg(all(test, shuttle))]\nmod";
+
 /// One file under `src/`.
 pub(crate) struct Source {
     /// Relative to `src/`, with slashes.
@@ -97,17 +100,18 @@ impl Source {
     }
 }
 
-/// Whether the module above declares the file for its unit tests.
+/// Whether a module above declares the file, or what it lies in, for tests.
 fn is_for_tests(path: &Path) -> bool {
     let folder = path.parent().expect("a folder");
     let above = [folder.with_extension("rs"), folder.join("mod.rs")];
     let module = path.file_stem().and_then(|stem| stem.to_str());
-    let declaration = format!("{UNIT_TESTS} {};", module.expect("a name"));
+    let module = module.expect("a name");
+    let declarations = [UNIT_TESTS, MODEL].map(|start| format!("{start} {module};"));
     let declares = |above: &PathBuf| {
         let text = fs::read_to_string(above).unwrap_or_default();
-        text.contains(&declaration)
+        declarations.iter().any(|one| text.contains(one))
     };
-    above.iter().any(declares)
+    above.iter().any(declares) || !folder.ends_with("src") && is_for_tests(folder)
 }
 
 fn code_of(text: &str) -> String {
