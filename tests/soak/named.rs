@@ -7,8 +7,7 @@ use tokio::process::Command;
 use crate::{Result, line::Line};
 
 pub(crate) async fn audience() -> Result<Line> {
-    let cases = ("PROPTEST_CASES", "10000");
-    run(&[("--lib", "protocol::audience::")], &[cases]).await
+    tests(&[("--lib", "protocol::audience::"), ("it", "delivery::")]).await
 }
 
 pub(crate) async fn conformance() -> Result<Line> {
@@ -55,11 +54,17 @@ pub(crate) async fn spellings() -> Result<Line> {
 }
 
 pub(crate) async fn identity() -> Result<Line> {
-    tests(&[("it", "identity::"), ("it", "claims::"), ("it", "expiry::")]).await
+    tests(&[
+        ("it", "identity::"),
+        ("it", "claims::"),
+        ("it", "expiry::"),
+        ("it", "reidentify::"),
+    ])
+    .await
 }
 
 pub(crate) async fn caps() -> Result<Line> {
-    tests(&[("it", "caps::"), ("it", "secrets::")]).await
+    tests(&[("it", "caps::"), ("it", "rates::"), ("it", "secrets::")]).await
 }
 
 /// Runs tests by target and name.

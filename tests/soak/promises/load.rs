@@ -12,6 +12,7 @@ use crate::{
     held::Held,
     judge::Judge,
     line::Line,
+    named,
     server::{Publish, Server},
 };
 
@@ -149,7 +150,8 @@ pub(super) async fn reports() -> Result<Line> {
         .figure(
             format!("{dropped} dropped"),
             dropped == end.dropped && dropped > 0,
-        ))
+        )
+        .and(named::tests(&[("it", "overflow::")]).await?))
 }
 
 pub(super) fn broadcaster(address: SocketAddr) -> Result<Broadcaster> {
