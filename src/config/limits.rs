@@ -97,7 +97,8 @@ impl Config {
     ///
     /// What a slow socket may cost in memory, and how long a burst it survives: when its queue is
     /// full, it is closed with 1013, or what [`overflow`](Self::overflow) says happens. What waits for
-    /// everybody, once for each thread that writes, has the same bound.
+    /// everybody, once for each thread that writes, has the same bound. Each message counts for its
+    /// frame and 56 bytes that it takes to keep it.
     ///
     /// # Panics
     ///

@@ -30,7 +30,7 @@ impl Hub {
         let mut frame = is_everyone.then(|| Frame::message(message));
         if let Some(frame) = &frame {
             // Else a full hub would send everybody aside.
-            self.allowance(frame.len());
+            self.allowance(frame.cost());
         }
         {
             let mut state = self.state.lock();
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     pub(super) fn queue(&self, peer: &Peer, frame: &Frame, kind: Kind) -> (Push, Wake) {
-        let allowance = self.allowance(frame.len());
+        let allowance = self.allowance(frame.cost());
         let (push, wake) = match peer.shard.get() {
             Some(shard) => shard.push(peer, frame, kind, allowance),
             None => peer.outbox.push(frame, kind, allowance),

@@ -112,8 +112,8 @@ impl Shard {
     /// that want it pushed to them.
     fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
         let mut state = self.state.lock();
-        let is_hub_full = self.counters.is_full(frame.len());
-        let is_full = is_hub_full || state.log.bytes() + frame.len() > self.limit;
+        let is_hub_full = self.counters.is_full(frame.cost());
+        let is_full = is_hub_full || state.log.bytes() + frame.cost() > self.limit;
         if is_full && !state.log.is_empty() {
             // Each queue has a bound of its own, so each socket has to be asked.
             self.counters.release(state.all_aside());
@@ -122,7 +122,7 @@ impl Shard {
         let followers = state.followers.len();
         if followers > 0 {
             // Charged once: the sockets share it.
-            self.counters.charge(frame.len());
+            self.counters.charge(frame.cost());
             state.log.push(frame.clone());
             drop(state);
             self.work.notify_one();

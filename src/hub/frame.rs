@@ -54,6 +54,12 @@ impl Frame {
         self.0.len()
     }
 
+    /// What the frame counts for in a queue: its bytes, and what it takes to keep it there. Frames of
+    /// a byte could else fill many times a queue's bound.
+    pub(super) fn cost(&self) -> usize {
+        self.len() + COST_OF_KEEPING
+    }
+
     pub(super) fn bytes(&self) -> Bytes {
         self.0.clone()
     }
@@ -87,6 +93,8 @@ impl Frame {
         };
         let start = MAX_HEADER - used;
         buffer[start..MAX_HEADER].copy_from_slice(&header[..used]);
+        // A short frame may wait for long.
+        buffer.shrink_to_fit();
         Self(Bytes::from(buffer).slice(start..))
     }
 }
@@ -101,6 +109,9 @@ const MAX_HEADER: usize = 10;
 
 /// What the five keys, a few names and recipients take beside the message's text.
 const ROOM_FOR_KEYS: usize = 240;
+
+/// The place in a queue and the reference count, in bytes.
+pub(super) const COST_OF_KEEPING: usize = 56;
 
 #[cfg(test)]
 mod tests {

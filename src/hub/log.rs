@@ -18,7 +18,7 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn push(&mut self, frame: Frame) {
-        self.bytes += frame.len();
+        self.bytes += frame.cost();
         self.frames.push_back(frame);
     }
 
@@ -84,7 +84,7 @@ impl Log {
                 break;
             };
             self.base += 1;
-            self.bytes -= frame.len();
+            self.bytes -= frame.cost();
         }
         before - self.bytes
     }
@@ -150,7 +150,7 @@ mod tests {
 
         log.push(Frame::text(b"later"));
         log.trim(&batch);
-        assert_eq!((log.end(), log.bytes()), (4, 7));
+        assert_eq!((log.end(), log.bytes()), (4, Frame::text(b"later").cost()));
         assert_eq!(log.since(3).count(), 1);
         assert_eq!(log.since(4).count(), 0);
         log.trim(&log.batch());

@@ -89,7 +89,7 @@ async fn play(
                 if matches!(step, Step::ForSome(_)) {
                     message = message.to_group("some");
                 }
-                longest = longest.max(Frame::message(&message).len());
+                longest = longest.max(Frame::message(&message).cost());
                 let report = hub.broadcast(&message);
                 prop_assert_eq!(report.matched, report.queued + report.dropped);
                 queued += report.queued as u64;
@@ -97,7 +97,7 @@ async fn play(
             }
             Step::Reply(socket, length) => {
                 let frame = Frame::message(&message(length));
-                longest = longest.max(frame.len());
+                longest = longest.max(frame.cost());
                 match hub.push(sockets[socket].registration.peer(), &frame) {
                     Push::Queued => queued += 1,
                     Push::Overflow => dropped += 1,

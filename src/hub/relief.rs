@@ -140,7 +140,10 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        hub::{Frame, Identity, Push, Registration, Transport, User, outbox::Kind},
+        hub::{
+            Frame, Identity, Push, Registration, Transport, User, frame::COST_OF_KEEPING,
+            outbox::Kind,
+        },
         protocol::SocketMessage,
     };
 
@@ -176,7 +179,7 @@ mod tests {
     }
 
     fn frame() -> Frame {
-        Frame::text("x".repeat(FRAME - 4).as_bytes())
+        Frame::text("x".repeat(FRAME - 4 - COST_OF_KEEPING).as_bytes())
     }
 
     fn fill(hub: &Hub, registration: &Registration, frames: usize) {
@@ -289,7 +292,7 @@ mod tests {
         }
         assert!(hub.stats().bytes_queued > 80 * FRAME);
         let newcomer = join(&hub, "g");
-        let short = Frame::text(&[b'x'; 300]);
+        let short = Frame::text(&[b'x'; 240]);
         assert_eq!(
             hub.queue(newcomer.peer(), &short, Kind::Broadcast).0,
             Push::Queued

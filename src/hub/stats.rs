@@ -32,8 +32,9 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages wholly written to sockets, in total: one for each recipient.
     pub messages_out: u64,
-    /// Bytes of frames in all outgoing queues now. What is for everybody counts once for each thread
-    /// that writes, what is for some, or waits for a slow socket, once for each of these.
+    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. What is for everybody
+    /// counts once for each thread that writes, what is for some, or waits for a slow socket, once
+    /// for each of these.
     pub bytes_queued: usize,
     /// Messages refused by a full outgoing queue, in total: one for each recipient. They are the
     /// `dropped` of the reports, and the replies for which there was no room.
@@ -128,7 +129,7 @@ impl Counters {
         if tally.messages > 0 {
             self.messages_out.fetch_add(tally.messages, Relaxed);
         }
-        self.release(tally.bytes);
+        self.release(tally.cost);
     }
 
     /// Whether so many more bytes would exceed the hub's bound.
@@ -194,6 +195,6 @@ impl Counters {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) messages: u64,
-    /// Bytes that left the sockets' own queues.
-    pub(super) bytes: usize,
+    /// What left the sockets' own queues had cost there.
+    pub(super) cost: usize,
 }

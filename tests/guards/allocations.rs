@@ -23,6 +23,25 @@ fn a_broadcast_allocates_as_much_for_a_thousand_sockets_as_for_ten() {
 }
 
 #[test]
+fn a_full_queue_holds_little_more_heap_than_its_bound_however_short_its_messages() {
+    for length in [0, 100, 1_000, 10_000] {
+        let mut opened = Sockets::new();
+        opened.open(1, "");
+        let message = SocketMessage::new("").text("x".repeat(length));
+        let hub = opened.hub();
+        // Nobody writes meanwhile: the runtime has no turn.
+        let counted = measure(|| while hub.broadcast(&message).dropped == 0 {});
+        let bound = 1024 * 1024;
+        let held = counted.bytes_max;
+        assert!(held > bound / 2, "the queue was never full: {held}");
+        assert!(
+            held <= bound / 2 * 3,
+            "{held} bytes of heap for {length} of text"
+        );
+    }
+}
+
+#[test]
 fn a_request_that_is_not_ours_passes_without_an_allocation() {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let mut service = layer.layer(service_fn(answer));

@@ -257,7 +257,7 @@ impl Outbox {
     /// bound. Where the socket is closing already, the message does not reach it.
     fn take_over(&self, state: &mut State, frame: &Frame) {
         if state.phase == Phase::Open {
-            self.counters.charge(frame.len());
+            self.counters.charge(frame.cost());
             state.adopt(frame.clone(), Kind::Broadcast);
         } else {
             self.lose(state);

@@ -17,10 +17,10 @@ impl Outbox {
         kind: Kind,
         allowance: usize,
     ) -> (Push, Wake) {
-        let length = frame.len();
+        let cost = frame.cost();
         // What comes may always take the place of what was there.
         let bound = self.limit.min(allowance.max(state.bytes));
-        if !fits(state.bytes, length, bound) {
+        if !fits(state.bytes, cost, bound) {
             // A queue that nobody has come to write yet is not that of a slow reader.
             self.write_now(state);
         }
@@ -34,8 +34,8 @@ impl Outbox {
         } else {
             state.bytes
         };
-        if fits(taken, length, bound) {
-            self.counters.charge(length);
+        if fits(taken, cost, bound) {
+            self.counters.charge(cost);
             state.adopt(frame.clone(), kind);
             self.shed(state, bound);
             (Push::Queued, state.wake_if_idle())
@@ -73,8 +73,8 @@ impl Outbox {
                 Overflow::DropNewest | Overflow::Close => state.newest_whole_broadcast(),
             };
             match droppable {
-                Some(index) if state.queue[index].frame.len() < state.bytes => {
-                    self.counters.release(state.queue[index].frame.len());
+                Some(index) if state.queue[index].frame.cost() < state.bytes => {
+                    self.counters.release(state.queue[index].frame.cost());
                     self.lose(state);
                     state.remove(index);
                 }
@@ -113,7 +113,7 @@ impl State {
     fn firm(&self) -> usize {
         match self.queue.front() {
             Some(head) if self.written > 0 && head.kind == Kind::Broadcast => {
-                self.replies + head.frame.len()
+                self.replies + head.frame.cost()
             }
             _ => self.replies,
         }
@@ -137,7 +137,7 @@ impl State {
     }
 }
 
-/// Whether a message of this length may join others. An empty queue takes any one message.
-fn fits(others: usize, length: usize, bound: usize) -> bool {
-    others == 0 || others + length <= bound
+/// Whether a message that costs so much may join others. An empty queue takes any one message.
+fn fits(others: usize, cost: usize, bound: usize) -> bool {
+    others == 0 || others + cost <= bound
 }

@@ -8,13 +8,16 @@ use super::{
     Drained, Frame, Kind, Outbox, Push,
     tests::{Pipe, drain},
 };
-use crate::{config::Overflow, hub::stats::Counters};
+use crate::{
+    config::Overflow,
+    hub::{frame::COST_OF_KEEPING, stats::Counters},
+};
 
 proptest! {
     #[test]
     fn a_queue_does_what_its_model_does(
         overflow in overflow(),
-        limit in 1..120_usize,
+        limit in 1..500_usize,
         steps in vec(step(), 0..120),
     ) {
         let counters = Arc::new(Counters::new(usize::MAX));
@@ -27,7 +30,7 @@ proptest! {
                 Step::Push { kind, length, allowance } => {
                     let text = format!("{number}{}", "-".repeat(length));
                     let frame = Frame::text(text.as_bytes());
-                    longest = longest.max(frame.len());
+                    longest = longest.max(frame.cost());
                     let expected = model.push(&frame, kind, allowance);
                     prop_assert_eq!(outbox.push(&frame, kind, allowance).0, expected);
                 }
@@ -78,7 +81,7 @@ fn overflow() -> impl Strategy<Value = Overflow> {
 
 fn step() -> impl Strategy<Value = Step> {
     let kind = prop_oneof![4 => Just(Kind::Broadcast), 1 => Just(Kind::Reply)];
-    let allowance = prop_oneof![3 => Just(usize::MAX), 1 => 0..100_usize];
+    let allowance = prop_oneof![3 => Just(usize::MAX), 1 => 0..400_usize];
     let push = (kind, 0..40_usize, allowance);
     prop_oneof![
         6 => push.prop_map(|(kind, length, allowance)| Step::Push { kind, length, allowance }),
@@ -103,7 +106,9 @@ struct Model {
 impl Model {
     fn bytes(&self) -> usize {
         let messages = self.queue.iter().filter(|(_, kind)| kind.is_message());
-        messages.map(|(bytes, _)| bytes.len()).sum()
+        messages
+            .map(|(bytes, _)| bytes.len() + COST_OF_KEEPING)
+            .sum()
     }
 
     fn push(&mut self, frame: &Frame, kind: Kind, allowance: usize) -> Push {
@@ -113,7 +118,7 @@ impl Model {
         let bound = self.limit.min(allowance.max(self.bytes()));
         let before = self.queue.clone();
         let mut dropped = 0;
-        while self.bytes() > 0 && self.bytes() + frame.len() > bound {
+        while self.bytes() > 0 && self.bytes() + frame.cost() > bound {
             let Some(victim) = self.victim(kind) else {
                 self.queue = before;
                 return self.refuse(kind);

@@ -14,7 +14,7 @@ pub(super) struct State {
     pub(super) queue: VecDeque<Queued>,
     /// Bytes of the first frame that the transport has.
     pub(super) written: usize,
-    /// Bytes of the messages in the queue.
+    /// What the messages in the queue cost.
     pub(super) bytes: usize,
     /// Those among them of replies, which no policy drops.
     pub(super) replies: usize,
@@ -54,9 +54,13 @@ impl State {
 
     /// Adds a message whose bytes are charged to the hub.
     pub(super) fn adopt(&mut self, frame: Frame, kind: Kind) {
-        self.bytes += frame.len();
+        self.bytes += frame.cost();
         if kind == Kind::Reply {
-            self.replies += frame.len();
+            self.replies += frame.cost();
+        }
+        // Twice as much room each time would be more than the bound allows for.
+        if self.queue.len() == self.queue.capacity() {
+            self.queue.reserve_exact(8.max(self.queue.len() / 4));
         }
         self.queue.push_back(Queued::new(frame, kind));
     }
@@ -114,7 +118,7 @@ impl State {
             self.written -= length;
             self.completed += 1;
             if head.kind.is_message() {
-                tally.bytes += length;
+                tally.cost += head.frame.cost();
                 tally.messages += 1;
             }
             self.remove(0);
@@ -124,13 +128,9 @@ impl State {
     /// Takes a frame out of the queue.
     pub(super) fn remove(&mut self, index: usize) {
         if let Some(queued) = self.queue.remove(index) {
-            let length = queued.frame.len();
-            self.bytes -= if queued.kind.is_message() { length } else { 0 };
-            self.replies -= if queued.kind == Kind::Reply {
-                length
-            } else {
-                0
-            };
+            let cost = queued.frame.cost();
+            self.bytes -= if queued.kind.is_message() { cost } else { 0 };
+            self.replies -= if queued.kind == Kind::Reply { cost } else { 0 };
         }
     }
 

@@ -1,7 +1,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::hub::{log::Log, stats::Counters};
+use crate::hub::{frame::COST_OF_KEEPING, log::Log, stats::Counters};
 
 /// Takes a limited number of bytes and keeps them.
 #[derive(Default)]
@@ -33,6 +33,11 @@ impl Transport for Pipe {
 
 fn outbox(limit: usize) -> Outbox {
     outbox_with(limit, Overflow::Close)
+}
+
+/// What so many frames with so many bytes of text cost.
+fn room(frames: usize, text: usize) -> usize {
+    frames * (2 + text + COST_OF_KEEPING)
 }
 
 fn outbox_with(limit: usize, overflow: Overflow) -> Outbox {
@@ -79,7 +84,7 @@ fn a_partial_write_goes_on_at_its_byte() {
 
 #[test]
 fn an_overflow_drops_the_backlog_and_closes_after_the_frame_in_flight() {
-    let outbox = outbox(20);
+    let outbox = outbox(room(2, 8));
     let frame = Frame::text(b"12345678");
     assert_eq!(push(&outbox, &frame), Push::Queued);
     let mut pipe = Pipe::default();
@@ -101,7 +106,7 @@ fn an_empty_queue_takes_a_frame_that_exceeds_every_bound() {
 
 #[test]
 fn the_newest_is_dropped_and_the_socket_stays() {
-    let outbox = outbox_with(20, Overflow::DropNewest);
+    let outbox = outbox_with(room(2, 8), Overflow::DropNewest);
     for (text, expected) in [
         (b"one-----", Push::Queued),
         (b"two-----", Push::Queued),
@@ -120,7 +125,7 @@ fn the_newest_is_dropped_and_the_socket_stays() {
 
 #[test]
 fn the_oldest_whole_ones_make_room_for_the_newest() {
-    let outbox = outbox_with(20, Overflow::DropOldest);
+    let outbox = outbox_with(room(6, 1), Overflow::DropOldest);
     let mut pipe = Pipe::default();
     push(&outbox, &Frame::text(b"1"));
     push(&outbox, &Frame::text(b"2"));
@@ -129,7 +134,7 @@ fn the_oldest_whole_ones_make_room_for_the_newest() {
         outbox.ping();
         assert_eq!(push(&outbox, &Frame::text(&[b'0' + number])), Push::Queued);
     }
-    // What is half written stays; six frames of three bytes fit.
+    // What is half written stays; six frames fit.
     assert_eq!(outbox.undelivered(), 3);
     assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
     assert_eq!(
@@ -144,7 +149,7 @@ fn a_broadcast_beyond_the_bound_takes_the_place_of_all_others() {
         (Overflow::DropNewest, &b"\x81\x01a\x81\x01b"[..], 0),
         (Overflow::DropOldest, b"\x81\x0blong enough", 2),
     ] {
-        let outbox = outbox_with(8, overflow);
+        let outbox = outbox_with(room(2, 1), overflow);
         push(&outbox, &Frame::text(b"a"));
         push(&outbox, &Frame::text(b"b"));
         push(&outbox, &Frame::text(b"long enough"));
@@ -161,7 +166,7 @@ fn a_reply_is_never_dropped_and_broadcasts_make_room_for_it() {
         (Overflow::DropNewest, &b"\x81\x01a\x81\x03you"[..]),
         (Overflow::DropOldest, b"\x81\x01c\x81\x03you"),
     ] {
-        let outbox = outbox_with(9, overflow);
+        let outbox = outbox_with(room(3, 1), overflow);
         for text in [b"a", b"b", b"c"] {
             assert_eq!(push(&outbox, &Frame::text(text)), Push::Queued);
         }
@@ -169,7 +174,7 @@ fn a_reply_is_never_dropped_and_broadcasts_make_room_for_it() {
         assert_eq!(outbox.undelivered(), 2);
         // A broadcast finds no room among replies, and takes none from them.
         let full = [Push::Queued, Push::Dropped];
-        assert!(full.contains(&push(&outbox, &Frame::text(b"abcd"))));
+        assert!(full.contains(&push(&outbox, &Frame::text(&[b'x'; 100]))));
         let mut pipe = Pipe::default();
         drain(&outbox, &mut pipe, 100);
         assert!(pipe.taken.starts_with(expected), "{overflow:?}");
@@ -179,7 +184,7 @@ fn a_reply_is_never_dropped_and_broadcasts_make_room_for_it() {
 #[test]
 fn a_reply_for_which_nothing_makes_room_closes() {
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
-        let outbox = outbox_with(12, overflow);
+        let outbox = outbox_with(room(1, 5) + room(1, 1), overflow);
         assert_eq!(reply(&outbox, &Frame::text(b"first")), Push::Queued);
         assert_eq!(push(&outbox, &Frame::text(b"b")), Push::Queued);
         assert_eq!(reply(&outbox, &Frame::text(b"second")), Push::Overflow);
@@ -199,7 +204,7 @@ fn a_full_queue_that_nobody_came_to_write_is_written_then() {
     }
 
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
-        let outbox = outbox_with(20, overflow);
+        let outbox = outbox_with(room(2, 5), overflow);
         outbox.share(Arc::new(Ready));
         for _ in 0..1000 {
             assert_eq!(push(&outbox, &Frame::text(b"12345")), Push::Queued);
@@ -221,7 +226,10 @@ fn without_room_in_the_hub_a_message_takes_the_place_of_others() {
         assert_eq!(full(b"short"), expected);
     }
     let outbox = outbox(1024);
-    let full = |text| outbox.push(&Frame::text(text), Kind::Broadcast, 6).0;
+    let full = |text| {
+        let push = outbox.push(&Frame::text(text), Kind::Broadcast, room(2, 1));
+        push.0
+    };
     assert_eq!((full(b"a"), full(b"b")), (Push::Queued, Push::Queued));
     assert_eq!(full(b"c"), Push::Overflow);
 }
