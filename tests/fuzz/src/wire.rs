@@ -10,11 +10,18 @@ pub const PONG: u8 = 10;
 /// What a client's bytes ask of the server.
 #[derive(Debug, Default)]
 pub struct Conversation {
-    /// Whole text messages, in their order.
-    pub texts: Vec<Vec<u8>>,
+    /// Whole messages, in their order.
+    pub messages: Vec<Message>,
     /// Payloads of pings, in their order.
     pub pings: Vec<Vec<u8>>,
     pub end: End,
+}
+
+/// A message of a client.
+#[derive(Debug)]
+pub struct Message {
+    pub opcode: u8,
+    pub payload: Vec<u8>,
 }
 
 /// How a client's half of the connection ends.
@@ -29,8 +36,8 @@ pub enum End {
     Broken(Vec<u16>),
 }
 
-/// Reads what a client sent, for a server that takes text messages up to a size.
-pub fn conversation(mut bytes: &[u8], max_message_size: usize) -> Conversation {
+/// Reads what a client sent, for a server that takes messages up to a size.
+pub fn conversation(mut bytes: &[u8], max_message_size: usize, takes_binary: bool) -> Conversation {
     let mut seen = Conversation::default();
     let mut message: Option<Message> = None;
     while let Some(head) = Head::read(&mut bytes) {
@@ -88,10 +95,7 @@ pub fn conversation(mut bytes: &[u8], max_message_size: usize) -> Conversation {
         }
         if head.is_final {
             match message.take() {
-                Some(Message {
-                    opcode: TEXT,
-                    payload,
-                }) => seen.texts.push(payload),
+                Some(whole) if takes_binary || whole.opcode == TEXT => seen.messages.push(whole),
                 _ => {
                     seen.end = End::Broken(vec![1003]);
                     return seen;
@@ -120,11 +124,6 @@ fn close(payload: &[u8]) -> End {
 /// RFC 6455 §7.4 and what IANA registered since.
 fn may_travel(code: u16) -> bool {
     !matches!(code, 0..=999 | 1004..=1006 | 1015..=2999 | 5000..)
-}
-
-struct Message {
-    opcode: u8,
-    payload: Vec<u8>,
 }
 
 struct Head {
@@ -215,7 +214,7 @@ pub fn sent(mut bytes: &[u8]) -> (Vec<Sent<'_>>, &[u8]) {
         assert!(head.is_final && head.reserved == 0, "{whole:02x?}");
         assert!(head.mask.is_none() && head.is_minimal, "{whole:02x?}");
         assert!(
-            matches!(head.opcode, TEXT | CLOSE | PING | PONG),
+            matches!(head.opcode, TEXT | BINARY | CLOSE | PING | PONG),
             "{whole:02x?}"
         );
         assert!(head.opcode < CLOSE || head.length <= 125, "{whole:02x?}");

@@ -6,11 +6,18 @@
 use std::net::{IpAddr, SocketAddr};
 
 use arbitrary::{Arbitrary, Unstructured};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version, request::Parts,
+};
+use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use web_connection_socket::{Config, PeerAddr, WebConnectionSocketLayer, config::IpNet};
-use web_connection_socket_fuzz::http::{
-    App, Body, answer, controlled, host_of, layered, page, peer,
+use web_connection_socket::{
+    Config, Handshake, PeerAddr, Refusal, WebConnectionSocketLayer,
+    config::{ClientHeader, IpNet},
+};
+use web_connection_socket_fuzz::{
+    http::{App, Body, answer, controlled, host_of, layered, page, peer},
+    runtime,
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -23,9 +30,10 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let expected = may_call(rules, &parts, peer);
+    client(rules, &parts, peer);
     let request = Request::from_parts(parts, Body::from("{}"));
     let shown = format!("{rules:?} {peer:?} {request:?}");
-    let response = APPS.with(|apps| answer(&apps[usize::from(rules.0 & 63)], request));
+    let response = APPS.with(|apps| answer(&apps[usize::from(rules.0)], request));
     let is_admitted = response.status() == 200;
     assert!(is_admitted || matches!(response.status().as_u16(), 401 | 403));
     assert_eq!(is_admitted, expected, "{shown}");
@@ -64,8 +72,24 @@ impl Rules {
         self.has(5)
     }
 
+    /// Whose word is taken on where visitors come from; it lets nobody in.
+    const fn proxies(self) -> bool {
+        self.has(6)
+    }
+
+    const fn forwarded(self) -> bool {
+        self.has(7)
+    }
+
     fn app(self) -> App {
         let mut config = Config::new();
+        if self.proxies() {
+            let networks = ["10.1.0.0/16", "127.0.0.0/8"];
+            config = config.trusted_proxies(networks.map(|net| net.parse::<IpNet>().unwrap()));
+        }
+        if self.forwarded() {
+            config = config.client_header(ClientHeader::Forwarded);
+        }
         if self.tokens() {
             config = config.bearer_tokens(TOKENS);
         }
@@ -79,7 +103,12 @@ impl Rules {
         if self.hosts() {
             config = config.hosts(["app.example", "localhost:3000"]);
         }
-        let mut layer = WebConnectionSocketLayer::new(config);
+        let layer = WebConnectionSocketLayer::new(config);
+        let mut layer = layer.identify(|handshake: Handshake| async move {
+            let seen = handshake.client_addr().map(|client| client.to_string());
+            Err(Refusal::new(StatusCode::FORBIDDEN)
+                .body(HeaderValue::from_static(TEXT), seen.unwrap_or_default()))
+        });
         if self.predicate() {
             layer = layer.allow_broadcast_if(|parts| parts.headers.contains_key("x-admitted"));
         }
@@ -92,10 +121,66 @@ impl Rules {
 }
 
 thread_local! {
-    static APPS: Vec<App> = (0..64).map(|rules| Rules(rules).app()).collect();
+    static APPS: Vec<App> = (0..=255).map(|rules| Rules(rules).app()).collect();
 }
 
+const TEXT: &str = "text/plain";
+
 const TOKENS: [&str; 2] = ["open-sesame", "second"];
+
+/// A visitor's address is that of its connection, unless that is a proxy's whom the server trusts;
+/// then it is one that the proxies name, or theirs.
+fn client(rules: Rules, parts: &Parts, peer: Option<SocketAddr>) {
+    let mut parts = parts.clone();
+    parts.method = Method::GET;
+    parts.uri = Uri::from_static("/__initializeSocket.wc");
+    let request = Request::from_parts(parts.clone(), Body::default());
+    let response = APPS.with(|apps| answer(&apps[usize::from(rules.0)], request));
+    let is_asked = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|kind| kind == TEXT);
+    if !is_asked {
+        return;
+    }
+    let body = runtime::run(response.into_body().collect());
+    let text = String::from_utf8(body.expect("a body").to_bytes().to_vec()).expect("UTF-8");
+    let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
+        return assert_eq!(text, "");
+    };
+    let seen: IpAddr = text.parse().expect("an address");
+    let is_proxy = |address: IpAddr| match address {
+        IpAddr::V4(four) => four.octets()[0] == 127 || four.octets()[..2] == [10, 1],
+        IpAddr::V6(_) => false,
+    };
+    if seen == peer {
+        return;
+    }
+    assert!(
+        rules.proxies() && is_proxy(peer),
+        "{peer} had itself called {seen}"
+    );
+    let header = if rules.forwarded() {
+        "forwarded"
+    } else {
+        "x-forwarded-for"
+    };
+    let lines = parts.headers.get_all(header).iter();
+    let named = lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned());
+    let named: Vec<_> = named.collect();
+    let is_named = named.iter().any(|line| {
+        let words = line.split([',', ';', '=', '"', ' ', '\t', '[', ']']);
+        words.into_iter().any(|word| {
+            let without_port = word.rsplit_once(':').map_or(word, |(host, _)| host);
+            let reads = |text: &str| {
+                text.parse::<IpAddr>()
+                    .is_ok_and(|ip| ip.to_canonical() == seen)
+            };
+            reads(word) || reads(without_port)
+        })
+    });
+    assert!(is_named, "{seen} is named nowhere in {named:?}");
+}
 
 /// The rules, written from the documentation.
 fn may_call(rules: Rules, parts: &Parts, peer: Option<SocketAddr>) -> bool {
@@ -289,7 +374,15 @@ const NAMES: [&str; 20] = [
     "cf",
 ];
 
-const VALUES: [&str; 24] = [
+const VALUES: [&str; 32] = [
+    "192.0.2.7, 10.1.0.1",
+    "10.1.0.1,127.0.0.1",
+    "for=192.0.2.7;proto=http, for=\"[2001:db8::7]:80\"",
+    "for=10.1.0.1, For=\"127.0.0.1:9\"",
+    "for=unknown",
+    "for=_hidden;for=192.0.2.9",
+    "[2001:db8::9]:443",
+    "::ffff:192.0.2.8",
     "Bearer open-sesame",
     "bearer second",
     "BEARER  second ",

@@ -12,14 +12,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tower::{Layer, util::BoxCloneSyncService};
 use web_connection_socket::{
-    Config, Hub, Recipient, RequestBody, Socket, SocketMessage, WebConnectionSocket,
+    Config, Hub, RawMessage, Recipient, RequestBody, Socket, SocketMessage, WebConnectionSocket,
     WebConnectionSocketLayer,
 };
 use web_connection_socket_fuzz::{
     http::Body,
     peer::{Peer, Script, Then},
     runtime,
-    wire::{self, CLOSE, Conversation, End, PONG, TEXT},
+    wire::{self, CLOSE, Conversation, End, PONG, Sent, TEXT},
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -35,20 +35,20 @@ fuzz_target!(|data: &[u8]| {
         let frames = frames.expect("any bytes make frames");
         frames.iter().flat_map(Piece::bytes).collect()
     };
-    let relays = flags & 2 == 0;
-    let then = if flags & 4 == 0 {
+    let kind = KINDS[usize::from(flags >> 1 & 3)];
+    let then = if flags & 8 == 0 {
         Then::Leaves
     } else {
         Then::Stays
     };
-    let room = if flags & 8 == 0 {
+    let room = if flags & 16 == 0 {
         usize::MAX
     } else {
         usize::from(way.room)
     };
 
-    SERVERS.with(|(relay, application)| {
-        let server = if relays { relay } else { application };
+    SERVERS.with(|servers| {
+        let server = &servers[kind as usize];
         let mut output = Vec::with_capacity(2 * bytes.len() + 4_096);
         let script = Script {
             bytes: &bytes,
@@ -64,8 +64,14 @@ fuzz_target!(|data: &[u8]| {
         assert!(server.hub.is_empty());
         let stats = server.hub.stats();
         assert_eq!((stats.bytes_queued, stats.dispatches_running), (0, 0));
-        let asked = wire::conversation(&bytes, MAX_MESSAGE);
-        let longest = IDLE + HANDLED * (2 + asked.texts.len() as u32);
+        let asked = wire::conversation(&bytes, MAX_MESSAGE, kind == Kind::Raw);
+        let longest = IDLE
+            + HANDLED * (2 + asked.messages.len() as u32)
+            + if kind == Kind::Slow {
+                PER_FRAME * bytes.len() as u32
+            } else {
+                Duration::ZERO
+            };
         assert!(lasted <= longest, "{lasted:?} of {longest:?}");
         let bound = MEMORY + 24 * bytes.len() as u64;
         assert!(
@@ -73,9 +79,24 @@ fuzz_target!(|data: &[u8]| {
             "{} bytes of {bound}",
             memory.bytes_max
         );
-        answered(&asked, &output, relays, then, room);
+        answered(&asked, &output, kind, then, room);
     });
 });
+
+/// What a server does with messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It broadcasts them.
+    Relay,
+    /// It broadcasts so many per second.
+    Slow,
+    /// It dispatches them to an application.
+    Application,
+    /// It sends them back as they are.
+    Raw,
+}
+
+const KINDS: [Kind; 4] = [Kind::Relay, Kind::Slow, Kind::Application, Kind::Raw];
 
 /// Runs one socket to its end and tells how long that took.
 fn run(server: &Server, path: &str, script: Script<'_>, output: &mut Vec<u8>) -> Duration {
@@ -98,7 +119,7 @@ fn parts(path: &str) -> Parts {
 }
 
 /// Checks what the server sent against what the client asked.
-fn answered(asked: &Conversation, output: &[u8], relays: bool, then: Then, room: usize) {
+fn answered(asked: &Conversation, output: &[u8], kind: Kind, then: Then, room: usize) {
     let (frames, cut_off) = wire::sent(output);
     let is_complete = room == usize::MAX;
     assert!(
@@ -114,35 +135,52 @@ fn answered(asked: &Conversation, output: &[u8], relays: bool, then: Then, room:
         "something follows the close frame"
     );
     if let Some(close) = last.filter(|last| last.opcode == CLOSE) {
-        closed(asked, wire::sent_code(close.payload), relays);
+        closed(asked, wire::sent_code(close.payload), kind);
     }
-    let texts: Vec<_> = frames.iter().filter(|frame| frame.opcode == TEXT).collect();
-    let texts: Vec<_> = texts.iter().map(|frame| text(frame.payload)).collect();
     let pongs: Vec<_> = frames.iter().filter(|frame| frame.opcode == PONG).collect();
     let mut pings = asked.pings.iter();
     for pong in &pongs {
         let of = |ping: &Vec<u8>| ping == pong.payload;
         assert!(pings.any(of), "nobody asked for {pong:02x?}");
     }
-    if relays {
-        let is_whole = is_complete && asked.end == End::Cut;
-        relayed(asked, &texts, is_whole);
-        if is_whole && then == Then::Leaves {
-            let newest = pongs.last().map(|pong| pong.payload);
-            assert_eq!(
-                newest,
-                asked.pings.last().map(Vec::as_slice),
-                "a ping is unanswered"
+    let messages = frames.iter().filter(|frame| frame.opcode < CLOSE);
+    let messages: Vec<_> = messages.collect();
+    let is_whole = is_complete && asked.end == End::Cut;
+    match kind {
+        Kind::Relay | Kind::Slow => relayed(asked, &texts(&messages), is_whole),
+        Kind::Application => drop(texts(&messages)),
+        Kind::Raw => {
+            let back = messages.iter().map(|one| (one.opcode, one.payload));
+            let asked = asked.messages.iter();
+            let asked = asked.map(|one| (one.opcode, one.payload.as_slice()));
+            assert!(
+                asked
+                    .clone()
+                    .zip(back.clone())
+                    .all(|(one, other)| one == other)
+            );
+            assert!(back.len() <= asked.len(), "nobody said this");
+            assert!(
+                !is_whole || back.len() == asked.len(),
+                "a message did not come back"
             );
         }
+    }
+    if is_whole && then == Then::Leaves && kind != Kind::Application {
+        let newest = pongs.last().map(|pong| pong.payload);
+        assert_eq!(
+            newest,
+            asked.pings.last().map(Vec::as_slice),
+            "a ping is unanswered"
+        );
     }
 }
 
 /// A close frame answers the client's, or says what it did wrong.
-fn closed(asked: &Conversation, code: Option<u16>, relays: bool) {
+fn closed(asked: &Conversation, code: Option<u16>, kind: Kind) {
     match (&asked.end, code) {
         // The application closes sockets, too.
-        (_, Some(4410 | 4001 | 1008)) if !relays => {}
+        (_, Some(4410 | 4001)) if kind == Kind::Application => {}
         (_, Some(1008)) => {}
         (End::Closed(asked), sent) => assert_eq!(*asked, sent),
         (End::Broken(codes), Some(code)) => assert!(codes.contains(&code), "{code} of {codes:?}"),
@@ -153,8 +191,8 @@ fn closed(asked: &Conversation, code: Option<u16>, relays: bool) {
 /// Each message comes back as the library writes it, each that is none as an error, in their order.
 fn relayed(asked: &Conversation, texts: &[String], is_whole: bool) {
     let mut texts = texts.iter();
-    for message in &asked.texts {
-        let expected = match SocketMessage::from_slice(message) {
+    for message in &asked.messages {
+        let expected = match SocketMessage::from_slice(&message.payload) {
             Ok(message) if is_for_all(&message) => String::from_utf8(message.encode()).ok(),
             Ok(message) if may_be_for_me(&message) => {
                 let own = message.encode();
@@ -174,7 +212,7 @@ fn relayed(asked: &Conversation, texts: &[String], is_whole: bool) {
             assert!(
                 !is_whole,
                 "{} messages, and one is missing",
-                asked.texts.len()
+                asked.messages.len()
             );
             return;
         };
@@ -195,11 +233,15 @@ fn may_be_for_me(message: &SocketMessage) -> bool {
     !message.recipients.contains(&Recipient::all_but_group(""))
 }
 
-fn text(payload: &[u8]) -> String {
-    let text = String::from_utf8(payload.to_vec()).expect("the server sends UTF-8");
-    let is_message = SocketMessage::from_slice(payload).is_ok();
-    assert!(is_message || error_code(&text).is_some(), "{text}");
-    text
+fn texts(frames: &[&Sent<'_>]) -> Vec<String> {
+    let text = |frame: &&Sent<'_>| {
+        assert_eq!(frame.opcode, TEXT);
+        let text = String::from_utf8(frame.payload.to_vec()).expect("the server sends UTF-8");
+        let is_message = SocketMessage::from_slice(frame.payload).is_ok();
+        assert!(is_message || error_code(&text).is_some(), "{text}");
+        text
+    };
+    frames.iter().map(text).collect()
 }
 
 fn error_code(text: &str) -> Option<String> {
@@ -266,12 +308,18 @@ async fn application(request: Request<RequestBody<Body>>) -> Result<Response<Bod
 const ORDERS: [&str; 3] = ["websocket-join", "websocket-leave", "websocket-close"];
 
 thread_local! {
-    static SERVERS: (Server, Server) = {
+    static SERVERS: [Server; 4] = KINDS.map(|kind| {
         let config = Config::new().max_message_size(MAX_MESSAGE);
-        let relay = WebConnectionSocketLayer::new(config.clone()).relay();
-        let application = WebConnectionSocketLayer::new(config.lifecycle_events(true));
-        (Server::new(&relay), Server::new(&application))
-    };
+        let layer = |config| WebConnectionSocketLayer::new(config);
+        Server::new(&match kind {
+            Kind::Relay => layer(config).relay(),
+            Kind::Slow => layer(config.message_rate(1, 3)).relay(),
+            Kind::Application => layer(config.lifecycle_events(true)),
+            Kind::Raw => layer(config).on_raw(|socket: Socket, message: RawMessage| async move {
+                socket.send_raw(&message)
+            }),
+        })
+    });
 }
 
 /// Small enough for short inputs to exceed it.
@@ -282,6 +330,9 @@ const IDLE: Duration = Duration::from_secs(25 + 10 + 5);
 
 /// What the application has for each message, and for the events at both ends.
 const HANDLED: Duration = Duration::from_secs(30);
+
+/// What a frame takes where frames are limited.
+const PER_FRAME: Duration = Duration::from_secs(1);
 
 /// What a socket may take beside what its client sent.
 const MEMORY: u64 = 128 * 1_024;
