@@ -15,6 +15,8 @@ pub struct Conversation {
     /// Payloads of pings, in their order.
     pub pings: Vec<Vec<u8>>,
     pub end: End,
+    /// What is wrong may be noticed only at the end of its frame, which never came.
+    pub is_unsure: bool,
 }
 
 /// A message of a client.
@@ -43,15 +45,13 @@ pub fn conversation(mut bytes: &[u8], max_message_size: usize, takes_binary: boo
     while let Some(head) = Head::read(&mut bytes) {
         let codes = head.breaches(message.as_ref(), max_message_size);
         if !codes.is_empty() {
+            seen.is_unsure = codes == [1002] && (bytes.len() as u64) < head.length;
             seen.end = End::Broken(codes);
             return seen;
         }
-        let length = head.length as usize;
-        if bytes.len() < length {
-            return seen;
-        }
-        let (masked, rest) = bytes.split_at(length);
+        let (masked, rest) = bytes.split_at(bytes.len().min(head.length as usize));
         bytes = rest;
+        let is_whole = masked.len() as u64 == head.length;
         let mask = head.mask.into_iter().flatten().cycle();
         let payload: Vec<u8> = masked
             .iter()
@@ -59,6 +59,7 @@ pub fn conversation(mut bytes: &[u8], max_message_size: usize, takes_binary: boo
             .map(|(byte, mask)| byte ^ mask)
             .collect();
         match head.opcode {
+            _ if head.opcode >= CLOSE && !is_whole => return seen,
             CLOSE => {
                 seen.end = close(&payload);
                 return seen;
@@ -66,44 +67,40 @@ pub fn conversation(mut bytes: &[u8], max_message_size: usize, takes_binary: boo
             PING => seen.pings.push(payload),
             PONG => {}
             opcode => {
-                let message = match &mut message {
-                    Some(message) => message,
-                    None => message.insert(Message {
-                        opcode,
-                        payload: Vec::new(),
-                    }),
-                };
+                let message = message.get_or_insert(Message {
+                    opcode,
+                    payload: Vec::new(),
+                });
                 message.payload.extend_from_slice(&payload);
-            }
-        }
-        if head.opcode >= CLOSE {
-            continue;
-        }
-        if let Some(Message {
-            opcode: TEXT,
-            payload,
-        }) = &message
-        {
-            let incomplete = match std::str::from_utf8(payload) {
-                Ok(_) => false,
-                Err(error) => error.error_len().is_none() && !head.is_final,
-            };
-            if std::str::from_utf8(payload).is_err() && !incomplete {
-                seen.end = End::Broken(vec![1007]);
-                return seen;
-            }
-        }
-        if head.is_final {
-            match message.take() {
-                Some(whole) if takes_binary || whole.opcode == TEXT => seen.messages.push(whole),
-                _ => {
-                    seen.end = End::Broken(vec![1003]);
+                // Refused as soon as nothing that follows could make it text.
+                if message.opcode == TEXT
+                    && !begins_text(&message.payload, head.is_final && is_whole)
+                {
+                    seen.end = End::Broken(vec![1007]);
                     return seen;
                 }
             }
         }
+        if head.opcode >= CLOSE || !head.is_final || !is_whole {
+            continue;
+        }
+        match message.take() {
+            Some(whole) if takes_binary || whole.opcode == TEXT => seen.messages.push(whole),
+            _ => {
+                seen.end = End::Broken(vec![1003]);
+                return seen;
+            }
+        }
     }
     seen
+}
+
+/// Whether bytes are UTF-8, or the beginning of it where more may follow.
+fn begins_text(bytes: &[u8], is_all: bool) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => !is_all && error.error_len().is_none(),
+    }
 }
 
 fn close(payload: &[u8]) -> End {

@@ -73,7 +73,7 @@ fuzz_target!(|data: &[u8]| {
                 Duration::ZERO
             };
         assert!(lasted <= longest, "{lasted:?} of {longest:?}");
-        let bound = MEMORY + 24 * bytes.len() as u64;
+        let bound = MEMORY + 16 * bytes.len() as u64;
         assert!(
             memory.bytes_max < bound,
             "{} bytes of {bound}",
@@ -136,6 +136,9 @@ fn answered(asked: &Conversation, output: &[u8], kind: Kind, then: Then, room: u
     );
     if let Some(close) = last.filter(|last| last.opcode == CLOSE) {
         closed(asked, wire::sent_code(close.payload), kind);
+    } else {
+        let is_owed = is_complete && asked.end != End::Cut && !asked.is_unsure;
+        assert!(!is_owed, "no close frame answers {:?}", asked.end);
     }
     let pongs: Vec<_> = frames.iter().filter(|frame| frame.opcode == PONG).collect();
     let mut pings = asked.pings.iter();
@@ -335,7 +338,7 @@ const HANDLED: Duration = Duration::from_secs(30);
 const PER_FRAME: Duration = Duration::from_secs(1);
 
 /// What a socket may take beside what its client sent.
-const MEMORY: u64 = 128 * 1_024;
+const MEMORY: u64 = 64 * 1_024;
 
 /// How a client behaves.
 #[derive(Arbitrary, Debug)]
