@@ -14,8 +14,7 @@ use tokio::{
     net::TcpListener,
     runtime::Handle,
     sync::{mpsc, oneshot},
-    task::yield_now,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tower::Layer;
 use web_connection_socket::{
@@ -97,14 +96,19 @@ pub(crate) async fn run(options: Options) -> Result<()> {
                 if let Some(serving) = serving.take() {
                     timeout(deadline, serving).await???;
                 }
-                for _ in 0..1_000 {
-                    yield_now().await;
-                }
+                // What ended a moment ago is a task until its thread has looked at it.
+                let tasks = || Handle::current().metrics().num_alive_tasks();
+                let _in_vain = timeout(Duration::from_secs(1), async {
+                    while tasks() > 0 {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                })
+                .await;
                 Answer::Stopped(Stopped {
                     closed: end.closed,
                     cut: end.cut,
                     milliseconds,
-                    tasks: Handle::current().metrics().num_alive_tasks(),
+                    tasks: tasks(),
                     second: second.closed + second.cut,
                 })
             }
