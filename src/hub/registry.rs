@@ -1,8 +1,11 @@
-use std::{collections::HashMap, mem};
+mod slots;
+
+use std::{collections::HashMap, hash::Hash, mem};
 
 use indexmap::IndexSet;
 use slab::Slab;
 
+use self::slots::Slots;
 use super::error::{SocketError, SocketErrorKind};
 use crate::protocol::{
     ConnectionId, DefaultAudience, GroupId, Index, Marks, Recipient, Selection, UserId, resolve,
@@ -23,8 +26,8 @@ pub(crate) struct Registry<T> {
     /// Those listed that follow no log.
     loose: IndexSet<usize>,
     ungrouped: IndexSet<usize>,
-    users: HashMap<UserId, IndexSet<usize>>,
-    groups: HashMap<GroupId, IndexSet<usize>>,
+    users: HashMap<UserId, Slots>,
+    groups: HashMap<GroupId, Slots>,
     marks: Marks,
     max_groups: usize,
 }
@@ -93,16 +96,13 @@ impl<T> Registry<T> {
         self.listed.insert(slot);
         self.loose.insert(slot);
         if !entry.user.is_empty() {
-            self.users
-                .entry(entry.user.clone())
-                .or_default()
-                .insert(slot);
+            enrol(&mut self.users, &entry.user, slot);
         }
         if entry.groups.is_empty() {
             self.ungrouped.insert(slot);
         }
         for group in &entry.groups {
-            self.groups.entry(group.clone()).or_default().insert(slot);
+            enrol(&mut self.groups, group, slot);
         }
     }
 
@@ -182,7 +182,7 @@ impl<T> Registry<T> {
         }
         for group in &entry.groups {
             if !groups_before.contains(group) {
-                self.groups.entry(group.clone()).or_default().insert(slot);
+                enrol(&mut self.groups, group, slot);
             }
         }
         for group in &groups_before {
@@ -198,10 +198,7 @@ impl<T> Registry<T> {
         if entry.user != user_before {
             withdraw(&mut self.users, &user_before, slot);
             if !entry.user.is_empty() {
-                self.users
-                    .entry(entry.user.clone())
-                    .or_default()
-                    .insert(slot);
+                enrol(&mut self.users, &entry.user, slot);
             }
         }
         Join::Member
@@ -234,11 +231,11 @@ impl<T> Registry<T> {
             return Join::TooManyGroups;
         }
         let group = known(&self.groups, group);
-        entry.groups.push(group.clone());
         if entry.stage == Stage::Listed {
             self.ungrouped.swap_remove(&slot);
-            self.groups.entry(group).or_default().insert(slot);
+            enrol(&mut self.groups, &group, slot);
         }
+        entry.groups.push(group);
         Join::Member
     }
 
@@ -293,11 +290,8 @@ impl<T> Registry<T> {
 
     /// The listed sockets of a user.
     pub(crate) fn sockets_of(&self, user: &str) -> impl Iterator<Item = (ConnectionId, &T)> {
-        self.users
-            .get(user)
-            .into_iter()
-            .flatten()
-            .map(|&slot| (self.entries[slot].id, &self.entries[slot].value))
+        let slots = self.users.get(user).into_iter().flat_map(Slots::iter);
+        slots.map(|slot| (self.entries[slot].id, &self.entries[slot].value))
     }
 
     /// The listed sockets that follow no log.
@@ -307,12 +301,10 @@ impl<T> Registry<T> {
 
     /// All sockets of a user that can be closed: the listed ones, and those about to be.
     pub(crate) fn present(&self, user: &str) -> impl Iterator<Item = &T> {
-        let pending = self
-            .pending
-            .iter()
-            .filter(move |&&slot| self.entries[slot].user == *user);
-        let listed = self.users.get(user).into_iter().flatten();
-        listed.chain(pending).map(|&slot| &self.entries[slot].value)
+        let pending = self.pending.iter().copied();
+        let pending = pending.filter(move |&slot| self.entries[slot].user == *user);
+        let listed = self.users.get(user).into_iter().flat_map(Slots::iter);
+        listed.chain(pending).map(|slot| &self.entries[slot].value)
     }
 
     /// All listed sockets.
@@ -367,41 +359,48 @@ impl Join {
 
 impl<T> Index for Registry<T> {
     fn for_each(&self, selection: &Selection<'_>, visit: &mut dyn FnMut(usize)) {
-        let slots = match selection {
-            Selection::All => Some(&self.listed),
-            Selection::Ungrouped => Some(&self.ungrouped),
-            Selection::Group(group) => self.groups.get(*group),
-            Selection::User(user) => self.users.get(*user),
+        match selection {
+            Selection::All => self.listed.iter().copied().for_each(visit),
+            Selection::Ungrouped => self.ungrouped.iter().copied().for_each(visit),
+            Selection::Group(group) => {
+                let slots = self.groups.get(*group);
+                slots.into_iter().flat_map(Slots::iter).for_each(visit);
+            }
+            Selection::User(user) => {
+                let slots = self.users.get(*user);
+                slots.into_iter().flat_map(Slots::iter).for_each(visit);
+            }
             Selection::Connection(id) => {
                 if let Some(&slot) = self.by_id.get(id) {
                     if self.entries[slot].stage == Stage::Listed {
                         visit(slot);
                     }
                 }
-                None
             }
-        };
-        slots.into_iter().flatten().copied().for_each(visit);
+        }
     }
 }
 
 /// The index's own key, where there is one: members share the name's allocation.
-fn known(groups: &HashMap<GroupId, IndexSet<usize>>, group: GroupId) -> GroupId {
+fn known(groups: &HashMap<GroupId, Slots>, group: GroupId) -> GroupId {
     match groups.get_key_value(&group) {
         Some((known, _)) => known.clone(),
         None => group,
     }
 }
 
-fn withdraw<K>(index: &mut HashMap<K, IndexSet<usize>>, key: &K, slot: usize)
-where
-    K: std::hash::Hash + Eq,
-{
-    if let Some(slots) = index.get_mut(key) {
-        slots.swap_remove(&slot);
-        if slots.is_empty() {
-            index.remove(key);
+fn enrol<K: Clone + Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
+    match index.get_mut(key) {
+        Some(slots) => slots.insert(slot),
+        None => {
+            index.insert(key.clone(), Slots::One(slot));
         }
+    }
+}
+
+fn withdraw<K: Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
+    if index.get_mut(key).is_some_and(|slots| slots.remove(slot)) {
+        index.remove(key);
     }
 }
 

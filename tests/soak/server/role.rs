@@ -220,18 +220,18 @@ async fn broadcast(hub: &Hub, publish: &Publish) -> Published {
 }
 
 fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let kib = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = |file: &str, name: &str| {
+        let text = fs::read_to_string(file)?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
         let word = line.and_then(|line| line.split_whitespace().next());
-        word.ok_or("Linux says how much memory a process has")?
-            .parse::<usize>()
-            .map_err(Into::<tower::BoxError>::into)
+        let word = word.ok_or("Linux says how much memory a process has")?;
+        Ok::<usize, tower::BoxError>(word.parse()?)
     };
     let stats = hub.stats();
     Ok(Figures {
-        memory: kib("VmRSS:")?,
-        peak: kib("VmHWM:")?,
+        // The sum over the mappings is exact; what `status` says of it is not.
+        memory: kib("/proc/self/smaps_rollup", "Rss:")?,
+        peak: kib("/proc/self/status", "VmHWM:")?,
         descriptors: fs::read_dir("/proc/self/fd")?.count(),
         tasks: Handle::current().metrics().num_alive_tasks(),
         sockets: hub.len(),

@@ -1,0 +1,79 @@
+use indexmap::IndexSet;
+
+/// The sockets of one user or group.
+///
+/// Most users have one socket, and what an index of its own takes would be a tenth of it.
+#[derive(Debug)]
+pub(super) enum Slots {
+    One(usize),
+    Many(Box<IndexSet<usize>>),
+}
+
+impl Slots {
+    pub(super) fn insert(&mut self, slot: usize) {
+        match self {
+            Self::One(one) if *one == slot => {}
+            Self::One(one) => *self = Self::Many(Box::new(IndexSet::from([*one, slot]))),
+            Self::Many(slots) => {
+                slots.insert(slot);
+            }
+        }
+    }
+
+    /// Takes one out, and tells whether none is left.
+    pub(super) fn remove(&mut self, slot: usize) -> bool {
+        match self {
+            Self::One(one) => return *one == slot,
+            Self::Many(slots) => {
+                slots.swap_remove(&slot);
+                if let (1, Some(&last)) = (slots.len(), slots.first()) {
+                    *self = Self::One(last);
+                }
+            }
+        }
+        false
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(slots) => slots.len(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        let (one, many) = match self {
+            Self::One(one) => (Some(*one), None),
+            Self::Many(slots) => (None, Some(slots.iter().copied())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(slots: &Slots) -> Vec<usize> {
+        let mut all: Vec<_> = slots.iter().collect();
+        all.sort_unstable();
+        assert_eq!(all.len(), slots.len());
+        all
+    }
+
+    #[test]
+    fn it_grows_beyond_one_and_comes_back_to_it() {
+        let mut slots = Slots::One(7);
+        slots.insert(7);
+        assert_eq!(sorted(&slots), [7]);
+        slots.insert(3);
+        slots.insert(9);
+        slots.insert(3);
+        assert_eq!(sorted(&slots), [3, 7, 9]);
+        assert!(!slots.remove(3));
+        assert!(!slots.remove(7));
+        assert!(matches!(slots, Slots::One(9)));
+        assert!(!slots.remove(3), "it was not there");
+        assert!(slots.remove(9));
+    }
+}
