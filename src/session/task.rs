@@ -105,14 +105,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Attention::Closing(_) | Attention::Open => {}
             }
             self.poll_handling(cx);
-            if let Poll::Ready(reason) = self.poll_read(cx) {
+            // One instant until the timer is set: a token that came back meanwhile would let bytes be
+            // read before those that are left over, and be waited for by nobody.
+            let now = Instant::now();
+            if let Poll::Ready(reason) = self.poll_read(cx, now) {
                 return Poll::Ready(reason);
             }
-            let heartbeat = self.poll_heartbeat(Instant::now());
+            let heartbeat = self.poll_heartbeat(now);
             if let Poll::Ready(reason) = self.poll_write(cx) {
                 return Poll::Ready(reason);
             }
-            match heartbeat.and_then(|beat| self.next_deadline(beat)) {
+            match heartbeat.and_then(|beat| self.next_deadline(beat, now)) {
                 Err(reason) => return Poll::Ready(self.reason_or(reason)),
                 Ok(deadline) if self.poll_timer(cx, deadline).is_pending() => {
                     return Poll::Pending;
@@ -187,9 +190,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Reads until there is nothing more to read or no place to put it; ready at the end.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<CloseReason> {
         let mut unread = std::mem::take(&mut self.unread);
-        let used = self.absorb(cx, &unread);
+        let used = self.absorb(cx, now, &unread);
         // What is used up would keep its memory.
         if used < unread.len() {
             unread.advance(used);
@@ -201,7 +204,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if self.decoder.frames() - frames > FRAMES_PER_POLL {
                 break;
             }
-            if self.is_held() {
+            if self.is_held(now) {
                 self.heartbeat.pause();
                 return Poll::Pending;
             }
@@ -219,7 +222,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     return Poll::Pending;
                 }
             };
-            let used = self.absorb(cx, chunk);
+            let used = self.absorb(cx, now, chunk);
             if used < chunk.len() {
                 self.unread = Bytes::copy_from_slice(&chunk[used..]);
             }
@@ -231,11 +234,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Takes messages out of received bytes while there is a place for them, and tells how many
     /// bytes were used.
-    fn absorb(&mut self, cx: &mut Context<'_>, chunk: &[u8]) -> usize {
+    fn absorb(&mut self, cx: &mut Context<'_>, now: Instant, chunk: &[u8]) -> usize {
         let mut rest = chunk;
         let before = self.decoder.frames();
         let mut counted = before;
-        while !rest.is_empty() && !self.is_held() {
+        while !rest.is_empty() && !self.is_held(now) {
             if let Some(closing) = self.closing.as_mut().filter(|closing| closing.deaf) {
                 if closing.awaits_close && self.decoder.skip_to_close(&mut rest) {
                     closing.awaits_close = false;
@@ -252,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
             if let Some(rate) = &mut self.rate {
-                rate.take(Instant::now(), self.decoder.frames() - counted);
+                rate.take(now, self.decoder.frames() - counted);
                 counted = self.decoder.frames();
             }
         }
@@ -358,7 +361,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    fn next_deadline(&self, heartbeat: Instant) -> Result<Instant, CloseReason> {
+    /// When to look again, if nothing happens before; `read_at` is the instant at which was read.
+    fn next_deadline(&self, heartbeat: Instant, read_at: Instant) -> Result<Instant, CloseReason> {
         let now = Instant::now();
         let stall = self.stall.deadline();
         if stall.is_some_and(|deadline| deadline <= now) {
@@ -372,7 +376,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let shut = closing.and_then(|closing| closing.patience(&self.config));
         let expiry = self.expiry.as_ref().map(|expiry| expiry.deadline());
         let others = stall.into_iter().chain(close).chain(shut).chain(expiry);
-        let others = others.chain(self.next_token());
+        let others = others.chain(self.next_token(read_at));
         Ok(others.fold(heartbeat, Instant::min))
     }
 
@@ -386,15 +390,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Whether nothing may be read now. What is closing is read on, because its end is in there.
-    fn is_held(&self) -> bool {
-        let is_full = || self.parked.is_some() || self.next_token().is_some();
+    fn is_held(&self, now: Instant) -> bool {
+        let is_full = || self.parked.is_some() || self.next_token(now).is_some();
         self.closing.is_none() && is_full()
     }
 
     /// When a socket over its rate may go on; none if it may now.
-    fn next_token(&self) -> Option<Instant> {
+    fn next_token(&self, now: Instant) -> Option<Instant> {
         let rate = self.rate.as_ref()?;
-        let now = Instant::now();
         now.checked_add(rate.wait(now)?)
     }
 

@@ -183,6 +183,24 @@ async fn a_socket_that_is_behind_closes_and_shuts_down_like_any_other() {
     assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
+/// On the real clock, because it has to go on between two looks at it.
+#[tokio::test]
+async fn a_token_that_comes_back_between_two_looks_neither_reorders_nor_delays() {
+    // A ping would have the socket looked at again.
+    let config = config().ping_interval(Duration::from_secs(60 * 60));
+    let server = serve(&echo(config.message_rate(200_000, 1)));
+    let mut wire = Wire::open(&server, "/").await;
+    // In many chunks, each of which ends within a message.
+    let padding = " ".repeat(1_000);
+    let padded = |number| masked_text(&format!(r#"{{"message":"{number}"{padding}}}"#));
+    let all: Vec<_> = (0..300).flat_map(padded).collect();
+    wire.send(&all).await;
+    for number in 0..300 {
+        let text = wire.text().await;
+        assert!(text.contains(&format!(r#""message":"{number}""#)), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn a_rate_is_kept_over_tcp() {
     const MESSAGES: usize = 60;
