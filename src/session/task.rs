@@ -96,13 +96,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Does all that can be done now; ready with the reason when the socket is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         loop {
-            self.poll_expiry(cx);
             match self.registration.outbox().attend(cx) {
                 Attention::Killed => return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY)),
                 Attention::Closing(reason) if self.closing.is_none() => {
                     self.closing = Some(Closing::new(reason));
                 }
                 Attention::Closing(_) | Attention::Open => {}
+            }
+            // Only now, so that whoever changes the identity from here on wakes this task.
+            if self.poll_expiry(cx).is_ready() {
+                continue;
             }
             self.poll_handling(cx);
             // One instant until the timer is set: a token that came back meanwhile would let bytes be
@@ -136,13 +139,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Has an identity renewed that is about to end, and closes the socket of one that has ended.
-    fn poll_expiry(&mut self, cx: &mut Context<'_>) {
+    /// Has an identity renewed that is about to end, and closes the socket of one that has ended;
+    /// ready when either may have come of it.
+    fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let peer = self.registration.peer();
             let Some(end) = peer.expires().filter(|_| self.closing.is_none()) else {
                 self.expiry = None;
-                return;
+                return Poll::Pending;
             };
             let now = Instant::now();
             let expiry = match &mut self.expiry {
@@ -154,12 +158,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             };
             match expiry.poll(cx, now) {
-                Poll::Pending => return,
+                Poll::Pending => return Poll::Pending,
                 Poll::Ready(Due::Renewal) => {
                     let renewal = self.inbound.expiring(expiry.standing());
                     expiry.asked(renewal);
                 }
-                Poll::Ready(Due::Answer) => {}
+                Poll::Ready(Due::Answer) => return Poll::Ready(()),
                 Poll::Ready(Due::End(since)) => {
                     // Where this task, or the connection, came late, what is queued may be of a time
                     // when nobody vouched for the socket any more.
@@ -169,8 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         Backlog::Discard
                     };
                     self.registration.expire(expiry.standing(), backlog);
-                    self.expiry = None;
-                    return;
+                    return Poll::Ready(());
                 }
             }
         }

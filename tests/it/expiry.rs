@@ -13,7 +13,7 @@ use axum::Router;
 use http::StatusCode;
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::{Instant, sleep},
+    time::{Instant, advance, sleep},
 };
 use tracing::Level;
 use web_connection_socket::{
@@ -371,6 +371,39 @@ async fn who_is_re_identified_meanwhile_is_asked_about_no_more() {
         hub.broadcast(&news("alive").to_user("bob"));
         assert_eq!(text(&mut ann).await, "alive");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_moved_while_the_socket_is_looked_at_is_kept() {
+    const SECOND: Duration = Duration::from_secs(1);
+
+    let layer = for_a_minute();
+    let hub = layer.hub();
+    let layer = {
+        let hub = hub.clone();
+        layer.on_expiry(move |socket: Socket| {
+            let hub = hub.clone();
+            async move {
+                // Of the second identity nobody says more.
+                if socket.user() == User::Verified("ann".into()) {
+                    let bob = Identity::user("bob").expires_in(SECOND);
+                    hub.reidentify(socket.id().unwrap(), bob).unwrap();
+                }
+                pending().await
+            }
+        })
+    };
+    let server = serve(&layer);
+    let start = Instant::now();
+    let mut ann = server.connect("/").await.unwrap();
+    sleep(MINUTE - LEAD - SECOND).await;
+    // Its task is woken, and comes when it is time to ask.
+    hub.broadcast(&news("x"));
+    advance(SECOND).await;
+    assert_eq!(text(&mut ann).await, "x");
+    let (reason, after) = closed(&mut ann, start).await;
+    assert_eq!(reason, CloseReason::IDENTITY_EXPIRED);
+    assert!(is_about(after, MINUTE - LEAD + SECOND), "{after:?}");
 }
 
 #[tokio::test(start_paused = true)]
