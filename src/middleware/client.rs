@@ -125,14 +125,17 @@ fn address(text: &[u8]) -> Option<IpAddr> {
 
 /// Splits at a separator outside of quotes. From the right, because what is left of a proxy's own
 /// words is the visitor's: a quote that it leaves open must not swallow them.
+///
+/// RFC 9110 §5.6.4: a quote behind a backslash ends nothing. A proxy writes such a one where it quotes
+/// what the visitor sent, a `Host` say.
 fn split_from_right(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
         let mut quoted = false;
-        let at = text.iter().rposition(|&byte| {
-            quoted ^= byte == b'"';
-            byte == separator && !quoted
+        let at = (0..text.len()).rfind(|&at| {
+            quoted ^= text[at] == b'"' && !is_escaped(&text[..at]);
+            text[at] == separator && !quoted
         });
         let (left, part) = match at {
             Some(at) => (Some(&text[..at]), &text[at + 1..]),
@@ -141,6 +144,12 @@ fn split_from_right(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
         rest = left;
         Some(part)
     })
+}
+
+/// Whether the byte behind this text stands for itself: an odd number of backslashes ends it.
+fn is_escaped(before: &[u8]) -> bool {
+    let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\');
+    backslashes.count() % 2 == 1
 }
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -212,6 +221,20 @@ mod tests {
                 "192.0.2.1",
             ),
             (&["for=192.0.2.1", "for=10.2.2.2"], "192.0.2.1"),
+            // What a proxy quotes of the visitor's says nothing, whatever is in it.
+            (
+                &[r#"for=192.0.2.1;host="\", for=9.9.9.9;x=\"""#],
+                "192.0.2.1",
+            ),
+            (
+                &[r#"for=192.0.2.1;host="a\\\", for=9.9.9.9;x=\"""#],
+                "192.0.2.1",
+            ),
+            (
+                &[r#"host="\";for=9.9.9.9;x=\"";for=192.0.2.1"#],
+                "192.0.2.1",
+            ),
+            (&[r#"for=192.0.2.1;host="a\\""#], "192.0.2.1"),
             // What a visitor leaves open swallows nothing that the proxy says.
             (&[r#"for="9.9.9.9, for=192.0.2.1"#], "192.0.2.1"),
             (&[r#"for="9.9.9.9\, for="[2001:db8::1]""#], "2001:db8::1"),
