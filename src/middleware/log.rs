@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    fmt::{self, Display, Write},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -27,6 +30,34 @@ impl LogLimit {
     }
 }
 
+/// Shows a text on one line of the log, with escapes for what would begin another or steer a
+/// terminal: applications repeat in their errors what visitors say.
+pub(super) struct OneLine<T>(pub(super) T);
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(is_control) {
+            let plain = part.trim_end_matches(is_control);
+            self.0.write_str(plain)?;
+            part[plain.len()..].escape_debug().fmt(self.0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Unicode's line and paragraph separators end a line for some readers, too.
+fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -40,5 +71,17 @@ mod tests {
         assert_eq!((limit.pass(), limit.pass()), (None, None));
         tokio::time::advance(INTERVAL).await;
         assert_eq!(limit.pass(), Some(2));
+    }
+
+    #[test]
+    fn a_text_stays_on_its_line() {
+        for (text, shown) in [
+            ("no room \"Zoë\"", "no room \"Zoë\""),
+            ("a\nERROR b\r\n", "a\\nERROR b\\r\\n"),
+            ("\u{1b}[2J\u{9b}\u{2028}", "\\u{1b}[2J\\u{9b}\\u{2028}"),
+            ("", ""),
+        ] {
+            assert_eq!(OneLine(text).to_string(), shown);
+        }
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::{
     access::{check_host, looks_proxied, may_call},
     hooks::{Hooks, Otherwise},
-    log::LogLimit,
+    log::{LogLimit, OneLine},
     page::is_by_page,
     peer::peer_of,
     rejection::{Cause, Rejection},
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     /// How many messages may be with the application at one time.
     pub(crate) dispatches: Semaphore,
     pub(crate) failures: LogLimit,
+    /// Of those that happen before there is a socket, and so to whoever asks for one.
+    pub(super) openings: LogLimit,
     pub(crate) unread: AtomicBool,
     controlled: Arc<AtomicBool>,
     refusals: LogLimit,
@@ -47,6 +49,7 @@ impl Shared {
             hooks,
             dispatches: Semaphore::new(permits),
             failures: LogLimit::default(),
+            openings: LogLimit::default(),
             unread: AtomicBool::new(false),
             controlled,
             refusals: LogLimit::default(),
@@ -123,7 +126,8 @@ impl Shared {
         let kind = rejection.kind().as_str();
         self.hub.counters().refused(kind);
         if let Some(suppressed) = self.refusals.pass() {
-            tracing::info!(kind, suppressed, "refused a request: {rejection}");
+            let why = OneLine(rejection);
+            tracing::info!(kind, suppressed, "refused a request: {why}");
         }
     }
 }

@@ -83,7 +83,9 @@ async fn visitor(
         Ok(Ok(Ok(identity))) => identity,
         Ok(Ok(Err(refusal))) => return Err(Cause::IdentifyRefused(Box::new(refusal)).into()),
         Ok(Err(_panic)) => {
-            tracing::error!("the identify hook panicked");
+            if let Some(suppressed) = shared.openings.pass() {
+                tracing::error!(suppressed, "the identify hook panicked");
+            }
             return Err(Cause::IdentifyFailed.into());
         }
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
@@ -160,7 +162,7 @@ pub(super) async fn open(
                 session::spawn_upgraded(upgraded, registration, config, inbound);
             }
             Some(Ok(Err(error))) if error.is_user() => {
-                if let Some(suppressed) = shared.failures.pass() {
+                if let Some(suppressed) = shared.openings.pass() {
                     tracing::warn!(
                         %error,
                         suppressed,
@@ -176,10 +178,14 @@ pub(super) async fn open(
             }
             None => session::run_unopened(registration, inbound).await,
             Some(Err(_elapsed)) => {
-                tracing::warn!(
-                    "a handshake was accepted, but the server did not hand the connection over: no \
-                     layer outside may replace the response, and the server has to allow upgrades"
-                );
+                if let Some(suppressed) = shared.openings.pass() {
+                    tracing::warn!(
+                        suppressed,
+                        "a handshake was accepted, but the server did not hand the connection over: \
+                         no layer outside may replace the response, the server has to allow \
+                         upgrades, and the client has to take the answer"
+                    );
+                }
                 session::run_unopened(registration, inbound).await;
             }
         }

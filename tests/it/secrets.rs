@@ -1,8 +1,10 @@
 //! What passes through stays out of the log and out of `Debug`.
 
-use http::Request;
+use http::{Request, StatusCode};
+use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Identity, Socket, WebConnectionSocketLayer, config::IpNet,
+    CloseReason, Config, Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer,
+    config::IpNet,
 };
 
 use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text, until};
@@ -140,4 +142,43 @@ async fn what_a_peer_says_stays_on_its_line_of_the_log() {
     ann.close(forged).await.unwrap();
     until("it is over", || log.text().contains("socket ended")).await;
     assert!(!log.text().contains("\n2026"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn what_an_application_repeats_of_a_visitor_stays_on_its_line_too() {
+    let log = log::capture();
+    let layer = WebConnectionSocketLayer::new(config())
+        .identify(|visit: Handshake| async move {
+            match visit.query("user") {
+                Some(user) => Err(Refusal::new(StatusCode::UNAUTHORIZED)
+                    .detail(format!("{user} is not known here."))),
+                None => Ok(Identity::anonymous()),
+            }
+        })
+        .on_web_socket(|socket: Socket| async move {
+            Err::<(), _>(format!("there is no room {}", socket.message().message))
+        });
+    let server = serve_app(&layer, Visits::default().app());
+    let refused = Raw::handshake("/?user=eve%0A2026%20ERROR%20the%20disk%20is%20full");
+    assert_eq!(refused.ask(&server).await.status, 401);
+    let mut eve = server.connect("/").await.unwrap();
+    eve.send(&news("7\n2026 ERROR the disk is full"))
+        .await
+        .unwrap();
+    assert_eq!(error_of(&mut eve).await.0, "failed");
+    assert!(!log.text().contains("\n2026"), "{}", log.text());
+    assert_eq!(log.text().matches("\\n2026").count(), 2, "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn visitors_at_whom_the_hook_panics_do_not_fill_the_log() {
+    let log = log::capture();
+    let layer = WebConnectionSocketLayer::new(config())
+        .identify(|_: Handshake| async { panic!("a visitor like this") });
+    let server = serve_app(&layer, Visits::default().app());
+    for _ in 0..100 {
+        assert_eq!(Raw::handshake("/").ask(&server).await.status, 500);
+    }
+    let errors = log.of(Level::ERROR);
+    assert_eq!(errors.len(), 1, "{errors:?}");
 }

@@ -42,10 +42,12 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
 }
 
 /// Follows the answer's `WebSocket-Join` and `WebSocket-Leave` headers.
-pub(super) fn regroup(socket: &Socket, headers: &HeaderMap) {
+pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
     for group in headers.get_all(JOIN).iter().filter_map(decoded) {
         if let Err(error) = socket.join(group) {
-            tracing::warn!(%error, "a WebSocket-Join header was not followed");
+            if let Some(suppressed) = shared.failures.pass() {
+                tracing::warn!(%error, suppressed, "a WebSocket-Join header was not followed");
+            }
         }
     }
     for group in headers.get_all(LEAVE).iter().filter_map(decoded) {

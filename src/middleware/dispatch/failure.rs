@@ -2,7 +2,7 @@ use std::{future::Future, sync::Arc};
 
 use http::StatusCode;
 
-use super::super::{hooks::HandlerError, rejection::Rejection, shared::Shared};
+use super::super::{hooks::HandlerError, log::OneLine, rejection::Rejection, shared::Shared};
 use crate::{
     hub::CloseReason,
     protocol::{ErrorCode, ErrorFrame},
@@ -83,6 +83,7 @@ pub(in super::super) async fn of_handler(
 ) -> Result<(), Failure> {
     outcome.await.map_err(|error| {
         if let Some(suppressed) = shared.failures.pass() {
+            let error = OneLine(error);
             tracing::error!(%error, suppressed, "a message handler returned an error");
         }
         shared.hub.counters().dispatch_failed();

@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     super::{
+        log::OneLine,
         refusal::Refusal,
         rejection::{Cause, Rejection},
         route::dispatch_path,
@@ -30,7 +31,7 @@ pub(super) async fn message(
 ) -> Result<(), Failure> {
     let response = send(&shared, &*application, &socket, answer::holds_messages).await?;
     let (parts, body) = response.into_parts();
-    answer::regroup(&socket, &parts.headers);
+    answer::regroup(&shared, &socket, &parts.headers);
     let close = answer::close_reason(&parts);
     if parts.status.is_success() {
         answer::reply(&shared, &socket, &parts, &body);
@@ -57,7 +58,7 @@ pub(super) async fn connect(
         .map_err(Failure::into_rejection)?;
     let (parts, body) = response.into_parts();
     if parts.status.is_success() {
-        answer::regroup(&socket, &parts.headers);
+        answer::regroup(shared, &socket, &parts.headers);
         answer::reply(shared, &socket, &parts, &body);
         if let Some(reason) = answer::close_reason(&parts) {
             socket.close(reason);
@@ -167,7 +168,8 @@ async fn send(
         Ok(response) => response,
         Err(error) => {
             if let Some(suppressed) = shared.failures.pass() {
-                tracing::error!(error = %error, suppressed, "the inner service failed on a message");
+                let error = OneLine(error);
+                tracing::error!(%error, suppressed, "the inner service failed on a message");
             }
             shared.hub.counters().dispatch_failed();
             return Err(Failure::Failed);
