@@ -70,6 +70,8 @@ impl Hub {
         }
         // From here on it cannot be renewed.
         state.unlist(peer);
+        // It may be over before its time; what waits for its turn must not have one.
+        *peer.standing.lock() = ended.over();
         drop(state);
         peer.outbox.close(reason, backlog)
     }
@@ -144,6 +146,11 @@ impl Standing {
 
     pub(crate) fn expires(&self) -> Option<Instant> {
         self.terms.as_ref().and_then(|terms| terms.expires)
+    }
+
+    /// The same user, who may do nothing more.
+    fn over(&self) -> Self {
+        Self::new(self.user.clone(), Vec::new(), Some(Instant::now()))
     }
 
     /// Whether it is this one and no other that says the same. Those without terms are nobody's.

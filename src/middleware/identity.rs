@@ -1,53 +1,80 @@
 //! What a socket's identity says of its messages.
 
 use crate::{
-    hub::{Hub, Peer, User},
-    protocol::{Recipient, RecipientType, SocketMessage},
+    hub::{Hub, Peer, Standing, User},
+    protocol::{ConnectionId, GroupId, Recipient, RecipientType, SocketMessage},
 };
 
-/// Overwrites what a message says of its sender with what is known of it, and tells whose it is.
-///
-/// Claims stay as they are: nothing better is known.
-pub(super) fn attest(hub: &Hub, peer: &Peer, message: &mut SocketMessage) -> User {
-    let user = peer.user();
-    if !user.is_verified() {
-        return user;
-    }
-    let (standing, groups) = hub.membership_of(peer);
-    message.user_id = standing.user.id().clone();
-    if !groups.contains(&message.group_id) {
-        message.group_id = groups.into_iter().next().unwrap_or_default();
-    }
-    standing.user
+/// Who sends a message, at one moment: what it says of itself and what it may do go together, also
+/// while the socket becomes somebody else's.
+pub(super) struct Sender {
+    connection: ConnectionId,
+    standing: Standing,
+    /// Looked up where somebody vouches for them.
+    groups: Vec<GroupId>,
 }
 
-/// Whether a socket may relay to whom the message selects: a verified one only to what it was
-/// granted. What a message excludes only narrows it.
-pub(super) fn may_relay(hub: &Hub, peer: &Peer, message: &SocketMessage) -> bool {
-    if !peer.user().is_verified() {
-        return true;
-    }
-    let (standing, groups) = hub.membership_of(peer);
-    let grants = standing.grants();
-    let granted = |recipient: &Recipient| {
-        let by_nature = match recipient.kind {
-            RecipientType::Group => groups.iter().any(|own| own.as_str() == recipient.value),
-            RecipientType::User => standing.user.id().as_str() == recipient.value,
-            RecipientType::Connection => peer.id.to_string() == recipient.value,
-            _ => false,
+impl Sender {
+    pub(super) fn of(hub: &Hub, peer: &Peer) -> Self {
+        let standing = peer.standing();
+        let (standing, groups) = if standing.user.is_verified() {
+            hub.membership_of(peer)
+        } else {
+            (standing, Vec::new())
         };
-        by_nature || grants.contains(recipient)
-    };
-    if grants.iter().any(|grant| grant.kind == RecipientType::All) {
-        return true;
+        Self {
+            connection: peer.id,
+            standing,
+            groups,
+        }
     }
-    let mut includes = message
-        .recipients
-        .iter()
-        .filter(|recipient| !recipient.kind.excludes())
-        .peekable();
-    // No include at all is everybody.
-    includes.peek().is_some() && includes.all(granted)
+
+    /// Overwrites what a message says of its sender with what is known of it.
+    ///
+    /// Claims stay as they are: nothing better is known.
+    pub(super) fn attest(&self, message: &mut SocketMessage) {
+        if !self.standing.user.is_verified() {
+            return;
+        }
+        message.user_id = self.standing.user.id().clone();
+        if !self.groups.contains(&message.group_id) {
+            message.group_id = self.groups.first().cloned().unwrap_or_default();
+        }
+    }
+
+    /// Whether it may relay to whom the message selects: a verified one only to what it was granted.
+    /// What a message excludes only narrows it.
+    pub(super) fn may_relay(&self, message: &SocketMessage) -> bool {
+        let grants = self.standing.grants();
+        if !self.standing.user.is_verified()
+            || grants.iter().any(|grant| grant.kind == RecipientType::All)
+        {
+            return true;
+        }
+        let mut includes = message
+            .recipients
+            .iter()
+            .filter(|recipient| !recipient.kind.excludes())
+            .peekable();
+        // No include at all is everybody.
+        includes.peek().is_some()
+            && includes.all(|recipient| self.is(recipient) || grants.contains(recipient))
+    }
+
+    pub(super) fn into_user(self) -> User {
+        self.standing.user
+    }
+
+    /// Whether a recipient is the sender itself, or one of its groups.
+    fn is(&self, recipient: &Recipient) -> bool {
+        let value = recipient.value.as_str();
+        match recipient.kind {
+            RecipientType::Group => self.groups.iter().any(|own| own.as_str() == value),
+            RecipientType::User => self.standing.user.id().as_str() == value,
+            RecipientType::Connection => self.connection.to_string() == value,
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,20 +97,46 @@ mod tests {
 
     fn allowed(grants: &[Recipient], message: &SocketMessage) -> bool {
         let (hub, ann) = ann(grants);
-        may_relay(&hub, ann.peer(), message)
+        Sender::of(&hub, ann.peer()).may_relay(message)
     }
 
     #[test]
     fn a_verified_sender_cannot_speak_as_another() {
         let (hub, ann) = ann(&[]);
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
-        attest(&hub, ann.peer(), &mut message);
+        Sender::of(&hub, ann.peer()).attest(&mut message);
         assert_eq!(message.user_id, "ann");
         assert_eq!(message.group_id, "sales");
 
         let mut message = SocketMessage::new("x").from_group("lobby");
-        attest(&hub, ann.peer(), &mut message);
+        Sender::of(&hub, ann.peer()).attest(&mut message);
         assert_eq!(message.group_id, "lobby");
+    }
+
+    #[test]
+    fn a_sender_stays_who_it_was_when_its_message_came() {
+        let (hub, ann) = ann(&[Recipient::user("bob")]);
+        let before = Sender::of(&hub, ann.peer());
+        let bob = Identity::user("bob").group("board");
+        hub.reidentify(ann.peer().id, bob).unwrap();
+        let after = Sender::of(&hub, ann.peer());
+        for (sender, user, group, to_bob, to_board) in [
+            (&before, "ann", "sales", true, false),
+            (&after, "bob", "board", true, true),
+        ] {
+            let mut message = SocketMessage::new("x");
+            sender.attest(&mut message);
+            assert_eq!(message.user_id, user);
+            assert_eq!(message.group_id, group);
+            assert_eq!(
+                sender.may_relay(&SocketMessage::new("x").to_user("bob")),
+                to_bob
+            );
+            assert_eq!(
+                sender.may_relay(&SocketMessage::new("x").to_group("board")),
+                to_board
+            );
+        }
     }
 
     #[test]

@@ -17,8 +17,8 @@ use tokio::{
 };
 use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Recipient, Refusal, Socket, SocketEvent, User,
-    WebConnectionSocketLayer, testing::Client,
+    CloseReason, Config, Handshake, Hub, Identity, RawMessage, Recipient, Refusal, Socket,
+    SocketEvent, User, WebConnectionSocketLayer, testing::Client,
 };
 
 use crate::support::{
@@ -156,6 +156,79 @@ async fn a_message_whose_turn_comes_after_the_end_is_not_dispatched() {
         assert!(seen.try_recv().is_err());
         gate.forget_permits(1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_for_a_place_until_the_end_is_not_dispatched() {
+    let (saw, mut seen) = mpsc::channel(8);
+    let gate = Arc::new(Semaphore::new(0));
+    let handler = {
+        let gate = gate.clone();
+        move |socket: Socket| {
+            let (saw, gate) = (saw.clone(), gate.clone());
+            async move {
+                saw.try_send(socket.user().to_string()).unwrap();
+                gate.acquire().await.unwrap().forget();
+            }
+        }
+    };
+    let config = config()
+        .ping_interval(60 * MINUTE)
+        .max_dispatches(1)
+        .dispatch_timeout(60 * MINUTE);
+    let layer = WebConnectionSocketLayer::new(config).identify(async |visit: Handshake| {
+        let user = visit.query("user").unwrap_or_default();
+        let identity = Identity::user(&*user);
+        Ok(match &*user {
+            "ann" => identity.expires_in(MINUTE),
+            _ => identity,
+        })
+    });
+    let of_raw = handler.clone();
+    for layer in [
+        layer.clone().on_web_socket(handler),
+        layer.on_raw(move |socket, _: RawMessage| of_raw(socket)),
+    ] {
+        let server = serve(&layer);
+        let mut bob = server.connect("/?user=bob").await.unwrap();
+        bob.send(&news("long")).await.unwrap();
+        assert_eq!(seen.recv().await.as_deref(), Some("bob"));
+        let mut ann = server.connect("/?user=ann").await.unwrap();
+        ann.send(&news("late")).await.unwrap();
+        assert_eq!(ann.closed().await, CloseReason::IDENTITY_EXPIRED);
+        gate.add_permits(2);
+        bob.send(&news("short")).await.unwrap();
+        assert_eq!(seen.recv().await.as_deref(), Some("bob"), "and not ann");
+        until("all is done", || gate.available_permits() == 0).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_not_renewed_has_no_message_dispatched_any_more() {
+    let (saw, mut seen) = mpsc::channel(8);
+    let gate = Arc::new(Semaphore::new(0));
+    let opener = gate.clone();
+    let layer = for_a_minute()
+        .on_expiry(async |_: Socket| Err(Refusal::new(StatusCode::FORBIDDEN)))
+        .on_web_socket(move |socket: Socket| {
+            let (saw, gate) = (saw.clone(), gate.clone());
+            async move {
+                saw.try_send(socket.message().message.clone()).unwrap();
+                gate.acquire().await.unwrap().forget();
+            }
+        });
+    let server = serve(&layer);
+    let mut ann = server.connect("/").await.unwrap();
+    sleep(MINUTE - LEAD - Duration::from_secs(5)).await;
+    ann.send(&news("in time")).await.unwrap();
+    ann.send(&news("parked")).await.unwrap();
+    assert_eq!(seen.recv().await.as_deref(), Some("in time"));
+    assert_eq!(ann.closed().await, CloseReason::IDENTITY_EXPIRED);
+    opener.add_permits(2);
+    let stats = || layer.hub().stats();
+    until("it is gone", || stats().dispatches_running == 0).await;
+    sleep(MINUTE).await;
+    assert!(seen.try_recv().is_err());
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ mod raw;
 mod relay;
 mod renewal;
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use serde::Serialize;
 
@@ -24,13 +24,13 @@ pub(super) use self::{
 use super::{
     event::SocketEvent,
     hooks::Otherwise,
-    identity,
+    identity::Sender,
     rejection::{Cause, Rejection},
     shared::Shared,
     socket::{Connection, Socket},
 };
 use crate::{
-    hub::{Backlog, Frame, Push, Standing, User},
+    hub::{Backlog, Frame, Peer, Push, Standing, User},
     protocol::{ErrorFrame, RawMessage, SocketMessage},
     session::{Ending, Handling, Inbound},
 };
@@ -95,6 +95,20 @@ impl Dispatcher {
         })
     }
 
+    /// Leaves the work on a message undone if its sender's identity ends before its turn comes.
+    fn in_time<F>(&self, work: F) -> impl Future<Output = Result<(), Failure>> + Send + use<F>
+    where
+        F: Future<Output = Result<(), Failure>> + Send,
+    {
+        let peer = self.connection.peer.clone();
+        async move {
+            if is_too_late(&peer) {
+                return Ok(());
+            }
+            work.await
+        }
+    }
+
     fn socket(&self, event: SocketEvent, user: User, message: SocketMessage) -> Socket {
         let hub = self.shared.hub.clone();
         Socket::new(hub, Some(self.connection.clone()), user, event, message)
@@ -123,13 +137,13 @@ impl Inbound for Dispatcher {
         let shared = &self.shared;
         shared.hub.counters().message_in();
         let peer = &self.connection.peer;
-        if peer.is_expired() {
-            tracing::debug!("a message's turn came when its sender's identity had expired");
+        if is_too_late(peer) {
             return None;
         }
         if let Some(handler) = &shared.hooks.raw {
             let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
-            return Some(raw::handle(shared.clone(), handler((socket, message))));
+            let outcome = of_handler(shared.clone(), handler((socket, message)));
+            return Some(raw::handle(shared.clone(), self.in_time(outcome)));
         }
         let read = SocketMessage::read(message.as_bytes(), shared.config.max_recipients);
         let mut message = match read {
@@ -139,29 +153,27 @@ impl Inbound for Dispatcher {
                 return None;
             }
         };
-        let user = identity::attest(&shared.hub, &self.connection.peer, &mut message);
+        let sender = Sender::of(&shared.hub, peer);
+        sender.attest(&mut message);
 
-        if let Some(handler) = shared.hooks.actions.get(message.action.as_str()) {
-            let outcome = handler(self.socket(SocketEvent::Message, user, message));
-            return Some(self.handle(of_handler(shared.clone(), outcome)));
-        }
-        match (&shared.hooks.otherwise, &self.application) {
-            (Otherwise::Relay, _) => {
-                if let Err(failure) = relay::relay(shared, &self.connection, &message) {
+        let action = shared.hooks.actions.get(message.action.as_str());
+        let handler = match (action, &shared.hooks.otherwise) {
+            (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
+            (None, Otherwise::Relay) => {
+                if let Err(failure) = relay::relay(shared, &sender, &message) {
                     report(shared, &self.connection, &failure.into_frame());
                 }
-                None
+                return None;
             }
-            (Otherwise::Handler(handler), _) => {
-                let outcome = handler(self.socket(SocketEvent::Message, user, message));
-                Some(self.handle(of_handler(shared.clone(), outcome)))
+            (None, Otherwise::InnerService) => {
+                let application = self.application.clone()?;
+                let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
+                let work = inner::message(shared.clone(), application, socket);
+                return Some(self.handle(self.in_time(work)));
             }
-            (Otherwise::InnerService, Some(application)) => {
-                let socket = self.socket(SocketEvent::Message, user, message);
-                Some(self.handle(inner::message(shared.clone(), application.clone(), socket)))
-            }
-            (Otherwise::InnerService, None) => None,
-        }
+        };
+        let outcome = handler(self.socket(SocketEvent::Message, sender.into_user(), message));
+        Some(self.handle(self.in_time(of_handler(shared.clone(), outcome))))
     }
 
     fn expiring(&mut self, standing: &Standing) -> Option<Handling> {
@@ -204,6 +216,14 @@ impl Inbound for Dispatcher {
             ))
         })
     }
+}
+
+fn is_too_late(peer: &Peer) -> bool {
+    let is_expired = peer.is_expired();
+    if is_expired {
+        tracing::debug!("a message's turn came when its sender's identity had expired");
+    }
+    is_expired
 }
 
 /// Sends an error frame to the socket whose message it is about.

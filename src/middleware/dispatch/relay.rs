@@ -1,5 +1,5 @@
 use super::{
-    super::{identity, shared::Shared, socket::Connection},
+    super::{identity::Sender, shared::Shared},
     Failure,
 };
 use crate::protocol::SocketMessage;
@@ -7,10 +7,10 @@ use crate::protocol::SocketMessage;
 /// Broadcasts a message as it stands, if its sender may address whom it names.
 pub(super) fn relay(
     shared: &Shared,
-    connection: &Connection,
+    sender: &Sender,
     message: &SocketMessage,
 ) -> Result<(), Failure> {
-    if !identity::may_relay(&shared.hub, &connection.peer, message) {
+    if !sender.may_relay(message) {
         return Err(Failure::Refused);
     }
     shared.hub.broadcast(message);
