@@ -56,7 +56,7 @@ use self::{
     shutdown::Phase,
 };
 pub(crate) use self::{
-    caps::{Cap, Full, Seat},
+    caps::{Cap, Client, Full, Seat},
     close::is_sendable,
     frame::Frame,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},

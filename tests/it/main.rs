@@ -34,6 +34,7 @@ mod reidentify;
 mod reserved;
 mod rows;
 mod script;
+mod seats;
 mod secrets;
 mod settings;
 mod shutdown;

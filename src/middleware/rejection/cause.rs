@@ -5,7 +5,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::hub::{Cap, Full};
+use crate::hub::{Cap, Client, Full};
 use crate::middleware::refusal::Refusal;
 
 use super::RejectionKind;
@@ -175,22 +175,7 @@ impl fmt::Display for Cause {
                  WEBCONNECTION_BROADCAST_TOKEN names.",
             ),
             Self::CallerNotAllowed(why) => f.write_str(why),
-            Self::Full(Full { cap, .. }) => match cap {
-                Cap::Sockets => f.write_str(
-                    "The server has as many sockets open as Config::max_sockets allows. Try again \
-                     in a moment.",
-                ),
-                Cap::User => f.write_str(
-                    "This user has as many sockets open as Config::max_sockets_per_user allows. Close \
-                     one, or try again in a moment.",
-                ),
-                Cap::Client(client) => write!(
-                    f,
-                    "The visitor comes from {client}, which has as many sockets open as \
-                     Config::max_sockets_per_client allows. If that is a proxy's address, \
-                     Config::trusted_proxies with it lets each visitor count alone."
-                ),
-            },
+            Self::Full(Full { cap, .. }) => tell_full(*cap, f),
             Self::TooLarge(limit) => write!(
                 f,
                 "The body is larger than {limit} bytes. Config::max_message_size sets the limit."
@@ -227,5 +212,28 @@ impl fmt::Display for Cause {
                  whole application, with layer.layer(router) and not router.layer(layer).",
             ),
         }
+    }
+}
+
+fn tell_full(cap: Cap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match cap {
+        Cap::Sockets => f.write_str(
+            "The server has as many sockets open as Config::max_sockets allows. Try again in a moment.",
+        ),
+        Cap::User => f.write_str(
+            "This user has as many sockets open as Config::max_sockets_per_user allows. Close one, or \
+             try again in a moment.",
+        ),
+        Cap::Client(Client::Unknown) => f.write_str(
+            "The visitor's address is not known, and all such visitors together have as many sockets \
+             open as Config::max_sockets_per_client allows. Serve with axum's connect info or insert a \
+             PeerAddr, so that each client counts alone.",
+        ),
+        Cap::Client(client) => write!(
+            f,
+            "The visitor comes from {client}, which has as many sockets open as \
+             Config::max_sockets_per_client allows. If that is a proxy's address, \
+             Config::trusted_proxies with it lets each visitor count alone."
+        ),
     }
 }

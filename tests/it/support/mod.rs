@@ -21,7 +21,7 @@ use tokio::{
 };
 use tower::Layer;
 use web_connection_socket::{
-    Config, Recipient, SocketMessage, WebConnectionSocketLayer,
+    CloseReason, Config, Hub, Recipient, SocketMessage, WebConnectionSocketLayer,
     testing::{Client, Server},
 };
 
@@ -56,6 +56,14 @@ pub(crate) async fn join(server: &Server, user: &str, groups: &[&str]) -> Client
         path.push_str(group);
     }
     server.connect(&path).await.expect("an open socket")
+}
+
+/// Closes a socket and waits until the server has.
+pub(crate) async fn leave(client: Client, hub: &Hub) {
+    let before = hub.len();
+    let closed = client.close(CloseReason::NORMAL).await;
+    closed.expect("an open socket");
+    until("the socket is gone", || hub.len() < before).await;
 }
 
 /// A message whose action is `news`.

@@ -33,6 +33,11 @@ impl Raw {
             .with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
     }
 
+    /// Asks what an upgrade would be answered.
+    pub(crate) fn probe(query: &str) -> Self {
+        Self::new(&format!("GET /__initializeSocket.wc{query} HTTP/1.1"))
+    }
+
     /// Posts a body, its length announced.
     pub(crate) fn post(path: &str, body: &str) -> Self {
         Self::new(&format!("POST {path} HTTP/1.1"))
