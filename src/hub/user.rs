@@ -18,7 +18,8 @@ use crate::protocol::UserId;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum User {
-    /// What the `identify` hook answered. An empty id: the hook let an anonymous visitor in.
+    /// What the application found out: by the `identify` or `on_expiry` hook, or when it called
+    /// [`Hub::reidentify`](crate::Hub::reidentify). An empty id: it let an anonymous visitor in.
     Verified(UserId),
     /// What the visitor's query string said: anybody may say anything. Empty if it said nothing.
     Claimed(UserId),
@@ -33,7 +34,7 @@ impl User {
         }
     }
 
-    /// Whether an `identify` hook vouches for the id.
+    /// Whether the application vouches for the id.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         matches!(self, Self::Verified(_))

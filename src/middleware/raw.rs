@@ -27,8 +27,9 @@ impl WebConnectionSocketLayer {
     /// calls [`Socket::close`].
     ///
     /// A message is copied once on its way from the network into the [`RawMessage`], into memory that
-    /// grows with what arrives, whatever length was declared. Each socket may hold one while it is handled, one that waits and one that arrives, each
-    /// as large as [`Config::max_message_size`](crate::Config::max_message_size).
+    /// grows with what arrives, whatever length was declared. Each socket may hold one while it is
+    /// handled, one that waits and one that arrives, each as large as
+    /// [`Config::max_message_size`](crate::Config::max_message_size).
     ///
     /// # Examples
     ///
