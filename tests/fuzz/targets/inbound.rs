@@ -357,13 +357,31 @@ enum Piece<'a> {
     Ping(&'a [u8]),
     Close(u16, &'a str),
     Frame {
-        first: u8,
-        mask: Option<[u8; 4]>,
+        first: First,
+        mask: [u8; 4],
         form: u8,
         payload: &'a [u8],
     },
-    Declared(u8, u64),
+    Unmasked(First, &'a [u8]),
+    Declared(First, u64),
     Raw(&'a [u8]),
+}
+
+/// The first byte of a frame; more often than not one that it may have.
+#[derive(Arbitrary, Debug)]
+enum First {
+    Known(u8),
+    Any(u8),
+}
+
+impl First {
+    fn byte(&self) -> u8 {
+        const KNOWN: [u8; 8] = [0x81, 0x82, 0x01, 0x02, 0x00, 0x80, 0x88, 0x89];
+        match self {
+            Self::Known(index) => KNOWN[usize::from(*index) % KNOWN.len()],
+            Self::Any(byte) => *byte,
+        }
+    }
 }
 
 #[derive(Arbitrary, Debug)]
@@ -391,14 +409,18 @@ impl Piece<'_> {
                 form,
                 payload,
             } => {
-                let mut out = header(*first, payload.len() as u64, mask.is_some(), *form);
-                out.extend(mask.iter().flatten());
-                let mask = mask.unwrap_or_default();
+                let mut out = header(first.byte(), payload.len() as u64, true, *form);
+                out.extend(mask);
                 let mask = mask.iter().cycle();
                 out.extend(payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
                 out
             }
-            Self::Declared(first, length) => header(*first, *length, true, 0),
+            Self::Unmasked(first, payload) => {
+                let mut out = header(first.byte(), payload.len() as u64, false, 0);
+                out.extend(*payload);
+                out
+            }
+            Self::Declared(first, length) => header(first.byte(), *length, true, 0),
             Self::Raw(bytes) => bytes.to_vec(),
         }
     }
