@@ -114,9 +114,10 @@ impl Shard {
         let mut state = self.state.lock();
         let is_hub_full = self.counters.is_full(frame.cost());
         let is_full = is_hub_full || state.log.bytes() + frame.cost() > self.limit;
+        let mut wakers = Vec::new();
         if is_full && !state.log.is_empty() {
-            // Each queue has a bound of its own, so each socket has to be asked.
-            self.counters.release(state.all_aside());
+            // The flusher had no turn. A queue for each socket would take what the log saves.
+            wakers = self.write_log(&mut state);
         }
         others.extend(state.aside.values().cloned());
         let followers = state.followers.len();
@@ -124,9 +125,10 @@ impl Shard {
             // Charged once: the sockets share it.
             self.counters.charge(frame.cost());
             state.log.push(frame.clone());
-            drop(state);
             self.work.notify_one();
         }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
         followers
     }
 
@@ -301,6 +303,33 @@ impl Shard {
         }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Writes the log at once. Sockets that do not take all of it step aside; their tasks have to
+    /// hear of it.
+    fn write_log(&self, state: &mut State) -> Vec<Waker> {
+        let State {
+            log,
+            followers,
+            aside,
+            ..
+        } = state;
+        let batch = log.batch();
+        let mut tally = Tally::default();
+        let mut wakers = Vec::new();
+        // Who comes after one that leaves moves down, to where a pass that is under way comes by.
+        followers.retain(|id, peer| {
+            let Follow::Blocked(waker) = peer.outbox.write_batch(&batch, &mut tally) else {
+                return true;
+            };
+            wakers.extend(waker);
+            wakers.extend(peer.outbox.step_aside(log));
+            aside.insert(*id, peer.clone());
+            false
+        });
+        self.counters.record(tally);
+        self.counters.release(log.trim(&batch));
+        wakers
     }
 
     fn write_queues(&self, peers: &[Arc<Peer>]) {

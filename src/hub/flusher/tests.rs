@@ -94,10 +94,10 @@ async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
     let gate = Arc::new(Gate::default());
     registration.share(gate.clone());
     assert!(registration.outbox().drain(&mut Sink).is_ok());
-    // The first waits in the log; the second finds it full, and the queue after that.
+    // The first waits in the log; the second follows it into the socket's queue, and finds no room.
     let message = SocketMessage::new("x").text("x".repeat(600));
     assert_eq!(hub.broadcast(&message).queued, 1);
-    assert_eq!(hub.broadcast(&message).dropped, 1);
+    assert_eq!(hub.broadcast(&message.to_user("ann")).dropped, 1);
     gate.is_open.store(true, Relaxed);
     for _ in 0..2 * TURNS_TO_GATHER {
         yield_now().await;
@@ -121,4 +121,31 @@ async fn a_flusher_ends_although_somebody_wants_what_is_gone_written() {
         yield_now().await;
     }
     assert!(!shard.state.lock().is_running);
+}
+
+#[tokio::test]
+async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() {
+    let config = Config::new().queue_bytes(64 * 1024);
+    let hub = Arc::new(Hub::new(&config));
+    let sockets: Vec<_> = (0..100)
+        .map(|_| {
+            let registration = hub.register(Identity::anonymous(), User::Claimed);
+            let registration = registration.expect("room in the hub");
+            registration.list();
+            registration.share(Arc::new(Sink));
+            assert!(registration.outbox().drain(&mut Sink).is_ok());
+            registration
+        })
+        .collect();
+    for _ in 0..5_000 {
+        let report = hub.broadcast(&SocketMessage::new("x").text("x".repeat(100)));
+        assert_eq!(report.queued, sockets.len());
+        assert!(hub.stats().bytes_queued <= 64 * 1024);
+    }
+    for _ in 0..2 * TURNS_TO_GATHER {
+        yield_now().await;
+    }
+    let stats = hub.stats();
+    assert_eq!((stats.messages_out, stats.bytes_queued), (500_000, 0));
+    assert_eq!((stats.dropped, stats.undelivered), (0, 0));
 }
