@@ -90,7 +90,7 @@ const ASKED: [&str; 27] = [
     "10 000 panics: an error frame without the panic's text each, socket kept, no leak",
     "a hung dispatch ends at its timeout, costs others nothing; bounded over all sockets",
     "mutated messages: the defined error, socket kept, 0 panics",
-    "a conformance suite passes over the echo example",
+    "RFC 6455 §§5–7, clause by clause; 1002 and 1007 as clients see them",
     "1009 is seen by Chromium, Node and Python, 100 of 100 each",
     "a million empty continuations, one-byte fragments, 100 000 unread pings: bounded memory",
     "upgrade refusals, and never a 101 without every check",
