@@ -6,7 +6,10 @@ use super::{
     check_end, explore, hub, is_gapless, joined, message, numbers, publisher,
     socket::{Socket, Target},
 };
-use crate::{config::Config, hub::CloseReason};
+use crate::{
+    config::Config,
+    hub::{CloseReason, Identity, Kill},
+};
 
 const SLOW: &[usize] = &[60, 20];
 const QUICK: &[usize] = &[1_000_000];
@@ -44,6 +47,63 @@ fn no_join_brings_a_closing_socket_back() {
         let (texts, undelivered) = socket.ended();
         assert_eq!(numbers(&texts, 'b'), [0; 0]);
         assert_eq!((texts.len(), undelivered), (queued, 0));
+        check_end(&hub, queued, dropped);
+    });
+}
+
+#[test]
+fn no_new_identity_brings_a_closing_socket_back() {
+    explore(|| {
+        let hub = hub(&Config::new());
+        let socket = Socket::open(&hub, QUICK);
+        let id = socket.id();
+        let identifier = {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                hub.reidentify(id, Identity::user("v").group("late"))
+                    .is_ok()
+            })
+        };
+        let publishers = vec![publisher(&hub, 'a', &[Target::Group("late"), Target::All])];
+        assert!(hub.close(id, CloseReason::NORMAL));
+        for _ in 0..2 {
+            assert!(hub.users().is_empty() && hub.groups().is_empty());
+            assert_eq!(hub.close_user("v", &CloseReason::NORMAL), 0);
+            assert_eq!(
+                hub.broadcast(&message('b', 0, Target::Group("late")))
+                    .matched,
+                0
+            );
+            thread::yield_now();
+        }
+        identifier.join().expect("no panic");
+        assert!(hub.users().is_empty() && hub.groups().is_empty());
+        let (queued, dropped) = joined(publishers);
+        let (texts, undelivered) = socket.ended();
+        assert_eq!((texts.len(), undelivered), (queued, 0));
+        check_end(&hub, queued, dropped);
+    });
+}
+
+/// As a shutdown does that waits no longer.
+#[test]
+fn what_was_queued_for_who_is_cut_off_is_delivered_or_counted() {
+    explore(|| {
+        let hub = hub(&Config::new());
+        let cut = Socket::open(&hub, SLOW);
+        let stays = Socket::open(&hub, QUICK);
+        let publishers = vec![
+            publisher(&hub, 'a', &[Target::All, Target::Group("g"), Target::All]),
+            publisher(&hub, 'b', &[Target::One(cut.id()), Target::All]),
+        ];
+        let peer = hub.state.lock().registry.get(cut.id()).cloned();
+        peer.expect("it is there").outbox.kill(Kill::Connection);
+        let (texts, lost) = cut.ended();
+        assert_eq!(stays.pipe().wait_for(4).len(), 4);
+        let (queued, dropped) = joined(publishers);
+        assert_eq!(4 + texts.len() + lost as usize, queued);
+        assert!(hub.close(stays.id(), CloseReason::NORMAL));
+        assert_eq!(stays.ended().1, 0);
         check_end(&hub, queued, dropped);
     });
 }
