@@ -1,7 +1,7 @@
 //! The costs that are too small to see on real sockets: reading and writing messages, finding an
 //! audience, queueing and writing in memory, and what the layer adds to other requests.
 //!
-//! `cargo bench --bench micro`; allocations are counted beside the times.
+//! `cargo bench -p benches --bench micro`; allocations are counted beside the times.
 
 use std::{
     future::{Ready, ready},

@@ -1,6 +1,6 @@
 //! What a broadcast to many sockets costs, measured on real sockets against other servers.
 //!
-//! `cargo bench --bench fanout -- --help` lists the options.
+//! `cargo bench -p benches --bench fanout -- --help` lists the options.
 //!
 //! Every server and the client are processes of their own (this program again, with another role),
 //! so the kernel accounts the processor time of each. The *floor* is a bare `epoll` loop that does
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Some(Role::Load(load)) => load::obey(&load),
         None if options.bench => rounds::run(&options),
         None => {
-            println!("nothing is measured without `cargo bench --bench fanout`");
+            println!("nothing is measured without `cargo bench -p benches --bench fanout`");
             Ok(())
         }
     };

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use web_connection_socket::{RecipientType, SocketMessage};
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 fn readme() -> String {

@@ -11,7 +11,7 @@ use web_connection_socket::{
 
 use crate::support::http::{WEB_SOCKET, fetch, post};
 
-const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/settings");
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/settings");
 
 #[tokio::test]
 async fn s04_use_web_sockets_of_a_file_turns_sockets_on() {
@@ -135,7 +135,7 @@ fn a_device_is_no_settings_file() {
     assert_eq!(error.kind(), ConfigErrorKind::Unreadable);
 }
 
-const SAMPLES_ONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/settings/one");
+const SAMPLES_ONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/settings/one");
 
 fn sample(name: &str) -> PathBuf {
     Path::new(SAMPLES).join(name)

@@ -40,7 +40,7 @@ async fn the_curl_line_reaches_every_page() {
 
 /// The command that the README shows, its continuation lines included.
 fn readme_curl_line() -> String {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"))
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))
         .expect("the README");
     let mut lines = readme.lines().skip_while(|line| !line.starts_with("curl "));
     let mut command = String::new();

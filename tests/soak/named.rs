@@ -76,7 +76,7 @@ async fn run(tests: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Lin
     let mut line = Line::new();
     for (target, filter) in tests {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["test", "--all-features"]);
+        cargo.args(["test", "--all-features", "--workspace"]);
         match *target {
             "--lib" => cargo.arg("--lib"),
             target => cargo.args(["--test", target]),

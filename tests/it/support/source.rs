@@ -23,7 +23,7 @@ pub(crate) struct Source {
 
 /// Reads every file.
 pub(crate) fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../src"));
     let mut files = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {

@@ -9,7 +9,8 @@ use serde_json::Value;
 // Cargo tells an integration test where the package's binaries lie, but not where its examples do.
 pub(crate) fn build(name: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--all-features", "--example", name])
+        .args(["build", "--quiet", "--workspace", "--all-features"])
+        .args(["--example", name])
         .args(["--message-format", "json"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())

@@ -119,7 +119,7 @@ impl Drop for Process {
 /// Where a program of these tests in another language lies.
 pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/outside")
+        .join("outside")
         .join(name)
 }
 
