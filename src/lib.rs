@@ -93,6 +93,8 @@
 //! implemented in `session`. A socket is registered before its 101 leaves, so that whoever has seen
 //! the 101 misses no broadcast.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "axum")]
 pub mod axum;
 #[cfg(feature = "client")]

@@ -6,9 +6,9 @@ use http::Uri;
 use http::uri::Scheme;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower::BoxError;
 
 use super::error::{BroadcastErrorKind, Cause};
@@ -90,7 +90,7 @@ impl Trust {
     fn new(roots: RootCertStore) -> Result<Self, Cause> {
         let roots = Arc::new(roots);
         // The process may have chosen another provider as its default, or none.
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
+        let ring = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(ring)
             .with_safe_default_protocol_versions()
             .map_err(unusable)?

@@ -81,7 +81,7 @@ fn every_type_of_recipient_has_a_row() {
 }
 
 #[test]
-fn every_option_and_file_that_it_names_exists() {
+fn every_option_that_it_names_exists() {
     let source = texts(&root().join("src"));
     let readme = readme();
     let spans: BTreeSet<_> = inline_code(&readme)
@@ -98,13 +98,39 @@ fn every_option_and_file_that_it_names_exists() {
     {
         assert!(source.contains(&format!("fn {option}")), "{option}");
     }
-    for link in readme.split("](").skip(1) {
-        let target = link.split(')').next().unwrap_or_default();
-        if !target.contains("://") && !target.starts_with('#') {
-            assert!(root().join(target).exists(), "{target}");
+}
+
+#[test]
+fn its_links_work_wherever_it_is_shown() {
+    let readme = readme();
+    let inline = readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let named = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix('[')?.split_once("]: "));
+    let mut ours = 0;
+    for target in inline.chain(named.map(|(_, target)| target)) {
+        assert!(
+            target.starts_with("https://") || target.starts_with('#'),
+            "{target}"
+        );
+        if let Some(path) = target.strip_prefix(SOURCE) {
+            assert!(root().join(path).exists(), "{target}");
+            ours += 1;
+        } else if let Some(page) = target.strip_prefix(GUIDE) {
+            let page = format!("src/guide/{}.md", page.trim_end_matches('/'));
+            assert!(root().join(&page).exists(), "{target}");
+            ours += 1;
         }
     }
+    assert!(ours > 10, "{ours} links lead into the crate");
 }
+
+/// Where docs.rs shows the files of the published crate, and the guide.
+const SOURCE: &str = "https://docs.rs/crate/web-connection-socket/latest/source/";
+const GUIDE: &str = "https://docs.rs/web-connection-socket/latest/web_connection_socket/guide/";
 
 #[test]
 fn every_feature_has_a_row() {

@@ -73,3 +73,14 @@ test("publint has nothing to say", async () => {
   const { messages } = await publint({ pkgDir: source, strict: true });
   assert.deepEqual(messages, []);
 });
+
+test("it has the crate's version and a page of its own", async () => {
+  const manifest = await fs.readFile(path.join(root, "Cargo.toml"), "utf8");
+  const { version, files } = JSON.parse(await fs.readFile(path.join(source, "package.json"), "utf8"));
+  assert.equal(version, /^version = "(.+)"$/m.exec(manifest)[1]);
+
+  const { stdout } = await run("npm", ["pack", "--dry-run", "--json", source]);
+  const [packed] = JSON.parse(stdout);
+  const names = packed.files.map((file) => file.path).sort();
+  assert.deepEqual(names, ["README.md", "package.json", ...files].sort());
+});
