@@ -20,7 +20,6 @@ use hyper_util::{
 };
 use tokio::{
     io::duplex,
-    net::{UnixListener, UnixStream},
     runtime,
     sync::oneshot,
 };
@@ -38,8 +37,11 @@ use crate::support::{
     wire::{Wire, handshake, masked_text},
 };
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_unix_socket_carries_web_sockets() {
+    use tokio::net::{UnixListener, UnixStream};
+
     let path = Scratch::new("hosts");
     let listener = UnixListener::bind(&path).unwrap();
     let layer = WebConnectionSocketLayer::new(config());
