@@ -18,6 +18,8 @@ pub enum SocketEvent {
     Message,
     /// The socket is about to open.
     Connect,
+    /// The socket has opened.
+    Open,
     /// The socket's identity is about to end.
     Expiry,
     /// The socket has ended.
@@ -25,7 +27,8 @@ pub enum SocketEvent {
 }
 
 impl SocketEvent {
-    /// The value of the header `WebSocket-Event`; the action of the messages that are no socket's.
+    /// The value of the header `WebSocket-Event`, and the action of the messages that no socket sent.
+    /// `open` and `expiry` are for hooks alone: no request carries them.
     ///
     /// # Examples
     ///
@@ -39,6 +42,7 @@ impl SocketEvent {
         match self {
             Self::Message => "message",
             Self::Connect => "connect",
+            Self::Open => "open",
             Self::Expiry => "expiry",
             Self::Disconnect => "disconnect",
         }

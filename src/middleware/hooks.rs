@@ -11,6 +11,7 @@ pub(crate) struct Hooks {
     pub(crate) identify: Option<Hook<Handshake, Result<Identity, Refusal>>>,
     pub(crate) expiry: Option<Hook<Socket, Result<Identity, Refusal>>>,
     pub(crate) connect: Option<Hook<Socket, Result<(), Refusal>>>,
+    pub(crate) open: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) disconnect: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) actions: HashMap<Box<str>, Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) otherwise: Otherwise,

@@ -280,60 +280,6 @@ impl WebConnectionSocketLayer {
         self
     }
 
-    /// Calls a function before each socket opens; a refusal is the answer to the upgrade.
-    ///
-    /// Joins, and replies, which are the first the client hears, take effect when the socket opens.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Refusal, Socket, SocketMessage, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_connect(|socket: Socket| async move {
-    ///     socket.join("lobby").map_err(|_| Refusal::new(StatusCode::CONFLICT))?;
-    ///     let welcome = SocketMessage::new("welcome");
-    ///     socket.reply(&welcome).map_err(|_| Refusal::new(StatusCode::CONFLICT))
-    /// });
-    /// ```
-    #[must_use]
-    pub fn on_connect<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
-    {
-        self.hooks.connect = Some(hook(function));
-        self
-    }
-
-    /// Calls a function once after each socket ended. The message's text is
-    /// `{"code":1000,"reason":"","undelivered":0}`: the close code and reason, and how many messages
-    /// were queued for the socket and never written. All reasons are listed at
-    /// [`CloseReason`](crate::CloseReason).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{CloseReason, Config, Socket, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_disconnect(|socket: Socket| async move {
-    ///     match socket.message().parse_json::<CloseReason>() {
-    ///         Ok(reason) if reason == CloseReason::SLOW => println!("{} was slow", socket.user()),
-    ///         Ok(reason) => println!("{} left: {reason}", socket.user()),
-    ///         Err(error) => println!("{} left: {error}", socket.user()),
-    ///     }
-    /// });
-    /// ```
-    #[must_use]
-    pub fn on_disconnect<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HandlerOutput> + Send + 'static,
-    {
-        self.hooks.disconnect = Some(handler(function));
-        self
-    }
-
     /// Takes only upgrades for which the function returns `true`; others go to the inner service.
     /// It stands in the place of [`Config::socket_path`].
     ///

@@ -13,6 +13,7 @@ mod hooks;
 mod host;
 mod identity;
 mod layer;
+mod lifecycle;
 mod local;
 mod log;
 mod page;

@@ -113,6 +113,7 @@ impl Shared {
             || self.hooks.raw.is_some()
             || self.hooks.expiry.is_some()
             || self.hooks.connect.is_some()
+            || self.hooks.open.is_some()
             || self.hooks.disconnect.is_some()
     }
 

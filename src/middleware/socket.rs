@@ -96,7 +96,7 @@ impl Socket {
         Ok(mark.socket.clone())
     }
 
-    /// What happened: a message, or, where lifecycle events are on, a connect or disconnect.
+    /// What happened: a message, or a step in the socket's life.
     ///
     /// # Examples
     ///

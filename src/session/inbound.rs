@@ -9,9 +9,15 @@ use crate::{
 ///
 /// The session calls [`message`](Self::message) for one message at a time, in order, and drives the
 /// future it gets before it hands over the next one.
+///
+/// A socket whose connection was lost before it could be used is only told of at its end.
 pub(crate) trait Inbound: Send {
     /// Whether binary messages mean anything; where they do not, the first one closes the socket.
     fn takes_binary(&self) -> bool;
+
+    /// The socket has opened; called once, first. Its messages wait until the work is done. `None`:
+    /// there is none.
+    fn opened(&mut self) -> Option<Handling>;
 
     /// Takes a message. `None`: it is dealt with already.
     fn message(&mut self, message: RawMessage) -> Option<Handling>;
@@ -24,7 +30,7 @@ pub(crate) trait Inbound: Send {
     fn disconnected(&mut self, end: Ending) -> Option<Handling>;
 }
 
-/// What the application does with one message. It reports failures itself.
+/// What the application does with one message or event. It reports failures itself.
 pub(crate) type Handling = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a socket ended.

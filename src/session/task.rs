@@ -39,7 +39,7 @@ pub(super) struct Session<S> {
     config: Arc<Config>,
     inbound: Box<dyn Inbound>,
     decoder: Decoder,
-    /// What the application does with a message now.
+    /// What the application does with a message now, or with the news that the socket has opened.
     handling: Option<Handling>,
     /// The one message that waits for its turn. While there is one, nothing is read.
     parked: Option<RawMessage>,
@@ -71,14 +71,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         unread: Bytes,
         registration: Registration,
         config: Arc<Config>,
-        inbound: Box<dyn Inbound>,
+        mut inbound: Box<dyn Inbound>,
     ) -> Self {
         let now = Instant::now();
         let rate = config.message_rate;
         Self {
             stream: Stream(stream),
             decoder: Decoder::new(config.max_message_size),
-            handling: None,
+            handling: inbound.opened(),
             parked: None,
             unread,
             rate: rate.map(|rate| Box::new(Bucket::new(now, rate))),

@@ -6,7 +6,7 @@ mod application;
 mod failure;
 mod guard;
 mod inner;
-mod raw;
+mod quiet;
 mod relay;
 mod renewal;
 
@@ -133,6 +133,17 @@ impl Inbound for Dispatcher {
         self.shared.hooks.raw.is_some()
     }
 
+    fn opened(&mut self) -> Option<Handling> {
+        let open = self.shared.hooks.open.as_ref()?;
+        let outcome = open(self.event(SocketEvent::Open, |message| message));
+        let work = of_handler(self.shared.clone(), outcome);
+        Some(quiet::handle(
+            self.shared.clone(),
+            "the news that a socket opened",
+            work,
+        ))
+    }
+
     fn message(&mut self, message: RawMessage) -> Option<Handling> {
         let shared = &self.shared;
         shared.hub.counters().message_in();
@@ -143,7 +154,8 @@ impl Inbound for Dispatcher {
         if let Some(handler) = &shared.hooks.raw {
             let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
             let outcome = of_handler(shared.clone(), handler((socket, message)));
-            return Some(raw::handle(shared.clone(), self.in_time(outcome)));
+            let work = self.in_time(outcome);
+            return Some(quiet::handle(shared.clone(), "a raw message", work));
         }
         let read = SocketMessage::read(message.as_bytes(), shared.config.max_recipients);
         let mut message = match read {
@@ -203,17 +215,16 @@ impl Inbound for Dispatcher {
                 message.clone().json(&end).unwrap_or(message)
             })
         };
-        if let Some(disconnect) = &self.shared.hooks.disconnect {
-            let outcome = disconnect(socket());
-            return Some(self.handle(of_handler(self.shared.clone(), outcome)));
+        let shared = &self.shared;
+        let what = "the news that a socket ended";
+        if let Some(disconnect) = &shared.hooks.disconnect {
+            let work = of_handler(shared.clone(), disconnect(socket()));
+            return Some(quiet::handle(shared.clone(), what, work));
         }
         let application = self.application.as_ref()?;
-        self.shared.config.lifecycle_events.then(|| {
-            self.handle(inner::message(
-                self.shared.clone(),
-                application.clone(),
-                socket(),
-            ))
+        shared.config.lifecycle_events.then(|| {
+            let work = inner::message(shared.clone(), application.clone(), socket());
+            quiet::handle(shared.clone(), what, work)
         })
     }
 }

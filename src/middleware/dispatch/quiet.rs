@@ -1,0 +1,29 @@
+use std::{future::Future, sync::Arc};
+
+use super::{super::shared::Shared, Failure, guarded};
+use crate::session::Handling;
+
+/// Runs the application's work on what no error frame answers: a raw message, because a frame of ours
+/// would mean nothing in the protocol that the two speak, and the news of a socket, which did not ask
+/// for anything. A failure goes to the log instead.
+pub(super) fn handle(
+    shared: Arc<Shared>,
+    what: &'static str,
+    work: impl Future<Output = Result<(), Failure>> + Send + 'static,
+) -> Handling {
+    Box::pin(async move {
+        let outcome = guarded(&shared, work).await;
+        let (Err(failure) | Ok(Err(failure))) = outcome else {
+            return;
+        };
+        match failure {
+            // Logged where they arise.
+            Failure::Failed | Failure::NoHandler | Failure::Refused => {}
+            Failure::TimedOut | Failure::Overloaded | Failure::Answered { .. } => {
+                if let Some(suppressed) = shared.failures.pass() {
+                    tracing::warn!(?failure, suppressed, "{what} was not handled");
+                }
+            }
+        }
+    })
+}
