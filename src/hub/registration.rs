@@ -36,7 +36,7 @@ impl Registration {
         }
     }
 
-    /// Keeps the socket's seat until its connection has ended.
+    /// Keeps the socket's seat until its peer has left.
     pub(crate) fn keep(&mut self, seat: Seat) {
         self.seat = seat;
     }
@@ -61,6 +61,11 @@ impl Registration {
         }
     }
 
+    /// Lets no broadcast select the socket any more; what selected it before is in its queue.
+    pub(crate) fn unlist(&self) {
+        self.hub.unlist(&self.peer);
+    }
+
     /// Starts the closing handshake, unless something else did before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
         self.hub.close_peer(&self.peer, reason, backlog)
@@ -72,12 +77,18 @@ impl Registration {
         self.hub.expire(&self.peer, ended, reason, backlog)
     }
 
-    /// The session is over: no broadcast selects the socket any more, what is left in its queue
-    /// counts as undelivered, and that count is returned. There is room for another.
-    pub(crate) fn end(&mut self) -> u64 {
-        self.hub.unlist(&self.peer);
-        self.peer.outbox.finish();
+    /// The peer has left: no broadcast selects the socket any more, and there is room for another.
+    /// What is queued, and replies to what it said before, are still written.
+    pub(crate) fn leave(&mut self) {
+        self.unlist();
         self.seat.vacate();
+    }
+
+    /// The session is over: what is left in its queue counts as undelivered, and that count is
+    /// returned.
+    pub(crate) fn end(&mut self) -> u64 {
+        self.leave();
+        self.peer.outbox.finish();
         self.peer.outbox.undelivered()
     }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::{config::Config, hub::CloseReason};
@@ -39,5 +41,25 @@ impl Closing {
             self.awaits_close = false;
         }
         self.deaf && !self.awaits_close && !self.shut
+    }
+}
+
+/// A peer that has ended its half of the stream, with a close frame or without: it says nothing more,
+/// and may still read.
+pub(super) struct Left {
+    until: Option<Instant>,
+}
+
+impl Left {
+    /// The messages that it sent before may take `patience` to be answered.
+    pub(super) fn new(now: Instant, patience: Duration) -> Self {
+        Self {
+            until: now.checked_add(patience),
+        }
+    }
+
+    /// When the connection ends although an answer is missing; none where a message may take for ever.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.until
     }
 }

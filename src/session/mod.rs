@@ -9,6 +9,7 @@ mod inbound;
 mod rate;
 mod stall;
 mod task;
+mod timer;
 mod transport;
 mod violation;
 mod wire;
@@ -24,13 +25,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::inbound::{Ending, Handling, Inbound};
-use self::{
-    task::{Remains, Session},
-    transport::TcpSocket,
-};
+use self::{task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
     hub::{CloseReason, Kill, Registration},
+    protocol::RawMessage,
 };
 
 /// Runs a registered socket to its end, then what it had still sent to the application, then the
@@ -86,6 +85,16 @@ pub(crate) fn spawn_upgraded(
             tokio::spawn(run(stream, Bytes::new(), registration, config, inbound));
         }
     }
+}
+
+/// What is left of a session without its connection.
+struct Remains {
+    handling: Option<Handling>,
+    parked: Option<RawMessage>,
+    registration: Registration,
+    inbound: Box<dyn Inbound>,
+    /// Messages that were queued and never wholly written.
+    undelivered: u64,
 }
 
 async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {

@@ -1,6 +1,4 @@
 use std::{
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -9,16 +7,17 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, Sleep, sleep_until},
+    time::Instant,
 };
 
 use super::{
-    Handling, Inbound,
-    closing::Closing,
+    Handling, Inbound, Remains,
+    closing::{Closing, Left},
     expiry::{Due, Expiry},
     heartbeat::{Action, Heartbeat},
     rate::Bucket,
     stall::WriteStall,
+    timer::Timer,
     transport::{Scratch, Stream},
     violation::Violation,
     wire::{Decoder, Event},
@@ -52,17 +51,9 @@ pub(super) struct Session<S> {
     /// Boxed: most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
     closing: Option<Closing>,
-    timer: Pin<Box<Sleep>>,
-}
-
-/// What is left of a session without its connection.
-pub(super) struct Remains {
-    pub(super) handling: Option<Handling>,
-    pub(super) parked: Option<RawMessage>,
-    pub(super) registration: Registration,
-    pub(super) inbound: Box<dyn Inbound>,
-    /// Messages that were queued and never wholly written.
-    pub(super) undelivered: u64,
+    /// Set once the peer has ended its half of the stream.
+    left: Option<Left>,
+    timer: Timer,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
@@ -89,7 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             inbound,
             expiry: None,
             closing: None,
-            timer: Box::pin(sleep_until(now)),
+            left: None,
+            timer: Timer::new(now),
         }
     }
 
@@ -120,7 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             match heartbeat.and_then(|beat| self.next_deadline(beat, now)) {
                 Err(reason) => return Poll::Ready(self.reason_or(reason)),
-                Ok(deadline) if self.poll_timer(cx, deadline).is_pending() => {
+                Ok(deadline) if self.timer.poll(cx, deadline).is_pending() => {
                     return Poll::Pending;
                 }
                 Ok(_) => {}
@@ -192,8 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Reads until there is nothing more to read or no place to put it; ready at the end.
+    /// Reads until there is nothing to read or no place to put it; ready when the connection broke.
     fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<CloseReason> {
+        if self.left.is_some() {
+            return Poll::Pending;
+        }
         let mut unread = std::mem::take(&mut self.unread);
         let used = self.absorb(cx, now, &unread);
         // What is used up would keep its memory.
@@ -213,7 +208,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             let mut scratch = Scratch::take();
             let chunk = match self.stream.poll_read(cx, &mut scratch) {
-                Poll::Ready(Ok([])) => return Poll::Ready(self.reason_or(CloseReason::LOST)),
+                Poll::Ready(Ok([])) => {
+                    self.peer_left(now);
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(chunk)) => chunk,
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "reading from a socket failed");
@@ -268,6 +266,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         chunk.len() - rest.len()
     }
 
+    /// The peer ended its half of the stream. It may still read ours: what answers the messages that
+    /// it sent before, or its close frame, is written first. To the hub it is gone.
+    fn peer_left(&mut self, now: Instant) {
+        self.left = Some(Left::new(now, self.config.dispatch_timeout));
+        // It cannot answer a ping any more.
+        self.heartbeat.pause();
+        self.registration.leave();
+    }
+
     fn take(&mut self, cx: &mut Context<'_>, event: Event) {
         match event {
             // RFC 6455 §5.5.1: what follows our close frame need not be answered.
@@ -301,6 +308,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// The answers to what it sent right before still leave, as far as the connection takes them
     /// at once; more would only delay the close.
     fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
+        // Its own copy of what it broadcast may still be in the log that it shares with others.
+        self.registration.unlist();
         let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
         if let Err(error) = answers {
             tracing::debug!(%error, "the last answers did not reach their socket");
@@ -314,7 +323,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         closing.awaits_close = awaits_close;
     }
 
-    /// Writes what is queued; ready when the connection broke.
+    /// Writes what is queued; ready when the connection broke, or all is said to a peer that left.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let outbox = self.registration.outbox();
         let drained = match outbox.drain(&mut self.stream.polled(cx)) {
@@ -336,6 +345,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(closing) if drained == Drained::Closed => {
                 let until = || Instant::now().checked_add(self.config.close_timeout);
                 closing.until = closing.until.or_else(until);
+                if self.left.is_some() {
+                    return self.poll_end(cx);
+                }
                 // The peer closes next. Until it has, or the time is up, its bytes are read and
                 // discarded: closing a TCP socket with unread bytes resets the connection, and a
                 // reset can overtake our close frame. A proxy between does just that when our half of
@@ -348,9 +360,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     }
                 }
             }
+            None if self.left.is_some()
+                && self.handling.is_none()
+                && drained != Drained::Closed =>
+            {
+                return self.poll_end(cx);
+            }
             _ => {}
         }
         Poll::Pending
+    }
+
+    /// Ends our half of a stream whose other half the peer has ended; ready when that is done.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        self.stream.poll_shutdown(cx).map(|ended| {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a peer that had left was gone before its stream ended");
+            }
+            self.reason_or(CloseReason::LOST)
+        })
     }
 
     /// Sends a ping when one is due; otherwise the time of the next step, or why it is over.
@@ -373,23 +401,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let closing = self.closing.as_ref();
         let close = closing.and_then(|closing| closing.until);
-        if close.is_some_and(|deadline| deadline <= now) {
+        let left = self.left.as_ref().filter(|_| closing.is_none());
+        let left = left.and_then(Left::deadline);
+        if close.or(left).is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
         let shut = closing.and_then(|closing| closing.patience(&self.config));
         let expiry = self.expiry.as_ref().map(|expiry| expiry.deadline());
-        let others = stall.into_iter().chain(close).chain(shut).chain(expiry);
-        let others = others.chain(self.next_token(read_at));
-        Ok(others.fold(heartbeat, Instant::min))
-    }
-
-    /// Ready when the deadline passed while the timer was set. The timer is moved only to fire
-    /// earlier: a busy socket's deadlines move away with each message, and each move costs a lock.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
-        if deadline < self.timer.deadline() || self.timer.is_elapsed() {
-            self.timer.as_mut().reset(deadline);
-        }
-        self.timer.as_mut().poll(cx)
+        let others = [
+            stall,
+            close.or(left),
+            shut,
+            expiry,
+            self.next_token(read_at),
+        ];
+        Ok(others.into_iter().flatten().fold(heartbeat, Instant::min))
     }
 
     /// Whether nothing may be read now. What is closing is read on, because its end is in there.

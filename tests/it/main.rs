@@ -14,6 +14,7 @@ mod dispatch;
 mod expiry;
 mod fanout;
 mod faults;
+mod half_closed;
 mod handshake;
 mod hosts;
 mod http2;
