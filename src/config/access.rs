@@ -123,7 +123,8 @@ impl Config {
     /// Serves upgrades and reserved URLs under these hosts only, against DNS rebinding; an empty
     /// list, the default, means any.
     ///
-    /// An item without a port admits every port.
+    /// An item without a port admits every port; one with 80 or 443 also requests that leave the port
+    /// out, as browsers do with the default one. A dot at the end of a name does not matter.
     ///
     /// # Panics
     ///

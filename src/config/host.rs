@@ -6,7 +6,8 @@ use super::text::parsed_from_text;
 
 /// A host name or address with an optional port, as in a `Host` header.
 ///
-/// Compared without regard to case; an IPv6 address stands in brackets.
+/// Compared without regard to case; an IPv6 address stands in brackets. A colon without a port behind
+/// it is legal and says nothing (RFC 3986 §3.2.3).
 ///
 /// # Examples
 ///
@@ -58,13 +59,22 @@ impl Host {
 
     /// Tells whether `seen` is this host: a port written here must be the same there, and none
     /// written here means any.
+    ///
+    /// Clients leave out the default port of the scheme, which is not known here, since TLS may end
+    /// in front of this process: none there is 80 and 443. A dot at the end of a name, which ends the
+    /// search for longer ones in DNS, does not make it another host.
     pub(crate) fn admits(&self, seen: &Self) -> bool {
-        self.name == seen.name && (self.port.is_none() || self.port == seen.port)
+        let is_same_port = match (self.port, seen.port) {
+            (None, _) => true,
+            (Some(own), None) => matches!(own, 80 | 443),
+            (own, seen) => own == seen,
+        };
+        self.without_dot() == seen.without_dot() && is_same_port
     }
 
     /// Tells whether the name can only mean this machine.
     pub(crate) fn is_loopback(&self) -> bool {
-        let name = self.name.strip_suffix('.').unwrap_or(&self.name);
+        let name = self.without_dot();
         if name == "localhost" || name.ends_with(".localhost") {
             return true;
         }
@@ -73,6 +83,10 @@ impl Host {
         }
         name.parse::<Ipv4Addr>()
             .is_ok_and(|address| address.is_loopback())
+    }
+
+    fn without_dot(&self) -> &str {
+        self.name.strip_suffix('.').unwrap_or(&self.name)
     }
 
     pub(super) fn with_default_port(mut self, port: Option<u16>) -> Self {
@@ -108,6 +122,8 @@ fn parse(text: &str) -> Option<Host> {
     };
     let (name, rest) = text.split_at(name_end);
     let port = match rest.strip_prefix(':') {
+        // RFC 3986 §3.2.3: a port is any number of digits, none included.
+        Some("") => None,
         Some(digits) => Some(parse_port(digits)?),
         None if rest.is_empty() => None,
         None => return None,
@@ -163,8 +179,39 @@ mod tests {
         assert!(host("app.example").admits(&host("app.example:8080")));
         assert!(host("app.example:80").admits(&host("app.example:80")));
         assert!(!host("app.example:80").admits(&host("app.example:81")));
-        assert!(!host("app.example:80").admits(&host("app.example")));
+        assert!(!host("app.example:8080").admits(&host("app.example")));
         assert!(!host("app.example").admits(&host("sub.app.example")));
+    }
+
+    #[test]
+    fn a_port_that_is_left_out_is_the_default_one() {
+        for own in ["app.example:80", "app.example:443"] {
+            for seen in ["app.example", "APP.example:", "app.example.", own] {
+                assert!(host(own).admits(&host(seen)), "{own} {seen}");
+            }
+        }
+        assert!(!host("app.example:443").admits(&host("app.example:80")));
+    }
+
+    #[test]
+    fn a_dot_at_the_end_is_no_other_host() {
+        assert!(host("app.example").admits(&host("app.example.")));
+        assert!(host("app.example.").admits(&host("app.example:8080")));
+        assert!(!host("app.example").admits(&host("app.example..")));
+        assert_ne!(host("app.example"), host("app.example."));
+    }
+
+    #[test]
+    fn an_empty_port_is_none() {
+        for (text, same) in [
+            ("app.example:", "app.example"),
+            ("APP.example.:", "app.example."),
+            ("127.0.0.1:", "127.0.0.1"),
+            ("[::1]:", "[::1]"),
+        ] {
+            assert_eq!(host(text), host(same), "{text}");
+            assert_eq!(host(text).to_string(), same);
+        }
     }
 
     #[test]
@@ -175,13 +222,15 @@ mod tests {
             "a b",
             "a@b",
             "a/b",
-            "a:",
+            ":",
+            "a::",
             "a:+80",
             "a:65536",
             "a:80:81",
             "::1",
             "[::1",
             "[::1]80",
+            "[::1]::",
             "[nope]",
             "a,b",
             "a]",

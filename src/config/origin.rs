@@ -7,7 +7,7 @@ use super::text::parsed_from_text;
 /// Where a page came from: scheme, host and port, as browsers write them in `Origin`.
 ///
 /// Compared without regard to case, the default port of `http`, `https`, `ws` and `wss` filled in.
-/// A path, even a lone slash, makes it no origin.
+/// A path, even a lone slash, makes it no origin, and so does a colon without a port.
 ///
 /// # Examples
 ///
@@ -62,7 +62,8 @@ parsed_from_text!(Origin, ParseOriginError, "an origin", expected "scheme, host 
 
 fn parse(text: &str) -> Option<Origin> {
     let (scheme, host) = text.split_once("://")?;
-    if !is_scheme(scheme) {
+    // RFC 6454 §6.2: a port is written with its digits or not at all. A host is read more liberally.
+    if !is_scheme(scheme) || host.ends_with(':') {
         return None;
     }
     let scheme = scheme.to_ascii_lowercase();
@@ -140,6 +141,9 @@ mod tests {
             "://app.example",
             "1http://app.example",
             "https://app.example:",
+            "https://app.example.:",
+            "https://[::1]:",
+            "file://:",
             " https://app.example",
         ] {
             assert!(bad.parse::<Origin>().is_err(), "{bad:?}");
@@ -153,6 +157,9 @@ mod tests {
         assert!(at("http://app.example", "APP.example"));
         assert!(at("https://app.example", "app.example:443"));
         assert!(at("http://[::1]:3000", "[::1]:3000"));
+        assert!(at("https://app.example", "app.example:"));
+        assert!(!at("https://app.example:8443", "app.example:"));
+        assert!(!at("https://app.example", "app.example."));
         assert!(!at("https://app.example", "app.example:80"));
         assert!(!at("https://app.example", "app.example:8443"));
         assert!(!at("https://app.example:8443", "app.example"));

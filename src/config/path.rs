@@ -35,6 +35,11 @@ impl BasePath {
         &self.0
     }
 
+    /// Counts the segments, the empty one before the first slash among them.
+    pub(crate) fn segments(&self) -> usize {
+        self.0.split('/').count()
+    }
+
     /// Tells whether the raw path of a request is this directory or lies under it.
     pub(crate) fn contains(&self, path: &str) -> bool {
         let mut segments = path.split('/');
@@ -53,7 +58,7 @@ impl FromStr for BasePath {
         if inner.is_empty() {
             return Ok(Self::default());
         }
-        if !inner.split('/').all(is_plain_segment) {
+        if inner.len() > MAX_LENGTH || !inner.split('/').all(is_plain_segment) {
             return Err(ParseBasePathError::new(text));
         }
         Ok(Self(format!("/{inner}").into()))
@@ -115,7 +120,7 @@ impl FromStr for UrlPath {
             .unwrap_or(inner)
             .split('/')
             .all(is_plain_segment);
-        if inner.is_empty() || plain {
+        if inner.is_empty() || plain && inner.len() <= MAX_LENGTH {
             Ok(Self(text.into()))
         } else {
             Err(ParseUrlPathError::new(text))
@@ -138,6 +143,10 @@ pub(crate) fn is_plain_segment(segment: &str) -> bool {
     let is_plain_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@$!+=,&".contains(&byte);
     !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain_byte)
 }
+
+/// In bytes. Paths are made into URLs, which may not be longer than 64 KiB; few servers take as much as
+/// this.
+const MAX_LENGTH: usize = 8 * 1_024;
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +207,15 @@ mod tests {
             assert!(bad == "//" || bad.parse::<BasePath>().is_err(), "{bad}");
         }
         assert!("ws".parse::<UrlPath>().is_err());
+    }
+
+    #[test]
+    fn a_path_that_no_url_could_hold_is_refused() {
+        let path = |length| format!("/{}", "x".repeat(length));
+        assert!(path(8_192).parse::<UrlPath>().is_ok());
+        assert!(path(8_192).parse::<BasePath>().is_ok());
+        assert!(path(8_193).parse::<UrlPath>().is_err());
+        assert!(path(8_193).parse::<BasePath>().is_err());
     }
 
     #[test]

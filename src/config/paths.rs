@@ -10,6 +10,7 @@ pub(crate) struct Paths {
     pub(crate) base: BasePath,
     pub(crate) socket: Option<UrlPath>,
     pub(crate) dispatch: Option<UrlPath>,
+    pub(crate) follow_page_directory: bool,
 }
 
 impl Config {
@@ -82,7 +83,7 @@ impl Config {
     }
 
     /// Sets the path that messages are posted to in the application; by default `__WebSocket.<ext>`
-    /// in the virtual directory of the handshake.
+    /// in [`base_path`](Self::base_path), wherever the page lies that opened the socket.
     ///
     /// A `POST` to this path from outside is then guarded as the reserved name is.
     ///
@@ -101,6 +102,32 @@ impl Config {
     #[track_caller]
     pub fn dispatch_path(mut self, path: impl TryInto<UrlPath, Error: Display>) -> Self {
         self.paths.dispatch = Some(literal("dispatch_path", path));
+        self
+    }
+
+    /// Posts messages to `__WebSocket.<ext>` in the directory of the page that opened the socket;
+    /// off by default, so that pages anywhere share one handler.
+    ///
+    /// For an application that has a handler in each virtual directory, as a Web Connection server
+    /// has: a page `/shop/orders.html` opens `/shop/__initializeSocket.wc`, and its messages go to
+    /// `/shop/__WebSocket.wwd`. Each directory that has pages then needs the route; one without it
+    /// answers their messages with the error `no_handler`.
+    ///
+    /// The directory counts if the client's URL ends with `__initializeSocket.wc`, lies under
+    /// [`base_path`](Self::base_path), and has plain segments: letters, digits and
+    /// ``-._~@$!+=,&``, which every server reads alike. Otherwise messages go where they go without
+    /// this option. [`dispatch_path`](Self::dispatch_path) overrides it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().base_path("/apps").follow_page_directory(true);
+    /// ```
+    #[must_use]
+    pub fn follow_page_directory(mut self, on: bool) -> Self {
+        self.paths.follow_page_directory = on;
         self
     }
 }

@@ -46,7 +46,8 @@ impl FromStr for ScriptMap {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let extension = text.strip_prefix('.').unwrap_or(text);
-        if extension.is_empty() || !extension.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let is_plain = extension.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if extension.is_empty() || extension.len() > MAX_LENGTH || !is_plain {
             return Err(ParseScriptMapError::new(text));
         }
         Ok(Self(extension.into()))
@@ -54,6 +55,9 @@ impl FromStr for ScriptMap {
 }
 
 parsed_from_text!(ScriptMap, ParseScriptMapError, "a script map", expected "letters and digits such as wwd");
+
+/// In bytes: no file system has longer names.
+const MAX_LENGTH: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -67,5 +71,7 @@ mod tests {
         for bad in ["", ".", "..wwd", "w/d", "w.d", "w d", "wé", "w%64"] {
             assert!(bad.parse::<ScriptMap>().is_err(), "{bad}");
         }
+        assert!("w".repeat(255).parse::<ScriptMap>().is_ok());
+        assert!("w".repeat(256).parse::<ScriptMap>().is_err());
     }
 }

@@ -87,6 +87,12 @@ mod tests {
         assert_eq!(host("https://app.example/", &[]), app);
         assert_eq!(host("https://app.example/", &["APP.example:443"]), app);
         assert_eq!(host("/", &[]), Ok(None));
+        // RFC 3986 §3.2.3 allows the colon alone; it names no other port.
+        assert_eq!(host("/", &["app.example:"]), app);
+        assert_eq!(host("https://app.example:/", &[]), app);
+        assert_eq!(host("https://app.example:/", &["app.example"]), app);
+        assert_eq!(host("https://app.example/", &["App.Example:"]), app);
+        assert_eq!(host("https://app.example:443/", &["app.example:"]), Ok(Some("app.example:443".to_owned())));
     }
 
     #[test]
@@ -101,7 +107,11 @@ mod tests {
             host("http://a.example/", &["a.example:81"]),
             Err(AmbiguousHost::Differs)
         );
-        for bad in ["", "a@b", "a b", "a:x", "a,b"] {
+        assert_eq!(
+            host("http://a.example:81/", &["a.example:"]),
+            Err(AmbiguousHost::Differs)
+        );
+        for bad in ["", ":", "a::", "a@b", "a b", "a:x", "a,b"] {
             assert_eq!(host("/", &[bad]), Err(AmbiguousHost::Malformed), "{bad}");
         }
         assert_eq!(

@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod control;
 mod dispatch;
+mod encoding;
 mod event;
 mod future;
 mod handshake;
@@ -27,6 +28,7 @@ mod server;
 mod service;
 mod shared;
 mod socket;
+mod target;
 mod tokens;
 mod upgrade;
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    Method, Request, Response, header::CONTENT_LENGTH, header::CONTENT_TYPE, request::Parts,
+    Method, Request, Response,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+    request::Parts,
 };
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -15,6 +17,7 @@ use tower::{BoxError, Service, util::Oneshot};
 use super::{
     body::RequestBody,
     dispatch::{check_reached, dispatched, guarded, of_handler, orders},
+    encoding::encoded_by,
     event::SocketEvent,
     handshake::Handshake,
     hooks::Otherwise,
@@ -96,11 +99,12 @@ where
     let (request, mark) = dispatched(shared, &socket, headers, parts.extensions);
     let body = Bytes::from(socket.message().encode());
     let (mut parts, ()) = request.into_parts();
+    let uri = parts.uri.clone();
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     let request = Request::from_parts(parts, RequestBody::message(body));
 
     let response = Oneshot::new(inner, request).await?;
-    if let Err(failure) = check_reached(shared, &mark, response.status()) {
+    if let Err(failure) = check_reached(shared, &mark, &uri, response.status()) {
         tracing::debug!(?failure, "a message posted from outside found no handler");
     }
     if orders(response.headers()) {
@@ -128,7 +132,7 @@ async fn publish<RB: From<Bytes>>(
     }))
 }
 
-/// Reads a message from a request: method, caller, size, body, message, in this order.
+/// Reads a message from a request: method, caller, coding, size, body, message, in this order.
 async fn receive<B>(
     shared: &Shared,
     door: Door,
@@ -142,6 +146,11 @@ where
         return Err(Cause::ReservedMethod(parts.method.clone()).into());
     }
     shared.admit_caller(door, parts)?;
+    for name in [CONTENT_ENCODING, TRANSFER_ENCODING] {
+        if encoded_by(&parts.headers, &name).is_some() {
+            return Err(Cause::EncodedBody(name).into());
+        }
+    }
 
     let limits = &shared.config;
     let too_large = || Cause::TooLarge(limits.max_message_size).into();

@@ -5,13 +5,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 use hyper::ext::Protocol;
 
-use crate::config::{Config, Subprotocol, is_plain_segment, segment_is};
+use crate::config::{Config, Subprotocol, segment_is};
 
 use super::tokens::{has_token, tokens};
 
-const INITIALIZE: &str = "__initializeSocket.wc";
+pub(super) const INITIALIZE: &str = "__initializeSocket.wc";
 const BROADCAST: &str = "__broadcastWebSocket.wc";
-const WEB_SOCKET: &str = "__WebSocket.";
+pub(super) const WEB_SOCKET: &str = "__WebSocket.";
 
 /// A condition of the user's that takes the place of the socket path.
 pub(crate) type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
@@ -59,26 +59,6 @@ pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Part
     Route::Inner
 }
 
-/// Returns the path that a socket's messages are posted to in the application.
-///
-/// The virtual directory of the handshake counts only if the browser client's name was called there
-/// and every server would read the directory alike; otherwise the configured one takes its place.
-pub(crate) fn dispatch_path(config: &Config, handshake_path: &str) -> String {
-    if let Some(path) = &config.paths.dispatch {
-        return path.as_str().to_owned();
-    }
-    let directory = match handshake_path.rsplit_once('/') {
-        Some((directory, name)) if segment_is(name, &[INITIALIZE]) && is_plain(directory) => {
-            directory
-        }
-        _ => config.paths.base.as_str(),
-    };
-    format!(
-        "{directory}/{WEB_SOCKET}{}",
-        config.paths.script_map.as_str()
-    )
-}
-
 /// Picks the subprotocol: the first that the client offers and we speak.
 pub(super) fn subprotocol<'a>(config: &'a Config, headers: &HeaderMap) -> Option<&'a Subprotocol> {
     tokens(headers, SEC_WEBSOCKET_PROTOCOL).find_map(|offered| {
@@ -109,10 +89,11 @@ fn is_upgrade(headers: &HeaderMap) -> bool {
 
 /// Tells whether one stream of an HTTP/2 connection is asked to become a WebSocket.
 pub(super) fn is_extended_connect(parts: &Parts) -> bool {
-    // RFC 8441 §5: `:protocol` has the value `websocket`; what a `CONNECT` without it opens, or with
-    // another, is not our affair.
+    // RFC 8441 §5: `:protocol` has the value `websocket`, which names the protocol of the registry
+    // that `Upgrade` draws from: RFC 9110 §7.8 compares those without regard to case. What a
+    // `CONNECT` without it opens, or with another, is not our affair.
     let protocol = parts.extensions.get::<Protocol>();
-    parts.method == Method::CONNECT && protocol.is_some_and(|named| named.as_str() == "websocket")
+    parts.method == Method::CONNECT && protocol.is_some_and(|named| named.as_str().eq_ignore_ascii_case("websocket"))
 }
 
 fn is_socket(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> bool {
@@ -140,10 +121,6 @@ fn speaks_ours(config: &Config, headers: &HeaderMap) -> bool {
 
 fn last_segment(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(_, name)| name)
-}
-
-fn is_plain(directory: &str) -> bool {
-    directory.is_empty() || directory.split('/').skip(1).all(is_plain_segment)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::{
     rejection::{Cause, Rejection},
     route::{Route, route},
     socket::Mark,
+    target::Target,
 };
 use crate::{config::Config, hub::Hub};
 
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
+    pub(super) target: Target,
     /// How many messages may be with the application at one time.
     pub(crate) dispatches: Semaphore,
     pub(crate) failures: LogLimit,
@@ -44,6 +46,7 @@ impl Shared {
     ) -> Self {
         let permits = config.max_dispatches.min(Semaphore::MAX_PERMITS);
         Self {
+            target: Target::new(&config.paths),
             config,
             hub,
             hooks,

@@ -12,7 +12,7 @@ use super::{
     access::{check_host, check_origin},
     client::ClientAddr,
     dispatch::{Application, Dispatcher},
-    handshake::{ClaimTooLong, Handshake, check_size},
+    handshake::{ClaimTooLong, Handshake, check_query, check_size},
     page::name_origin,
     peer::peer_of,
     rejection::{Cause, Rejection},
@@ -64,6 +64,7 @@ async fn visitor(
     check_size(&shared.config, parts)?;
     check_host(&shared.config, parts)?;
     check_origin(&shared.config, parts)?;
+    check_query(parts)?;
     let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
 
     let Some(identify) = &shared.hooks.identify else {

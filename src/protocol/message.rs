@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::extra::Extra;
 use crate::protocol::keys::Known;
-use crate::protocol::read::{self, DEFAULT_MAX_RECIPIENTS};
+use crate::protocol::read::{self, BYTE_ORDER_MARK, DEFAULT_MAX_RECIPIENTS};
 use crate::protocol::scan::scan;
 use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId, write};
 
@@ -13,8 +13,9 @@ use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId
 ///
 /// The same structure travels in both directions. In JSON its five keys are always written, in the
 /// order of the fields here and in camelCase. When read, each may be missing or `null`, in any
-/// ASCII case; additional top-level keys are kept, with their values byte for byte. A key `error`
-/// is refused: only the server reports errors.
+/// ASCII case; a number as `userId`, `groupId` or a recipient's `value` is read as the text that it
+/// is written with; additional top-level keys are kept, with their values byte for byte. A key
+/// `error` is refused: only the server reports errors.
 ///
 /// `user_id` and `group_id` tell who sent the message; `recipients` tell who gets it, and an empty
 /// list is everybody.
@@ -75,11 +76,12 @@ impl SocketMessage {
         }
     }
 
-    /// Reads a message from JSON with at most 1 024 recipients.
+    /// Reads a message from JSON with at most 1 024 recipients. A UTF-8 byte-order mark before it is
+    /// passed over.
     ///
     /// # Errors
     ///
-    /// Fails if the bytes are not one JSON object, a known key has a value of another type, a key
+    /// Fails if the bytes are not UTF-8 or not one JSON object, a known key has a value of another type, a key
     /// occurs twice or is the reserved `error`, a recipient is incomplete or of an unknown type, or
     /// an additional value nests deeper than 64 levels or holds what other readers cannot take.
     ///
@@ -100,6 +102,11 @@ impl SocketMessage {
     /// Reads a message from JSON with at most `max_recipients` recipients.
     pub(crate) fn read(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
         read::read(json, max_recipients)
+    }
+
+    /// Reads one message or a list of them.
+    pub(crate) fn read_all(json: &[u8], max_recipients: usize) -> Result<Vec<Self>, MessageError> {
+        read::read_all(json, max_recipients)
     }
 
     /// Sets the content to text.
@@ -223,7 +230,7 @@ impl SocketMessage {
         Some(extra.value.get())
     }
 
-    /// Reads the JSON in the content.
+    /// Reads the JSON in the content; a byte-order mark before it is passed over.
     ///
     /// # Errors
     ///
@@ -239,7 +246,8 @@ impl SocketMessage {
     /// # Ok::<(), web_connection_socket::MessageError>(())
     /// ```
     pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, MessageError> {
-        serde_json::from_str(&self.message).map_err(MessageError::conversion)
+        let json = self.message.trim_start_matches(BYTE_ORDER_MARK);
+        serde_json::from_str(json).map_err(MessageError::conversion)
     }
 
     /// Writes the message as JSON.
@@ -281,6 +289,13 @@ mod tests {
             message.parse_json::<(String, u8)>().unwrap(),
             ("x".to_owned(), 1)
         );
+    }
+
+    #[test]
+    fn a_byte_order_mark_in_the_content_is_kept_and_not_read_as_json() {
+        let message = SocketMessage::new("a").text("\u{feff}[1]");
+        assert_eq!(message.parse_json::<Vec<u8>>().unwrap(), [1]);
+        assert_eq!(message.message, "\u{feff}[1]");
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl fmt::Display for MessageError {
             (MessageErrorKind::WrongType, "recipients", _) => {
                 "`recipients` must be a list of objects like {\"type\": \"group\", \"value\": \"name\"}"
             }
-            (MessageErrorKind::WrongType, key, _) => {
+            (MessageErrorKind::WrongType, key @ ("userId" | "groupId" | "value"), _) => {
+                return write!(f, "`{key}` must be a string or a number");
+            }
+            (MessageErrorKind::WrongType, key, _) if !key.is_empty() => {
                 return write!(f, "`{key}` must be a string");
             }
             (kind, ..) => kind.text(),
@@ -107,8 +110,10 @@ impl Error for MessageError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MessageErrorKind {
-    /// The bytes are not JSON, not UTF-8, or more than one value.
+    /// The text is not JSON, or more than one value.
     BrokenJson,
+    /// The bytes are not UTF-8.
+    NotUtf8,
     /// The JSON is something other than an object.
     NotAnObject,
     /// A known key has a value of another type.
@@ -129,9 +134,9 @@ pub enum MessageErrorKind {
     TooManyRecipients,
     /// An additional value is nested deeper than 64 levels.
     TooDeep,
-    /// An additional value contains half of a surrogate pair.
+    /// A text contains half of a surrogate pair.
     LoneSurrogate,
-    /// An additional value contains a number beyond the range of a double.
+    /// A name or an additional value is, or contains, a number beyond the range of a double.
     NumberOutOfRange,
     /// A Rust value could not be turned into JSON, or JSON not into the Rust value asked for.
     Conversion,
@@ -141,6 +146,7 @@ impl MessageErrorKind {
     const fn text(self) -> &'static str {
         match self {
             Self::BrokenJson => "the message is not valid JSON",
+            Self::NotUtf8 => "the message is not UTF-8; in FoxPro use STRCONV(…, 9)",
             Self::NotAnObject => "the message must be a JSON object",
             Self::WrongType => "a key of the message has a value of the wrong type",
             Self::DuplicateKey => {
@@ -164,11 +170,11 @@ impl MessageErrorKind {
             }
             Self::TooDeep => "an additional value is nested deeper than 64 levels",
             Self::LoneSurrogate => {
-                "an additional value contains a lone surrogate; send surrogates in pairs"
+                "a text has half of a character in it, a lone surrogate, as of an emoji that was cut \
+                 in two; send whole characters"
             }
             Self::NumberOutOfRange => {
-                "an additional value contains a number beyond the range of a double; send it as \
-                 a string"
+                "a number is beyond the range of a double; send it as a string"
             }
             Self::Conversion => "the value does not convert to or from JSON",
         }

@@ -14,6 +14,7 @@ mod message;
 mod message_error;
 mod raw;
 mod read;
+mod read_name;
 mod read_recipients;
 mod recipient;
 mod report;

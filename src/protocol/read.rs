@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
 use crate::protocol::keys::{AnyKey, ERROR_ACTION, Key, Known, has_twins};
+use crate::protocol::read_name::fill_name;
 use crate::protocol::read_recipients::RecipientList;
 use crate::protocol::scan::scan;
 use crate::protocol::trail::Trail;
@@ -15,19 +16,76 @@ use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
 /// How many recipients a message may have where nothing else is configured.
 pub(crate) const DEFAULT_MAX_RECIPIENTS: usize = 1024;
 
+/// What many programs of Windows put before any text.
+pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// Reads one message, and nothing after it, with at most `max_recipients` recipients.
 pub(super) fn read(bytes: &[u8], max_recipients: usize) -> Result<SocketMessage, MessageError> {
-    let trail = Trail::new(max_recipients);
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    MessageObject(&trail)
-        .deserialize(&mut json)
-        .and_then(|message| json.end().map(|()| message))
-        .map_err(|error| trail.explain(error))
+    let json = text(bytes)?;
+    let trail = Trail::borrowing(max_recipients);
+    whole(json, &trail, MessageObject(&trail))
+}
+
+/// Reads one message or a list of them, and nothing after it.
+pub(super) fn read_all(
+    bytes: &[u8],
+    max_recipients: usize,
+) -> Result<Vec<SocketMessage>, MessageError> {
+    let json = text(bytes)?;
+    let trail = Trail::borrowing(max_recipients);
+    if json.trim_start().starts_with('[') {
+        whole(json, &trail, MessageList(&trail))
+    } else {
+        whole(json, &trail, MessageObject(&trail)).map(|message| vec![message])
+    }
+}
+
+fn whole<'de, S: DeserializeSeed<'de>>(
+    json: &'de str,
+    trail: &Trail,
+    seed: S,
+) -> Result<S::Value, MessageError> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    seed.deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value))
+        .map_err(|error| trail.explain(error, json))
+}
+
+/// RFC 8259 §8.1: JSON is UTF-8, and a byte-order mark before it may be passed over.
+fn text(bytes: &[u8]) -> Result<&str, MessageErrorKind> {
+    let text = str::from_utf8(bytes).map_err(|_| MessageErrorKind::NotUtf8)?;
+    Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
 }
 
 impl<'de> Deserialize<'de> for SocketMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         MessageObject(&Trail::new(DEFAULT_MAX_RECIPIENTS)).deserialize(deserializer)
+    }
+}
+
+struct MessageList<'a>(&'a Trail);
+
+impl<'de> DeserializeSeed<'de> for MessageList<'_> {
+    type Value = Vec<SocketMessage>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for MessageList<'_> {
+    type Value = Vec<SocketMessage>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut messages = Vec::new();
+        while let Some(message) = list.next_element_seed(MessageObject(self.0))? {
+            messages.push(message);
+        }
+        Ok(messages)
     }
 }
 
@@ -57,13 +115,10 @@ impl<'de> Visitor<'de> for MessageObject<'_> {
             match key {
                 Key::Known(Known::Action) => trail.fill(&mut action, "action", &mut map)?,
                 Key::Known(Known::Message) => trail.fill(&mut message, "message", &mut map)?,
-                Key::Known(Known::GroupId) => trail.fill(&mut group_id, "groupId", &mut map)?,
-                Key::Known(Known::UserId) => trail.fill(&mut user_id, "userId", &mut map)?,
+                Key::Known(Known::GroupId) => fill_name(trail, &mut group_id, "groupId", &mut map)?,
+                Key::Known(Known::UserId) => fill_name(trail, &mut user_id, "userId", &mut map)?,
                 Key::Known(Known::Recipients) => {
-                    if recipients.is_some() {
-                        return Err(trail.refuse(MessageErrorKind::DuplicateKey));
-                    }
-                    trail.enter("recipients");
+                    trail.enter_once(&recipients, "recipients")?;
                     recipients = Some(map.next_value_seed(RecipientList(trail))?);
                 }
                 Key::Known(Known::Error) => {
@@ -164,11 +219,22 @@ mod tests {
             ("{}x", Kind::BrokenJson),
             ("{}{}", Kind::BrokenJson),
             ("{'action':''}", Kind::BrokenJson),
-            ("\u{feff}{}", Kind::BrokenJson),
+            ("\u{feff}", Kind::BrokenJson),
+            ("\u{feff}\u{feff}{}", Kind::BrokenJson),
+            (" \u{feff}{}", Kind::BrokenJson),
+            ("{}\u{feff}", Kind::BrokenJson),
             (r#"{"action":"a",}"#, Kind::BrokenJson),
             ("{\"action\":\"\0\"}", Kind::BrokenJson),
-            (r#"{"message":"\ud83d"}"#, Kind::BrokenJson),
-            (r#"{"message":"\ude00"}"#, Kind::BrokenJson),
+            (r#"{"message":"\ud83d"}"#, Kind::LoneSurrogate),
+            (r#"{"message":"\ude00"}"#, Kind::LoneSurrogate),
+            (r#"{"message":"\ud83d\ud83d\ude00"}"#, Kind::LoneSurrogate),
+            ("{\n\"a\":\"é\",\n \"action\":\"é\\ud83d\"}", Kind::LoneSurrogate),
+            (r#"{"\ud83d":1}"#, Kind::LoneSurrogate),
+            (r#"{"userId":"\ud83d"}"#, Kind::LoneSurrogate),
+            (r#"{"recipients":[{"type":"\ud83d"}]}"#, Kind::LoneSurrogate),
+            (r#"{"message":"\ud83d\ude00","action":x}"#, Kind::BrokenJson),
+            (r#"{"message":x,"action":"\ud83d"}"#, Kind::BrokenJson),
+            (r#"{"message":"\uzzzz"}"#, Kind::BrokenJson),
             (r#"{"x":01}"#, Kind::BrokenJson),
             (r#"{"x":NaN}"#, Kind::BrokenJson),
             ("[]", Kind::NotAnObject),
@@ -179,7 +245,8 @@ mod tests {
             (r#"{"message":{"a":1}}"#, Kind::WrongType),
             (r#"{"message":true}"#, Kind::WrongType),
             (r#"{"groupId":["a"]}"#, Kind::WrongType),
-            (r#"{"userId":1.5}"#, Kind::WrongType),
+            (r#"{"userId":true}"#, Kind::WrongType),
+            (r#"{"userId":1e400}"#, Kind::NumberOutOfRange),
             (r#"{"recipients":{}}"#, Kind::WrongType),
             (r#"{"recipients":"all"}"#, Kind::WrongType),
             (r#"{"action":"","ACTION":""}"#, Kind::DuplicateKey),
@@ -203,7 +270,16 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf_8_are_refused() {
+    fn a_byte_order_mark_is_passed_over() {
+        let json = b"\xEF\xBB\xBF {\"action\":\"a\"}";
+        assert_eq!(SocketMessage::from_slice(json).unwrap().action, "a");
+        assert_eq!(read_all(json, 1).unwrap().len(), 1);
+        let list = b"\xEF\xBB\xBF\r\n[{\"action\":\"a\"},{}]";
+        assert_eq!(read_all(list, 1).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_called_that() {
         for json in [
             &b"{\"message\":\"\xff\"}"[..],
             b"{\"x\":\"\xc0\xaf\"}",
@@ -211,9 +287,16 @@ mod tests {
             b"{\"groupId\":\"\xed\xa0\x80\"}",
             b"\xff",
             b"{}\xff",
+            // Windows-1252, and UTF-16 with its mark.
+            b"{\"message\":\"gr\xfc\xdfe\"}",
+            b"\xff\xfe{\0}\0",
         ] {
             let error = SocketMessage::from_slice(json).unwrap_err();
-            assert_eq!(error.kind(), MessageErrorKind::BrokenJson, "{json:?}");
+            assert_eq!(error.kind(), MessageErrorKind::NotUtf8, "{json:?}");
+            assert!(
+                error.to_string().ends_with("not UTF-8; in FoxPro use STRCONV(…, 9)"),
+                "{error}"
+            );
         }
     }
 
@@ -224,10 +307,18 @@ mod tests {
                 r#"{"message":{"secret":1}}"#,
                 "`message` must be a string; send other values as JSON in a string",
             ),
-            (r#"{"userId":["secret"]}"#, "`userId` must be a string"),
             (
-                r#"{"recipients":[{"type":"user","value":7}]}"#,
-                "`value` must be a string",
+                r#"{"userId":["secret"]}"#,
+                "`userId` must be a string or a number",
+            ),
+            (
+                r#"{"recipients":[{"type":"user","value":true}]}"#,
+                "`value` must be a string or a number",
+            ),
+            (
+                r#"{"message":"secret \ud83d"}"#,
+                "a text has half of a character in it, a lone surrogate, as of an emoji that was cut \
+                 in two; send whole characters",
             ),
             (
                 r#"{"action":"secret""#,
@@ -280,6 +371,18 @@ mod tests {
         assert!(serde_json::from_str::<Vec<SocketMessage>>(r#"[{"error":1}]"#).is_err());
     }
 
+    #[test]
+    fn a_list_is_read_under_the_rules_of_each_message() {
+        let all = r#"{"type":"all"}"#;
+        let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);
+        assert_eq!(read_all(list.as_bytes(), 2).unwrap().len(), 2);
+        let error = read_all(list.as_bytes(), 1).unwrap_err();
+        assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
+        assert!(read_all(b"[{}]x", 1).is_err());
+        assert!(read_all(b"[7]", 1).is_err());
+        assert_eq!(read_all(b"[]", 1).unwrap(), []);
+    }
+
     /// Text that is nearly a message: its tokens in any order.
     fn nearly_a_message() -> impl Strategy<Value = String> {
         let token = prop_oneof![
@@ -299,6 +402,7 @@ mod tests {
             Just(r#""action":"#),
             Just(r#""Message":"text""#),
             Just(r#""x":"#),
+            Just(r#""userId":"#),
             Just(r#""error""#),
         ];
         prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())

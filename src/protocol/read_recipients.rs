@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::protocol::read_name::fill_name;
 use crate::protocol::trail::Trail;
 use crate::protocol::{MessageErrorKind, Recipient, RecipientType};
 
@@ -70,7 +71,7 @@ impl<'de> Visitor<'de> for RecipientObject<'_> {
         while let Some(key) = map.next_key_seed(AnyKey)? {
             match key {
                 Some(Key::Type) => trail.fill(&mut kind, "type", &mut map)?,
-                Some(Key::Value) => trail.fill(&mut value, "value", &mut map)?,
+                Some(Key::Value) => fill_name(trail, &mut value, "value", &mut map)?,
                 None => return Err(trail.refuse(MessageErrorKind::UnknownRecipientKey)),
             }
         }
@@ -172,7 +173,8 @@ mod tests {
             ("null", Kind::WrongType),
             (r#"["group","a"]"#, Kind::WrongType),
             (r#"{"type":1}"#, Kind::WrongType),
-            (r#"{"type":"user","value":7}"#, Kind::WrongType),
+            (r#"{"type":"user","value":true}"#, Kind::WrongType),
+            (r#"{"type":"user","value":{"id":7}}"#, Kind::WrongType),
             (r#"{"type":"all","TYPE":"all"}"#, Kind::DuplicateKey),
             ("{}", Kind::UnknownRecipientType),
             (r#"{"value":"a"}"#, Kind::UnknownRecipientType),

@@ -37,6 +37,18 @@ pub(super) fn scan(json: &str) -> Result<(), MessageErrorKind> {
     Ok(())
 }
 
+/// Tells whether a string of the JSON, which may break off anywhere, has half of a surrogate pair.
+pub(super) fn has_lone_surrogate(json: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(quote) = json.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == b'"')) {
+        match end_of_string(json, at + quote + 1) {
+            Ok(end) => at = end,
+            Err(_) => return true,
+        }
+    }
+    false
+}
+
 /// Finds the byte after the closing quote of the string whose first character is at `at`.
 fn end_of_string(bytes: &[u8], mut at: usize) -> Result<usize, MessageErrorKind> {
     loop {
@@ -120,6 +132,19 @@ mod tests {
             (r#"{"\ud83d":1}"#, Err(MessageErrorKind::LoneSurrogate)),
         ] {
             assert_eq!(scan(json), expected, "{json}");
+            assert_eq!(has_lone_surrogate(json.as_bytes()), expected.is_err());
+        }
+        for (json, expected) in [
+            (r#"{"a":"\ud83d"#, true),
+            (r#"{"a":"\ud83d\ude00"#, false),
+            (r#"{"a":"\\","b":"\ud83d"#, true),
+            (r#"{"\"\ud83d""#, true),
+            (r#"{"a":1,"#, false),
+            ("", false),
+            ("\"", false),
+            ("\"\\", false),
+        ] {
+            assert_eq!(has_lone_surrogate(json.as_bytes()), expected, "{json}");
         }
     }
 
@@ -144,6 +169,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
             let _ = scan(&text);
+            let _ = has_lone_surrogate(text.as_bytes());
         }
 
         #[test]

@@ -43,7 +43,7 @@ async fn it_is_a_socket_like_every_other() {
 async fn its_messages_reach_the_inner_service() {
     let layer = WebConnectionSocketLayer::new(config());
     let app = Router::new().route(
-        "/app/__WebSocket.wwd",
+        "/__WebSocket.wwd",
         axum::routing::post(async |socket: Socket, headers: http::HeaderMap| {
             let cookie = headers["cookie"].to_str().unwrap();
             socket.reply(&socket.create_message().text(cookie)).unwrap();

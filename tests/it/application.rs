@@ -47,7 +47,7 @@ async fn s01_in_rust_the_answer_may_be_a_call_of_the_hub() {
     async fn by_socket(socket: Socket) {
         socket.broadcast(&socket.create_message().text("by the socket"));
     }
-    let layer = WebConnectionSocketLayer::new(config());
+    let layer = WebConnectionSocketLayer::new(config().follow_page_directory(true));
     let hub: Arc<Hub> = layer.hub();
     let app = Router::new()
         .route("/__WebSocket.wwd", post(by_socket))

@@ -104,6 +104,67 @@ async fn verified_users_may_be_addressed_in_silence() {
 }
 
 #[tokio::test]
+async fn s09_a_query_that_is_not_utf_8_is_refused_and_nobody_merged() {
+    let claims = WebConnectionSocketLayer::new(Config::new());
+    let verified = WebConnectionSocketLayer::new(Config::new())
+        .identify(|_: Handshake| async { Ok(Identity::user("ann")) });
+    for query in [
+        // What `escape()` and pages in Windows-1252 send.
+        "?userId=j%F6rg",
+        "?userId=j%E4rg",
+        "?userId=ann&groupId=b%FCro",
+        "?groupId=%FC&groupId=chat",
+        "?user%F6=x",
+        "?token=%FF",
+        // An overlong slash, half a character, a surrogate, a character cut by the separator.
+        "?userId=%C0%AF",
+        "?userId=%C3",
+        "?userId=%ED%A0%BD",
+        "?userId=%C3&%B6",
+    ] {
+        for layer in [&claims, &verified] {
+            let server = serve(layer);
+            for request in [
+                Raw::handshake(&format!("/{query}")),
+                Raw::new(&format!("GET /__initializeSocket.wc{query} HTTP/1.1")),
+            ] {
+                let answer = request.ask(&server).await;
+                let refused = (answer.status, &*answer.code());
+                assert_eq!(refused, (400, "malformed_handshake"), "{request}");
+                assert!(answer.body.contains("encodeURIComponent"), "{}", answer.body);
+            }
+            assert!(layer.hub().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn s09_what_pages_encode_by_the_book_arrives_as_it_was() {
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let server = serve(&layer);
+    let hub = layer.hub();
+    for (encoded, name) in [
+        // As `encodeURIComponent` and as `URLSearchParams` write it.
+        ("J%C3%B6rg%20%26%20S%C3%B6hne%20%2B%25", "Jörg & Söhne +%"),
+        ("J%C3%B6rg+%26+S%C3%B6hne+%2B%25", "Jörg & Söhne +%"),
+        ("%F0%9F%98%80", "😀"),
+        ("%EF%BF%BD", "\u{FFFD}"),
+        // No escapes at all: they stand for themselves.
+        ("100%", "100%"),
+        ("%ZZ%4", "%ZZ%4"),
+        ("%u20AC", "%u20AC"),
+    ] {
+        let path = format!("/__initializeSocket.wc?userId={encoded}&groupId={encoded}");
+        let client = server.connect(&path).await.unwrap();
+        let id = hub.sockets()[0];
+        assert_eq!(hub.user_of(id), Some(User::Claimed(name.into())));
+        assert_eq!(hub.groups_of(id), [GroupId::from(name)]);
+        client.close("1000".parse().unwrap()).await.unwrap();
+        crate::support::until("it is gone", || hub.is_empty()).await;
+    }
+}
+
+#[tokio::test]
 async fn a_claim_is_no_longer_than_anybody_needs() {
     let (fits, long) = ("x".repeat(256), "x".repeat(257));
     let claims = serve(&WebConnectionSocketLayer::new(Config::new()));

@@ -43,7 +43,7 @@ async fn s02_a_message_reaches_the_application_as_a_post() {
 
     let (parts, body) = soon("a request", requests.recv()).await.unwrap();
     assert_eq!(parts.method, Method::POST);
-    assert_eq!(parts.uri, "/app/__WebSocket.wwd");
+    assert_eq!(parts.uri, WEB_SOCKET);
     assert_eq!(parts.version, Version::HTTP_11);
     let header = |name: &str| {
         let values = parts.headers.get_all(name).iter();
@@ -100,17 +100,30 @@ async fn a_verified_user_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn s03_the_script_map_and_the_directory_decide_the_path() {
+async fn s03_the_script_map_and_the_base_path_decide_the_path() {
+    let following = || config().follow_page_directory(true);
     for (config, opened_at, posted_to) in [
         (config(), "/__initializeSocket.wc", "/__WebSocket.wwd"),
         (config().script_map("sock"), "/", "/__WebSocket.sock"),
+        (config(), "/a/b/__initializeSocket.wc", "/__WebSocket.wwd"),
+        (config(), "/a/b/other", "/__WebSocket.wwd"),
+        (config().base_path("/a"), "/a/b", "/a/__WebSocket.wwd"),
         (
-            config(),
+            config().base_path("/a"),
+            "/a/b/__initializeSocket.wc",
+            "/a/__WebSocket.wwd",
+        ),
+        (
+            following(),
             "/a/b/__InitializeSocket.WC?x=1",
             "/a/b/__WebSocket.wwd",
         ),
-        (config(), "/a/b/other", "/__WebSocket.wwd"),
-        (config().base_path("/a"), "/a/b", "/a/__WebSocket.wwd"),
+        (following(), "/a/b/other", "/__WebSocket.wwd"),
+        (
+            following().base_path("/a"),
+            "/A/b/__initializeSocket.wc",
+            "/a/b/__WebSocket.wwd",
+        ),
         (
             config().dispatch_path("/hook"),
             "/a/__initializeSocket.wc",

@@ -194,6 +194,38 @@ async fn more_dispatches_than_allowed_wait_their_turn_or_are_told_overloaded() {
 }
 
 #[tokio::test]
+async fn a_message_without_a_handler_is_told_the_path_that_was_asked() {
+    for (config, asked, advice) in [
+        (config(), "/__WebSocket.wwd", "use layer.layer(router)"),
+        (
+            config().base_path("/orders"),
+            "/orders/__WebSocket.wwd",
+            "use layer.layer(router)",
+        ),
+        (
+            config().follow_page_directory(true),
+            "/orders/5/__WebSocket.wwd",
+            "Config::follow_page_directory",
+        ),
+    ] {
+        let log = log::capture();
+        let layer = WebConnectionSocketLayer::new(config);
+        let server = serve(&layer);
+        let page = "/orders/5/__initializeSocket.wc";
+        let mut ann = server.connect(page).await.unwrap();
+        ann.send(&news("x")).await.unwrap();
+        let error = frame(&mut ann).await;
+        assert_eq!(error["error"], json!({"code": "no_handler", "status": 404}));
+        let told = error["message"].as_str().unwrap();
+        assert!(told.contains(&format!("POST {asked}")), "{told}");
+        let errors = log.of(Level::ERROR);
+        let logged = format!("no handler read POST {asked} (");
+        assert!(errors[0].contains(&logged), "{errors:?}");
+        assert!(errors[0].contains(advice), "{errors:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_router_layered_inside_out_is_told_loudly() {
     let log = log::capture();
     let layer = WebConnectionSocketLayer::new(config());

@@ -124,6 +124,34 @@ async fn a_handshake_that_is_not_whole_is_refused_with_what_it_lacks() {
 }
 
 #[tokio::test]
+async fn a_host_may_have_an_empty_port() {
+    let (server, layer, _) = site(Config::new().hosts(["app.example:443"]));
+    for (line, host) in [
+        ("GET / HTTP/1.1", "app.example:"),
+        ("GET / HTTP/1.1", "APP.example.:"),
+        ("GET http://app.example:/ HTTP/1.1", "app.example"),
+        ("GET http://app.example/ HTTP/1.1", "app.example:"),
+    ] {
+        let request = Raw::handshake("/").line(line).set("Host", host);
+        assert_eq!(request.ask(&server).await.status, 101, "{request}");
+    }
+    assert_eq!(layer.hub().stats().refusals.len(), 0);
+
+    let page = |host, origin| Raw::handshake("/").set("Host", host).with("Origin", origin);
+    for (request, status) in [
+        (page("app.example:", "https://app.example"), 101),
+        (page("app.example:", "https://app.example:"), 403),
+        (page("app.example", "https://app.example:"), 403),
+        (page("app.example:", "https://app.example:8443"), 403),
+        (page("app.example:", "https://evil.test"), 403),
+        (page("app.example::", "https://app.example"), 400),
+        (page(":", "https://app.example"), 400),
+    ] {
+        assert_eq!(request.ask(&server).await.status, status, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn a_url_in_absolute_form_may_name_the_same_host() {
     let (server, _, _) = site(Config::new());
     for line in [

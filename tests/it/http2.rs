@@ -77,7 +77,7 @@ async fn a_message_reaches_the_application_as_over_http_1() {
         (parts.method, parts.version),
         (Method::POST, Version::HTTP_11)
     );
-    assert_eq!(parts.uri, "/a/__WebSocket.wwd");
+    assert_eq!(parts.uri, "/__WebSocket.wwd");
     assert_eq!(parts.headers.get_all("host").iter().count(), 1);
     assert_eq!(parts.headers["host"], "app.example:81");
     assert_eq!(parts.headers["websocket-identity"], "verified");
@@ -114,6 +114,31 @@ async fn the_answer_is_a_200_that_accepts_nothing_but_a_subprotocol() {
     }
     layer.hub().broadcast(&news("hello"));
     assert!(wire.expect("a socket").text().await.contains("hello"));
+}
+
+#[tokio::test]
+async fn the_protocol_may_be_written_in_any_case_and_the_authority_with_an_empty_port() {
+    let layer = WebConnectionSocketLayer::new(Config::new());
+    let mut connection = Connection::over(serve(&layer).http2().open()).await;
+    for protocol in ["websocket", "WebSocket", "WEBSOCKET"] {
+        let request = connect("/", protocol).header("sec-websocket-version", "13");
+        let (answer, wire) = connection.tunnel(request).await;
+        assert_eq!((answer.status, wire.is_some()), (200, true), "{protocol}");
+    }
+    let at = |authority: &str, origin: &str| {
+        handshake("/")
+            .uri(format!("http://{authority}/"))
+            .header("origin", origin)
+    };
+    for (authority, origin, status) in [
+        ("app.example:", "https://app.example", 200),
+        ("APP.example:", "https://app.example", 200),
+        ("app.example:", "https://app.example:", 403),
+        ("app.example:", "https://app.example:8443", 403),
+    ] {
+        let (answer, _wire) = connection.tunnel(at(authority, origin)).await;
+        assert_eq!(answer.status, status, "{authority} {origin}");
+    }
 }
 
 #[tokio::test]

@@ -51,22 +51,22 @@ async fn s03_the_names_count_under_any_virtual_directory() {
     let visits = Visits::default();
     let server = serve_app(&layer, visits.app());
     let mut sockets = Vec::new();
-    for (directory, dispatched) in [
-        ("", "/__WebSocket.wwd"),
-        ("/shop", "/shop/__WebSocket.wwd"),
-        ("/Shop/v2.0", "/Shop/v2.0/__WebSocket.wwd"),
-        // Directories that not every server reads alike are not repeated.
-        ("/a/..", "/__WebSocket.wwd"),
-        ("/a%2fb", "/__WebSocket.wwd"),
-        ("/a;b=c", "/__WebSocket.wwd"),
-    ] {
+    for directory in ["", "/shop", "/Shop/v2.0", "/a/..", "/a%2fb", "/a;b=c"] {
         let path = format!("{directory}/__initializeSocket.wc?userId=ann");
         let mut ann = server.connect(&path).await.unwrap();
         ann.send(&news("from ann")).await.unwrap();
         let visit = visits.next().await;
-        assert_eq!(visit.uri.to_string(), dispatched, "{directory}");
+        assert_eq!(visit.uri.to_string(), WEB_SOCKET, "{directory}");
         assert_eq!(visit.method, "POST");
         sockets.push(ann);
+
+        // The application's name is guarded under any directory, too, and means the one handler.
+        let path = format!("{directory}{WEB_SOCKET}");
+        let answer = Raw::post(&path, MESSAGE).ask(&server).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let visit = visits.only();
+        assert_eq!(visit.uri.to_string(), WEB_SOCKET, "{path}");
+        assert!(visit.socket.is_some(), "{path}");
 
         let path = format!("{directory}{BROADCAST}");
         let answer = Raw::post(&path, MESSAGE).ask(&server).await;

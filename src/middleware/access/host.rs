@@ -43,7 +43,13 @@ mod tests {
     #[test]
     fn hosts_stop_dns_rebinding() {
         let config = Config::new().hosts(["app.example", "localhost:3000"]);
-        for host in ["app.example", "APP.example:8080", "localhost:3000"] {
+        for host in [
+            "app.example",
+            "APP.example:8080",
+            "app.example:",
+            "app.example.:8080",
+            "localhost:3000",
+        ] {
             assert!(
                 check_host(&config, &request(&[("host", host)])).is_ok(),
                 "{host}"
@@ -52,6 +58,7 @@ mod tests {
         for headers in [
             &[("host", "evil.test")][..],
             &[("host", "localhost:3001")],
+            &[("host", "localhost:")],
             &[("host", "sub.app.example")],
             &[("host", "app.example"), ("host", "evil.test")],
             &[("host", "")],

@@ -7,8 +7,11 @@ use http::{
 };
 use percent_encoding::percent_decode;
 
-use super::super::{shared::Shared, socket::Socket};
-use crate::{hub::CloseReason, protocol::SocketMessage};
+use super::super::{encoding::encoded_by, shared::Shared, socket::Socket};
+use crate::{
+    hub::CloseReason,
+    protocol::{MessageErrorKind, SocketMessage},
+};
 
 /// Whether the answer's body can be a reply: only JSON of a success can.
 pub(super) fn holds_messages(parts: &Parts) -> bool {
@@ -23,7 +26,7 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
     if !is_json(&parts.headers) {
         return;
     }
-    if parts.headers.contains_key(CONTENT_ENCODING) {
+    if encoded_by(&parts.headers, &CONTENT_ENCODING).is_some() {
         if let Some(suppressed) = shared.failures.pass() {
             tracing::warn!(
                 suppressed,
@@ -33,7 +36,17 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
         }
         return;
     }
-    for message in messages(body, shared.config.max_recipients) {
+    let messages = messages(body, shared.config.max_recipients);
+    if messages == Err(MessageErrorKind::NotUtf8) {
+        if let Some(suppressed) = shared.failures.pass() {
+            tracing::warn!(
+                suppressed,
+                "the application's JSON answer to a message is not UTF-8, so it is not read: in FoxPro \
+                 use STRCONV(…, 9)"
+            );
+        }
+    }
+    for message in messages.unwrap_or_default() {
         if let Err(error) = socket.reply(&message) {
             tracing::debug!(%error, "a reply found its socket closing");
             return;
@@ -78,16 +91,12 @@ pub(in super::super) fn orders(headers: &HeaderMap) -> bool {
         .any(|name| headers.contains_key(*name))
 }
 
-fn messages(body: &[u8], max_recipients: usize) -> Vec<SocketMessage> {
-    let messages = if body.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice(body).unwrap_or_default()
-    } else {
-        Vec::from_iter(SocketMessage::read(body, max_recipients))
-    };
-    if messages.iter().any(|message| message.action.is_empty()) {
-        return Vec::new();
-    }
-    messages
+/// Returns none where one of them has no action: what it answers is no reply then.
+fn messages(body: &[u8], max_recipients: usize) -> Result<Vec<SocketMessage>, MessageErrorKind> {
+    let messages =
+        SocketMessage::read_all(body, max_recipients).map_err(|error| error.kind())?;
+    let are_replies = messages.iter().all(|message| !message.action.is_empty());
+    Ok(if are_replies { messages } else { Vec::new() })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -131,9 +140,14 @@ mod tests {
             (r#"[{"action":"a"},{"message":"no action"}]"#, 0),
             (r#"{"action":"a","error":{"code":"failed"}}"#, 0),
             ("<html></html>", 0),
+            ("\u{feff}{\"action\":\"a\",\"userId\":42}", 1),
+            ("\u{feff}\n[{\"action\":\"a\"},{\"action\":\"b\"}]", 2),
         ] {
-            assert_eq!(messages(body.as_bytes(), 10).len(), replies, "{body}");
+            let read = messages(body.as_bytes(), 10).unwrap_or_default();
+            assert_eq!(read.len(), replies, "{body}");
         }
+        let latin = messages(b"{\"action\":\"gr\xfc\xdfe\"}", 10);
+        assert_eq!(latin, Err(MessageErrorKind::NotUtf8));
     }
 
     #[test]

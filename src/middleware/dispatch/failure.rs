@@ -1,6 +1,6 @@
 use std::{future::Future, sync::Arc};
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
 
 use super::super::{hooks::HandlerError, log::OneLine, rejection::Rejection, shared::Shared};
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
 pub(in super::super) enum Failure {
     /// The sender may not address whom it named.
     Refused,
-    /// The inner service has nothing at the dispatch path.
-    NoHandler,
+    /// The inner service has nothing at this URL.
+    NoHandler(Uri),
     /// The application took too long.
     TimedOut,
     /// Its turn did not come in time.
@@ -38,9 +38,12 @@ impl Failure {
                 ErrorCode::Refused,
                 "You may not address these recipients: name your own groups or yourself.",
             ),
-            Self::NoHandler => frame(
+            Self::NoHandler(uri) => ErrorFrame::new(
                 ErrorCode::NoHandler,
-                "The application has no handler for messages.",
+                format!(
+                    "The application has no handler for messages: none read POST {}.",
+                    uri.path()
+                ),
             ),
             Self::TimedOut => frame(
                 ErrorCode::Timeout,

@@ -16,7 +16,6 @@ use super::{
         log::OneLine,
         refusal::Refusal,
         rejection::{Cause, Rejection},
-        route::dispatch_path,
         shared::Shared,
         socket::{Mark, Socket},
     },
@@ -80,11 +79,10 @@ pub(in super::super) fn dispatched(
     headers: HeaderMap,
     extensions: Extensions,
 ) -> (Request<()>, Mark) {
-    let config = &shared.config;
     let path = socket.handshake().map_or("", |handshake| handshake.path());
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::try_from(dispatch_path(config, path)).unwrap_or_default();
+    *request.uri_mut() = shared.target.uri(path);
     *request.headers_mut() = headers;
     *request.extensions_mut() = extensions;
 
@@ -120,22 +118,28 @@ pub(in super::super) fn dispatched(
 pub(in super::super) fn check_reached(
     shared: &Shared,
     mark: &Mark,
+    uri: &Uri,
     status: StatusCode,
 ) -> Result<(), Failure> {
     if mark.taken() {
         return Ok(());
     }
-    let path = dispatch_path(&shared.config, "");
+    let path = uri.path();
     if status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
         if let Some(suppressed) = shared.failures.pass() {
+            let advice = if shared.target.is_followed(uri) {
+                "the directory is the page's, which Config::follow_page_directory asks for: give it a \
+                 route, or turn that off"
+            } else {
+                "use layer.layer(router), not router.layer(layer)"
+            };
             tracing::error!(
                 suppressed,
-                "no handler read POST {path} (the inner service answered {status}); \
-                 use layer.layer(router), not router.layer(layer)"
+                "no handler read POST {path} (the inner service answered {status}); {advice}"
             );
         }
         shared.hub.counters().dispatch_failed();
-        return Err(Failure::NoHandler);
+        return Err(Failure::NoHandler(uri.clone()));
     }
     if status.is_success() && !shared.unread.swap(true, Relaxed) {
         tracing::warn!(
@@ -159,6 +163,7 @@ async fn send(
     };
     let (request, mark) = dispatched(shared, socket, headers, extensions);
     let (mut parts, ()) = request.into_parts();
+    let uri = parts.uri.clone();
     let body = Bytes::from(socket.message().encode());
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     let request = Request::from_parts(parts, body);
@@ -175,14 +180,14 @@ async fn send(
             return Err(Failure::Failed);
         }
     };
-    check_reached(shared, &mark, response.status())?;
+    check_reached(shared, &mark, &uri, response.status())?;
     Ok(response)
 }
 
 /// A name as a header value: nothing in it can end the header, and a comma is never a separator.
 fn encoded(name: &str) -> HeaderValue {
     let text = utf8_percent_encode(name, RESERVED).to_string();
-    HeaderValue::from_maybe_shared(Bytes::from(text)).unwrap_or(HeaderValue::from_static(""))
+    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("nothing but visible ASCII is left")
 }
 
 const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';').add(b'"');

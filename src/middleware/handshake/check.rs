@@ -5,6 +5,7 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
 use crate::config::{Config, Subprotocol};
@@ -73,6 +74,25 @@ pub(crate) fn check_size(config: &Config, parts: &Parts) -> Result<(), Rejection
         return Err(Cause::HandshakeTooLarge(config.max_handshake_size).into());
     }
     Ok(())
+}
+
+/// Checks that the query says what it says in UTF-8.
+///
+/// Decoded with replacements, the names of different users would become one.
+///
+/// # Errors
+///
+/// If the query is not UTF-8 when its escapes are decoded.
+pub(crate) fn check_query(parts: &Parts) -> Result<(), Rejection> {
+    // At once for all names and values: what separates them is ASCII, so no character spans two.
+    let query = parts.uri.query().unwrap_or_default();
+    match percent_decode_str(query).decode_utf8() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Cause::MalformedHandshake(
+            "its query is not UTF-8; encode names with encodeURIComponent, not with escape",
+        )
+        .into()),
+    }
 }
 
 /// What the answer to a good handshake says.

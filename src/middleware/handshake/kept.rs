@@ -240,6 +240,10 @@ impl Handshake {
     /// Returns the first value of a query field, decoded; its name is matched without regard to
     /// case.
     ///
+    /// Escapes are decoded once and `+` is a space, as forms write it; a `%` without two hexadecimal
+    /// digits stands for itself. A handshake whose query is not UTF-8 when decoded is refused with 400
+    /// before a hook sees it, so nothing in here is a replacement of anything.
+    ///
     /// # Examples
     ///
     /// ```
@@ -253,7 +257,7 @@ impl Handshake {
         self.query_all(name).next()
     }
 
-    /// Returns every value of a query field, decoded, in their order.
+    /// Returns every value of a query field, decoded as by [`query`](Self::query), in their order.
     ///
     /// # Examples
     ///

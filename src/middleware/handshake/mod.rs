@@ -7,5 +7,5 @@ mod stripped;
 
 pub use self::kept::Handshake;
 
-pub(crate) use self::check::{check, check_size};
+pub(crate) use self::check::{check, check_query, check_size};
 pub(crate) use self::kept::ClaimTooLong;

@@ -1,9 +1,9 @@
 use std::fmt;
 
 use http::header::{
-    ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
+    ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE,
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::hub::{Cap, Client, Full};
 use crate::middleware::refusal::Refusal;
@@ -35,6 +35,8 @@ pub(crate) enum Cause {
     CallerNotAllowed(Box<str>),
     /// A cap, and when to come again.
     Full(Full),
+    /// The header that names a coding of the body.
+    EncodedBody(HeaderName),
     /// The limit in bytes.
     TooLarge(usize),
     BodyTimeout,
@@ -71,6 +73,7 @@ impl Cause {
                 Cap::User => RejectionKind::TooManySocketsOfUser,
                 Cap::Client(_) => RejectionKind::TooManySocketsOfClient,
             },
+            Self::EncodedBody(_) => RejectionKind::EncodedBody,
             Self::TooLarge(_) => RejectionKind::TooLarge,
             Self::BodyTimeout => RejectionKind::BodyTimeout,
             Self::BodyFailed => RejectionKind::BodyFailed,
@@ -106,6 +109,8 @@ impl Cause {
                 add(UPGRADE, "websocket");
                 add(CONNECTION, "Upgrade");
             }
+            // RFC 9110 §15.5.16: it tells an unsupported coding from an unsupported type.
+            Self::EncodedBody(_) => _ = add(ACCEPT_ENCODING, "identity"),
             Self::TokenMissing | Self::TokenWrong => _ = add(WWW_AUTHENTICATE, "Bearer"),
             // RFC 6750 §3.1: so it is said of an expired token; browsers do not ask for a password.
             Self::IdentityExpired => _ = add(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
@@ -176,6 +181,11 @@ impl fmt::Display for Cause {
             ),
             Self::CallerNotAllowed(why) => f.write_str(why),
             Self::Full(Full { cap, .. }) => tell_full(*cap, f),
+            Self::EncodedBody(header) => write!(
+                f,
+                "The body is compressed or encoded, as its {header} says. Send it as it is, without that \
+                 header."
+            ),
             Self::TooLarge(limit) => write!(
                 f,
                 "The body is larger than {limit} bytes. Config::max_message_size sets the limit."

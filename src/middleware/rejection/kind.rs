@@ -44,6 +44,8 @@ pub enum RejectionKind {
     TooManySocketsOfUser,
     /// The client's address may have no more sockets open at one time.
     TooManySocketsOfClient,
+    /// The body is compressed or otherwise encoded.
+    EncodedBody,
     /// The message is larger than allowed.
     TooLarge,
     /// The body did not arrive in time.
@@ -114,6 +116,7 @@ impl RejectionKind {
             Self::TooManySocketsOfClient => {
                 ("too_many_sockets_of_client", StatusCode::TOO_MANY_REQUESTS)
             }
+            Self::EncodedBody => ("encoded_body", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
             Self::BodyFailed => ("body_failed", StatusCode::BAD_REQUEST),

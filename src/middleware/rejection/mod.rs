@@ -176,7 +176,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use http::header::LOCATION;
+    use http::header::{CONTENT_ENCODING, LOCATION, TRANSFER_ENCODING};
     use http::{HeaderValue, Method, Response, StatusCode};
     use serde_json::{Value, json};
 
@@ -239,6 +239,7 @@ mod tests {
                 "caller_not_allowed",
             ),
             (full(1), 503, "too_many_sockets"),
+            (Cause::EncodedBody(CONTENT_ENCODING), 415, "encoded_body"),
             (Cause::TooLarge(9), 413, "too_large"),
             (Cause::BodyTimeout, 408, "body_timeout"),
             (Cause::BodyFailed, 400, "body_failed"),
@@ -289,6 +290,11 @@ mod tests {
             (Cause::UnsupportedVersion, "upgrade", "websocket"),
             (Cause::TokenMissing, "www-authenticate", "Bearer"),
             (Cause::TokenWrong, "www-authenticate", "Bearer"),
+            (
+                Cause::EncodedBody(TRANSFER_ENCODING),
+                "accept-encoding",
+                "identity",
+            ),
             (Cause::ShuttingDown, "retry-after", "5"),
             (full(0), "retry-after", "1"),
             (full(2_000), "retry-after", "2"),

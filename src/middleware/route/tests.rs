@@ -2,7 +2,7 @@ use http::request::Parts;
 use http::{Method, Request};
 use hyper::ext::Protocol;
 
-use super::{Predicate, Route, dispatch_path, route};
+use super::{Predicate, Route, route};
 use crate::config::Config;
 
 const HANDSHAKE: [(&str, &str); 2] = [("connection", "Upgrade"), ("upgrade", "websocket")];
@@ -220,7 +220,10 @@ fn an_extended_connect_is_an_upgrade_if_it_is_for_websockets() {
     let at = |config: &Config, parts| route(config, None, &parts);
     let (config, uri) = (Config::new(), "https://app.example/ws");
     let websocket = || connect(Some("websocket"), uri, &[]);
-    assert_eq!(at(&config, websocket()), Route::Upgrade);
+    for spelling in ["websocket", "WebSocket", "WEBSOCKET"] {
+        let parts = connect(Some(spelling), uri, &[]);
+        assert_eq!(at(&config, parts), Route::Upgrade, "{spelling}");
+    }
     assert_eq!(
         at(&config.clone().socket_path("/ws"), websocket()),
         Route::Upgrade
@@ -237,7 +240,7 @@ fn an_extended_connect_is_an_upgrade_if_it_is_for_websockets() {
     let theirs = connect(Some("websocket"), uri, &offer);
     assert_eq!(at(&config, theirs), Route::Inner);
 
-    for foreign in ["connect-udp", "WebSocket", "webtransport", ""] {
+    for foreign in ["connect-udp", "websockets", "webtransport", ""] {
         let parts = connect(Some(foreign), uri, &[]);
         assert_eq!(at(&config, parts), Route::Inner, "{foreign}");
     }
@@ -303,34 +306,4 @@ fn a_dispatch_path_of_ones_own_is_guarded_too() {
     assert_eq!(post(&config, "/Messages"), Route::WebSocket);
     assert_eq!(get(&config, "/messages"), Route::Inner);
     assert_eq!(upgrade(&config, "/messages"), Route::Upgrade);
-}
-
-#[test]
-fn the_dispatch_path_follows_the_virtual_directory_of_the_handshake() {
-    let config = Config::new();
-    for (handshake, expected) in [
-        ("/__initializeSocket.wc", "/__WebSocket.wwd"),
-        ("/shop/__INITIALIZESOCKET.wc", "/shop/__WebSocket.wwd"),
-        ("/a/b/__initializeSocket.wc", "/a/b/__WebSocket.wwd"),
-        ("/shop/ws", "/__WebSocket.wwd"),
-        ("/", "/__WebSocket.wwd"),
-        ("", "/__WebSocket.wwd"),
-        ("//__initializeSocket.wc", "/__WebSocket.wwd"),
-        ("/a/../__initializeSocket.wc", "/__WebSocket.wwd"),
-        ("/a%2f/__initializeSocket.wc", "/__WebSocket.wwd"),
-        ("/a;b/__initializeSocket.wc", "/__WebSocket.wwd"),
-    ] {
-        assert_eq!(dispatch_path(&config, handshake), expected, "{handshake}");
-    }
-    let config = Config::new().base_path("/shop").script_map("WWD");
-    assert_eq!(dispatch_path(&config, "/shop/ws"), "/shop/__WebSocket.WWD");
-    assert_eq!(
-        dispatch_path(&config, "/shop/x/__initializeSocket.wc"),
-        "/shop/x/__WebSocket.WWD"
-    );
-    let config = config.dispatch_path("/messages");
-    assert_eq!(
-        dispatch_path(&config, "/shop/__initializeSocket.wc"),
-        "/messages"
-    );
 }

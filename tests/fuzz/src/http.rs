@@ -54,6 +54,7 @@ pub fn host(text: &[u8]) -> Option<Host> {
         _ => (text, None),
     };
     let port = match port {
+        Some("") => None,
         Some(port) if is_port(port) => Some(port.parse().ok()?),
         Some(_) => return None,
         None => None,
@@ -99,6 +100,17 @@ impl Host {
     /// Whether both are one place for pages of a scheme.
     pub fn is(&self, other: &Self, default_port: Option<u16>) -> bool {
         self.name == other.name && self.port.or(default_port) == other.port.or(default_port)
+    }
+
+    /// Whether a configured host lets a request for the other one in.
+    pub fn admits(&self, other: &Self) -> bool {
+        let undotted = |host: &Self| host.name.trim_end_matches('.').to_owned();
+        let dots = |host: &Self| host.name.len() - undotted(host).len();
+        let is_default = matches!(self.port, Some(80 | 443)) && other.port.is_none();
+        undotted(self) == undotted(other)
+            && dots(self) <= 1
+            && dots(other) <= 1
+            && (self.port.is_none() || self.port == other.port || is_default)
     }
 }
 
@@ -148,7 +160,7 @@ pub fn page(text: &[u8]) -> Option<Page> {
     let mut letters = scheme.bytes();
     let is_scheme = letters.next()?.is_ascii_lowercase()
         && letters.all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'));
-    if !is_scheme {
+    if !is_scheme || text.ends_with(':') {
         return None;
     }
     let default_port = match scheme.as_str() {

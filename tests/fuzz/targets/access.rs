@@ -187,7 +187,8 @@ fn may_call(rules: Rules, parts: &Parts, peer: Option<SocketAddr>) -> bool {
     let host = host_of(parts);
     if rules.hosts() {
         let is_served = matches!(&host, Ok(Some(host)) if host.name == "app.example"
-            || host.name == "localhost" && host.port == Some(3000));
+            || host.name == "app.example."
+            || matches!(&*host.name, "localhost" | "localhost.") && host.port == Some(3000));
         if !is_served {
             return false;
         }

@@ -147,10 +147,11 @@ fn request(case: &Case<'_>, host: &str, page: &str) -> Option<Request<()>> {
     request.body(()).ok()
 }
 
-/// Whether a configured host is the one seen; without a port it stands for every port.
+/// Whether a configured host is the one seen.
 fn admits(own: &str, seen: &model::Host) -> bool {
-    let own = model::host(own.as_bytes()).expect("a host");
-    own.name == seen.name && (own.port.is_none() || own.port == seen.port)
+    model::host(own.as_bytes())
+        .expect("a host")
+        .admits(seen)
 }
 
 fn is_same(page: &model::Page, host: Option<&model::Host>) -> bool {
@@ -177,7 +178,7 @@ thread_local! {
             is_plain: false,
             hosts: &[],
         };
-        let hosts = &["app.example", "localhost:3000", "[::1]"];
+        let hosts = &["app.example:443", "localhost:3000", "[::1]"];
         vec![
             Setup { is_plain: true, ..setup(Config::new(), is_same) },
             setup(Config::new().origins([APP]), |page, _| is_app(page)),
