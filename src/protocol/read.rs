@@ -53,7 +53,7 @@ fn whole<'de, S: DeserializeSeed<'de>>(
 
 /// RFC 8259 §8.1: JSON is UTF-8, and a byte-order mark before it may be passed over.
 fn text(bytes: &[u8]) -> Result<&str, MessageErrorKind> {
-    let text = str::from_utf8(bytes).map_err(|_| MessageErrorKind::NotUtf8)?;
+    let text = std::str::from_utf8(bytes).map_err(|_| MessageErrorKind::NotUtf8)?;
     Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
 }
 

@@ -18,7 +18,7 @@ pub(super) fn handle(
         };
         match failure {
             // Logged where they arise.
-            Failure::Failed | Failure::NoHandler | Failure::Refused => {}
+            Failure::Failed | Failure::NoHandler(_) | Failure::Refused => {}
             Failure::TimedOut | Failure::Overloaded | Failure::Answered { .. } => {
                 if let Some(suppressed) = shared.failures.pass() {
                     tracing::warn!(?failure, suppressed, "{what} was not handled");
