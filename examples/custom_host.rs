@@ -53,26 +53,14 @@ async fn in_one_runtime() -> Outcome {
 /// The whole server on a Unix socket, as a proxy on the same machine likes it.
 #[cfg(unix)]
 async fn over_a_unix_socket() -> Outcome {
-    use hyper_util::{rt::TokioExecutor, server::conn::auto, service::TowerToHyperService};
     use tokio::net::{UnixListener, UnixStream};
 
     let name = format!("custom_host-{}.sock", std::process::id());
     let path = std::env::temp_dir().join(name);
     let listener = UnixListener::bind(&path)?;
-    let service = loud(Config::new()).layer(Router::new());
-    let server = tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(async move {
-                let server = auto::Builder::new(TokioExecutor::new());
-                // Without the upgrades nobody would hand the connection over after the 101.
-                let served = server.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                if let Err(error) = served.await {
-                    eprintln!("A connection failed: {error}");
-                }
-            });
-        }
-    });
+    let layer = loud(Config::new());
+    let server = web_connection_socket::Server::new(listener, &layer.hub());
+    let server = tokio::spawn(server.serve(layer.layer(Router::new())));
 
     let stream = UnixStream::connect(&path).await?;
     let (mut socket, _) = client_async("ws://localhost/", stream).await?;

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "Echoing at ws://{}/; Ctrl+C ends it.",
         listener.local_addr()?
     );
-    web_connection_socket::axum::serve(listener, layer, Router::new()).await?;
+    web_connection_socket::serve(listener, layer, Router::new()).await?;
     Ok(())
 }
 

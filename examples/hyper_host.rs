@@ -5,7 +5,7 @@
 //! it warns of the certificate, which nobody signed. Ctrl+C closes the sockets first, then the
 //! server.
 
-use std::{convert::Infallible, error::Error, net::Ipv4Addr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, net::Ipv4Addr, sync::Arc};
 
 use bytes::Bytes;
 use clap::Parser;
@@ -13,27 +13,15 @@ use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, heade
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::{
-        conn::auto,
-        graceful::{GracefulShutdown, Watcher},
-    },
-    service::TowerToHyperService,
-};
 use rcgen::CertifiedKey;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpListener,
-    time::{sleep, timeout},
-};
+use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
-use tower::{Layer, Service, service_fn, util::MapRequest};
+use tower::{Layer, service_fn, util::MapRequest};
 
-use web_connection_socket::{Config, PeerAddr, RequestBody, Socket, WebConnectionSocketLayer};
+use web_connection_socket::{Config, RequestBody, Server, Socket, WebConnectionSocketLayer};
 
 /// A plain hyper server with sockets.
 #[derive(Parser)]
@@ -52,92 +40,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let hub = layer.hub();
     let service = layer.layer(service_fn(app::<RequestBody<Incoming>>));
+    // What stands outside of the layer sees what is asked for, and no message of a socket.
+    let service = MapRequest::new(service, show);
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
     let port = listener.local_addr()?.port();
-    let tls = options.tls.then(acceptor).transpose()?;
     let scheme = if options.tls { "https" } else { "http" };
     println!("Open {scheme}://localhost:{port}/ in two browsers; Ctrl+C ends the server.");
 
-    let connections = GracefulShutdown::new();
-    let mut stop = pin!(tokio::signal::ctrl_c());
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            stopped = &mut stop => break stopped?,
-        };
-        let (tcp, peer) = match accepted {
-            Ok(connection) => connection,
-            Err(error) => {
-                // Mostly there are too many open files, which others will close.
-                println!("A connection was not accepted: {error}");
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        // Nagle's algorithm would hold small messages back.
-        if let Err(error) = tcp.set_nodelay(true) {
-            println!("TCP_NODELAY was not set: {error}");
-        }
-        let peer = PeerAddr(peer);
-        let service = MapRequest::new(service.clone(), move |request| with_peer(request, peer));
-        let (tls, watcher) = (tls.clone(), connections.watcher());
-        #[expect(clippy::disallowed_methods, reason = "each connection has its task")]
-        tokio::spawn(async move {
-            let served = match tls {
-                None => serve(tcp, service, watcher).await,
-                Some(tls) => match tls.accept(tcp).await {
-                    Ok(stream) => serve(stream, service, watcher).await,
-                    Err(error) => Err(error.into()),
-                },
-            };
-            if let Err(error) = served {
-                println!("A connection failed: {error}");
-            }
-        });
+    // The loop that accepts, with its timers, and the stop are the server's.
+    let server = Server::new(listener, &hub);
+    if options.tls {
+        let tls = acceptor()?;
+        server
+            .serve_tls(move |tcp| tls.accept(tcp), service)
+            .await?;
+    } else {
+        server.serve(service).await?;
     }
-
-    // New connections are refused from here on.
-    drop(listener);
-    // The sockets first: an HTTP/2 connection ends when its last stream does, and hyper waits for
-    // that. HTTP/1.1 connections that became sockets are none to hyper any more.
-    let end = hub.shutdown(Duration::from_secs(10)).await;
-    println!("{} sockets are closed, {} were cut.", end.closed, end.cut);
-    // A client that takes nothing could hold its connection open for ever.
-    if timeout(Duration::from_secs(10), connections.shutdown())
-        .await
-        .is_err()
-    {
-        println!("Some connections were cut.");
-    }
+    println!("The server has ended; {} sockets are left.", hub.len());
     Ok(())
 }
 
-/// Serves one connection, in whichever version of HTTP it begins to speak.
-async fn serve<IO, S>(
-    stream: IO,
-    service: S,
-    watcher: Watcher,
-) -> Result<(), Box<dyn Error + Send + Sync>>
-where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible>,
-    S: Clone + Send + 'static,
-    S::Future: Send,
-{
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    // Sockets over HTTP/2 need the first line, sockets over HTTP/1.1 the `with_upgrades`.
-    server.http2().enable_connect_protocol();
-    let connection = server
-        .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-    watcher.watch(connection.into_owned()).await
-}
-
-/// Tells the layer who the TCP peer is, and us what is asked for.
-fn with_peer(mut request: Request<Incoming>, peer: PeerAddr) -> Request<Incoming> {
+/// Prints what is asked for.
+fn show(request: Request<Incoming>) -> Request<Incoming> {
     let (method, path) = (request.method(), request.uri().path());
     println!("{:?} {method} {path}", request.version());
-    request.extensions_mut().insert(peer);
     request
 }
 

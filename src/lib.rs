@@ -34,17 +34,16 @@
 //! let app = Router::new().route("/__WebSocket.wwd", post(on_web_socket));
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:5200").await?;
-//! web_connection_socket::axum::serve(listener, layer, app).await
+//! web_connection_socket::serve(listener, layer, app).await
 //! # }
 //! ```
 //!
-//! Without a route, and without axum: [`WebConnectionSocketLayer::on_web_socket`] and
-//! [`on_action`](WebConnectionSocketLayer::on_action). The long form of `serve` is in the
-//! documentation of [`WebConnectionSocketLayer`]. A hyper service has to be generic over its body,
+//! Layers outside of this one: [`Server`]. Without a route, and without axum: [`WebConnectionSocketLayer::on_web_socket`] and
+//! [`on_action`](WebConnectionSocketLayer::on_action). A hyper service has to be generic over its body,
 //! `async fn app<B: Body>(request: Request<B>)`, because it gets a [`RequestBody`].
 //!
 //! Sockets open over HTTP/1.1 and, as streams of an HTTP/2 connection, by the extended `CONNECT` of
-//! RFC 8441. axum's server offers both; a hyper server does after `enable_connect_protocol()`.
+//! RFC 8441. [`Server`] offers both, as axum's does; a hyper server does after `enable_connect_protocol()`.
 //!
 //! # Where to read on
 //!
@@ -59,7 +58,8 @@
 //!
 //! None is on by default.
 //!
-//! - `axum`: the [`Socket`] extractor and [`axum::serve`].
+//! - `server`: [`serve`] and [`Server`], for any tower service.
+//! - `axum`: the same, and the [`Socket`] extractor.
 //! - `client`: [`Broadcaster`], the sender for other programs; `client-tls`: the same over HTTPS.
 //! - `testing`: the module [`testing`].
 //!
@@ -86,7 +86,8 @@
 //! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config`, `sync` |
 //! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
-//! | [`axum`], [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
+//! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub` |
+//! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
 //!
 //! Imports point downwards only. Two traits turn them where control goes up: `Inbound` is defined in
 //! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
@@ -95,17 +96,19 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "axum")]
-pub mod axum;
 #[cfg(feature = "client")]
 mod broadcaster;
 pub mod config;
+#[cfg(feature = "axum")]
+mod extract;
 #[cfg(doc)]
 pub mod guide;
 mod hub;
 mod middleware;
 mod protocol;
 pub mod script;
+#[cfg(feature = "server")]
+mod server;
 mod session;
 mod sync;
 #[cfg(feature = "testing")]
@@ -130,6 +133,9 @@ pub use self::{
         SocketMessage, UserId,
     },
 };
+
+#[cfg(feature = "server")]
+pub use self::server::{Listener, Server, serve, serve_until};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

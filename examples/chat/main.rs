@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "Open http://{}/ in two browsers; Ctrl+C ends the chat.",
         listener.local_addr()?
     );
-    web_connection_socket::axum::serve(listener, layer, app).await?;
+    web_connection_socket::serve(listener, layer, app).await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// Lets one log line pass in a while, so that whoever causes it cannot fill the log.
 #[derive(Debug, Default)]
-pub(super) struct LogLimit(Mutex<Passed>);
+pub(crate) struct LogLimit(Mutex<Passed>);
 
 #[derive(Debug, Default)]
 struct Passed {
@@ -18,7 +18,7 @@ struct Passed {
 
 impl LogLimit {
     /// `Some` with the number of lines left out since the last one, if this one may be written.
-    pub(super) fn pass(&self) -> Option<u64> {
+    pub(crate) fn pass(&self) -> Option<u64> {
         let mut passed = self.0.lock();
         let now = Instant::now();
         if passed.last.is_some_and(|last| now < last + INTERVAL) {

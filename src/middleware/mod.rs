@@ -16,7 +16,7 @@ mod identity;
 mod layer;
 mod lifecycle;
 mod local;
-mod log;
+pub(crate) mod log;
 mod page;
 mod peer;
 mod post;

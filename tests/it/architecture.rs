@@ -17,7 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hub", &["backplane", "config", "protocol", "sync"]),
     ("session", &["config", "hub", "protocol"]),
     ("middleware", &["config", "hub", "protocol", "session"]),
-    ("axum", &["hub", "middleware", "protocol"]),
+    ("extract", &["hub", "middleware", "protocol"]),
+    ("server", &["hub", "middleware"]),
     ("testing", &["hub", "middleware", "protocol"]),
 ];
 
@@ -30,10 +31,10 @@ const NAMES_STATUSES: &[&str] = &[
 
 /// The socket's task and the backplane's; beside them only what stands outside of the library's
 /// way of a message.
-const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "axum/serve.rs", "testing/"];
+const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "server/", "testing/"];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
-const FEATURES_INSIDE: &[&str] = &["middleware/server.rs"];
+const FEATURES_INSIDE: &[&str] = &["middleware/server.rs", "server/service.rs"];
 
 /// What the model of the hub's threads replaces, declares and makes smaller.
 const KNOWS_MODEL: &[&str] = &["sync.rs", "hub/mod.rs", "hub/flusher.rs"];

@@ -28,7 +28,7 @@ use tokio_rustls::{TlsAcceptor, rustls::pki_types::ServerName, server::TlsStream
 use tower::{Layer, ServiceExt as _, util::MapRequestLayer};
 use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Identity, Refusal, Socket, WebConnectionSocketLayer, axum::serve_until,
+    CloseReason, Config, Identity, Refusal, Socket, WebConnectionSocketLayer, serve_until,
 };
 
 use crate::support::{

@@ -263,7 +263,7 @@ async fn under_axums_own_server_the_peer_is_known() {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let layer = WebConnectionSocketLayer::new(config());
-    let serving = spawn(web_connection_socket::axum::serve_until(
+    let serving = spawn(web_connection_socket::serve_until(
         listener,
         layer,
         Visits::default().app(),

@@ -38,6 +38,7 @@ mod rows;
 mod script;
 mod seats;
 mod secrets;
+mod server;
 mod settings;
 mod shutdown;
 mod slow;

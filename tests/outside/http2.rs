@@ -69,7 +69,8 @@ async fn stop(host: &mut Process, pages: [&Browser; 2]) {
     for page in pages {
         page.until(&state("closed (1001)")).await;
     }
-    host.line_with("2 sockets are closed, 0 were cut.").await;
+    host.line_with("The server has ended; 0 sockets are left.")
+        .await;
     host.succeeds().await;
 }
 

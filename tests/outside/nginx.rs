@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use web_connection_socket::axum::serve;
+use web_connection_socket::serve;
 use web_connection_socket::{Config, WebConnectionSocketLayer};
 
 use crate::support::browser::{Browser, Viewport};

@@ -12,7 +12,7 @@ use std::{
 use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
 use tokio::{io::AsyncReadExt, net::TcpListener, sync::oneshot};
 use tower::Layer;
-use web_connection_socket::{BroadcastErrorKind, axum::serve_until};
+use web_connection_socket::{BroadcastErrorKind, serve_until};
 
 use super::{TOKEN, send, sender, with_token};
 use crate::support::{join, news, serve, soon, spawn, text};

@@ -61,6 +61,21 @@ impl Connection {
         }
     }
 
+    /// Sends a request and reads the head of the answer; its body is whatever it is.
+    pub(crate) async fn head(&mut self, request: Builder) -> Answer {
+        let (parts, _) = self.send(request).await.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: String::new(),
+        }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
     /// Opens a socket at a path.
     pub(crate) async fn open(&mut self, path: &str) -> StreamWire {
         let (answer, wire) = self.tunnel(handshake(path)).await;

@@ -8,7 +8,7 @@ use tokio::{
     sync::oneshot,
     task::JoinHandle,
 };
-use web_connection_socket::{WebConnectionSocketLayer, axum::serve_until};
+use web_connection_socket::{WebConnectionSocketLayer, serve_until};
 
 use super::{
     soon, spawn,

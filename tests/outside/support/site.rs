@@ -28,7 +28,7 @@ impl Site {
             .expect("the address of a bound socket");
         let app = app.nest_service("/scripts", script::service());
         let task = tokio::spawn(async move {
-            web_connection_socket::axum::serve(listener, layer, app)
+            web_connection_socket::serve(listener, layer, app)
                 .await
                 .expect("a server that goes on");
         });

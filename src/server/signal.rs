@@ -1,0 +1,44 @@
+use std::io;
+
+/// What asks a process to stop: Ctrl+C, or SIGTERM.
+#[cfg(unix)]
+pub(super) struct StopSignal {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    pub(super) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    pub(super) async fn received(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) struct StopSignal(());
+
+#[cfg(not(unix))]
+impl StopSignal {
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self(()))
+    }
+
+    pub(super) async fn received(&mut self) {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl+C cannot be listened for");
+            std::future::pending::<()>().await;
+        }
+    }
+}
