@@ -32,8 +32,8 @@ impl Default for Caps {
 impl Config {
     /// Sets how many sockets may be open at one time; unlimited by default.
     ///
-    /// Whoever comes beyond it is refused with 503 and `Retry-After`, before anything else is looked
-    /// at. A socket counts from its handshake on, while it is still opening too, until its connection
+    /// Further upgrades are refused with 503 and `Retry-After`, before the application is asked who
+    /// wants them. A socket counts from its handshake on, while it is still opening too, until its connection
     /// has ended; a disconnect event that still runs counts no more. Any cap costs some 100 bytes per
     /// socket.
     ///
@@ -95,8 +95,8 @@ impl Config {
 
     /// Sets how many sockets one client may have open at one time; unlimited by default.
     ///
-    /// Whoever comes beyond it is refused with 429 and `Retry-After`, before anything else is looked
-    /// at. A client is an IPv4 address, or a /64 network of IPv6, of which one machine owns all. What
+    /// Further upgrades are refused with 429 and `Retry-After`, before the application is asked who
+    /// wants them. A client is an IPv4 address, or a /64 network of IPv6, of which one machine owns all. What
     /// counts is told at [`max_sockets`](Self::max_sockets).
     ///
     /// **Behind a proxy all visitors come from the proxy's address and share one limit**, unless

@@ -5,6 +5,7 @@ mod access;
 mod body;
 mod client;
 mod control;
+mod cors;
 mod dispatch;
 mod encoding;
 mod event;

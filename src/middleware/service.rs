@@ -12,6 +12,7 @@ use tower::{BoxError, Service};
 
 use super::{
     body::RequestBody,
+    cors::{Reader, let_read},
     dispatch::{Application, InnerService},
     future::ResponseFuture,
     handshake::check,
@@ -101,8 +102,11 @@ where
                 ResponseFuture::own(post::web_socket(shared, Door::Public, parts, body, inner))
             }
             Route::Probe => ResponseFuture::own(async move {
+                let reader = Reader::of(&shared.config, &parts);
                 let answer = upgrade::probe(&shared, parts).await;
-                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+                let mut answer = answer.unwrap_or_else(|rejection| shared.refuse(rejection));
+                let_read(answer.headers_mut(), reader);
+                Ok(answer)
             }),
             Route::Upgrade => {
                 let on_upgrade = parts.extensions.remove::<OnUpgrade>();

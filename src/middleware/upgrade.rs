@@ -44,8 +44,9 @@ impl Visitor {
     }
 }
 
-/// Whether an upgrade may go on: the caps, then what [`visitor`] asks.
+/// Whether an upgrade may go on: the page, then the caps, then what [`visitor`] asks.
 pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Rejection> {
+    check_page(shared, parts)?;
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
@@ -55,15 +56,20 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
     Ok(Admitted { visitor, seat })
 }
 
-/// Who asks, if it may: the origin, then who it is.
+/// Whether the page that asks may have sockets here. It comes first: what else is wrong is told to no
+/// other page.
+fn check_page(shared: &Shared, parts: &Parts) -> Result<(), Rejection> {
+    check_size(&shared.config, parts)?;
+    check_host(&shared.config, parts)?;
+    check_origin(&shared.config, parts)
+}
+
+/// Who asks, as the application knows it.
 async fn visitor(
     shared: &Shared,
     parts: &Parts,
     client: Option<ClientAddr>,
 ) -> Result<Visitor, Rejection> {
-    check_size(&shared.config, parts)?;
-    check_host(&shared.config, parts)?;
-    check_origin(&shared.config, parts)?;
     check_query(parts)?;
     let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
 
@@ -112,10 +118,11 @@ pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
     mut parts: Parts,
 ) -> Result<Response<RB>, Rejection> {
+    name_origin(&mut parts.headers);
+    check_page(shared, &parts)?;
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
-    name_origin(&mut parts.headers);
     let client = client_of(shared, &parts);
     shared.hub.check_seat(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, &parts, client).await?;

@@ -96,7 +96,7 @@ async fn when_to_come_again_is_told_in_whole_seconds() {
 }
 
 #[tokio::test]
-async fn a_full_server_looks_at_nothing_else() {
+async fn a_full_server_looks_at_the_page_and_asks_the_application_nothing() {
     for config in [config().max_sockets(1), config().max_sockets_per_client(1)] {
         let asked = Arc::new(AtomicUsize::new(0));
         let counter = asked.clone();
@@ -107,9 +107,11 @@ async fn a_full_server_looks_at_nothing_else() {
         let server = serve(&layer);
         let _ann = join(&server, "ann", &[]).await;
         for request in [Raw::handshake("/"), Raw::probe("")] {
-            let foreign = request.with("Origin", "https://evil.test");
-            let answer = foreign.ask(&server).await;
+            let own = request.clone().with("Origin", "http://localhost");
+            let answer = own.ask(&server).await;
             assert!(answer.code().starts_with("too_many"), "{}", answer.body);
+            let foreign = request.with("Origin", "https://evil.test");
+            assert_eq!(foreign.ask(&server).await.code(), "foreign_origin");
         }
         assert_eq!(asked.load(Relaxed), 1);
     }

@@ -9,6 +9,7 @@ mod claims;
 mod compose;
 mod conformance;
 mod control;
+mod cors;
 mod delivery;
 mod dispatch;
 mod expiry;

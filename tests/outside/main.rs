@@ -10,6 +10,7 @@
 mod browser;
 mod client;
 mod clients;
+mod cross_origin;
 mod custom_host;
 mod http2;
 mod login;

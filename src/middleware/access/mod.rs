@@ -7,4 +7,4 @@ mod seen;
 
 pub(crate) use self::caller::{looks_proxied, may_call};
 pub(crate) use self::host::check_host;
-pub(crate) use self::origin::check_origin;
+pub(crate) use self::origin::{Trust, check_origin, trust};

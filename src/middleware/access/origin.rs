@@ -1,3 +1,4 @@
+use http::HeaderMap;
 use http::header::ORIGIN;
 use http::request::Parts;
 
@@ -30,6 +31,34 @@ pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejecti
             .into())
         }
     }
+}
+
+/// How far the page that made a request is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It may open no socket, or there is none.
+    None,
+    /// It may open sockets as any page may, be it one without an origin.
+    Any,
+    /// It may open sockets because it is the one it is.
+    Named,
+}
+
+/// Tells how far the page that a request names in `Origin` is trusted.
+pub(crate) fn trust(config: &Config, parts: &Parts) -> Trust {
+    let is_any = matches!(config.access.origins, Origins::Any);
+    match PageOrigin::of(&parts.headers) {
+        PageOrigin::One(_) if is_any => Trust::Any,
+        PageOrigin::One(origin) if may_open(&config.access, &origin, parts) => Trust::Named,
+        PageOrigin::Malformed if is_any && is_null(&parts.headers) => Trust::Any,
+        PageOrigin::Absent | PageOrigin::Malformed | PageOrigin::One(_) => Trust::None,
+    }
+}
+
+/// Tells whether the page is one that has no origin: a sandboxed frame, a file.
+fn is_null(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(ORIGIN).iter();
+    lines.next().is_some_and(|line| line == "null") && lines.next().is_none()
 }
 
 fn may_open(access: &Access, origin: &Origin, parts: &Parts) -> bool {
