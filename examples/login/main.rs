@@ -9,26 +9,25 @@ use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
-    Form, Router, ServiceExt,
-    extract::{Request, State},
+    Form, Router,
+    extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use clap::Parser;
 use serde::Deserialize;
-use tokio::{net::TcpListener, signal};
+use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Refusal, Socket, SocketError, SocketMessage,
-    WebConnectionSocketLayer, script,
+    CloseReason, Config, Handshake, Hub, Identity, Refusal, Server, Socket, SocketError,
+    SocketMessage, WebConnectionSocketLayer, script,
 };
 
 /// Private messages over Web Sockets.
@@ -69,16 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "Open http://{}/ in two browsers; Ctrl+C ends the server.",
         listener.local_addr()?
     );
-    let service = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(service);
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            if let Err(error) = signal::ctrl_c().await {
-                eprintln!("Ctrl+C cannot be listened for: {error}");
-                std::future::pending::<()>().await;
-            }
-            hub.shutdown(Duration::from_secs(10)).await;
-        })
-        .await?;
+    Server::new(listener, &hub).serve(service).await?;
     Ok(())
 }
 

@@ -33,9 +33,9 @@ impl Config {
     /// Sets how many sockets may be open at one time; unlimited by default.
     ///
     /// Further upgrades are refused with 503 and `Retry-After`, before the application is asked who
-    /// wants them. A socket counts from its handshake on, while it is still opening too, until its connection
-    /// has ended; a disconnect event that still runs counts no more. Any cap costs some 100 bytes per
-    /// socket.
+    /// wants them. A socket counts from its handshake on, while it is still opening too, until its
+    /// connection, or the peer's half of it, has ended; what is then still handled, a disconnect event
+    /// included, counts no more. Any cap costs some 100 bytes per socket.
     ///
     /// A peer that vanished without a word counts until its missing answer to a ping is noticed:
     /// [`ping_interval`](Self::ping_interval) and [`pong_timeout`](Self::pong_timeout), and before

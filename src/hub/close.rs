@@ -19,7 +19,7 @@ use serde::Deserialize;
 /// | it broke the protocol in another way | 1002 and what was wrong | the same |
 /// | the peer closed | the code and reason it sent | its own code |
 /// | the peer closed without a code | [`NO_STATUS`](Self::NO_STATUS): 1005 | 1005 |
-/// | the connection ended without a close frame | [`LOST`](Self::LOST): 1006 | 1006 |
+/// | the connection, or the peer's half of it, ended without a close frame | [`LOST`](Self::LOST): 1006 | 1006 |
 /// | the peer did not answer a ping | [`NO_PONG`](Self::NO_PONG): 1006 | 1006 |
 ///
 /// What began to close a socket counts, whatever happens after that: a peer that never answers our

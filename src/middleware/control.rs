@@ -26,12 +26,13 @@ use super::{
 /// # Examples
 ///
 /// ```no_run
-/// use axum::{Router, ServiceExt, extract::Request};
+/// use axum::Router;
 /// use tower::Layer;
-/// use web_connection_socket::{Config, WebConnectionSocketLayer};
+/// use web_connection_socket::{Config, Server, WebConnectionSocketLayer};
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let hub = layer.hub();
 /// let router = Router::new();
 /// let control = layer.control_service(router.clone());
 /// let public = layer.layer(router);
@@ -39,8 +40,8 @@ use super::{
 /// let private_port = tokio::net::TcpListener::bind("127.0.0.1:5201").await?;
 /// let public_port = tokio::net::TcpListener::bind("0.0.0.0:5200").await?;
 /// let (control, public) = tokio::join!(
-///     axum::serve(private_port, ServiceExt::<Request>::into_make_service(control)),
-///     axum::serve(public_port, ServiceExt::<Request>::into_make_service(public)),
+///     Server::new(private_port, &hub).serve(control),
+///     Server::new(public_port, &hub).serve(public),
 /// );
 /// control.and(public)
 /// # }

@@ -31,13 +31,13 @@ use crate::{
 /// by itself, so that no dispatched message would find its route.
 ///
 /// Layers of the router's own see dispatched messages as well as requests. What is to see requests
-/// alone, upgrades included, goes outside; `axum::serve` wants axum's own body, which a router
-/// around all of it restores:
+/// alone, upgrades included, goes outside, and [`Server`](crate::Server) serves what comes of it.
+/// `axum::serve` wants axum's own body, which a router around all of it restores:
 /// `Router::new().fallback_service(layer.layer(router)).layer(TraceLayer::new_for_http())`.
 ///
 /// # Examples
 ///
-/// With axum, without its feature of the same name:
+/// With axum's own server:
 ///
 /// ```no_run
 /// use std::net::SocketAddr;
