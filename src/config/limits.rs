@@ -300,7 +300,8 @@ impl Config {
     /// before that; 30 seconds by default.
     ///
     /// The socket's next message waits meanwhile. A message that the application did not finish in
-    /// time gives its sender a `timeout` error, one whose turn never came an `overloaded` error.
+    /// time gives its sender a `timeout` error, one whose turn never came an `overloaded` error. A
+    /// socket whose peer has ended its half of the stream waits for its replies as long.
     ///
     /// # Panics
     ///

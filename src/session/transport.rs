@@ -128,7 +128,12 @@ impl<S: AsyncRead + Unpin> Stream<S> {
         scratch: &'s mut Scratch,
     ) -> Poll<io::Result<&'s [u8]>> {
         let mut buffer = ReadBuf::new(&mut scratch.0);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
+        match ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer)) {
+            // So TLS calls the end of a stream that was not announced, as many peers do not: it may
+            // have been cut. Frames tell their own length.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            outcome => outcome?,
+        }
         let length = buffer.filled().len();
         Poll::Ready(Ok(&scratch.0[..length]))
     }

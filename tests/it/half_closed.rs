@@ -4,10 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
     sync::Semaphore,
     time::{Instant, sleep},
 };
+use tokio_rustls::rustls::pki_types::ServerName;
+use tower::Layer;
 use web_connection_socket::{
     Config, Socket, WebConnectionSocketLayer,
     testing::{Client, Server},
@@ -18,6 +21,7 @@ use crate::support::{
     http2::Connection,
     news, relay, serve, soon, spawn,
     tcp::{Running, listen, open},
+    tls::Authority,
     until,
     wire::{self, Wire, close_payload, masked, masked_text},
 };
@@ -94,6 +98,42 @@ async fn replies_to_what_was_said_before_reach_it_over_http_2() {
     let (layer, gate) = gated(config());
     let mut connection = Connection::over(serve(&layer).http2().open()).await;
     leaves(connection.open("/").await, &layer, &gate).await;
+}
+
+/// With TLS's own word for the end of a half, and without.
+#[tokio::test]
+async fn replies_to_what_was_said_before_reach_it_over_tls() {
+    let authority = Authority::new("ours");
+    let tls = authority.acceptor("localhost", &["http/1.1"]);
+    for is_announced in [true, false] {
+        let (layer, gate) = gated(config());
+        let (listener, address) = listen().await;
+        let server = web_connection_socket::Server::new(listener, &layer.hub());
+        let tls = tls.clone();
+        let app = layer.layer(Router::new());
+        let serving = spawn(server.serve_tls(move |tcp| tls.accept(tcp), app));
+        let tcp = TcpStream::connect(address).await.expect("a server");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connector = authority.connector(&["http/1.1"]);
+        let stream = connector.connect(name, tcp).await.expect("TLS");
+        let mut wire = Wire::over(stream);
+        wire.send(wire::handshake("/").as_bytes()).await;
+        let head = wire.head().await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        if is_announced {
+            leaves(wire, &layer, &gate).await;
+        } else {
+            wire.send(&said("one")).await;
+            let mut stream = wire.into_inner();
+            stream.get_mut().0.shutdown().await.expect("a connection");
+            until("it is gone", || layer.hub().is_empty()).await;
+            gate.add_permits(1);
+            let mut wire = Wire::over(stream);
+            assert!(wire.text().await.contains("one"));
+            assert_eq!(wire.frame().await, None);
+        }
+        serving.abort();
+    }
 }
 
 #[tokio::test]
