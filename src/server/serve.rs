@@ -220,7 +220,16 @@ impl<L: Listener> Server<L> {
     /// a TLS handshake included. Default: 10 seconds.
     ///
     /// Each connection that says nothing costs a file and some 10 KB for this time.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
     pub fn head_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Server::head_timeout: zero would stop everything"
+        );
         self.terms.limits.head = time;
         self
     }
@@ -232,7 +241,16 @@ impl<L: Listener> Server<L> {
     /// the same time again. A request that is handled, a response that is streamed, and an open socket
     /// are no idleness. Behind a proxy it should be longer than the proxy's own limit, so that the
     /// proxy sends no request to a connection that ends at this moment.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
     pub fn idle_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Server::idle_timeout: zero would end connections before their requests"
+        );
         self.terms.limits.idle = time;
         self
     }

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower::Layer;
 use web_connection_socket::{
-    Config, Socket, WebConnectionSocketLayer,
+    Config, Identity, Socket, WebConnectionSocketLayer,
     testing::{Client, Server},
 };
 
@@ -134,6 +134,24 @@ async fn replies_to_what_was_said_before_reach_it_over_tls() {
         }
         serving.abort();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_with_the_handshake_is_answered() {
+    let (layer, gate) = gated(config());
+    let layer = layer.identify(async |_| {
+        sleep(Duration::from_secs(1)).await;
+        Ok(Identity::anonymous())
+    });
+    let mut wire = Wire::over(serve(&layer).open());
+    let first = [wire::handshake("/").into_bytes(), said("one")].concat();
+    wire.send(&first).await;
+    wire.shut().await;
+    gate.add_permits(1);
+    let head = wire.head().await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    assert!(wire.text().await.contains("one"));
+    assert_eq!(wire.frame().await, None);
 }
 
 #[tokio::test]

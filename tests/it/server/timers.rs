@@ -49,7 +49,7 @@ fn start() -> (Site, Arc<Hub>) {
     (Site::start(&hub, |server| server, layer.layer(app)), hub)
 }
 
-/// More than the kernel, or a pipe, takes from a server that nobody reads from.
+/// More than a pipe takes that its client does not read.
 const LARGE: usize = 256 * 1_024;
 
 /// Five parts, each after more time than a connection may be idle.
