@@ -3,11 +3,13 @@
 mod activity;
 mod connection;
 mod listener;
+mod options;
 mod serve;
 mod service;
 mod signal;
 
 pub use self::{
     listener::Listener,
-    serve::{Server, serve, serve_until},
+    options::Server,
+    serve::{serve, serve_until},
 };
