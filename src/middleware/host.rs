@@ -92,7 +92,10 @@ mod tests {
         assert_eq!(host("https://app.example:/", &[]), app);
         assert_eq!(host("https://app.example:/", &["app.example"]), app);
         assert_eq!(host("https://app.example/", &["App.Example:"]), app);
-        assert_eq!(host("https://app.example:443/", &["app.example:"]), Ok(Some("app.example:443".to_owned())));
+        assert_eq!(
+            host("https://app.example:443/", &["app.example:"]),
+            Ok(Some("app.example:443".to_owned()))
+        );
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub(super) fn is_extended_connect(parts: &Parts) -> bool {
     // that `Upgrade` draws from: RFC 9110 §7.8 compares those without regard to case. What a
     // `CONNECT` without it opens, or with another, is not our affair.
     let protocol = parts.extensions.get::<Protocol>();
-    parts.method == Method::CONNECT && protocol.is_some_and(|named| named.as_str().eq_ignore_ascii_case("websocket"))
+    parts.method == Method::CONNECT
+        && protocol.is_some_and(|named| named.as_str().eq_ignore_ascii_case("websocket"))
 }
 
 fn is_socket(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> bool {

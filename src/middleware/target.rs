@@ -150,6 +150,11 @@ mod tests {
         let target = Target::new(&config.paths);
         let long = |length| format!("/{}/__initializeSocket.wc", "d".repeat(length));
         assert!(target.uri(&long(65_000)).path().starts_with("/ddd"));
-        assert!(target.uri(&long(65_500)).path().starts_with("/__WebSocket.www"));
+        assert!(
+            target
+                .uri(&long(65_500))
+                .path()
+                .starts_with("/__WebSocket.www")
+        );
     }
 }

@@ -228,7 +228,10 @@ mod tests {
             (r#"{"message":"\ud83d"}"#, Kind::LoneSurrogate),
             (r#"{"message":"\ude00"}"#, Kind::LoneSurrogate),
             (r#"{"message":"\ud83d\ud83d\ude00"}"#, Kind::LoneSurrogate),
-            ("{\n\"a\":\"é\",\n \"action\":\"é\\ud83d\"}", Kind::LoneSurrogate),
+            (
+                "{\n\"a\":\"é\",\n \"action\":\"é\\ud83d\"}",
+                Kind::LoneSurrogate,
+            ),
             (r#"{"\ud83d":1}"#, Kind::LoneSurrogate),
             (r#"{"userId":"\ud83d"}"#, Kind::LoneSurrogate),
             (r#"{"recipients":[{"type":"\ud83d"}]}"#, Kind::LoneSurrogate),
@@ -294,7 +297,9 @@ mod tests {
             let error = SocketMessage::from_slice(json).unwrap_err();
             assert_eq!(error.kind(), MessageErrorKind::NotUtf8, "{json:?}");
             assert!(
-                error.to_string().ends_with("not UTF-8; in FoxPro use STRCONV(…, 9)"),
+                error
+                    .to_string()
+                    .ends_with("not UTF-8; in FoxPro use STRCONV(…, 9)"),
                 "{error}"
             );
         }

@@ -40,7 +40,10 @@ pub(super) fn scan(json: &str) -> Result<(), MessageErrorKind> {
 /// Tells whether a string of the JSON, which may break off anywhere, has half of a surrogate pair.
 pub(super) fn has_lone_surrogate(json: &[u8]) -> bool {
     let mut at = 0;
-    while let Some(quote) = json.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == b'"')) {
+    while let Some(quote) = json
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|&byte| byte == b'"'))
+    {
         match end_of_string(json, at + quote + 1) {
             Ok(end) => at = end,
             Err(_) => return true,

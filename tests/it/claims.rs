@@ -131,7 +131,11 @@ async fn s09_a_query_that_is_not_utf_8_is_refused_and_nobody_merged() {
                 let answer = request.ask(&server).await;
                 let refused = (answer.status, &*answer.code());
                 assert_eq!(refused, (400, "malformed_handshake"), "{request}");
-                assert!(answer.body.contains("encodeURIComponent"), "{}", answer.body);
+                assert!(
+                    answer.body.contains("encodeURIComponent"),
+                    "{}",
+                    answer.body
+                );
             }
             assert!(layer.hub().is_empty());
         }

@@ -18,11 +18,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::{
-    io::duplex,
-    runtime,
-    sync::oneshot,
-};
+use tokio::{io::duplex, runtime, sync::oneshot};
 use tower::{Layer, ServiceExt};
 use tracing::Level;
 use web_connection_socket::{

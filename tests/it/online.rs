@@ -140,7 +140,9 @@ fn name(n: usize) -> String {
 
 /// A message's action, with its user where it has no text, and the text.
 async fn heard(client: &mut Client) -> (String, String) {
-    let message = soon("a message", client.receive()).await.expect("a message");
+    let message = soon("a message", client.receive())
+        .await
+        .expect("a message");
     let SocketMessage {
         action,
         message,

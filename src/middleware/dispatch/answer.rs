@@ -93,8 +93,7 @@ pub(in super::super) fn orders(headers: &HeaderMap) -> bool {
 
 /// Returns none where one of them has no action: what it answers is no reply then.
 fn messages(body: &[u8], max_recipients: usize) -> Result<Vec<SocketMessage>, MessageErrorKind> {
-    let messages =
-        SocketMessage::read_all(body, max_recipients).map_err(|error| error.kind())?;
+    let messages = SocketMessage::read_all(body, max_recipients).map_err(|error| error.kind())?;
     let are_replies = messages.iter().all(|message| !message.action.is_empty());
     Ok(if are_replies { messages } else { Vec::new() })
 }
