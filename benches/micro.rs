@@ -40,6 +40,16 @@ fn read_message(bencher: Bencher<'_, '_>, bytes: usize) {
     bencher.bench_local(|| SocketMessage::from_slice(black_box(&json)));
 }
 
+/// Of a named user, for a group without that user, with a key of the sender's own.
+#[divan::bench]
+fn read_message_with_names(bencher: Bencher<'_, '_>) {
+    let message = message(128).from_user("ann").from_group("chat");
+    let message = message.to_group("chat").except_user("ann");
+    let message = message.with_extra("trace", "a1").expect("it is JSON");
+    let json = message.encode();
+    bencher.bench_local(|| SocketMessage::from_slice(black_box(&json)));
+}
+
 #[divan::bench(args = [128, 4_096])]
 fn write_message(bencher: Bencher<'_, '_>, bytes: usize) {
     let message = message(bytes);

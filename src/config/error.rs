@@ -55,24 +55,7 @@ impl ConfigError {
     /// ```
     #[must_use]
     pub fn kind(&self) -> ConfigErrorKind {
-        match &self.cause {
-            Cause::NotUnicode => ConfigErrorKind::NotUnicode,
-            Cause::Token(_) => ConfigErrorKind::Token,
-            Cause::Origin(_) => ConfigErrorKind::Origin,
-            Cause::Switch(_) => ConfigErrorKind::Switch,
-            Cause::ScriptMap(_) => ConfigErrorKind::ScriptMap,
-            Cause::NoScriptMap => ConfigErrorKind::NoScriptMap,
-            Cause::Repeated { .. } => ConfigErrorKind::Repeated,
-            Cause::Malformed(_) => ConfigErrorKind::Malformed,
-            Cause::NoSection => ConfigErrorKind::NoSection,
-            Cause::TooLarge { .. } => ConfigErrorKind::TooLarge,
-            Cause::SeveralFiles(_) => ConfigErrorKind::SeveralFiles,
-            Cause::NoFile(_) => ConfigErrorKind::NotFound,
-            Cause::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
-                ConfigErrorKind::NotFound
-            }
-            Cause::NotAFile | Cause::Unreadable(_) => ConfigErrorKind::Unreadable,
-        }
+        self.cause.kind()
     }
 }
 
@@ -107,9 +90,14 @@ pub enum ConfigErrorKind {
     Malformed,
     /// The file is a `web.config` without a `webConnectionConfiguration` section.
     NoSection,
+    /// The file, or its `webConnectionConfiguration` section, holds no settings at all.
+    Empty,
+    /// The section's content stands where it is not read: encrypted, outside of the folder, or behind a
+    /// second reference.
+    Elsewhere,
     /// The file is larger than 1 MiB.
     TooLarge,
-    /// The folder holds more than one settings file.
+    /// The folder holds several settings files that contradict each other.
     SeveralFiles,
     /// There is no such file, or none in the folder.
     NotFound,
@@ -163,14 +151,52 @@ pub(super) enum Cause {
     },
     Malformed(Malformed),
     NoSection,
+    Empty,
+    Elsewhere(Elsewhere),
+    /// What is wrong with the file that a section refers to.
+    Followed {
+        path: PathBuf,
+        cause: Box<Cause>,
+    },
     TooLarge {
         limit: u64,
     },
-    SeveralFiles(Vec<PathBuf>),
+    /// What two files say of one key.
+    SeveralFiles {
+        key: &'static str,
+        first: (PathBuf, String),
+        other: (PathBuf, String),
+    },
     /// The names that were looked for.
     NoFile(&'static [&'static str]),
     NotAFile,
     Unreadable(Arc<io::Error>),
+}
+
+impl Cause {
+    fn kind(&self) -> ConfigErrorKind {
+        match self {
+            Self::NotUnicode => ConfigErrorKind::NotUnicode,
+            Self::Token(_) => ConfigErrorKind::Token,
+            Self::Origin(_) => ConfigErrorKind::Origin,
+            Self::Switch(_) => ConfigErrorKind::Switch,
+            Self::ScriptMap(_) => ConfigErrorKind::ScriptMap,
+            Self::NoScriptMap => ConfigErrorKind::NoScriptMap,
+            Self::Repeated { .. } => ConfigErrorKind::Repeated,
+            Self::Malformed(_) => ConfigErrorKind::Malformed,
+            Self::NoSection => ConfigErrorKind::NoSection,
+            Self::Empty => ConfigErrorKind::Empty,
+            Self::Elsewhere(_) => ConfigErrorKind::Elsewhere,
+            Self::TooLarge { .. } => ConfigErrorKind::TooLarge,
+            Self::SeveralFiles { .. } => ConfigErrorKind::SeveralFiles,
+            Self::Followed { cause, .. } => cause.kind(),
+            Self::NoFile(_) => ConfigErrorKind::NotFound,
+            Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
+                ConfigErrorKind::NotFound
+            }
+            Self::NotAFile | Self::Unreadable(_) => ConfigErrorKind::Unreadable,
+        }
+    }
 }
 
 /// What no reader of XML could make sense of.
@@ -181,6 +207,8 @@ pub(super) enum Malformed {
     NoRoot,
     ElementInValue,
     UnknownEntity,
+    DocumentType,
+    Nul,
 }
 
 impl From<ParseBearerTokenError> for Cause {
@@ -204,6 +232,24 @@ impl From<ParseSwitchError> for Cause {
 impl From<ParseScriptMapError> for Cause {
     fn from(error: ParseScriptMapError) -> Self {
         Self::ScriptMap(error)
+    }
+}
+
+/// Why the content of a section, which is not where the section is, is not read.
+#[derive(Clone, Debug)]
+pub(super) enum Elsewhere {
+    Encrypted,
+    /// Made by a program when the site starts.
+    Built,
+    /// The path that leads out of the folder.
+    Outside(Box<str>),
+    /// From the file that was followed.
+    LeadsOn,
+}
+
+impl From<Elsewhere> for Cause {
+    fn from(elsewhere: Elsewhere) -> Self {
+        Self::Elsewhere(elsewhere)
     }
 }
 
@@ -233,19 +279,44 @@ impl fmt::Display for Cause {
             Self::Repeated { first_line } => write!(f, "set before, in line {first_line}"),
             Self::Malformed(malformed) => malformed.fmt(f),
             Self::NoSection => f.write_str("there is no <webConnectionConfiguration> in it"),
+            Self::Empty => f.write_str("empty; set UseWebSockets in it, or remove it"),
+            Self::Elsewhere(elsewhere) => elsewhere.fmt(f),
+            Self::Followed { path, cause } => write!(f, "{}: {cause}", path.display()),
             Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
-            Self::SeveralFiles(paths) => {
-                f.write_str("several settings files, keep one of them:")?;
-                let mut separator = ' ';
-                for path in paths {
-                    write!(f, "{separator}{}", path.display())?;
-                    separator = ',';
-                }
-                Ok(())
-            }
+            Self::SeveralFiles { key, first, other } => write!(
+                f,
+                "the settings files contradict each other: {key} is {} in {} and {} in {}",
+                first.1,
+                first.0.display(),
+                other.1,
+                other.0.display()
+            ),
             Self::NoFile(names) => write!(f, "no settings file, that is {}", names.join(" or ")),
             Self::NotAFile => f.write_str("not a file"),
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Encrypted => f.write_str(
+                "the section is encrypted, and that is not undone here; put UseWebSockets and \
+                 WebSocketProcessScriptmap into a settings file in the clear",
+            ),
+            Self::Built => f.write_str(
+                "a program fills the section in when the site starts, and that is not done here; put \
+                 UseWebSockets and WebSocketProcessScriptmap into a settings file as they are",
+            ),
+            Self::Outside(path) => write!(
+                f,
+                "{path:?} does not lie in the folder of this file, and is not followed; name a file \
+                 beside it or below"
+            ),
+            Self::LeadsOn => f.write_str(
+                "this file is referred to by another one and must hold the settings itself",
+            ),
         }
     }
 }
@@ -260,6 +331,10 @@ impl fmt::Display for Malformed {
             Self::UnknownEntity => f.write_str(
                 "the value holds an entity other than &amp; &lt; &gt; &quot; &apos; and numbers",
             ),
+            Self::DocumentType => {
+                f.write_str("a settings file needs no document type (<!DOCTYPE>); remove it")
+            }
+            Self::Nul => f.write_str("not text: it holds NUL characters; save it as UTF-8"),
         }
     }
 }

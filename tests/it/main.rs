@@ -47,3 +47,4 @@ mod spellings;
 mod support;
 mod switch;
 mod tcp;
+mod values;

@@ -57,17 +57,186 @@ async fn a_file_has_the_last_word_over_the_code_before_it() {
     assert_eq!(taken.status(), StatusCode::OK);
 }
 
+#[tokio::test]
+async fn s04_files_that_agree_are_one_and_the_core_servers_spelling_counts() {
+    let folder = Folder::new("agree");
+    folder.write("web.config", &section(&pairs("yes", "WWD")));
+    folder.write(CORE, &elements("True", ".wwd"));
+    // One that says nothing of sockets contradicts nobody.
+    folder.write("webconnection-settings.xml", "<s><Name>Shop</Name></s>");
+    let server = serve(Config::from_settings_folder(&folder.path).unwrap());
+    assert!(server.connect("/").await.is_ok());
+
+    folder.write(CORE, "<s><Name>Shop</Name></s>");
+    let server = serve(Config::from_settings_folder(&folder.path).unwrap());
+    assert!(
+        server.connect("/").await.is_ok(),
+        "web.config says so alone"
+    );
+
+    folder.write(CORE, &elements("no", "x"));
+    folder.write("web.config", &section(&pairs("0", "y")));
+    let server = serve(Config::from_settings_folder(&folder.path).unwrap());
+    assert!(server.connect("/").await.is_err(), "both turn them off");
+}
+
 #[test]
-fn several_files_in_one_folder_are_an_error_that_names_them() {
+fn s04_files_that_contradict_each_other_are_an_error_that_names_both() {
     let error = Config::from_settings_folder(SAMPLES).unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::SeveralFiles);
-    let text = error.to_string();
-    for name in [
-        "WebConnectionWebServerSettings.xml",
-        "webconnection-settings.xml",
-        "web.config",
+    let expected = format!(
+        "{SAMPLES}: the settings files contradict each other: WebSocketProcessScriptmap is wwd in {} \
+         and chat in {}",
+        sample(CORE).display(),
+        sample("webconnection-settings.xml").display()
+    );
+    assert_eq!(error.to_string(), expected);
+
+    let folder = Folder::new("contradict");
+    let core = folder.write(CORE, &elements("True", "wwd"));
+    let iis = folder.write("web.config", &section(&pairs("False", "wwd")));
+    let error = Config::from_settings_folder(&folder.path).unwrap_err();
+    let expected = format!(
+        "UseWebSockets is True in {} and False in {}",
+        core.display(),
+        iis.display()
+    );
+    assert!(error.to_string().ends_with(&expected), "{error}");
+}
+
+#[tokio::test]
+async fn s04_the_documented_lines_alone_are_a_settings_file() {
+    let folder = Folder::new("fragment");
+    for (name, text) in [
+        ("webconnection-settings.xml", &elements("True", "wwd")[3..]),
+        ("web.config", &pairs("True", "wwd")),
     ] {
-        assert!(text.contains(&sample(name).display().to_string()), "{text}");
+        let text = text.trim_end_matches("</s>");
+        let path = folder.write(name, text);
+        let server = serve(Config::from_settings_file(&path).unwrap());
+        assert!(server.connect("/").await.is_ok(), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn s04_a_section_in_another_file_is_followed() {
+    let folder = Folder::new("followed");
+    std::fs::create_dir_all(folder.path.join("config")).unwrap();
+    let whole = format!("<{SECTION}>{}</{SECTION}>", pairs("True", "wwd"));
+    folder.write("config/x.config", &whole);
+    for attribute in [
+        r#"configSource="config\x.config""#,
+        r#"configSource="config/x.config""#,
+        r#"file="config/x.config""#,
+    ] {
+        let text = format!("<configuration><{SECTION} {attribute}/></configuration>");
+        folder.write("web.config", &text);
+        let server = serve(Config::from_settings_folder(&folder.path).unwrap());
+        assert!(server.connect("/").await.is_ok(), "{attribute}");
+    }
+    // What the other file says counts, what it leaves out stands in the section.
+    let switch = r#"<add key="UseWebSockets" value="True"/>"#;
+    folder.write(
+        "config/x.config",
+        &format!("<{SECTION}>{switch}</{SECTION}>"),
+    );
+    let text = format!(
+        r#"<configuration><{SECTION} file="config/x.config">{}</{SECTION}></configuration>"#,
+        pairs("False", "wwd")
+    );
+    folder.write("web.config", &text);
+    let server = serve(Config::from_settings_folder(&folder.path).unwrap());
+    assert!(server.connect("/").await.is_ok());
+}
+
+#[test]
+fn a_section_that_cannot_be_followed_is_an_error_with_file_line_and_attribute() {
+    let folder = Folder::new("unfollowed");
+    let at = |name: &str| folder.path.join(name);
+    let web_config = at("web.config").display().to_string();
+    let other = at("x.config").display().to_string();
+    for (attribute, content, kind, expected) in [
+        (
+            r#"configSource="missing.config""#,
+            None,
+            ConfigErrorKind::NotFound,
+            format!(
+                "{web_config}, line 2, configSource: {}: cannot be read",
+                at("missing.config").display()
+            ),
+        ),
+        (
+            r#"file="../x.config""#,
+            None,
+            ConfigErrorKind::Elsewhere,
+            format!("{web_config}, line 2, file: \"../x.config\" does not lie in the folder"),
+        ),
+        (
+            r#"configSource="/etc/hosts""#,
+            None,
+            ConfigErrorKind::Elsewhere,
+            format!("{web_config}, line 2, configSource: \"/etc/hosts\" does not lie"),
+        ),
+        (
+            r#"configProtectionProvider="RsaProtectedConfigurationProvider""#,
+            None,
+            ConfigErrorKind::Elsewhere,
+            format!("{web_config}, line 2, configProtectionProvider: the section is encrypted"),
+        ),
+        // A circle of one, and of two.
+        (
+            r#"file="web.config""#,
+            None,
+            ConfigErrorKind::Elsewhere,
+            format!("{web_config}, line 2, file: this file is referred to by another one"),
+        ),
+        (
+            r#"file="x.config""#,
+            Some(format!("\n\n<{SECTION} file='web.config'/>")),
+            ConfigErrorKind::Elsewhere,
+            format!("{other}, line 3, file: this file is referred to by another one"),
+        ),
+        (
+            r#"configSource="x.config""#,
+            Some(format!("<{SECTION}>\n</{SECTION}>")),
+            ConfigErrorKind::Empty,
+            format!("{other}, line 1, {SECTION}: empty"),
+        ),
+        (
+            r#"configSource="x.config""#,
+            Some("<appSettings><add key='a' value='b'/></appSettings>".to_owned()),
+            ConfigErrorKind::Empty,
+            format!("{other}: empty"),
+        ),
+        (
+            r#"configSource="x.config""#,
+            Some(format!("<{SECTION}>\n{}</{SECTION}>", pairs("True", ""))),
+            ConfigErrorKind::NoScriptMap,
+            format!("{other}, line 2, WebSocketProcessScriptmap: missing"),
+        ),
+        (
+            r#"configSource="x.config""#,
+            Some(format!(
+                "<{SECTION}>{}</{SECTION}>",
+                pairs("perhaps", "wwd")
+            )),
+            ConfigErrorKind::Switch,
+            format!("{other}, line 1, UseWebSockets: \"perhaps\""),
+        ),
+    ] {
+        folder.write(
+            "web.config",
+            &format!("<configuration>\n<{SECTION} {attribute}/></configuration>"),
+        );
+        if let Some(content) = content {
+            folder.write("x.config", &content);
+        }
+        let error = Config::from_settings_folder(&folder.path).unwrap_err();
+        assert_eq!(error.kind(), kind, "{attribute}: {error}");
+        assert!(
+            error.to_string().starts_with(&expected),
+            "{error}\n{expected}"
+        );
     }
 }
 
@@ -81,7 +250,7 @@ fn the_web_config_of_iis_does_not_count_in_a_folder() {
     let error = Config::from_settings_folder(&folder.path).unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::NoSection);
 
-    folder.write("WEBCONNECTION-SETTINGS.XML", "<s/>");
+    folder.write("WEBCONNECTION-SETTINGS.XML", "<s><Name/></s>");
     assert!(Config::from_settings_folder(&folder.path).is_ok());
 }
 
@@ -133,6 +302,28 @@ fn what_is_missing_no_file_or_too_large_is_an_error_that_names_it() {
 fn a_device_is_no_settings_file() {
     let error = Config::from_settings_file("/dev/zero").unwrap_err();
     assert_eq!(error.kind(), ConfigErrorKind::Unreadable);
+}
+
+const CORE: &str = "WebConnectionWebServerSettings.xml";
+
+const SECTION: &str = "webConnectionConfiguration";
+
+fn elements(switch: &str, map: &str) -> String {
+    format!(
+        "<s><UseWebSockets>{switch}</UseWebSockets>\n\
+         <WebSocketProcessScriptmap>{map}</WebSocketProcessScriptmap></s>"
+    )
+}
+
+fn pairs(switch: &str, map: &str) -> String {
+    format!(
+        "<add key=\"UseWebSockets\" value=\"{switch}\" />\n\
+         <add key=\"WebSocketProcessScriptmap\" value=\"{map}\" />"
+    )
+}
+
+fn section(content: &str) -> String {
+    format!("<configuration><{SECTION}>{content}</{SECTION}></configuration>")
 }
 
 const SAMPLES_ONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/it/settings/one");

@@ -29,6 +29,10 @@ pub(super) fn decode(bytes: &[u8]) -> String {
     match bytes {
         [0xFF, 0xFE, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => decode_utf16(rest, u16::from_be_bytes),
+        // Without a mark the first sign tells, XML 1.0, appendix F: read as ASCII such a file would say
+        // nothing at all.
+        [b'<', 0, ..] => decode_utf16(bytes, u16::from_le_bytes),
+        [0, b'<', ..] => decode_utf16(bytes, u16::from_be_bytes),
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
@@ -58,6 +62,8 @@ mod tests {
         assert_eq!(decode(&[b"\xEF\xBB\xBF", text.as_bytes()].concat()), text);
         assert_eq!(decode(&[&b"\xFF\xFE"[..], &little].concat()), text);
         assert_eq!(decode(&[&b"\xFE\xFF"[..], &big].concat()), text);
+        assert_eq!(decode(&little), text);
+        assert_eq!(decode(&big), text);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
+use super::document::{Flaw, Settings};
 use super::file::decode;
-use super::xml::read;
+use super::xml;
 
 proptest! {
     #[test]
@@ -45,6 +46,10 @@ proptest! {
     }
 }
 
+fn read(text: &str) -> Result<Settings, Flaw> {
+    xml::read(text)?.complete()
+}
+
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         proptest::sample::select(PIECES).prop_map(str::to_owned),
@@ -72,6 +77,11 @@ const PIECES: &[&str] = &[
     "<webConnectionConfiguration>",
     "</webConnectionConfiguration>",
     "<webConnectionConfiguration/>",
+    "<webConnectionConfiguration configSource='x'>",
+    "<webConnectionConfiguration file=",
+    "<clear/>",
+    "<remove key='UseWebSockets'/>",
+    "<EncryptedData/>",
     "<add key=\"UseWebSockets\" value=\"True\"/>",
     "<add key='WebSocketProcessScriptmap' value='w&#119;d' />",
     "<add key=",

@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use super::xml::{Flaw, Settings, read};
+use super::document::{Flaw, Settings};
+use super::xml;
 use super::{ConfigError, PROCESS_SCRIPT_MAP, Spot, USE_WEB_SOCKETS};
 use crate::config::ConfigErrorKind;
 
@@ -14,12 +15,21 @@ const WEB_CONFIG: &str = r#"<?xml version="1.0"?>
 </configuration>
 "#;
 
+fn read(text: &str) -> Result<Settings, Flaw> {
+    xml::read(text)?.complete()
+}
+
 fn on(script_map: &str) -> Settings {
     Settings {
         enabled: Some(true),
         script_map: Some(script_map.parse().unwrap()),
     }
 }
+
+const SECTION: &str = "webConnectionConfiguration";
+
+const OTHER_SECTION: &str =
+    "<webConnectionConfiguration><add key='TempPath' value='x'/></webConnectionConfiguration>";
 
 fn element(use_web_sockets: &str, script_map: &str) -> String {
     format!(
@@ -53,17 +63,150 @@ fn s04_pairs_are_read_in_the_section_of_a_web_config_alone() {
 
     let elsewhere = WEB_CONFIG
         .replace("webConnectionConfiguration>", "appSettings>")
-        .replace("</conf", "<webConnectionConfiguration/></conf");
+        .replace("</conf", &format!("{OTHER_SECTION}</conf"));
     assert_eq!(read(&elsewhere).unwrap(), Settings::default());
 
-    let after = "<configuration><location><webConnectionConfiguration/></location>\
-                 <add key='UseWebSockets' value='nonsense'/></configuration>";
-    assert_eq!(read(after).unwrap(), Settings::default());
+    let after = format!(
+        "<configuration><location>{OTHER_SECTION}</location>\
+         <add key='UseWebSockets' value='nonsense'/></configuration>"
+    );
+    assert_eq!(read(&after).unwrap(), Settings::default());
+
+    let nested = WEB_CONFIG
+        .replace("<webC", "<location path='.'><location><webC")
+        .replace(
+            "</webConnectionConfiguration>",
+            "</webConnectionConfiguration></location></location>",
+        );
+    assert_eq!(read(&nested).unwrap(), on("wwd"));
+}
+
+#[test]
+fn s04_the_documented_lines_alone_mean_what_they_mean_in_a_file() {
+    for text in [
+        "<UseWebSockets>True</UseWebSockets>\n\
+         <WebSocketProcessScriptmap>wwd</WebSocketProcessScriptmap>\n",
+        "<?xml version='1.0'?><!-- both --><usewebsockets>1</usewebsockets>\
+         <s><WebSocketProcessScriptmap>wwd</WebSocketProcessScriptmap></s>",
+        "<add key=\"UseWebSockets\" value=\"True\" />\r\n\
+         <add key=\"WebSocketProcessScriptmap\" value=\"wwd\" ></add>",
+        "<TempPath>x</TempPath><UseWebSockets>True</UseWebSockets>\
+         <add key='WebSocketProcessScriptmap' value='wwd'/>",
+    ] {
+        assert_eq!(read(text).unwrap(), on("wwd"), "{text}");
+    }
+    let (spot, kind, _) = error("<UseWebSockets>True</UseWebSockets>");
+    assert_eq!((spot.line, kind), (Some(1), ConfigErrorKind::NoScriptMap));
+    let (spot, kind, _) = error("\n<UseWebSockets>True</UseWebSockets>\n<UseWebSockets/>");
+    assert_eq!((spot.line, kind), (Some(3), ConfigErrorKind::Repeated));
+}
+
+#[test]
+fn an_empty_file_or_section_is_never_off_in_silence() {
+    for (text, line, key) in [
+        (
+            "<configuration>\n<webConnectionConfiguration/></configuration>",
+            2,
+            Some(SECTION),
+        ),
+        (
+            "<configuration>\n<webConnectionConfiguration>\n<!-- <add key='UseWebSockets' \
+             value='True'/> --> </webConnectionConfiguration><other/></configuration>",
+            2,
+            Some(SECTION),
+        ),
+        (
+            "<configuration><other/><webConnectionConfiguration><clear/><remove key='x'/>\
+             </webConnectionConfiguration></configuration>",
+            1,
+            Some(SECTION),
+        ),
+        ("<webConnectionConfiguration file=' '/>", 1, Some(SECTION)),
+        ("\n<s/>", 2, None),
+        (
+            "<s>text<!-- <UseWebSockets>True</UseWebSockets> --></s>",
+            1,
+            None,
+        ),
+    ] {
+        let (spot, kind, told) = error(text);
+        assert_eq!((spot.line, spot.key), (Some(line), key), "{text}");
+        assert_eq!(kind, ConfigErrorKind::Empty, "{text}");
+        assert!(told.contains("empty; set UseWebSockets"), "{told}");
+    }
+    // One that says other things is read, and the log says that sockets are off.
+    assert_eq!(read(OTHER_SECTION).unwrap(), Settings::default());
+}
+
+#[test]
+fn a_section_whose_content_is_made_elsewhere_is_an_error_with_the_attribute() {
+    let encrypted = "<configuration>\n<webConnectionConfiguration>\n<w:EncryptedData/>\n\
+                     </webConnectionConfiguration></configuration>";
+    let attribute = |name: &str| {
+        WEB_CONFIG.replace(
+            "nfiguration>\n    <add",
+            &format!("nfiguration {name}='x'>\n    <add"),
+        )
+    };
+    for (text, line, key) in [
+        (
+            attribute("configProtectionProvider"),
+            3,
+            "configProtectionProvider",
+        ),
+        (
+            attribute("CONFIGPROTECTIONPROVIDER"),
+            3,
+            "configProtectionProvider",
+        ),
+        (attribute("configBuilders"), 3, "configBuilders"),
+        (encrypted.to_owned(), 3, "EncryptedData"),
+    ] {
+        let (spot, kind, told) = error(&text);
+        assert_eq!((spot.line, spot.key), (Some(line), Some(key)), "{text}");
+        assert_eq!(kind, ConfigErrorKind::Elsewhere, "{text}");
+        assert!(
+            told.starts_with(&format!("x.xml, line {line}, {key}: ")),
+            "{told}"
+        );
+    }
+    // What is encrypted beside the section does not matter.
+    let beside = WEB_CONFIG.replace(
+        "<webC",
+        "<connectionStrings configProtectionProvider='x'><EncryptedData/></connectionStrings><webC",
+    );
+    assert_eq!(read(&beside).unwrap(), on("wwd"));
+}
+
+#[test]
+fn what_is_taken_back_does_not_count() {
+    for (inserted, expected) in [
+        ("<clear/>", Settings::default()),
+        (
+            "<remove key='usewebsockets'/><add key='UseWebSockets' value='no'/>",
+            Settings {
+                enabled: Some(false),
+                ..on("wwd")
+            },
+        ),
+        ("<remove key='Other'/>", on("wwd")),
+        (
+            "<remove key='WebSocketProcessScriptmap'/>\
+             <add key='WebSocketProcessScriptmap' value='wc3'/>",
+            on("wc3"),
+        ),
+    ] {
+        let text = WEB_CONFIG.replace("  </webC", &format!("{inserted}</webC"));
+        assert_eq!(read(&text).unwrap(), expected, "{inserted}");
+    }
+    // Elsewhere it means other things.
+    let beside = WEB_CONFIG.replace("</conf", "<handlers><clear/></handlers></conf");
+    assert_eq!(read(&beside).unwrap(), on("wwd"));
 }
 
 #[test]
 fn s04_sockets_are_left_out_or_off_without_a_script_map() {
-    assert_eq!(read("<s/>").unwrap(), Settings::default());
+    assert_eq!(read("<s><Name/></s>").unwrap(), Settings::default());
     let off = Settings {
         enabled: Some(false),
         script_map: None,
@@ -162,17 +305,37 @@ fn a_setting_made_twice_is_an_error_with_both_lines() {
 
 #[test]
 fn a_value_is_neither_an_element_nor_an_entity_of_the_documents_own() {
-    let laughs = "<!DOCTYPE s [<!ENTITY a \"True\"><!ENTITY b \"&a;&a;&a;\">]>\n";
     for bad in ["<b>True</b>", "True<b/>", "&a;", "&b;", "&nbsp;"] {
-        let (spot, kind, _) = error(&format!("{laughs}{}", element(bad, "wwd")));
+        let (spot, kind, _) = error(&element(bad, "wwd"));
         assert_eq!(spot.key, Some(USE_WEB_SOCKETS), "{bad}");
-        assert_eq!((spot.line, kind), (Some(3), ConfigErrorKind::Malformed));
+        assert_eq!((spot.line, kind), (Some(2), ConfigErrorKind::Malformed));
     }
     let (spot, kind, _) = error(&WEB_CONFIG.replace("True", "&a;"));
     assert_eq!((spot.line, kind), (Some(5), ConfigErrorKind::Malformed));
 
     let elsewhere = element("True", "wwd").replace("<s>", "<s><Name>&b;</Name>");
-    assert_eq!(read(&format!("{laughs}{elsewhere}")).unwrap(), on("wwd"));
+    assert_eq!(read(&elsewhere).unwrap(), on("wwd"));
+}
+
+#[test]
+fn a_document_type_is_an_error() {
+    for doctype in [
+        "<!DOCTYPE s>",
+        "<!doctype s SYSTEM 'http://evil.test/s.dtd'>",
+        "<!DOCTYPE s [<!ENTITY a \"True\"><!ENTITY b \"&a;&a;&a;\">]>",
+    ] {
+        let (spot, kind, told) = error(&format!("\n{doctype}\n{}", element("True", "wwd")));
+        assert_eq!((spot.line, kind), (Some(2), ConfigErrorKind::Malformed));
+        assert!(told.contains("<!DOCTYPE>"), "{told}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_an_error() {
+    // UTF-32, which looks like UTF-16 at its beginning.
+    let (spot, kind, told) = error("<\0\0s\0>\0");
+    assert_eq!((spot.line, kind), (Some(1), ConfigErrorKind::Malformed));
+    assert!(told.contains("save it as UTF-8"), "{told}");
 }
 
 #[test]

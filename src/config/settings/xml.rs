@@ -4,31 +4,20 @@ use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::{Cause, PROCESS_SCRIPT_MAP, Spot, USE_WEB_SOCKETS};
-use crate::config::ScriptMap;
-use crate::config::error::Malformed;
+use super::document::{Document, Flaw, Settings, flaw};
+use super::link::Link;
+use super::{Cause, PROCESS_SCRIPT_MAP, USE_WEB_SOCKETS};
+use crate::config::error::{Elsewhere, Malformed};
 use crate::config::switch::Switch;
 
-/// What a settings file says about sockets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Settings {
-    pub(super) enabled: Option<bool>,
-    pub(super) script_map: Option<ScriptMap>,
-}
-
-/// What is wrong with a settings file, and where.
-#[derive(Clone, Debug)]
-pub(super) struct Flaw {
-    pub(super) spot: Spot,
-    pub(super) cause: Cause,
-}
-
-/// Reads the settings out of a file's text, in time proportional to its length.
-pub(super) fn read(text: &str) -> Result<Settings, Flaw> {
+/// Reads a file's text, in time proportional to its length.
+pub(super) fn read(text: &str) -> Result<Document, Flaw> {
     let mut scan = Scan::new(text);
+    if let Some(nul) = text.find('\0') {
+        return Err(flaw(Some(scan.line(nul)), None, Malformed::Nul));
+    }
     scan.run()?;
-    let on = scan.use_web_sockets;
-    let enabled = match &on {
+    let enabled = match &scan.use_web_sockets {
         Some(entry) => Some(entry.parse::<Switch>(USE_WEB_SOCKETS)?.0),
         None => None,
     };
@@ -36,13 +25,14 @@ pub(super) fn read(text: &str) -> Result<Settings, Flaw> {
         Some(entry) => Some(entry.parse(PROCESS_SCRIPT_MAP)?),
         None => None,
     };
-    if enabled == Some(true) && script_map.is_none() {
-        let line = on.map(|entry| entry.line);
-        return Err(flaw(line, Some(PROCESS_SCRIPT_MAP), Cause::NoScriptMap));
-    }
-    Ok(Settings {
-        enabled,
-        script_map,
+    Ok(Document {
+        settings: Settings {
+            enabled,
+            script_map,
+        },
+        switch_line: scan.use_web_sockets.map(|entry| entry.line),
+        link: scan.link,
+        has_section: scan.section_line.is_some(),
     })
 }
 
@@ -55,8 +45,11 @@ struct Scan<'t> {
     section: Option<usize>,
     /// Whether the root says that this is a `web.config`.
     is_web_config: bool,
-    has_root: bool,
-    has_section: bool,
+    root_line: Option<usize>,
+    section_line: Option<usize>,
+    /// Whether the section holds anything; where there is none, the root.
+    has_content: bool,
+    link: Option<Link>,
     use_web_sockets: Option<Entry>,
     script_map: Option<Entry>,
 }
@@ -75,8 +68,10 @@ impl<'t> Scan<'t> {
             depth: 0,
             section: None,
             is_web_config: false,
-            has_root: false,
-            has_section: false,
+            root_line: None,
+            section_line: None,
+            has_content: false,
+            link: None,
             use_web_sockets: None,
             script_map: None,
         }
@@ -87,7 +82,7 @@ impl<'t> Scan<'t> {
             let start = self.position();
             match self.next()? {
                 Event::Start(element) => {
-                    if let Some(key) = self.key_of(&element) {
+                    if let Some(key) = known(element.local_name().as_ref()) {
                         let value = self.value(start, key)?;
                         self.found(key, start, &value)?;
                     } else {
@@ -95,24 +90,20 @@ impl<'t> Scan<'t> {
                         self.enter(&element);
                     }
                 }
-                Event::Empty(element) => match self.key_of(&element) {
+                Event::Empty(element) => match known(element.local_name().as_ref()) {
                     Some(key) => self.found(key, start, "")?,
                     None => self.element(&element, start)?,
                 },
                 Event::End(_) => self.leave(),
+                // Nothing that it could declare is used, and readers disagree about it.
+                Event::DocType(_) => {
+                    let line = self.line(start);
+                    return Err(flaw(Some(line), None, Malformed::DocumentType));
+                }
                 Event::Eof => return self.end(),
                 _ => {}
             }
         }
-    }
-
-    /// The setting that an element is by its name.
-    fn key_of(&self, element: &BytesStart<'_>) -> Option<&'static str> {
-        // The root is the file's, whatever its name.
-        if self.depth == 0 {
-            return None;
-        }
-        known(element.local_name().as_ref())
     }
 
     /// The text of the element whose start was just read, up to its end.
@@ -147,37 +138,105 @@ impl<'t> Scan<'t> {
     /// Takes in an element that is no setting by its name.
     fn element(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         let name = element.local_name();
+        let name = name.as_ref();
         if self.depth == 0 {
-            self.has_root = true;
-            self.is_web_config |= is(name.as_ref(), "configuration");
+            self.root_line.get_or_insert(self.line(start));
+            self.is_web_config |= is(name, "configuration");
         }
-        if is(name.as_ref(), "webConnectionConfiguration") {
-            self.has_section = true;
+        if self.section.is_some() {
+            return self.in_section(element, start);
         }
-        if self.section.is_some() && is(name.as_ref(), "add") {
+        if is(name, SECTION) {
+            // What stands in the root beside the section does not make up for an empty one.
+            if self.section_line.is_none() {
+                self.section_line = Some(self.line(start));
+                self.has_content = false;
+            }
+            return self.section(element, start);
+        }
+        self.has_content |= self.depth > 0 && self.section_line.is_none();
+        // A fragment of a section, as documentation shows it.
+        if self.depth == 0 && is(name, "add") {
+            self.has_content = true;
             self.pair(element, start)?;
+        }
+        Ok(())
+    }
+
+    fn in_section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+        let name = element.local_name();
+        let name = name.as_ref();
+        if is(name, "clear") {
+            self.use_web_sockets = None;
+            self.script_map = None;
+            return Ok(());
+        }
+        if is(name, "remove") {
+            match self.attributes_of(element, start)?.0 {
+                Some(USE_WEB_SOCKETS) => self.use_web_sockets = None,
+                Some(_) => self.script_map = None,
+                None => {}
+            }
+            return Ok(());
+        }
+        self.has_content = true;
+        if is(name, "EncryptedData") {
+            let line = self.line(start);
+            return Err(flaw(
+                Some(line),
+                Some("EncryptedData"),
+                Elsewhere::Encrypted,
+            ));
+        }
+        if is(name, "add") {
+            self.pair(element, start)?;
+        }
+        Ok(())
+    }
+
+    /// Looks where the content of a section stands.
+    fn section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+        for attribute in element.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
+            let name = attribute.key.local_name();
+            let name = name.as_ref();
+            let line = self.line(start);
+            if let Some((known, elsewhere)) = MADE.into_iter().find(|(known, _)| is(name, known)) {
+                return Err(flaw(Some(line), Some(known), elsewhere));
+            }
+            let Some(known) = LINKS.into_iter().find(|known| is(name, known)) else {
+                continue;
+            };
+            let value = String::from_utf8_lossy(&attribute.value);
+            let value = unescape(&value);
+            let value =
+                value.map_err(|_| flaw(Some(line), Some(known), Malformed::UnknownEntity))?;
+            // As if it were not there.
+            if value.trim().is_empty() {
+                continue;
+            }
+            if let Some(first) = &self.link {
+                let first_line = first.line;
+                return Err(flaw(
+                    Some(line),
+                    Some(known),
+                    Cause::Repeated { first_line },
+                ));
+            }
+            self.link = Some(Link {
+                line,
+                attribute: known,
+                value: value.trim().to_owned(),
+            });
         }
         Ok(())
     }
 
     /// Reads `<add key="…" value="…"/>`.
     fn pair(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
-        let (mut key, mut value) = (None, None);
-        // The check for doubled attributes takes time quadratic in their number.
-        for attribute in element.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
-            let name = attribute.key.local_name();
-            if is(name.as_ref(), "key") {
-                key = known(attribute.value.trim_ascii());
-            } else if is(name.as_ref(), "value") {
-                value = Some(attribute.value);
-            }
-        }
-        let Some(key) = key else {
+        let (Some(key), value) = self.attributes_of(element, start)? else {
             return Ok(());
         };
-        let value = value.unwrap_or_default();
-        let value = String::from_utf8_lossy(&value);
         match unescape(&value) {
             Ok(value) => self.found(key, start, &value),
             Err(_) => Err(flaw(
@@ -188,8 +247,30 @@ impl<'t> Scan<'t> {
         }
     }
 
+    /// Reads which setting `key` names, and the raw `value`.
+    fn attributes_of(
+        &self,
+        element: &BytesStart<'_>,
+        start: usize,
+    ) -> Result<(Option<&'static str>, String), Flaw> {
+        let (mut key, mut value) = (None, String::new());
+        // The check for doubled attributes takes time quadratic in their number.
+        for attribute in element.attributes().with_checks(false) {
+            let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
+            let name = attribute.key.local_name();
+            if is(name.as_ref(), "key") {
+                key = known(attribute.value.trim_ascii());
+            } else if is(name.as_ref(), "value") {
+                value = String::from_utf8_lossy(&attribute.value).into_owned();
+            }
+        }
+        Ok((key, value))
+    }
+
     fn found(&mut self, key: &'static str, start: usize, value: &str) -> Result<(), Flaw> {
         let line = self.line(start);
+        self.root_line.get_or_insert(line);
+        self.has_content = true;
         let place = match key {
             USE_WEB_SOCKETS => &mut self.use_web_sockets,
             _ => &mut self.script_map,
@@ -204,7 +285,7 @@ impl<'t> Scan<'t> {
     }
 
     fn enter(&mut self, element: &BytesStart<'_>) {
-        if is(element.local_name().as_ref(), "webConnectionConfiguration") {
+        if is(element.local_name().as_ref(), SECTION) {
             self.section.get_or_insert(self.depth);
         }
         self.depth += 1;
@@ -219,14 +300,19 @@ impl<'t> Scan<'t> {
 
     fn end(&self) -> Result<(), Flaw> {
         let last = self.line(self.text.len());
-        if !self.has_root {
+        let Some(root) = self.root_line else {
             return Err(flaw(Some(last), None, Malformed::NoRoot));
-        }
+        };
         if self.depth > 0 {
             return Err(flaw(Some(last), None, Malformed::Unclosed));
         }
-        if self.is_web_config && !self.has_section {
+        if self.is_web_config && self.section_line.is_none() {
             return Err(flaw(None, None, Cause::NoSection));
+        }
+        if !self.has_content && self.link.is_none() {
+            let key = self.section_line.map(|_| SECTION);
+            let line = self.section_line.unwrap_or(root);
+            return Err(flaw(Some(line), key, Cause::Empty));
         }
         Ok(())
     }
@@ -291,12 +377,16 @@ fn resolve(entity: &BytesRef<'_>) -> Option<String> {
     resolve_predefined_entity(&name).map(str::to_owned)
 }
 
-fn flaw(line: Option<usize>, key: Option<&'static str>, cause: impl Into<Cause>) -> Flaw {
-    Flaw {
-        spot: Spot { line, key },
-        cause: cause.into(),
-    }
-}
+const SECTION: &str = "webConnectionConfiguration";
+
+/// What names the file with a section's content: all of it, or what overrides it.
+const LINKS: [&str; 2] = ["configSource", "file"];
+
+/// What says that a section's content is made before a site reads it.
+const MADE: [(&str, Elsewhere); 2] = [
+    ("configProtectionProvider", Elsewhere::Encrypted),
+    ("configBuilders", Elsewhere::Built),
+];
 
 /// No script map comes near this many characters.
 const MAX_VALUE: usize = 100;

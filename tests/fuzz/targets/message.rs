@@ -5,7 +5,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
+use std::collections::HashMap;
 use web_connection_socket::{Recipient, RecipientType, SocketMessage};
 
 fuzz_target!(|data: &[u8]| {
@@ -25,6 +26,8 @@ fuzz_target!(|data: &[u8]| {
 /// Text that is a message, or nearly one.
 fn read(json: &[u8]) {
     let message = SocketMessage::from_slice(json);
+    // serde_json itself passes over no mark.
+    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
     let through_serde = serde_json::from_slice::<SocketMessage>(json);
     assert_eq!(message.is_ok(), through_serde.is_ok());
     let Ok(message) = message else {
@@ -43,8 +46,17 @@ fn read(json: &[u8]) {
     };
     assert_eq!(message.action, text("action"));
     assert_eq!(message.message, text("message"));
-    assert_eq!(message.group_id.as_str(), text("groupId"));
-    assert_eq!(message.user_id.as_str(), text("userId"));
+    let written: HashMap<String, &RawValue> = serde_json::from_slice(json).expect("an object");
+    let name = |key: &str| {
+        let found = written.iter().find(|(its, _)| its.eq_ignore_ascii_case(key));
+        let raw = found.map(|(_, value)| value.get()).unwrap_or("null");
+        match raw.as_bytes()[0] {
+            b'-' | b'0'..=b'9' => raw.to_owned(),
+            _ => text(key),
+        }
+    };
+    assert_eq!(message.group_id.as_str(), name("groupId"));
+    assert_eq!(message.user_id.as_str(), name("userId"));
     assert!(!object.keys().any(|key| key.eq_ignore_ascii_case("error")));
     assert_ne!(message.action, "__error");
     written(&message);
@@ -217,7 +229,7 @@ const NAMES: [&str; 9] = [
     "trace",
 ];
 
-const TOKENS: [&str; 12] = [
+const TOKENS: [&str; 15] = [
     "null",
     "true",
     "1e400",
@@ -229,5 +241,8 @@ const TOKENS: [&str; 12] = [
     "\"\\u0000\"",
     "\"__error\"",
     "1e308",
+    "42",
+    "1.50",
+    "123456789012345678901234567890",
     "{\"a\":{\"a\":1}}",
 ];

@@ -35,10 +35,23 @@ fn unknown(bytes: &[u8]) {
             }
         }
         Err((kind, text)) => {
-            use ConfigErrorKind::{Malformed, NoScriptMap, NoSection, Repeated, ScriptMap, Switch};
+            use ConfigErrorKind::{
+                Elsewhere, Empty, Malformed, NoScriptMap, NoSection, NotFound, Repeated, ScriptMap,
+                Switch, Unreadable,
+            };
+            // The last two are of a file that the section refers to.
             let is_of_text = matches!(
                 kind,
-                Malformed | NoScriptMap | NoSection | Repeated | ScriptMap | Switch
+                Malformed
+                    | NoScriptMap
+                    | NoSection
+                    | Empty
+                    | Elsewhere
+                    | Repeated
+                    | ScriptMap
+                    | Switch
+                    | NotFound
+                    | Unreadable
             );
             assert!(is_of_text, "{text}");
             let lines = decoded(bytes).split('\n').count();
@@ -62,6 +75,10 @@ fn known(file: &SettingsFile<'_>) {
         Err((found, _)) => assert_eq!(*found, kind, "{shown}"),
         Ok(_) => panic!("{kind:?} was not noticed: {shown}"),
     };
+    let is_empty = |entry: &Entry<'_>| matches!(entry.what, What::Comment(_));
+    if file.entries.iter().all(is_empty) {
+        return error(ConfigErrorKind::Empty);
+    }
     if switches.len() > 1 || maps.len() > 1 {
         return error(ConfigErrorKind::Repeated);
     }
@@ -133,16 +150,18 @@ fn is_guarded(config: &Config, path: &str) -> bool {
 }
 
 fn decoded(bytes: &[u8]) -> String {
-    let wide = |unit: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].chunks(2).map(|pair| match *pair {
+    let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks(2).map(|pair| match *pair {
             [one, other] => unit([one, other]),
             _ => 0xFFFD,
         });
         String::from_utf16_lossy(&units.collect::<Vec<_>>())
     };
     match bytes {
-        [0xFF, 0xFE, ..] => wide(u16::from_le_bytes),
-        [0xFE, 0xFF, ..] => wide(u16::from_be_bytes),
+        [0xFF, 0xFE, rest @ ..] => wide(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [b'<', 0, ..] => wide(bytes, u16::from_le_bytes),
+        [0, b'<', ..] => wide(bytes, u16::from_be_bytes),
         bytes => String::from_utf8_lossy(bytes).into_owned(),
     }
 }
