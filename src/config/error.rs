@@ -161,12 +161,7 @@ pub(super) enum Cause {
     TooLarge {
         limit: u64,
     },
-    /// What two files say of one key.
-    SeveralFiles {
-        key: &'static str,
-        first: (PathBuf, String),
-        other: (PathBuf, String),
-    },
+    SeveralFiles(Box<Contradiction>),
     /// The names that were looked for.
     NoFile(&'static [&'static str]),
     NotAFile,
@@ -188,7 +183,7 @@ impl Cause {
             Self::Empty => ConfigErrorKind::Empty,
             Self::Elsewhere(_) => ConfigErrorKind::Elsewhere,
             Self::TooLarge { .. } => ConfigErrorKind::TooLarge,
-            Self::SeveralFiles { .. } => ConfigErrorKind::SeveralFiles,
+            Self::SeveralFiles(_) => ConfigErrorKind::SeveralFiles,
             Self::Followed { cause, .. } => cause.kind(),
             Self::NoFile(_) => ConfigErrorKind::NotFound,
             Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -233,6 +228,13 @@ impl From<ParseScriptMapError> for Cause {
     fn from(error: ParseScriptMapError) -> Self {
         Self::ScriptMap(error)
     }
+}
+
+/// What two files say of one key.
+#[derive(Clone, Debug)]
+pub(super) struct Contradiction {
+    pub(super) key: &'static str,
+    pub(super) files: [(PathBuf, String); 2],
 }
 
 /// Why the content of a section, which is not where the section is, is not read.
@@ -283,18 +285,24 @@ impl fmt::Display for Cause {
             Self::Elsewhere(elsewhere) => elsewhere.fmt(f),
             Self::Followed { path, cause } => write!(f, "{}: {cause}", path.display()),
             Self::TooLarge { limit } => write!(f, "larger than {limit} bytes"),
-            Self::SeveralFiles { key, first, other } => write!(
-                f,
-                "the settings files contradict each other: {key} is {} in {} and {} in {}",
-                first.1,
-                first.0.display(),
-                other.1,
-                other.0.display()
-            ),
+            Self::SeveralFiles(contradiction) => contradiction.fmt(f),
             Self::NoFile(names) => write!(f, "no settings file, that is {}", names.join(" or ")),
             Self::NotAFile => f.write_str("not a file"),
             Self::Unreadable(error) => write!(f, "cannot be read: {error}"),
         }
+    }
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key;
+        let [(first, says), (second, contradicts)] = &self.files;
+        write!(
+            f,
+            "the settings files contradict each other: {key} is {says} in {} and {contradicts} in {}",
+            first.display(),
+            second.display()
+        )
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::{Cause, ConfigError, PROCESS_SCRIPT_MAP, Settings, Spot, USE_WEB_SOCKETS, load};
+use crate::config::error::Contradiction;
 use crate::config::{ConfigErrorKind, ScriptMap};
 
 /// The Core server's first: where files agree, or only one says something, its spelling counts.
@@ -62,11 +63,13 @@ fn said<T>(
         return Ok(None);
     };
     match told.find(|(_, other)| meaning(other) != meaning(&value)) {
-        Some((other, different)) => Err(Cause::SeveralFiles {
+        Some((second, other)) => Err(Cause::SeveralFiles(Box::new(Contradiction {
             key,
-            first: (first.clone(), meaning(&value)),
-            other: (other.clone(), meaning(&different)),
-        }),
+            files: [
+                (first.clone(), meaning(&value)),
+                (second.clone(), meaning(&other)),
+            ],
+        }))),
         None => Ok(Some(value)),
     }
 }
