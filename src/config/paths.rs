@@ -37,7 +37,8 @@ impl Config {
     /// Limits upgrades and both reserved names to one virtual directory; by default they are
     /// recognised under any.
     ///
-    /// Two layers with a directory each can so share one application.
+    /// Messages are posted to `__WebSocket.<ext>` in this directory, by default in the root. Two layers
+    /// with a directory each can so share one application.
     ///
     /// # Panics
     ///

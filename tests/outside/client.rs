@@ -60,16 +60,15 @@ const NAMES: &str = "
 
 #[tokio::test]
 async fn s14_a_page_as_west_wind_documents_it_runs_unchanged() {
-    // One virtual directory for the page, its socket and the application's URL.
-    let config = Config::new().script_map("wwd").base_path("/chat");
-    let layer = WebConnectionSocketLayer::new(config)
+    let layer = WebConnectionSocketLayer::new(Config::new().script_map("wwd"))
         .on_connect(|socket: Socket| async move { greet(&socket) });
     let app = page(
         "/chat/chat.html",
         include_str!("west_wind/page.html"),
         include_str!("west_wind/page.js"),
     );
-    let app = app.route("/chat/__WebSocket.wwd", post(shout));
+    // The page and its socket lie below the root; what it sends is for the one handler.
+    let app = app.route("/__WebSocket.wwd", post(shout));
     let site = Site::start(layer, app).await;
     let (ann, bob, cat) = tokio::join!(
         enter(&site, "ann", "red"),
