@@ -104,7 +104,7 @@ async fn verified_users_may_be_addressed_in_silence() {
 }
 
 #[tokio::test]
-async fn s09_a_query_that_is_not_utf_8_is_refused_and_nobody_merged() {
+async fn s09_a_query_that_is_not_utf_8_is_refused() {
     let claims = WebConnectionSocketLayer::new(Config::new());
     let verified = WebConnectionSocketLayer::new(Config::new())
         .identify(|_: Handshake| async { Ok(Identity::user("ann")) });

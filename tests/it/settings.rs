@@ -62,7 +62,7 @@ async fn s04_files_that_agree_are_one_and_the_core_servers_spelling_counts() {
     let folder = Folder::new("agree");
     folder.write("web.config", &section(&pairs("yes", "WWD")));
     folder.write(CORE, &elements("True", ".wwd"));
-    // One that says nothing of sockets contradicts nobody.
+    // A file that says nothing of sockets contradicts none.
     folder.write("webconnection-settings.xml", "<s><Name>Shop</Name></s>");
     let server = serve(Config::from_settings_folder(&folder.path).unwrap());
     assert!(server.connect("/").await.is_ok());

@@ -176,7 +176,7 @@ async fn an_encoded_body_is_415_and_identity_is_none() {
         assert_eq!(text(&mut ann).await, "plain");
     }
 
-    // Who may not call is not told how to.
+    // A stranger is refused before its body is looked at.
     let closed = serve(&WebConnectionSocketLayer::new(Config::new()));
     let answer = send(&closed, encoded(BROADCAST, &["gzip"])).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);

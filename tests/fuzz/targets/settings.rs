@@ -75,6 +75,10 @@ fn known(file: &SettingsFile<'_>) {
         Err((found, _)) => assert_eq!(*found, kind, "{shown}"),
         Ok(_) => panic!("{kind:?} was not noticed: {shown}"),
     };
+    // No XML may hold it.
+    if shown.contains('\0') {
+        return error(ConfigErrorKind::Malformed);
+    }
     let is_empty = |entry: &Entry<'_>| matches!(entry.what, What::Comment(_));
     if file.entries.iter().all(is_empty) {
         return error(ConfigErrorKind::Empty);
