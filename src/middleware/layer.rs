@@ -151,10 +151,14 @@ impl WebConnectionSocketLayer {
     /// use http::StatusCode;
     /// use web_connection_socket::{Config, Handshake, Identity, Refusal, WebConnectionSocketLayer};
     ///
+    /// # async fn user_of(_token: &str) -> Option<String> { None }
+    /// // A token that the page fetched from the application, for `new WebSocket("/?token=…")`. The
+    /// // guide shows cookies.
     /// let layer = WebConnectionSocketLayer::new(Config::new()).identify(|handshake: Handshake| async move {
-    ///     match handshake.header("cookie").as_ref().map(|cookie| cookie.as_bytes()) {
-    ///         Some(b"session=of-ann") => Ok(Identity::user("ann").group("staff")),
-    ///         _ => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+    ///     let token = handshake.query("token").unwrap_or_default();
+    ///     match user_of(&token).await {
+    ///         Some(user) => Ok(Identity::user(user).group("staff")),
+    ///         None => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
     ///     }
     /// });
     /// ```
@@ -281,7 +285,8 @@ impl WebConnectionSocketLayer {
     }
 
     /// Takes only upgrades for which the function returns `true`; others go to the inner service.
-    /// It stands in the place of [`Config::socket_path`].
+    /// It stands in the place of [`Config::socket_path`], and sees the request as it came: over HTTP/2
+    /// its cookies may be split over several lines.
     ///
     /// # Examples
     ///
@@ -301,7 +306,7 @@ impl WebConnectionSocketLayer {
     }
 
     /// Lets callers for which the function returns `true` use the reserved URLs, beside those whom
-    /// the configuration allows. By default nobody may.
+    /// the configuration allows. By default nobody may. The function sees the request as it came.
     ///
     /// # Examples
     ///

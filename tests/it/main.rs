@@ -10,6 +10,7 @@ mod compose;
 mod conformance;
 mod control;
 mod cors;
+mod cookies;
 mod delivery;
 mod dispatch;
 mod expiry;

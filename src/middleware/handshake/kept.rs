@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::header::HOST;
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Uri};
 
@@ -20,7 +20,8 @@ use super::stripped::{is_stripped, named_in_connection};
 /// The request that opened a socket: its URL, headers, extensions and TCP peer.
 ///
 /// Cheap to clone. Hooks get it whole; what is kept for the socket's life lacks the headers that
-/// concern the connection or the handshake alone. Its `Debug` shows no header and no query, since
+/// concern the connection or the handshake alone. Several `Cookie` lines, into which HTTP/2 may split
+/// the header, are one, as if they had come over HTTP/1.1. Its `Debug` shows no header and no query, since
 /// these carry secrets.
 ///
 /// # Examples
@@ -30,8 +31,10 @@ use super::stripped::{is_stripped, named_in_connection};
 ///
 /// fn session_cookie(handshake: &Handshake) -> Option<String> {
 ///     let cookies = handshake.header("cookie")?;
-///     let mut pairs = cookies.to_str().ok()?.split("; ");
-///     pairs.find_map(|pair| pair.strip_prefix("session=")).map(str::to_owned)
+///     let cookies = String::from_utf8_lossy(cookies.as_bytes());
+///     let mut cookies = cookie::Cookie::split_parse(cookies).flatten();
+///     let session = cookies.find(|cookie| cookie.name() == "session")?;
+///     Some(session.value().to_owned())
 /// }
 /// ```
 #[derive(Clone)]
@@ -49,10 +52,17 @@ struct Shared {
 impl Handshake {
     /// Copies everything out of a request.
     pub(crate) fn new(parts: &Parts, peer: Option<SocketAddr>, client: Option<ClientAddr>) -> Self {
-        let headers = parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let cookies = joined_cookies(&parts.headers);
+        let mut cookies = cookies.as_deref();
+        let headers = parts.headers.iter().filter_map(|(name, value)| {
+            // The first line stands for all.
+            let value = if name == COOKIE {
+                cookies.take()?
+            } else {
+                value.as_bytes()
+            };
+            Some((name.as_str(), value))
+        });
         let block = Block::new(UriText::of(&parts.uri), headers);
         Self {
             shared: Arc::new(Shared {
@@ -129,6 +139,8 @@ impl Handshake {
     }
 
     /// Returns the first value of a header; its name is matched without regard to case.
+    ///
+    /// Lists such as `X-Forwarded-For` may stand on several lines: [`header_all`](Self::header_all).
     ///
     /// # Examples
     ///
@@ -293,6 +305,21 @@ impl fmt::Debug for Handshake {
             .field("peer", &self.shared.peer)
             .finish_non_exhaustive()
     }
+}
+
+/// Joins the lines of `Cookie`; none if there is no such header.
+///
+/// RFC 9113 §8.2.3: a client may split the header over HTTP/2; it is joined again before it reaches
+/// anything that does not speak HTTP/2.
+fn joined_cookies(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
+    let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let mut joined = Cow::Borrowed(lines.next()?);
+    for line in lines {
+        let joined = joined.to_mut();
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(line);
+    }
+    Some(joined)
 }
 
 /// A name in the query is longer than anybody needs.
