@@ -3,12 +3,15 @@
 //! `cargo run --example login`, then open the printed address in two browsers and sign in as two.
 //!
 //! The session layer stands outside of the sockets' layer: it puts the visitor's session into the
-//! request that opens a socket, where `identify` finds it. Signing out closes the sockets.
+//! request that opens a socket, where `identify` finds it. Signing out closes that session's sockets.
 
 use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use axum::{
@@ -19,7 +22,7 @@ use axum::{
     routing::{get, post},
 };
 use clap::Parser;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
@@ -78,14 +81,20 @@ async fn identify(visitor: Handshake) -> Result<Identity, Refusal> {
         let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR);
         return Err(refusal.detail("The session layer has to stand outside of the sockets'."));
     };
-    match session.get::<String>(USER).await {
-        Ok(Some(user)) => Ok(Identity::user(user)),
+    match session.get::<SignedIn>(SIGNED_IN).await {
+        Ok(Some(SignedIn { user, device })) => Ok(Identity::user(user).group(group_of(device))),
         Ok(None) => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
         Err(error) => {
             eprintln!("A session could not be read: {error}");
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE))
         }
     }
+}
+
+/// The group of a session's sockets. Its name is not the session's id, which is a secret: what a
+/// message says of its group can be seen by others.
+fn group_of(device: u64) -> String {
+    format!("session:{device}")
 }
 
 /// Sends what somebody wrote to the users whom they named, and to their own pages.
@@ -106,9 +115,9 @@ async fn send_privately(socket: Socket) -> Result<(), SocketError> {
 }
 
 async fn page(session: Session) -> Result<Html<String>, Failure> {
-    let page = match session.get::<String>(USER).await? {
+    let page = match session.get::<SignedIn>(SIGNED_IN).await? {
         // A name is one of ours: there is no markup in it.
-        Some(user) => include_str!("home.html").replace("{user}", &user),
+        Some(SignedIn { user, .. }) => include_str!("home.html").replace("{user}", &user),
         None => include_str!("login.html").to_owned(),
     };
     Ok(Html(page))
@@ -126,16 +135,21 @@ async fn sign_in(session: Session, Form(given): Form<Credentials>) -> Result<Res
     }
     // A new id, so that nobody knows it who knew the old one.
     session.cycle_id().await?;
-    session.insert(USER, given.user).await?;
+    let signed_in = SignedIn {
+        user: given.user,
+        device: NEXT_DEVICE.fetch_add(1, Relaxed),
+    };
+    session.insert(SIGNED_IN, signed_in).await?;
     Ok(Redirect::to("/").into_response())
 }
 
-/// Ends the session, then the sockets: one that tries to open from now on is refused.
+/// Ends the session, then its sockets: one that tries to open from now on is refused. The user's
+/// other devices stay signed in.
 async fn sign_out(State(hub): State<Arc<Hub>>, session: Session) -> Result<Redirect, Failure> {
-    let user = session.remove::<String>(USER).await?;
+    let signed_in = session.remove::<SignedIn>(SIGNED_IN).await?;
     session.flush().await?;
-    if let Some(user) = user {
-        hub.close_user(&user, &CloseReason::new(4001, "signed out"));
+    if let Some(SignedIn { device, .. }) = signed_in {
+        hub.close_group(&group_of(device), &CloseReason::new(4001, "signed out"));
     }
     Ok(Redirect::to("/"))
 }
@@ -156,8 +170,18 @@ impl IntoResponse for Failure {
     }
 }
 
-/// The key of a session's user.
-const USER: &str = "user";
+/// What a session knows.
+#[derive(Deserialize, Serialize)]
+struct SignedIn {
+    user: String,
+    /// One user may have signed in on several.
+    device: u64,
+}
+
+/// The session's key for it.
+const SIGNED_IN: &str = "signed in";
+
+static NEXT_DEVICE: AtomicU64 = AtomicU64::new(1);
 
 /// A real application keeps hashes.
 const ACCOUNTS: [(&str, &str); 3] = [("ann", "apple"), ("bob", "berry"), ("cat", "cherry")];

@@ -3,6 +3,7 @@
 mod broadcast;
 mod caps;
 mod close;
+mod closing;
 mod error;
 mod flusher;
 mod frame;
@@ -104,8 +105,7 @@ pub(crate) use self::{
 /// assert_eq!(hub.groups(), [("news".into(), 1)]);
 /// assert_eq!((hub.len(), hub.sockets()), (1, vec![socket]));
 ///
-/// // One socket: `hub.close(socket, reason)`.
-/// hub.close_user("ann", &CloseReason::new(4001, "signed out"));
+/// assert_eq!(hub.close_user("ann", &CloseReason::new(4001, "signed out")), 1);
 /// assert_eq!(ann.closed().await.code(), 4001);
 /// assert!(hub.is_empty());
 /// assert_eq!(hub.stats().messages_out, 1);
@@ -188,28 +188,6 @@ impl Hub {
     /// Ends a socket's membership in a group; `false` if there was none.
     pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
         self.state.lock().registry.leave(socket, group)
-    }
-
-    /// Closes a socket after what is queued for it; `false` if it is not connected.
-    ///
-    /// From now on no broadcast selects it. A peer that does not answer the close frame is cut off
-    /// after [`Config::close_timeout`](crate::Config::close_timeout).
-    pub fn close(&self, socket: ConnectionId, reason: CloseReason) -> bool {
-        let peer = self.state.lock().registry.get(socket).cloned();
-        peer.is_some_and(|peer| self.close_peer(&peer, reason, Backlog::Deliver))
-    }
-
-    /// Closes all sockets of a user, those that are just opening too, as [`close`](Self::close) does
-    /// and tells how many there were.
-    ///
-    /// A visitor whom the `identify` hook is still looking up is nobody's yet: end the session first,
-    /// then its sockets.
-    pub fn close_user(&self, user: &str, reason: &CloseReason) -> usize {
-        let peers: Vec<_> = self.state.lock().registry.present(user).cloned().collect();
-        peers
-            .iter()
-            .filter(|peer| self.close_peer(peer, reason.clone(), Backlog::Deliver))
-            .count()
     }
 
     /// How many sockets receive broadcasts now.
@@ -332,11 +310,6 @@ impl Hub {
         }
         drop(state);
         Ok(Registration::new(self.clone(), peer))
-    }
-
-    pub(crate) fn close_peer(&self, peer: &Peer, reason: CloseReason, backlog: Backlog) -> bool {
-        self.unlist(peer);
-        peer.outbox.close(reason, backlog)
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.

@@ -45,6 +45,8 @@ enum Step {
     /// The flusher writes.
     Turn,
     Close(usize),
+    CloseGroup,
+    CloseAll,
 }
 
 fn overflow() -> impl Strategy<Value = Overflow> {
@@ -65,6 +67,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => socket.clone().prop_map(Step::Drain),
         4 => Just(Step::Turn),
         1 => socket.prop_map(Step::Close),
+        1 => prop_oneof![Just(Step::CloseGroup), Just(Step::CloseAll)],
     ]
 }
 
@@ -110,7 +113,17 @@ async fn play(
             Step::Turn => turn().await,
             Step::Close(socket) => {
                 let id = sockets[socket].registration.peer().id;
-                hub.close(id, CloseReason::NORMAL);
+                let was_open = hub.sockets().contains(&id);
+                let closed = hub.close(id, &CloseReason::NORMAL);
+                prop_assert_eq!(closed, usize::from(was_open));
+            }
+            Step::CloseGroup | Step::CloseAll => {
+                let open = hub.len();
+                let closed = match step {
+                    Step::CloseGroup => hub.close_group("some", &CloseReason::NORMAL),
+                    _ => hub.close_all(&CloseReason::NORMAL),
+                };
+                prop_assert_eq!((closed, hub.len()), (open, 0));
             }
         }
         // Who steps aside brings along what it lacked of the log.

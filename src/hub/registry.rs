@@ -51,6 +51,19 @@ enum Stage {
     Leaving,
 }
 
+impl<T> Entry<T> {
+    fn is_in(&self, selection: &Selection<'_>) -> bool {
+        match *selection {
+            Selection::All => true,
+            Selection::Ungrouped => self.groups.is_empty(),
+            Selection::Group(group) => self.groups.iter().any(|own| own.as_str() == group),
+            // Without a name it is nobody's, and so of no user.
+            Selection::User(user) => !user.is_empty() && self.user.as_str() == user,
+            Selection::Connection(id) => self.id == id,
+        }
+    }
+}
+
 impl<T> Registry<T> {
     /// `max_groups`: how many groups a socket may be in.
     pub(crate) fn new(max_groups: usize) -> Self {
@@ -299,12 +312,14 @@ impl<T> Registry<T> {
         self.loose.iter().map(|&slot| &self.entries[slot].value)
     }
 
-    /// All sockets of a user that can be closed: the listed ones, and those about to be.
-    pub(crate) fn present(&self, user: &str) -> impl Iterator<Item = &T> {
+    /// All sockets of a selection that can be closed: the listed ones, and those about to be.
+    pub(crate) fn present(&self, selection: &Selection<'_>) -> Vec<&T> {
+        let mut slots = Vec::new();
+        self.for_each(selection, &mut |slot| slots.push(slot));
         let pending = self.pending.iter().copied();
-        let pending = pending.filter(move |&slot| self.entries[slot].user == *user);
-        let listed = self.users.get(user).into_iter().flat_map(Slots::iter);
-        listed.chain(pending).map(|slot| &self.entries[slot].value)
+        slots.extend(pending.filter(|&slot| self.entries[slot].is_in(selection)));
+        let values = slots.into_iter().map(|slot| &self.entries[slot].value);
+        values.collect()
     }
 
     /// All listed sockets.

@@ -314,7 +314,7 @@ mod tests {
         let closing = join(&hub, "g");
         let open = join(&hub, "g");
         fill(&hub, &closing, 60);
-        hub.close(closing.peer().id, CloseReason::NORMAL);
+        hub.close(closing.peer().id, &CloseReason::NORMAL);
         fill(&hub, &open, 30);
         assert_eq!(closing.outbox().closing(), Some(CloseReason::NORMAL));
         assert!(closing.outbox().undelivered() > 0);

@@ -155,7 +155,7 @@ async fn what_its_stream_holds_back_is_not_waited_for_without_end() {
 
     let hub = layer.hub();
     assert_eq!(hub.broadcast(&news("x".repeat(1_000))).queued, 1);
-    assert!(hub.close(hub.sockets()[0], CloseReason::NORMAL));
+    assert_eq!(hub.close(hub.sockets()[0], &CloseReason::NORMAL), 1);
     // The peer reads nothing from now on, and is alive.
     spawn(async move {
         while wire.try_send(&masked(true, wire::PING, b"")).await.is_ok() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use web_connection_socket::{
-    CloseReason, Config, GroupId, Hub, Identity, Recipient, SocketErrorKind, User, UserId,
-    WebConnectionSocketLayer,
+    CloseReason, Config, ConnectionId, GroupId, Hub, Identity, Recipient, Socket, SocketErrorKind,
+    User, UserId, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -101,7 +101,10 @@ async fn one_socket_or_all_of_a_user_can_be_closed() {
     let mut bob = join(&server, "bob", &[]).await;
     hub.broadcast(&news("first"));
 
-    assert!(hub.close(hub.sockets_of("bob")[0], CloseReason::new(4000, "out")));
+    assert_eq!(
+        hub.close(hub.sockets_of("bob")[0], &CloseReason::new(4000, "out")),
+        1
+    );
     assert_eq!(text(&mut bob).await, "first");
     assert_eq!(
         soon("the close", bob.closed()).await,
@@ -121,21 +124,72 @@ async fn one_socket_or_all_of_a_user_can_be_closed() {
 }
 
 #[tokio::test]
-async fn a_socket_that_is_just_opening_is_closed_with_its_user() {
+async fn a_group_or_all_sockets_can_be_closed() {
     let layer = relay();
+    let server = serve(&layer);
     let hub = layer.hub();
-    let closing = hub.clone();
-    let layer = layer.on_connect(move |_| {
-        let closed = closing.close_user("ann", &CloseReason::new(4001, "signed out"));
-        async move {
-            assert_eq!(closed, 1);
+    let mut phone = join(&server, "ann", &["session:1"]).await;
+    let mut tab = join(&server, "ann", &["session:1", "lobby"]).await;
+    let mut desk = join(&server, "ann", &["session:2", "lobby"]).await;
+    let mut bob = join(&server, "bob", &[]).await;
+    hub.broadcast(&news("first"));
+
+    let out = CloseReason::new(4001, "signed out");
+    assert_eq!(hub.close_group("session:1", &out), 2);
+    assert_eq!(hub.close_group("session:1", &out), 0);
+    assert_eq!(hub.close_group("session", &out), 0);
+    for socket in [&mut phone, &mut tab] {
+        assert_eq!(text(socket).await, "first");
+        assert_eq!(soon("the close", socket.closed()).await, out);
+    }
+    assert_eq!((hub.len(), hub.sockets_of("ann").len()), (2, 1));
+
+    assert_eq!(hub.close_all(&CloseReason::GOING_AWAY), 2);
+    for socket in [&mut desk, &mut bob] {
+        assert_eq!(text(socket).await, "first");
+        assert_eq!(soon("the close", socket.closed()).await.code(), 1001);
+    }
+    assert_eq!(hub.close_all(&CloseReason::GOING_AWAY), 0);
+    // It is no shutdown: the next may come, and is in the group that everybody is in.
+    let mut next = join(&server, "cat", &[]).await;
+    assert_eq!(hub.close_group("", &out), 1);
+    assert_eq!(soon("the close", next.closed()).await, out);
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn a_socket_that_is_just_opening_is_closed_with_the_others() {
+    let ways: [fn(&Hub, ConnectionId, &CloseReason) -> usize; 4] = [
+        |hub, id, reason| hub.close(id, reason),
+        |hub, _, reason| hub.close_user("ann", reason),
+        |hub, _, reason| hub.close_group("lobby", reason),
+        |hub, _, reason| hub.close_all(reason),
+    ];
+    for way in ways {
+        let layer = relay().on_connect(move |socket: Socket| async move {
+            let reason = CloseReason::new(4001, "signed out");
+            let id = socket.id().expect("a socket");
+            assert_eq!(way(socket.hub(), id, &reason), 1);
+            assert_eq!(way(socket.hub(), id, &reason), 0);
             Ok(())
-        }
+        });
+        let mut ann = join(&serve(&layer), "ann", &["lobby"]).await;
+        assert_eq!(soon("the close", ann.closed()).await.code(), 4001);
+        assert!(layer.hub().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn visitors_without_a_name_are_not_the_sockets_of_one_user() {
+    let layer = relay().on_connect(async |socket: Socket| {
+        assert_eq!(socket.hub().close_user("", &CloseReason::NORMAL), 0);
+        Ok(())
     });
     let server = serve(&layer);
-    let mut ann = join(&server, "ann", &[]).await;
-    assert_eq!(soon("the close", ann.closed()).await.code(), 4001);
-    assert!(hub.is_empty());
+    let mut visitor = server.connect("/").await.unwrap();
+    assert_eq!(layer.hub().close_user("", &CloseReason::NORMAL), 0);
+    layer.hub().broadcast(&news("still here"));
+    assert_eq!(text(&mut visitor).await, "still here");
 }
 
 #[tokio::test]

@@ -289,7 +289,7 @@ async fn a_close_of_ours_comes_after_what_was_queued_and_before_the_end() {
     let mut wire = Wire::open(&server, "/?userId=ann").await;
     let hub = layer.hub();
     hub.broadcast(&news("first"));
-    hub.close(hub.sockets()[0], CloseReason::new(4000, "done"));
+    hub.close(hub.sockets()[0], &CloseReason::new(4000, "done"));
     assert_eq!(hub.broadcast(&news("late")).matched, 0);
     assert!(wire.text().await.contains("first"));
     assert_eq!(wire.frame().await.unwrap().close(), (4000, "done"));

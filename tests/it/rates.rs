@@ -164,7 +164,10 @@ async fn a_socket_that_is_behind_closes_and_shuts_down_like_any_other() {
     };
     let mut kicked = flood().await;
     let begin = Instant::now();
-    assert!(hub.close(hub.sockets()[0], "4001 enough".parse().unwrap()));
+    assert_eq!(
+        hub.close(hub.sockets()[0], &"4001 enough".parse().unwrap()),
+        1
+    );
     assert_eq!(kicked.frame().await.unwrap().close(), (4001, "enough"));
     kicked
         .send(&masked(true, wire::CLOSE, &close_payload(4001, "")))

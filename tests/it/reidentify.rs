@@ -142,7 +142,7 @@ async fn what_cannot_be_leaves_the_socket_as_it_was() {
     hub.reidentify(id, enough).unwrap();
     assert_eq!(hub.groups_of(id), ["x", "y", "c"]);
 
-    hub.close(id, CloseReason::NORMAL);
+    hub.close(id, &CloseReason::NORMAL);
     let error = hub.reidentify(id, Identity::user("bob")).unwrap_err();
     assert_eq!(error.kind(), SocketErrorKind::NotConnected);
     assert_eq!(soon("the close", ann.closed()).await, CloseReason::NORMAL);

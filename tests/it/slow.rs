@@ -253,7 +253,7 @@ async fn a_peer_that_ignores_our_close_is_gone_in_time() {
             }
         }
         let begin = Instant::now();
-        hub.close(hub.sockets()[0], CloseReason::new(4000, "away with you"));
+        hub.close(hub.sockets()[0], &CloseReason::new(4000, "away with you"));
         if reads {
             assert_eq!(wire.frame().await.unwrap().close().0, 4000);
         }

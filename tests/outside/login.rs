@@ -52,6 +52,19 @@ async fn signing_out_closes_the_users_sockets_and_lets_in_no_more() {
 }
 
 #[tokio::test]
+async fn signing_out_on_one_device_leaves_the_other_signed_in() {
+    let site = Login::start().await;
+    let (phone, desk) = tokio::join!(site.sign_in("ann", "apple"), site.sign_in("ann", "apple"));
+    send(&phone, "ann", "both").await;
+    desk.until(&shows("ann: both")).await;
+    let out = "fetch('/logout', { method: 'POST' }).then(() => arguments[1]());";
+    phone.evaluate_async(out, json!(null)).await;
+    phone.until(&says("signed out")).await;
+    send(&desk, "ann", "still here").await;
+    desk.until(&shows("ann: still here")).await;
+}
+
+#[tokio::test]
 async fn who_has_not_signed_in_opens_no_socket_whatever_name_it_claims() {
     let site = Login::start().await;
     let stranger = Browser::start(Viewport::default()).await;

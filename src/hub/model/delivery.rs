@@ -21,7 +21,7 @@ const QUICK: &[usize] = &[1_000_000];
 
 fn close_all(hub: &Hub, sockets: Vec<Socket>) {
     for socket in &sockets {
-        assert!(hub.close(socket.id(), CloseReason::NORMAL));
+        assert_eq!(hub.close(socket.id(), &CloseReason::NORMAL), 1);
     }
     for socket in sockets {
         assert_eq!(socket.ended().1, 0, "something was not delivered");
@@ -128,7 +128,7 @@ fn who_leaves_a_walk_takes_nobody_along() {
             let (hub, ids) = (hub.clone(), [sockets[1].id(), sockets[2].id()]);
             thread::spawn(move || {
                 for id in ids {
-                    assert!(hub.close(id, CloseReason::NORMAL));
+                    assert_eq!(hub.close(id, &CloseReason::NORMAL), 1);
                 }
             })
         };
@@ -160,12 +160,12 @@ fn a_shard_that_was_empty_works_again() {
         let one = Socket::open(&hub, QUICK);
         let closer = {
             let (hub, id) = (Arc::clone(&hub), one.id());
-            thread::spawn(move || hub.close(id, CloseReason::NORMAL))
+            thread::spawn(move || hub.close(id, &CloseReason::NORMAL))
         };
         let other = Socket::open(&hub, QUICK);
         let own = hub.broadcast(&super::message('a', 0, Target::All));
         assert_eq!(other.pipe().wait_for(1), ["a0"]);
-        assert!(closer.join().expect("no panic"));
+        assert_eq!(closer.join().expect("no panic"), 1);
         assert_eq!(one.ended().1, 0);
         close_all(&hub, vec![other]);
         check_end(&hub, own.queued, 0);

@@ -28,7 +28,7 @@ fn no_join_brings_a_closing_socket_back() {
             })
         };
         let publishers = vec![publisher(&hub, 'a', &[Target::Group("late"), Target::All])];
-        assert!(hub.close(id, CloseReason::NORMAL));
+        assert_eq!(hub.close(id, &CloseReason::NORMAL), 1);
         // From here on nobody sees it, whatever the others do.
         assert!(hub.is_empty());
         assert!(hub.sockets_of("u").is_empty());
@@ -40,7 +40,7 @@ fn no_join_brings_a_closing_socket_back() {
         );
         assert_eq!(hub.broadcast(&message('b', 1, Target::One(id))).matched, 0);
         assert_eq!(hub.broadcast(&message('b', 2, Target::All)).matched, 0);
-        assert!(!hub.close(id, CloseReason::NORMAL));
+        assert_eq!(hub.close(id, &CloseReason::NORMAL), 0);
         joiner.join().expect("no panic");
         assert!(hub.groups().is_empty());
         let (queued, dropped) = joined(publishers);
@@ -65,10 +65,12 @@ fn no_new_identity_brings_a_closing_socket_back() {
             })
         };
         let publishers = vec![publisher(&hub, 'a', &[Target::Group("late"), Target::All])];
-        assert!(hub.close(id, CloseReason::NORMAL));
+        assert_eq!(hub.close(id, &CloseReason::NORMAL), 1);
         for _ in 0..2 {
             assert!(hub.users().is_empty() && hub.groups().is_empty());
             assert_eq!(hub.close_user("v", &CloseReason::NORMAL), 0);
+            assert_eq!(hub.close_group("late", &CloseReason::NORMAL), 0);
+            assert_eq!(hub.close_all(&CloseReason::NORMAL), 0);
             assert_eq!(
                 hub.broadcast(&message('b', 0, Target::Group("late")))
                     .matched,
@@ -102,7 +104,7 @@ fn what_was_queued_for_who_is_cut_off_is_delivered_or_counted() {
         assert_eq!(stays.pipe().wait_for(4).len(), 4);
         let (queued, dropped) = joined(publishers);
         assert_eq!(4 + texts.len() + lost as usize, queued);
-        assert!(hub.close(stays.id(), CloseReason::NORMAL));
+        assert_eq!(hub.close(stays.id(), &CloseReason::NORMAL), 1);
         assert_eq!(stays.ended().1, 0);
         check_end(&hub, queued, dropped);
     });
@@ -124,7 +126,7 @@ fn what_was_queued_for_who_leaves_is_delivered_or_counted() {
             let pipe = broken.pipe().clone();
             thread::spawn(move || pipe.break_off())
         };
-        assert!(hub.close(closed.id(), CloseReason::NORMAL));
+        assert_eq!(hub.close(closed.id(), &CloseReason::NORMAL), 1);
         breaker.join().expect("no panic");
         let (queued, dropped) = joined(publishers);
         let (texts, undelivered) = closed.ended();
@@ -137,7 +139,7 @@ fn what_was_queued_for_who_leaves_is_delivered_or_counted() {
             );
         }
         // A task that has nothing to write does not find out.
-        hub.close(broken.id(), CloseReason::NORMAL);
+        hub.close(broken.id(), &CloseReason::NORMAL);
         let (seen, lost) = broken.ended();
         assert_eq!(texts.len() + seen.len() + lost as usize, queued);
         check_end(&hub, queued, dropped);

@@ -34,7 +34,7 @@ fn account_for(overflow: Overflow) {
         let mut seen = 0;
         for socket in sockets {
             // Who overflowed is closing already.
-            hub.close(socket.id(), CloseReason::NORMAL);
+            hub.close(socket.id(), &CloseReason::NORMAL);
             let (texts, undelivered) = socket.ended();
             for publisher in ['a', 'b'] {
                 let seen = numbers(&texts, publisher);

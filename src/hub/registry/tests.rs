@@ -54,12 +54,10 @@ fn a_user_can_be_closed_before_its_socket_is_listed() {
     let mut registry = registry();
     registry.insert(id(5), 5);
     registry.identify(id(5), "ann".into(), []);
-    let mut present: Vec<_> = registry.present("ann").copied().collect();
-    present.sort_unstable();
-    assert_eq!(present, [1, 2, 5]);
+    assert_eq!(present(&registry, &Selection::User("ann")), [1, 2, 5]);
     registry.unlist(id(5));
     registry.unlist(id(1));
-    assert!(registry.present("ann").eq([&2]));
+    assert_eq!(present(&registry, &Selection::User("ann")), [2]);
     assert!(registry.pending.is_empty());
 }
 
@@ -242,12 +240,19 @@ fn act(registry: &mut Registry<u64>, serial: u64, step: &Step) {
     }
 }
 
+fn present(registry: &Registry<u64>, selection: &Selection<'_>) -> Vec<u64> {
+    let mut present: Vec<_> = registry.present(selection).into_iter().copied().collect();
+    present.sort_unstable();
+    present
+}
+
 fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
     let those = |so: &dyn Fn(&Model) -> bool| -> Vec<u64> {
         let sockets = sockets.iter().filter(|(_, socket)| so(socket));
         sockets.map(|(&serial, _)| serial).collect()
     };
     let is_listed = |socket: &Model| socket.stage == Stage::Listed;
+    let is_here = |socket: &Model| socket.stage != Stage::Leaving;
     for (&serial, socket) in sockets {
         let groups = registry.groups_of(id(serial)).iter();
         let groups: Vec<_> = groups.map(GroupId::as_str).collect();
@@ -258,15 +263,22 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
         let recipients = [Recipient::user(user)];
         let expected = those(&|socket| is_listed(socket) && socket.user == user);
         assert_eq!(audience(registry, &recipients), expected);
-        let mut present: Vec<_> = registry.present(user).copied().collect();
-        present.sort_unstable();
-        let expected = those(&|socket| socket.stage != Stage::Leaving && socket.user == user);
-        assert_eq!(present, expected);
+        let expected = those(&|socket| is_here(socket) && socket.user == user);
+        assert_eq!(present(registry, &Selection::User(user)), expected);
+    }
+    assert_eq!(present(registry, &Selection::User("")), [0; 0]);
+    assert_eq!(present(registry, &Selection::All), those(&is_here));
+    for &serial in sockets.keys() {
+        let expected = those(&|socket| is_here(socket) && std::ptr::eq(socket, &sockets[&serial]));
+        let selection = Selection::Connection(id(serial));
+        assert_eq!(present(registry, &selection), expected);
     }
     for group in GROUPS.into_iter().filter(|group| !group.is_empty()) {
         let recipients = [Recipient::group(group)];
         let expected = those(&|socket| is_listed(socket) && socket.is_in(group));
         assert_eq!(audience(registry, &recipients), expected);
+        let expected = those(&|socket| is_here(socket) && socket.is_in(group));
+        assert_eq!(present(registry, &Selection::Group(group)), expected);
     }
     let mut ungrouped = Vec::new();
     registry.resolve(&[], DefaultAudience::Ungrouped, |&value| {

@@ -1,0 +1,105 @@
+use super::{Backlog, CloseReason, Hub, Peer};
+use crate::protocol::{ConnectionId, Selection};
+
+/// Four ways to close sockets, which differ in whose they are.
+///
+/// Each closes after what is queued, and takes along the sockets that are just opening. From then on
+/// no broadcast selects them. A peer that does not answer the close frame is cut off after
+/// [`Config::close_timeout`](crate::Config::close_timeout). Each returns how many sockets it closed;
+/// those that were closing already do not count.
+///
+/// A visitor that the `identify` hook is still looking up has no socket yet: end its session first,
+/// then close its sockets.
+impl Hub {
+    /// Closes one socket: returns 1, or 0 if it is not connected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{CloseReason, ConnectionId, Hub};
+    ///
+    /// fn kick(hub: &Hub, socket: ConnectionId) {
+    ///     if hub.close(socket, &CloseReason::new(4003, "away with you")) == 0 {
+    ///         println!("{socket} had left");
+    ///     }
+    /// }
+    /// ```
+    pub fn close(&self, socket: ConnectionId, reason: &CloseReason) -> usize {
+        self.close_all_of(&Selection::Connection(socket), reason)
+    }
+
+    /// Closes all sockets of a user, on every device.
+    ///
+    /// A user without a name is no user, and has no sockets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{CloseReason, Hub};
+    ///
+    /// fn block(hub: &Hub, user: &str) -> usize {
+    ///     hub.close_user(user, &CloseReason::new(4003, "blocked"))
+    /// }
+    /// ```
+    pub fn close_user(&self, user: &str, reason: &CloseReason) -> usize {
+        self.close_all_of(&Selection::User(user), reason)
+    }
+
+    /// Closes all members of a group, as when a room closes or one device signs out.
+    ///
+    /// In the default group, whose name is empty, is every socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{CloseReason, Hub};
+    ///
+    /// /// The `identify` hook puts each socket into the group of its session.
+    /// fn sign_out(hub: &Hub, session: u64) -> usize {
+    ///     hub.close_group(&format!("session:{session}"), &CloseReason::new(4001, "signed out"))
+    /// }
+    /// ```
+    pub fn close_group(&self, group: &str, reason: &CloseReason) -> usize {
+        match group {
+            "" => self.close_all(reason),
+            group => self.close_all_of(&Selection::Group(group), reason),
+        }
+    }
+
+    /// Closes all sockets. New ones may open: [`shutdown`](Self::shutdown) ends that, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{CloseReason, Hub};
+    ///
+    /// /// The browser client reconnects after 1012, and is identified anew.
+    /// fn refresh(hub: &Hub) -> usize {
+    ///     hub.close_all(&CloseReason::new(1012, "rights have changed"))
+    /// }
+    /// ```
+    pub fn close_all(&self, reason: &CloseReason) -> usize {
+        self.close_all_of(&Selection::All, reason)
+    }
+
+    pub(crate) fn close_peer(&self, peer: &Peer, reason: CloseReason, backlog: Backlog) -> bool {
+        self.unlist(peer);
+        peer.outbox.close(reason, backlog)
+    }
+
+    fn close_all_of(&self, selection: &Selection<'_>, reason: &CloseReason) -> usize {
+        let state = self.state.lock();
+        let peers: Vec<_> = state
+            .registry
+            .present(selection)
+            .into_iter()
+            .cloned()
+            .collect();
+        // Each is closed under a lock of its own: broadcasts go on between two of many.
+        drop(state);
+        peers
+            .iter()
+            .filter(|peer| self.close_peer(peer, reason.clone(), Backlog::Deliver))
+            .count()
+    }
+}
