@@ -31,12 +31,22 @@ use tokio_tungstenite::{
     tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
 };
 use tower::Layer;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{
     Config, Socket, SocketMessage, WebConnectionSocket, WebConnectionSocketLayer, testing::Server,
 };
 
 fn main() -> Outcome {
+    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
     in_one_runtime()?;
     in_several_runtimes()
 }

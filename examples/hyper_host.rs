@@ -20,6 +20,7 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 use tower::{Layer, service_fn, util::MapRequest};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{Config, RequestBody, Server, Socket, WebConnectionSocketLayer};
 
@@ -37,6 +38,15 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
     let layer = WebConnectionSocketLayer::new(Config::new());
     let hub = layer.hub();
     let service = layer.layer(service_fn(app::<RequestBody<Incoming>>));

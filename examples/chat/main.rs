@@ -23,6 +23,7 @@ use axum::{
 };
 use clap::Parser;
 use tokio::net::TcpListener;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{
     Config, MessageError, Socket, SocketError, SocketMessage, WebConnectionSocketLayer, script,
@@ -47,6 +48,15 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
     let config = Config::new()
         .script_map(options.script_map.clone())
         .max_message_size(options.max_message)

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use tower::ServiceBuilder;
 use tower_http::csrf::CsrfLayer;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{
     CloseReason, Config, Handshake, Hub, Identity, Refusal, Server, Socket, SocketError,
@@ -44,6 +45,15 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
     let sockets = WebConnectionSocketLayer::new(Config::new())
         .identify(identify)
         .on_action("private", send_privately);

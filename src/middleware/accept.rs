@@ -82,7 +82,6 @@ impl<S: Clone> WebConnectionSocket<S> {
                     Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
                 }
                 Err(rejection) => {
-                    shared.note(&rejection);
                     let reason =
                         CloseReason::refused(&rejection.to_string(), rejection.is_for_now());
                     let goodbye = Frame::close(&reason);
@@ -112,6 +111,9 @@ async fn enter(
     parts: Parts,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let admitted = upgrade::admit(shared, &parts).await?;
-    upgrade::enter(shared, admitted, application).await
+    let entered = async {
+        let admitted = upgrade::admit(shared, &parts).await?;
+        upgrade::enter(shared, admitted, application).await
+    };
+    (entered.await).inspect_err(|rejection| shared.note(&parts, rejection))
 }

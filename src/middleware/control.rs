@@ -80,14 +80,16 @@ where
         match shared.route(&parts) {
             Route::Broadcast => ResponseFuture::own(async move {
                 let answer = post::broadcast(&shared, Door::Control, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+                Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
                 ResponseFuture::own(post::web_socket(shared, Door::Control, parts, body, inner))
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
-                ResponseFuture::own(async move { Ok(shared.refuse(Cause::NotFound.into())) })
+                ResponseFuture::own(
+                    async move { Ok(shared.refuse(&parts, Cause::NotFound.into())) },
+                )
             }
         }
     }

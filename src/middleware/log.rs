@@ -1,14 +1,43 @@
 use std::{
+    collections::HashMap,
     fmt::{self, Display, Write},
     time::Duration,
 };
 
+use http::Uri;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Lets one log line pass in a while, so that whoever causes it cannot fill the log.
+use super::rejection::RejectionKind;
+
+/// Lets one log line of each kind pass in a while, so that a client that causes it cannot fill the
+/// log, nor hide with it what else goes wrong.
 #[derive(Debug, Default)]
-pub(crate) struct LogLimit(Mutex<Passed>);
+pub(crate) struct LogLimit(Mutex<HashMap<Kind, Passed>>);
+
+/// What a line is about. There are few of them, and no client makes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Refused(RejectionKind),
+    IdentifyPanicked,
+    NoUpgrades,
+    NoHandover,
+    HandlerFailed,
+    HandlerPanicked,
+    InnerServiceFailed,
+    NoHandler,
+    /// What no error frame answers, and what it was.
+    NotHandled(&'static str),
+    /// Why the `on_expiry` hook did not name an identity.
+    NotRenewed(&'static str),
+    AnswerCompressed,
+    AnswerNotUtf8,
+    HeaderNotUtf8,
+    JoinNotFollowed,
+    CloseNotFollowed,
+    OrdersWithoutSocket,
+    NotAccepted,
+}
 
 #[derive(Debug, Default)]
 struct Passed {
@@ -17,9 +46,11 @@ struct Passed {
 }
 
 impl LogLimit {
-    /// `Some` with the number of lines left out since the last one, if this one may be written.
-    pub(crate) fn pass(&self) -> Option<u64> {
-        let mut passed = self.0.lock();
+    /// `Some` with the number of lines of this kind left out since the last one, if this one may be
+    /// written.
+    pub(crate) fn pass(&self, kind: Kind) -> Option<u64> {
+        let mut kinds = self.0.lock();
+        let passed = kinds.entry(kind).or_default();
         let now = Instant::now();
         if passed.last.is_some_and(|last| now < last + INTERVAL) {
             passed.suppressed += 1;
@@ -27,6 +58,16 @@ impl LogLimit {
         }
         passed.last = Some(now);
         Some(std::mem::take(&mut passed.suppressed))
+    }
+}
+
+/// Shows the path of a request in the log: without its query, which holds secrets, and cut, because
+/// its length is the client's.
+pub(super) fn shown_path(uri: &Uri) -> &str {
+    let path = uri.path();
+    match path.char_indices().nth(LONGEST_PATH) {
+        Some((end, _)) => &path[..end],
+        None => path,
     }
 }
 
@@ -58,6 +99,9 @@ fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// In characters.
+const LONGEST_PATH: usize = 200;
+
 const INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -67,10 +111,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn lines_left_out_are_counted() {
         let limit = LogLimit::default();
-        assert_eq!(limit.pass(), Some(0));
-        assert_eq!((limit.pass(), limit.pass()), (None, None));
+        let pass = || limit.pass(Kind::HandlerFailed);
+        assert_eq!(pass(), Some(0));
+        assert_eq!((pass(), pass()), (None, None));
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(limit.pass(), Some(2));
+        assert_eq!(pass(), Some(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_one_kind_hides_no_other() {
+        let limit = LogLimit::default();
+        for kind in [
+            Kind::HandlerFailed,
+            Kind::HandlerPanicked,
+            Kind::Refused(RejectionKind::ForeignOrigin),
+            Kind::Refused(RejectionKind::TokenWrong),
+            Kind::NotHandled("one"),
+            Kind::NotHandled("other"),
+        ] {
+            assert_eq!(limit.pass(kind), Some(0), "{kind:?}");
+            assert_eq!(limit.pass(kind), None, "{kind:?}");
+        }
     }
 
     #[test]
@@ -82,6 +143,19 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(OneLine(text).to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_path_is_shown_without_its_query_and_cut() {
+        let long = format!("/{}", "a".repeat(300));
+        for (uri, shown) in [
+            ("/a/b?token=hush", "/a/b"),
+            ("https://app.example/x?y", "/x"),
+            ("*", "*"),
+            (&long, &long[..200]),
+        ] {
+            assert_eq!(shown_path(&uri.parse().unwrap()), shown);
         }
     }
 }

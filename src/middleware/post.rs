@@ -21,6 +21,7 @@ use super::{
     event::SocketEvent,
     handshake::Handshake,
     hooks::Otherwise,
+    log::Kind,
     peer::peer_of,
     rejection::{Cause, Rejection},
     shared::{Door, Shared},
@@ -62,7 +63,7 @@ where
 {
     let message = match receive(&shared, door, &parts, body).await {
         Ok(message) => message,
-        Err(rejection) => return Ok(shared.refuse(rejection)),
+        Err(rejection) => return Ok(shared.refuse(&parts, rejection)),
     };
     let hub = shared.hub.clone();
     let user = User::Claimed(message.user_id.clone());
@@ -72,14 +73,14 @@ where
         (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
         (None, Otherwise::Relay) => {
             let answer = publish(&shared, socket.message()).await;
-            return Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)));
+            return Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)));
         }
         (None, Otherwise::InnerService) => return pass_on(&shared, parts, socket, inner).await,
     };
     let work = of_handler(shared.clone(), handler(socket.clone()));
     Ok(match guarded(&shared, work).await {
         Ok(Ok(())) => json(&Handled {}),
-        Ok(Err(failure)) | Err(failure) => shared.refuse(failure.into_rejection()),
+        Ok(Err(failure)) | Err(failure) => shared.refuse(&parts, failure.into_rejection()),
     })
 }
 
@@ -108,10 +109,13 @@ where
         tracing::debug!(?failure, "a message posted from outside found no handler");
     }
     if orders(response.headers()) {
-        tracing::warn!(
-            "the application answered a message that came without a socket with orders for one: \
-             WebSocket-Join, -Leave and -Close are ignored there"
-        );
+        if let Some(suppressed) = shared.log.pass(Kind::OrdersWithoutSocket) {
+            tracing::warn!(
+                suppressed,
+                "the application answered a message that came without a socket with orders for \
+                 one: WebSocket-Join, -Leave and -Close are ignored there"
+            );
+        }
     }
     Ok(response)
 }

@@ -95,7 +95,7 @@ where
             }
             Route::Broadcast => ResponseFuture::own(async move {
                 let answer = post::broadcast(&shared, Door::Public, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| shared.refuse(rejection)))
+                Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
@@ -103,8 +103,9 @@ where
             }
             Route::Probe => ResponseFuture::own(async move {
                 let reader = Reader::of(&shared.config, &parts);
-                let answer = upgrade::probe(&shared, parts).await;
-                let mut answer = answer.unwrap_or_else(|rejection| shared.refuse(rejection));
+                let answer = upgrade::probe(&shared, &mut parts).await;
+                let mut answer =
+                    answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection));
                 let_read(answer.headers_mut(), reader);
                 Ok(answer)
             }),
@@ -122,7 +123,7 @@ where
                     };
                     Ok(answer
                         .await
-                        .unwrap_or_else(|rejection| shared.refuse(rejection)))
+                        .unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
                 })
             }
         }

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::{
     access::{check_host, looks_proxied, may_call},
     hooks::{Hooks, Otherwise},
-    log::{LogLimit, OneLine},
+    log::{Kind, LogLimit, OneLine, shown_path},
     page::is_by_page,
     peer::peer_of,
     rejection::{Cause, Rejection},
@@ -28,12 +28,9 @@ pub(crate) struct Shared {
     pub(super) target: Target,
     /// How many messages may be with the application at one time.
     pub(crate) dispatches: Semaphore,
-    pub(crate) failures: LogLimit,
-    /// Of those that happen before there is a socket, and so to whoever asks for one.
-    pub(super) openings: LogLimit,
+    pub(super) log: LogLimit,
     pub(crate) unread: AtomicBool,
     controlled: Arc<AtomicBool>,
-    refusals: LogLimit,
     proxied: AtomicBool,
 }
 
@@ -51,11 +48,9 @@ impl Shared {
             hub,
             hooks,
             dispatches: Semaphore::new(permits),
-            failures: LogLimit::default(),
-            openings: LogLimit::default(),
+            log: LogLimit::default(),
             unread: AtomicBool::new(false),
             controlled,
-            refusals: LogLimit::default(),
             proxied: AtomicBool::new(false),
         }
     }
@@ -121,17 +116,28 @@ impl Shared {
     }
 
     /// Counts a refusal and makes it the answer.
-    pub(super) fn refuse<RB: From<Bytes>>(&self, rejection: Rejection) -> Response<RB> {
-        self.note(&rejection);
+    pub(super) fn refuse<RB: From<Bytes>>(
+        &self,
+        parts: &Parts,
+        rejection: Rejection,
+    ) -> Response<RB> {
+        self.note(parts, &rejection);
         rejection.into_response()
     }
 
-    pub(super) fn note(&self, rejection: &Rejection) {
-        let kind = rejection.kind().as_str();
-        self.hub.counters().refused(kind);
-        if let Some(suppressed) = self.refusals.pass() {
-            let why = OneLine(rejection);
-            tracing::info!(kind, suppressed, "refused a request: {why}");
+    pub(super) fn note(&self, parts: &Parts, rejection: &Rejection) {
+        let kind = rejection.kind();
+        self.hub.counters().refused(kind.as_str());
+        if let Some(suppressed) = self.log.pass(Kind::Refused(kind)) {
+            let peer = peer_of(&parts.extensions);
+            tracing::info!(
+                kind = kind.as_str(),
+                path = shown_path(&parts.uri),
+                peer = %peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string()),
+                suppressed,
+                "refused a request: {}",
+                OneLine(rejection)
+            );
         }
     }
 }

@@ -13,6 +13,7 @@ use super::{
     client::ClientAddr,
     dispatch::{Application, Dispatcher},
     handshake::{ClaimTooLong, Handshake, check_query, check_size},
+    log::Kind,
     page::name_origin,
     peer::peer_of,
     rejection::{Cause, Rejection},
@@ -90,7 +91,7 @@ async fn visitor(
         Ok(Ok(Ok(identity))) => identity,
         Ok(Ok(Err(refusal))) => return Err(Cause::IdentifyRefused(Box::new(refusal)).into()),
         Ok(Err(_panic)) => {
-            if let Some(suppressed) = shared.openings.pass() {
+            if let Some(suppressed) = shared.log.pass(Kind::IdentifyPanicked) {
                 tracing::error!(suppressed, "the identify hook panicked");
             }
             return Err(Cause::IdentifyFailed.into());
@@ -116,16 +117,16 @@ fn client_of(shared: &Shared, parts: &Parts) -> Option<ClientAddr> {
 /// seat.
 pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
-    mut parts: Parts,
+    parts: &mut Parts,
 ) -> Result<Response<RB>, Rejection> {
     name_origin(&mut parts.headers);
-    check_page(shared, &parts)?;
+    check_page(shared, parts)?;
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
-    let client = client_of(shared, &parts);
+    let client = client_of(shared, parts);
     shared.hub.check_seat(client.map(ClientAddr::ip))?;
-    let visitor = visitor(shared, &parts, client).await?;
+    let visitor = visitor(shared, parts, client).await?;
     shared.hub.check_user(&visitor.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -170,7 +171,7 @@ pub(super) async fn open(
                 session::spawn_upgraded(upgraded, registration, config, inbound);
             }
             Some(Ok(Err(error))) if error.is_user() => {
-                if let Some(suppressed) = shared.openings.pass() {
+                if let Some(suppressed) = shared.log.pass(Kind::NoUpgrades) {
                     tracing::warn!(
                         %error,
                         suppressed,
@@ -186,7 +187,7 @@ pub(super) async fn open(
             }
             None => session::run_unopened(registration, inbound).await,
             Some(Err(_elapsed)) => {
-                if let Some(suppressed) = shared.openings.pass() {
+                if let Some(suppressed) = shared.log.pass(Kind::NoHandover) {
                     tracing::warn!(
                         suppressed,
                         "a handshake was accepted, but the server did not hand the connection over: \

@@ -19,7 +19,10 @@ use tokio::{
 use tower::{BoxError, Layer, Service};
 
 use super::{connection, listener::Listener, options::Server, signal::StopSignal};
-use crate::middleware::{RequestBody, WebConnectionSocketLayer, log::LogLimit};
+use crate::middleware::{
+    RequestBody, WebConnectionSocketLayer,
+    log::{Kind, LogLimit},
+};
 
 /// Serves an application inside the layer until the process is asked to stop (Ctrl+C, or SIGTERM).
 ///
@@ -251,7 +254,7 @@ async fn bear(error: &io::Error, errors: &LogLimit) {
         // So that a listener which says nothing else keeps no thread to itself.
         return yield_now().await;
     }
-    if let Some(suppressed) = errors.pass() {
+    if let Some(suppressed) = errors.pass(Kind::NotAccepted) {
         tracing::error!(
             %error,
             suppressed,

@@ -7,7 +7,7 @@ use http::{
 };
 use percent_encoding::percent_decode;
 
-use super::super::{encoding::encoded_by, shared::Shared, socket::Socket};
+use super::super::{encoding::encoded_by, log::Kind, shared::Shared, socket::Socket};
 use crate::{
     hub::CloseReason,
     protocol::{MessageErrorKind, SocketMessage},
@@ -27,7 +27,7 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
         return;
     }
     if encoded_by(&parts.headers, &CONTENT_ENCODING).is_some() {
-        if let Some(suppressed) = shared.failures.pass() {
+        if let Some(suppressed) = shared.log.pass(Kind::AnswerCompressed) {
             tracing::warn!(
                 suppressed,
                 "the application's answer to a message is compressed, so it is not read: put the \
@@ -38,7 +38,7 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
     }
     let messages = messages(body, shared.config.max_recipients);
     if messages == Err(MessageErrorKind::NotUtf8) {
-        if let Some(suppressed) = shared.failures.pass() {
+        if let Some(suppressed) = shared.log.pass(Kind::AnswerNotUtf8) {
             tracing::warn!(
                 suppressed,
                 "the application's JSON answer to a message is not UTF-8, so it is not read: in FoxPro \
@@ -56,29 +56,32 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
 
 /// Follows the answer's `WebSocket-Join` and `WebSocket-Leave` headers.
 pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
-    for group in headers.get_all(JOIN).iter().filter_map(decoded) {
+    for group in names(shared, headers, JOIN) {
         if let Err(error) = socket.join(group) {
-            if let Some(suppressed) = shared.failures.pass() {
+            if let Some(suppressed) = shared.log.pass(Kind::JoinNotFollowed) {
                 tracing::warn!(%error, suppressed, "a WebSocket-Join header was not followed");
             }
         }
     }
-    for group in headers.get_all(LEAVE).iter().filter_map(decoded) {
+    for group in names(shared, headers, LEAVE) {
         socket.leave(&group);
     }
 }
 
 /// Why the socket is to be closed once it has all else that the answer means for it: what a
 /// `WebSocket-Close` header says, or status 410.
-pub(super) fn close_reason(parts: &Parts) -> Option<CloseReason> {
+pub(super) fn close_reason(shared: &Shared, parts: &Parts) -> Option<CloseReason> {
     let gone = || (parts.status == StatusCode::GONE).then_some(CloseReason::GONE);
-    let Some(order) = parts.headers.get(CLOSE).and_then(decoded) else {
+    let order = parts.headers.get(CLOSE);
+    let Some(order) = order.and_then(|order| decoded(shared, order)) else {
         return gone();
     };
     match order.parse() {
         Ok(reason) => Some(reason),
         Err(error) => {
-            tracing::warn!(%error, "a WebSocket-Close header was not followed");
+            if let Some(suppressed) = shared.log.pass(Kind::CloseNotFollowed) {
+                tracing::warn!(%error, suppressed, "a WebSocket-Close header was not followed");
+            }
             gone()
         }
     }
@@ -110,10 +113,20 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn decoded(value: &HeaderValue) -> Option<String> {
+fn names(shared: &Shared, headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
+    let lines = headers.get_all(name).iter();
+    lines.filter_map(|line| decoded(shared, line))
+}
+
+fn decoded(shared: &Shared, value: &HeaderValue) -> Option<String> {
     let text = percent_decode(value.as_bytes()).decode_utf8();
     if text.is_err() {
-        tracing::warn!("a WebSocket- header of the application's answer is not UTF-8");
+        if let Some(suppressed) = shared.log.pass(Kind::HeaderNotUtf8) {
+            tracing::warn!(
+                suppressed,
+                "a WebSocket- header of the application's answer is not UTF-8"
+            );
+        }
     }
     Some(text.ok()?.into_owned())
 }

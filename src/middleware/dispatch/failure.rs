@@ -2,7 +2,12 @@ use std::{future::Future, sync::Arc};
 
 use http::{StatusCode, Uri};
 
-use super::super::{hooks::HandlerError, log::OneLine, rejection::Rejection, shared::Shared};
+use super::super::{
+    hooks::HandlerError,
+    log::{Kind, OneLine},
+    rejection::Rejection,
+    shared::Shared,
+};
 use crate::{
     hub::CloseReason,
     protocol::{ErrorCode, ErrorFrame},
@@ -85,7 +90,7 @@ pub(in super::super) async fn of_handler(
     outcome: impl Future<Output = Result<(), HandlerError>>,
 ) -> Result<(), Failure> {
     outcome.await.map_err(|error| {
-        if let Some(suppressed) = shared.failures.pass() {
+        if let Some(suppressed) = shared.log.pass(Kind::HandlerFailed) {
             let error = OneLine(error);
             tracing::error!(%error, suppressed, "a message handler returned an error");
         }

@@ -3,7 +3,10 @@ use std::{future::Future, panic::AssertUnwindSafe};
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::{super::shared::Shared, failure::Failure};
+use super::{
+    super::{log::Kind, shared::Shared},
+    failure::Failure,
+};
 use crate::hub::Counters;
 
 /// Runs the application's work on one message within its bounds: so many at one time, for so long,
@@ -38,7 +41,7 @@ async fn run<F: Future>(
     match timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(_panic)) => {
-            if let Some(suppressed) = shared.failures.pass() {
+            if let Some(suppressed) = shared.log.pass(Kind::HandlerPanicked) {
                 tracing::error!(
                     suppressed,
                     "the application panicked while it handled a message"

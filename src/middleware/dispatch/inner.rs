@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::{
     super::{
-        log::OneLine,
+        log::{Kind, OneLine},
         refusal::Refusal,
         rejection::{Cause, Rejection},
         shared::Shared,
@@ -31,7 +31,7 @@ pub(super) async fn message(
     let response = send(&shared, &*application, &socket, answer::holds_messages).await?;
     let (parts, body) = response.into_parts();
     answer::regroup(&shared, &socket, &parts.headers);
-    let close = answer::close_reason(&parts);
+    let close = answer::close_reason(&shared, &parts);
     if parts.status.is_success() {
         answer::reply(&shared, &socket, &parts, &body);
         if let Some(reason) = close {
@@ -59,7 +59,7 @@ pub(super) async fn connect(
     if parts.status.is_success() {
         answer::regroup(shared, &socket, &parts.headers);
         answer::reply(shared, &socket, &parts, &body);
-        if let Some(reason) = answer::close_reason(&parts) {
+        if let Some(reason) = answer::close_reason(shared, &parts) {
             socket.close(reason);
         }
         return Ok(());
@@ -126,7 +126,7 @@ pub(in super::super) fn check_reached(
     }
     let path = uri.path();
     if status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        if let Some(suppressed) = shared.failures.pass() {
+        if let Some(suppressed) = shared.log.pass(Kind::NoHandler) {
             let advice = if shared.target.is_followed(uri) {
                 "the directory is the page's, which Config::follow_page_directory asks for: give it a \
                  route, or turn that off"
@@ -172,7 +172,7 @@ async fn send(
     let response = match application.call(request, wanted, limit).await {
         Ok(response) => response,
         Err(error) => {
-            if let Some(suppressed) = shared.failures.pass() {
+            if let Some(suppressed) = shared.log.pass(Kind::InnerServiceFailed) {
                 let error = OneLine(error);
                 tracing::error!(%error, suppressed, "the inner service failed on a message");
             }

@@ -1,6 +1,9 @@
 use std::{future::Future, sync::Arc};
 
-use super::{super::shared::Shared, Failure, guarded};
+use super::{
+    super::{log::Kind, shared::Shared},
+    Failure, guarded,
+};
 use crate::session::Handling;
 
 /// Runs the application's work on what no error frame answers: a raw message, because a frame of ours
@@ -20,7 +23,7 @@ pub(super) fn handle(
             // Logged where they arise.
             Failure::Failed | Failure::NoHandler(_) | Failure::Refused => {}
             Failure::TimedOut | Failure::Overloaded | Failure::Answered { .. } => {
-                if let Some(suppressed) = shared.failures.pass() {
+                if let Some(suppressed) = shared.log.pass(Kind::NotHandled(what)) {
                     tracing::warn!(?failure, suppressed, "{what} was not handled");
                 }
             }

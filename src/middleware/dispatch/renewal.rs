@@ -3,7 +3,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
-use super::super::{hooks::HookFuture, refusal::Refusal, shared::Shared, socket::Connection};
+use super::super::{
+    hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, socket::Connection,
+};
 use crate::hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing};
 
 /// Has the application say whose a socket is from now on. Whatever it does but name somebody closes
@@ -15,8 +17,8 @@ pub(super) async fn renew(
     answer: HookFuture<Result<Identity, Refusal>>,
 ) {
     let (hub, peer) = (&shared.hub, &connection.peer);
-    let complain = |what: &str| {
-        if let Some(suppressed) = shared.failures.pass() {
+    let complain = |what: &'static str| {
+        if let Some(suppressed) = shared.log.pass(Kind::NotRenewed(what)) {
             tracing::error!(suppressed, "{what}, so its socket is closed");
         }
         CloseReason::IDENTITY_EXPIRED
