@@ -1,20 +1,29 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::CloseFrame},
 };
 
-use super::Error;
+use super::{
+    Error,
+    seen::{Seen, shown},
+};
 use crate::{
     hub::CloseReason,
     protocol::{RawMessage, SocketMessage},
 };
 
 /// An open socket, seen from the client. It answers pings while it is read.
+///
+/// It waits for 5 s of tokio's clock, or [`Server::patience`](super::Server::patience), and then
+/// returns an error that lists what it received so far.
 ///
 /// # Examples
 ///
@@ -42,18 +51,24 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     stream: WebSocketStream<Box<dyn Stream>>,
+    patience: Duration,
+    seen: Seen,
 }
 
 impl Client {
-    pub(super) fn new(stream: WebSocketStream<Box<dyn Stream>>) -> Self {
-        Self { stream }
+    pub(super) fn new(stream: WebSocketStream<Box<dyn Stream>>, patience: Duration) -> Self {
+        Self {
+            stream,
+            patience,
+            seen: Seen::default(),
+        }
     }
 
     /// Sends a message.
     ///
     /// # Errors
     ///
-    /// If the socket is closed.
+    /// If the socket is closed, or the server does not read in time.
     pub async fn send(&mut self, message: &SocketMessage) -> Result<(), Error> {
         let json = String::from_utf8(message.encode()).map_err(Error::other)?;
         self.send_text(json).await
@@ -63,7 +78,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the socket is closed.
+    /// If the socket is closed, or the server does not read in time.
     pub async fn send_text(&mut self, text: impl Into<String>) -> Result<(), Error> {
         self.send_frame(Message::text(text.into())).await
     }
@@ -72,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the socket is closed.
+    /// If the socket is closed, or the server does not read in time.
     pub async fn send_binary(&mut self, bytes: impl Into<Bytes>) -> Result<(), Error> {
         self.send_frame(Message::binary(bytes)).await
     }
@@ -81,7 +96,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the socket is closed, or what it received is not a message.
+    /// If nothing comes in time, the socket is closed, or what it received is not a message.
     ///
     /// # Cancel safety
     ///
@@ -98,14 +113,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the socket is closed.
+    /// If nothing comes in time, or the socket is closed.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: no frame is lost.
     pub async fn receive_text(&mut self) -> Result<String, Error> {
+        let deadline = self.deadline();
         loop {
-            if let Message::Text(text) = self.next().await? {
+            if let Message::Text(text) = self.next(deadline, "no text came").await? {
                 return Ok(text.as_str().to_owned());
             }
         }
@@ -115,14 +131,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the socket is closed.
+    /// If nothing comes in time, or the socket is closed.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: no message is lost.
     pub async fn receive_raw(&mut self) -> Result<RawMessage, Error> {
+        let deadline = self.deadline();
         loop {
-            match self.next().await? {
+            match self.next(deadline, "no message came").await? {
                 Message::Text(text) => return Ok(RawMessage::checked_text(text.into())),
                 Message::Binary(binary) => return Ok(RawMessage::binary(binary)),
                 _ => {}
@@ -130,13 +147,68 @@ impl Client {
         }
     }
 
+    /// Waits for a time in which no message may come. Pings are answered.
+    ///
+    /// The time is of tokio's clock. A paused clock moves when everything waits, so that no time is
+    /// too short for what is under way, and none takes long; a clock that runs is waited for.
+    ///
+    /// # Errors
+    ///
+    /// If a message comes, text or binary, which the error shows, or if the socket is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no message is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use axum::Router;
+    /// use tower::Layer;
+    /// use web_connection_socket::{Config, SocketMessage, WebConnectionSocketLayer, testing::Server};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// // As in #[tokio::test(start_paused = true)].
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let server = Server::new(layer.layer(Router::new()));
+    /// let mut ann = server.connect("/?userId=ann").await?;
+    /// let mut bob = server.connect("/?userId=bob").await?;
+    /// layer.hub().broadcast(&SocketMessage::new("secret").to_user("ann"));
+    /// bob.receives_nothing(Duration::from_secs(1)).await?;
+    /// let error = ann.receives_nothing(Duration::from_secs(1)).await.unwrap_err();
+    /// assert!(error.to_string().contains("secret"));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub async fn receives_nothing(&mut self, time: Duration) -> Result<(), Error> {
+        let reading = async {
+            loop {
+                match self.read().await? {
+                    Message::Text(text) => return Err(Error::unexpected(shown(text.as_str()))),
+                    Message::Binary(binary) => {
+                        return Err(Error::unexpected(format!("{} bytes", binary.len())));
+                    }
+                    _ => {}
+                }
+            }
+        };
+        timeout(time, reading).await.unwrap_or(Ok(()))
+    }
+
     /// Reads on until the server closes the socket and tells why; 1006 if the connection broke.
     /// Messages that come before are passed over.
+    ///
+    /// # Panics
+    ///
+    /// If the socket is not closed in time: the test has failed, and no close code says so.
     pub async fn closed(&mut self) -> CloseReason {
-        loop {
-            if let Err(error) = self.receive_text().await {
-                return error.close_reason().cloned().unwrap_or(CloseReason::LOST);
-            }
+        match self.until_closed().await {
+            Ok(reason) => reason,
+            Err(late) => panic!("{late}"),
         }
     }
 
@@ -144,14 +216,14 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// If the connection breaks first.
+    /// If the server does not answer in time, or the socket is closed already.
     pub async fn close(mut self, reason: CloseReason) -> Result<CloseReason, Error> {
         let frame = CloseFrame {
             code: reason.code().into(),
             reason: reason.reason().into(),
         };
         self.send_frame(Message::Close(Some(frame))).await?;
-        Ok(self.closed().await)
+        self.until_closed().await
     }
 
     /// Gives up the frames and hands over the bytes of the connection.
@@ -160,17 +232,58 @@ impl Client {
         self.stream.into_inner()
     }
 
-    async fn next(&mut self) -> Result<Message, Error> {
+    /// The reason, or that there was none in time.
+    async fn until_closed(&mut self) -> Result<CloseReason, Error> {
+        let deadline = self.deadline();
+        loop {
+            match self.next(deadline, "the socket was not closed").await {
+                Ok(_message) => {}
+                Err(late) if late.is_timeout() => return Err(late),
+                Err(error) => {
+                    return Ok(error.close_reason().cloned().unwrap_or(CloseReason::LOST));
+                }
+            }
+        }
+    }
+
+    /// Reads a frame until a deadline; `late` says what did not happen by then.
+    async fn next(
+        &mut self,
+        deadline: Option<Instant>,
+        late: &'static str,
+    ) -> Result<Message, Error> {
+        let Some(deadline) = deadline else {
+            return self.read().await;
+        };
+        match timeout_at(deadline, self.read()).await {
+            Ok(message) => message,
+            Err(_elapsed) => Err(Error::timed_out(late, self.patience, self.seen.to_string())),
+        }
+    }
+
+    async fn read(&mut self) -> Result<Message, Error> {
         match self.stream.next().await {
             Some(Ok(Message::Close(frame))) => Err(Error::closed(frame)),
-            Some(Ok(message)) => Ok(message),
+            Some(Ok(message)) => {
+                self.seen.note(&message);
+                Ok(message)
+            }
             Some(Err(error)) => Err(Error::of_tungstenite(error)),
             None => Err(Error::closed(None)),
         }
     }
 
     async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {
-        self.stream.send(frame).await.map_err(Error::of_tungstenite)
+        let late = "the server did not read what was sent";
+        match timeout(self.patience, self.stream.send(frame)).await {
+            Ok(sent) => sent.map_err(Error::of_tungstenite),
+            Err(_elapsed) => Err(Error::timed_out(late, self.patience, self.seen.to_string())),
+        }
+    }
+
+    /// None where the patience has no end.
+    fn deadline(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.patience)
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
@@ -18,7 +18,16 @@ pub struct Error {
 enum ErrorKind {
     Refused(Box<Response<Bytes>>),
     Closed(CloseReason),
-    NotAMessage { text: String, error: MessageError },
+    NotAMessage {
+        text: String,
+        error: MessageError,
+    },
+    TimedOut {
+        late: &'static str,
+        patience: Duration,
+        seen: String,
+    },
+    Unexpected(String),
     Other(BoxError),
 }
 
@@ -38,6 +47,29 @@ impl Error {
         match &self.kind {
             ErrorKind::Closed(reason) => Some(reason),
             _ => None,
+        }
+    }
+
+    /// Whether the client waited in vain ([`Server::patience`](super::Server::patience)).
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind, ErrorKind::TimedOut { .. })
+    }
+
+    /// `late`: half a sentence that says what did not happen; `seen`: what did, if it matters.
+    pub(super) fn timed_out(late: &'static str, patience: Duration, seen: String) -> Self {
+        Self {
+            kind: ErrorKind::TimedOut {
+                late,
+                patience,
+                seen,
+            },
+        }
+    }
+
+    pub(super) fn unexpected(message: String) -> Self {
+        Self {
+            kind: ErrorKind::Unexpected(message),
         }
     }
 
@@ -99,6 +131,20 @@ impl fmt::Display for Error {
             ErrorKind::Closed(reason) => write!(f, "the socket was closed: {reason}"),
             ErrorKind::NotAMessage { text, error } => {
                 write!(f, "the socket received no message ({error}): {text}")
+            }
+            ErrorKind::TimedOut {
+                late,
+                patience,
+                seen,
+            } => {
+                write!(f, "{late} within {patience:?} (Server::patience)")?;
+                match &**seen {
+                    "" => Ok(()),
+                    seen => write!(f, "; {seen}"),
+                }
+            }
+            ErrorKind::Unexpected(message) => {
+                write!(f, "a message came that was not expected: {message}")
             }
             ErrorKind::Other(error) => write!(f, "the connection failed: {error}"),
         }

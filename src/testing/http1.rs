@@ -7,10 +7,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::HttpService};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{WebSocketStream, tungstenite::client::IntoClientRequest};
 use tower::BoxError;
 
-use super::{Client, Error, client::Stream};
+use super::{Error, client::Stream};
 
 pub(super) fn serve<S>(pipe: DuplexStream, service: S)
 where
@@ -28,7 +28,10 @@ where
     });
 }
 
-pub(super) async fn connect(pipe: DuplexStream, request: &Request<()>) -> Result<Client, Error> {
+pub(super) async fn connect(
+    pipe: DuplexStream,
+    request: &Request<()>,
+) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
     let path = request
         .uri()
         .path_and_query()
@@ -47,7 +50,7 @@ pub(super) async fn connect(pipe: DuplexStream, request: &Request<()>) -> Result
     let (stream, _response) = tokio_tungstenite::client_async(handshake, pipe)
         .await
         .map_err(Error::of_tungstenite)?;
-    Ok(Client::new(stream))
+    Ok(stream)
 }
 
 pub(super) async fn request(

@@ -19,7 +19,7 @@ use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tower::BoxError;
 
-use super::{Client, Error, client::Stream};
+use super::{Error, client::Stream};
 
 pub(super) fn serve<S>(pipe: DuplexStream, service: S)
 where
@@ -37,7 +37,10 @@ where
     });
 }
 
-pub(super) async fn connect(pipe: DuplexStream, request: Request<()>) -> Result<Client, Error> {
+pub(super) async fn connect(
+    pipe: DuplexStream,
+    request: Request<()>,
+) -> Result<WebSocketStream<Box<dyn Stream>>, Error> {
     let mut request = absolute(request.map(|()| Full::default()))?;
     *request.method_mut() = Method::CONNECT;
     let websocket = Protocol::from_static("websocket");
@@ -52,8 +55,7 @@ pub(super) async fn connect(pipe: DuplexStream, request: Request<()>) -> Result<
     }
     let upgraded = hyper::upgrade::on(response).await.map_err(Error::other)?;
     let stream: Box<dyn Stream> = Box::new(TokioIo::new(upgraded));
-    let stream = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
-    Ok(Client::new(stream))
+    Ok(WebSocketStream::from_raw_socket(stream, Role::Client, None).await)
 }
 
 pub(super) async fn request(

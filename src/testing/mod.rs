@@ -25,11 +25,14 @@ mod client;
 mod error;
 mod http1;
 mod http2;
+mod seen;
 
 use std::{
     fmt,
+    future::Future,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -39,7 +42,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
-use tokio::io::DuplexStream;
+use tokio::{io::DuplexStream, time::timeout};
 use tower::{BoxError, Service, util::MapRequest};
 
 pub use self::{client::Client, error::Error};
@@ -81,6 +84,7 @@ pub struct Server {
     serve: Arc<dyn Fn(DuplexStream, PeerAddr, Http) + Send + Sync>,
     peer: PeerAddr,
     http: Http,
+    patience: Duration,
 }
 
 impl Server {
@@ -111,6 +115,7 @@ impl Server {
             serve: Arc::new(serve),
             peer: PeerAddr(SocketAddr::from((Ipv4Addr::LOCALHOST, 49_152))),
             http: Http::One,
+            patience: PATIENCE,
         }
     }
 
@@ -152,11 +157,43 @@ impl Server {
         self
     }
 
+    /// Lets further clients wait longer, or less long, for what they are to receive, and for the answers
+    /// to their handshakes and requests: 5 s by default, of tokio's clock.
+    ///
+    /// A wait that is over is an error which says what came before. Without an end it would hang, and
+    /// with a paused clock spin: pings and their answers keep a socket alive, and the clock jumps from
+    /// each to the next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use axum::Router;
+    /// use tower::Layer;
+    /// use web_connection_socket::{Config, WebConnectionSocketLayer, testing::Server};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let server = Server::new(layer.layer(Router::new())).patience(Duration::from_millis(100));
+    /// let mut ann = server.connect("/").await?;
+    /// assert!(ann.receive().await.unwrap_err().is_timeout());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Opens a socket at a path with query.
     ///
     /// # Errors
     ///
-    /// If the server refuses, or breaks the connection.
+    /// If the server refuses, breaks the connection, or does not answer in time
+    /// ([`patience`](Self::patience)).
     pub async fn connect(&self, path: &str) -> Result<Client, Error> {
         let request = Request::builder().uri(path).body(());
         self.connect_with(request.map_err(Error::other)?).await
@@ -167,28 +204,36 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the server refuses, or breaks the connection.
+    /// If the server refuses, breaks the connection, or does not answer in time
+    /// ([`patience`](Self::patience)).
     pub async fn connect_with(&self, request: Request<()>) -> Result<Client, Error> {
-        match self.http {
-            Http::One => http1::connect(self.open(), &request).await,
-            Http::Two => http2::connect(self.open(), request).await,
-        }
+        let stream = self.in_time("the handshake was not answered", async {
+            match self.http {
+                Http::One => http1::connect(self.open(), &request).await,
+                Http::Two => http2::connect(self.open(), request).await,
+            }
+        });
+        Ok(Client::new(stream.await?, self.patience))
     }
 
     /// Sends a plain HTTP request on a connection of its own and reads the whole answer.
     ///
     /// # Errors
     ///
-    /// If the server breaks the connection.
+    /// If the server breaks the connection, or does not answer in time
+    /// ([`patience`](Self::patience)).
     pub async fn request(
         &self,
         request: Request<impl Into<Bytes>>,
     ) -> Result<Response<Bytes>, Error> {
         let request = request.map(|body| Full::new(body.into()));
-        match self.http {
-            Http::One => http1::request(self.open(), request).await,
-            Http::Two => http2::request(self.open(), request).await,
-        }
+        let answer = self.in_time("the request was not answered", async {
+            match self.http {
+                Http::One => http1::request(self.open(), request).await,
+                Http::Two => http2::request(self.open(), request).await,
+            }
+        });
+        answer.await
     }
 
     /// Opens a connection and hands over its bytes: for what no well-behaved client sends.
@@ -197,6 +242,17 @@ impl Server {
         let (client, server) = tokio::io::duplex(64 * 1024);
         (self.serve)(server, self.peer, self.http);
         client
+    }
+
+    async fn in_time<T>(
+        &self,
+        late: &'static str,
+        answer: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match timeout(self.patience, answer).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(Error::timed_out(late, self.patience, String::new())),
+        }
     }
 }
 
@@ -208,6 +264,8 @@ impl fmt::Debug for Server {
             .finish_non_exhaustive()
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The version of HTTP that a connection speaks.
 #[derive(Clone, Copy, Debug)]

@@ -31,6 +31,7 @@ mod opening;
 mod outside;
 mod overflow;
 mod pass_through;
+mod patience;
 mod rates;
 mod raw;
 mod readme;

@@ -15,7 +15,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, StatusCode, header};
-use tokio::{sync::Notify, time::timeout};
+use tokio::sync::Notify;
 use tower::{
     BoxError, Layer, Service, ServiceBuilder, limit::ConcurrencyLimitLayer,
     load_shed::LoadShedLayer, retry::RetryLayer,
@@ -47,8 +47,8 @@ use crate::support::{
 async fn a_timeout_outside_ends_with_the_handshake() {
     let stack = Stack::outside(within(Duration::from_secs(5)));
     let mut ann = stack.join("ann").await;
-    let an_hour = timeout(Duration::from_secs(3_600), ann.receive()).await;
-    an_hour.expect_err("nobody said anything");
+    let an_hour = Duration::from_secs(3_600);
+    ann.receives_nothing(an_hour).await.unwrap();
     stack.hub.broadcast(&news("still here"));
     assert_eq!(text(&mut ann).await, "still here");
 }
@@ -61,7 +61,7 @@ async fn a_timeout_inside_costs_the_one_message() {
         }
         answer(&socket, "done");
     };
-    let app = within(Duration::from_secs(5)).layer(app(post(slow)));
+    let app = within(Duration::from_secs(4)).layer(app(post(slow)));
     let server = serve(app);
     let mut ann = server.connect("/").await.unwrap();
     ann.send(&news("slow")).await.unwrap();

@@ -28,6 +28,9 @@ use web_connection_socket::{
 /// How long anything that should simply happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Longer than any test runs a paused clock: those that run wait with [`soon`].
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
+
 /// The usual configuration of a test: programs on this machine may broadcast.
 pub(crate) fn config() -> Config {
     Config::new().trust_local_callers()
@@ -45,7 +48,7 @@ pub(crate) fn serve(layer: &WebConnectionSocketLayer) -> Server {
 
 /// A server in memory around an application.
 pub(crate) fn serve_app(layer: &WebConnectionSocketLayer, app: Router) -> Server {
-    Server::new(layer.layer(app))
+    Server::new(layer.layer(app)).patience(A_DAY)
 }
 
 /// Opens a socket for a user in some groups.
