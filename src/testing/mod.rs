@@ -249,7 +249,7 @@ impl Server {
         late: &'static str,
         answer: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        match timeout(self.patience, answer).await {
+        match timeout(self.patience, Box::pin(answer)).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(Error::timed_out(late, self.patience, String::new())),
         }

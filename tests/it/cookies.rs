@@ -129,7 +129,7 @@ fn seen(socket: &Socket) -> String {
     let handshake = socket.handshake().expect("a handshake");
     let lines = handshake.header_all("cookie");
     let lines: Vec<_> = lines
-        .map(|line| line.to_str().unwrap().to_owned())
+        .map(|line| line.to_str().expect("ASCII").to_owned())
         .collect();
     lines.join(" | ")
 }
