@@ -235,8 +235,8 @@ async fn a_group_in_a_header_that_is_not_utf_8_is_not_joined() {
     until("Ann has joined", || !layer.hub().groups().is_empty()).await;
     assert_eq!(layer.hub().groups(), [("büro".into(), 1)]);
     let warnings = log.of(Level::WARN);
-    let is_told = |line: &&String| line.contains("not UTF-8");
-    assert_eq!(warnings.iter().filter(is_told).count(), 2, "{warnings:?}");
+    let is_told = |line: &String| line.contains("not UTF-8");
+    assert!(warnings.iter().any(is_told), "{warnings:?}");
 }
 
 /// A server whose application answers a message's text.
