@@ -1,11 +1,11 @@
 use super::{Backlog, CloseReason, Hub, Peer};
 use crate::protocol::{ConnectionId, Selection};
 
-/// Four ways to close sockets, which differ in whose they are.
+/// Closes sockets: one, those of a user, those of a group, or all.
 ///
-/// Each closes after what is queued, and takes along the sockets that are just opening. From then on
+/// Each call closes after what is queued, and takes along the sockets that are just opening. From then on
 /// no broadcast selects them. A peer that does not answer the close frame is cut off after
-/// [`Config::close_timeout`](crate::Config::close_timeout). Each returns how many sockets it closed;
+/// [`Config::close_timeout`](crate::Config::close_timeout). Each call returns how many sockets it closed;
 /// those that were closing already do not count.
 ///
 /// A visitor that the `identify` hook is still looking up has no socket yet: end its session first,

@@ -57,7 +57,7 @@ impl<T> Entry<T> {
             Selection::All => true,
             Selection::Ungrouped => self.groups.is_empty(),
             Selection::Group(group) => self.groups.iter().any(|own| own.as_str() == group),
-            // Without a name it is nobody's, and so of no user.
+            // A user without a name is no user.
             Selection::User(user) => !user.is_empty() && self.user.as_str() == user,
             Selection::Connection(id) => self.id == id,
         }

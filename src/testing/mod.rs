@@ -157,12 +157,12 @@ impl Server {
         self
     }
 
-    /// Lets further clients wait longer, or less long, for what they are to receive, and for the answers
-    /// to their handshakes and requests: 5 s by default, of tokio's clock.
+    /// Sets how long further clients wait to receive something, and for the answers to their handshakes
+    /// and requests: 5 s of tokio's clock by default.
     ///
-    /// A wait that is over is an error which says what came before. Without an end it would hang, and
-    /// with a paused clock spin: pings and their answers keep a socket alive, and the clock jumps from
-    /// each to the next.
+    /// After that a wait ends with an error that lists what came before. Without an end it would hang,
+    /// and with a paused clock spin: pings and their answers keep a socket alive, and the clock jumps
+    /// from each to the next.
     ///
     /// # Examples
     ///

@@ -2,7 +2,7 @@
 
 mod recipe;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use tokio::{task::JoinHandle, time::timeout};
 use web_connection_socket::{
@@ -112,7 +112,7 @@ impl Page {
             }
         };
         // What it shows by then is what the test judges.
-        let _late = timeout(Duration::from_secs(10).min(PATIENCE), following).await;
+        let _late = timeout(PATIENCE, following).await;
     }
 
     async fn leave(self) {
