@@ -33,6 +33,11 @@ impl Frame {
         Self(Bytes::from_static(&[FIN | PING, 0]))
     }
 
+    /// A text frame holding a message that means nothing but that the connection lives.
+    pub(crate) fn life_sign() -> Self {
+        Self(Bytes::from_static(LIFE_SIGN))
+    }
+
     /// The answer to a ping, with the ping's own payload (RFC 6455 §5.5.3).
     pub(crate) fn pong(payload: &[u8]) -> Self {
         Self::build(PONG, payload.len(), |buffer| {
@@ -99,6 +104,8 @@ impl Frame {
     }
 }
 
+const LIFE_SIGN: &[u8] =
+    b"\x81\x49{\"action\":\"__pong\",\"message\":\"\",\"groupId\":\"\",\"userId\":\"\",\"recipients\":[]}";
 const FIN: u8 = 0x80;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
@@ -131,6 +138,12 @@ mod tests {
             assert!(frame.as_bytes().starts_with(&header), "{length}");
             assert_eq!(frame.as_bytes()[header.len()..], payload);
         }
+    }
+
+    #[test]
+    fn a_life_sign_is_a_message_like_any_other() {
+        let message = Frame::message(&SocketMessage::new("__pong"));
+        assert_eq!(Frame::life_sign().as_bytes(), message.as_bytes());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::sync::{
     Mutex,
@@ -197,4 +197,12 @@ pub(super) struct Tally {
     pub(super) messages: u64,
     /// What left the sockets' own queues had cost there.
     pub(super) cost: usize,
+    now: Option<Instant>,
+}
+
+impl Tally {
+    /// One instant for all: a look at the clock for each socket would cost more than it tells.
+    pub(super) fn now(&mut self) -> Instant {
+        *self.now.get_or_insert_with(Instant::now)
+    }
 }

@@ -8,6 +8,25 @@ use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 /// The action of error frames, which the server alone makes.
 pub(super) const ERROR_ACTION: &str = "__error";
 
+/// The action by which a client asks whether its connection lives.
+pub(crate) const PING_ACTION: &str = "__ping";
+
+/// The actions that mean something between the server and the client itself.
+const RESERVED_ACTIONS: [&str; 5] = [
+    ERROR_ACTION,
+    PING_ACTION,
+    "__pong",
+    "__resumed",
+    "__presence",
+];
+
+/// Returns the action if it is none that an application may use.
+pub(super) fn reserved(action: &str) -> Option<&'static str> {
+    RESERVED_ACTIONS
+        .into_iter()
+        .find(|reserved| *reserved == action)
+}
+
 /// A key that is not the sender's to use freely.
 #[derive(Clone, Copy)]
 pub(super) enum Known {
@@ -16,19 +35,21 @@ pub(super) enum Known {
     GroupId,
     UserId,
     Recipients,
-    Error,
+    /// What the server alone writes.
+    Reserved,
 }
 
 impl Known {
     /// Recognizes a key, without regard to ASCII case.
     pub(super) fn from_json(key: &str) -> Option<Self> {
-        const KEYS: [(&str, Known); 6] = [
+        const KEYS: [(&str, Known); 7] = [
             ("action", Known::Action),
             ("message", Known::Message),
             ("groupId", Known::GroupId),
             ("userId", Known::UserId),
             ("recipients", Known::Recipients),
-            ("error", Known::Error),
+            ("error", Known::Reserved),
+            ("__position", Known::Reserved),
         ];
         KEYS.into_iter()
             .find(|(name, _)| name.eq_ignore_ascii_case(key))

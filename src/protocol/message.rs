@@ -81,9 +81,10 @@ impl SocketMessage {
     ///
     /// # Errors
     ///
-    /// Fails if the bytes are not UTF-8 or not one JSON object, a known key has a value of another type, a key
-    /// occurs twice or is the reserved `error`, a recipient is incomplete or of an unknown type, or
-    /// an additional value nests deeper than 64 levels or holds what other readers cannot take.
+    /// Fails if the bytes are not UTF-8 or not one JSON object, a known key has a value of another
+    /// type, a key occurs twice, a key or the action is reserved, a recipient is incomplete or of an
+    /// unknown type, or an additional value nests deeper than 64 levels or holds what other readers
+    /// cannot take.
     ///
     /// # Examples
     ///
@@ -325,7 +326,14 @@ mod tests {
 
     #[test]
     fn an_additional_key_is_none_of_the_messages_own() {
-        for key in ["error", "Error", "ACTION", "groupid", "recipients"] {
+        for key in [
+            "error",
+            "Error",
+            "__position",
+            "ACTION",
+            "groupid",
+            "recipients",
+        ] {
             let error = SocketMessage::new("a").with_extra(key, &1).unwrap_err();
             assert_eq!(error.kind(), MessageErrorKind::ReservedKey, "{key}");
         }

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::protocol::keys::PING_ACTION;
+
 /// A message could not be read or made.
 ///
 /// Its text says what to change, and never repeats what the message carried: it may be logged, and
@@ -20,6 +22,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct MessageError {
     kind: MessageErrorKind,
+    /// The key, or the reserved action, that it is about.
     key: &'static str,
     cause: Option<serde_json::Error>,
 }
@@ -39,11 +42,23 @@ impl MessageError {
         }
     }
 
+    pub(super) fn reserved_action(action: &'static str) -> Self {
+        Self {
+            key: action,
+            ..Self::from(MessageErrorKind::ReservedAction)
+        }
+    }
+
     pub(super) fn conversion(cause: serde_json::Error) -> Self {
         Self {
             cause: Some(cause),
             ..Self::from(MessageErrorKind::Conversion)
         }
+    }
+
+    /// Whether what was read is a client's question whether its connection lives, and else in order.
+    pub(crate) fn is_ping(&self) -> bool {
+        self.kind == MessageErrorKind::ReservedAction && self.key == PING_ACTION
     }
 
     /// What went wrong, to decide by.
@@ -122,7 +137,8 @@ pub enum MessageErrorKind {
     DuplicateKey,
     /// A key that the library itself writes was used from outside.
     ReservedKey,
-    /// The action is the one of the server's error frames.
+    /// The action means something between the server and the client itself: `__error`, `__ping`,
+    /// `__pong`, `__resumed` or `__presence`.
     ReservedAction,
     /// A recipient's type is missing, empty or unknown.
     UnknownRecipientType,
@@ -153,10 +169,13 @@ impl MessageErrorKind {
                 "a key occurs twice; upper and lower case are the same, so send each key once"
             }
             Self::ReservedKey => {
-                "this key is reserved (`error` and the five keys of a message); \
+                "this key is reserved (`error`, `__position` and the five keys of a message); \
                  use another name"
             }
-            Self::ReservedAction => "the action `__error` is the server's own; use another name",
+            Self::ReservedAction => {
+                "this action is reserved (`__error`, `__ping`, `__pong`, `__resumed`, `__presence`); \
+                 use another name"
+            }
             Self::UnknownRecipientType => {
                 "a recipient's `type` must be one of all, group, user, connection, allButGroup, \
                  allButUser, allButConnection"

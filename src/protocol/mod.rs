@@ -27,6 +27,7 @@ pub(crate) use self::audience::{Index, Selection, is_everyone, resolve};
 pub use self::error::ErrorCode;
 pub(crate) use self::error::ErrorFrame;
 pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};
+pub(crate) use self::keys::PING_ACTION;
 pub(crate) use self::marks::Marks;
 pub use self::message::SocketMessage;
 pub use self::message_error::{MessageError, MessageErrorKind};

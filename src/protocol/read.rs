@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
-use crate::protocol::keys::{AnyKey, ERROR_ACTION, Key, Known, has_twins};
+use crate::protocol::keys::{AnyKey, Key, Known, has_twins, reserved};
 use crate::protocol::read_name::fill_name;
 use crate::protocol::read_recipients::RecipientList;
 use crate::protocol::scan::scan;
@@ -21,9 +21,7 @@ pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Reads one message, and nothing after it, with at most `max_recipients` recipients.
 pub(super) fn read(bytes: &[u8], max_recipients: usize) -> Result<SocketMessage, MessageError> {
-    let json = text(bytes)?;
-    let trail = Trail::borrowing(max_recipients);
-    whole(json, &trail, MessageObject(&trail))
+    read_one(text(bytes)?, max_recipients)
 }
 
 /// Reads one message or a list of them, and nothing after it.
@@ -32,12 +30,18 @@ pub(super) fn read_all(
     max_recipients: usize,
 ) -> Result<Vec<SocketMessage>, MessageError> {
     let json = text(bytes)?;
-    let trail = Trail::borrowing(max_recipients);
     if json.trim_start().starts_with('[') {
+        let trail = Trail::borrowing(max_recipients);
         whole(json, &trail, MessageList(&trail))
     } else {
-        whole(json, &trail, MessageObject(&trail)).map(|message| vec![message])
+        read_one(json, max_recipients).map(|message| vec![message])
     }
+}
+
+fn read_one(json: &str, max_recipients: usize) -> Result<SocketMessage, MessageError> {
+    let trail = Trail::borrowing(max_recipients);
+    let message = whole(json, &trail, MessageObject(&trail))?;
+    unreserved(&trail, message).map_err(|error: serde_json::Error| trail.explain(error, json))
 }
 
 fn whole<'de, S: DeserializeSeed<'de>>(
@@ -59,7 +63,20 @@ fn text(bytes: &[u8]) -> Result<&str, MessageErrorKind> {
 
 impl<'de> Deserialize<'de> for SocketMessage {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        MessageObject(&Trail::new(DEFAULT_MAX_RECIPIENTS)).deserialize(deserializer)
+        let trail = Trail::new(DEFAULT_MAX_RECIPIENTS);
+        let message = MessageObject(&trail).deserialize(deserializer)?;
+        unreserved(&trail, message)
+    }
+}
+
+/// Refuses a message that is whole and has an action of the server's own.
+fn unreserved<E: Error>(trail: &Trail, message: SocketMessage) -> Result<SocketMessage, E> {
+    match reserved(&message.action) {
+        Some(action) => {
+            trail.enter(action);
+            Err(trail.refuse(MessageErrorKind::ReservedAction))
+        }
+        None => Ok(message),
     }
 }
 
@@ -83,7 +100,7 @@ impl<'de> Visitor<'de> for MessageList<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut messages = Vec::new();
         while let Some(message) = list.next_element_seed(MessageObject(self.0))? {
-            messages.push(message);
+            messages.push(unreserved(self.0, message)?);
         }
         Ok(messages)
     }
@@ -121,7 +138,7 @@ impl<'de> Visitor<'de> for MessageObject<'_> {
                     trail.enter_once(&recipients, "recipients")?;
                     recipients = Some(map.next_value_seed(RecipientList(trail))?);
                 }
-                Key::Known(Known::Error) => {
+                Key::Known(Known::Reserved) => {
                     return Err(trail.refuse(MessageErrorKind::ReservedKey));
                 }
                 Key::Other(key) => {
@@ -134,12 +151,8 @@ impl<'de> Visitor<'de> for MessageObject<'_> {
         if extra.len() > 1 && has_twins(extra.iter().map(|extra| extra.key.as_str()).collect()) {
             return Err(trail.refuse(MessageErrorKind::DuplicateKey));
         }
-        let action: String = action.unwrap_or_default();
-        if action == ERROR_ACTION {
-            return Err(trail.refuse(MessageErrorKind::ReservedAction));
-        }
         Ok(SocketMessage {
-            action,
+            action: action.unwrap_or_default(),
             message: message.unwrap_or_default(),
             group_id: group_id.unwrap_or_default(),
             user_id: user_id.unwrap_or_default(),
@@ -260,7 +273,15 @@ mod tests {
             (r#"{"error":null}"#, Kind::ReservedKey),
             (r#"{"ERROR":{}}"#, Kind::ReservedKey),
             (r#"{"\u0065rror":1}"#, Kind::ReservedKey),
+            (r#"{"__position":"a-1"}"#, Kind::ReservedKey),
+            (r#"{"action":"a","__POSITION":null}"#, Kind::ReservedKey),
             (r#"{"action":"__error"}"#, Kind::ReservedAction),
+            (r#"{"action":"__ping"}"#, Kind::ReservedAction),
+            (r#"{"action":"__pong"}"#, Kind::ReservedAction),
+            (r#"{"action":"__resumed"}"#, Kind::ReservedAction),
+            (r#"{"action":"__presence"}"#, Kind::ReservedAction),
+            (r#"{"action":"__ping"}{}"#, Kind::BrokenJson),
+            (r#"{"action":"__ping","x":1e400}"#, Kind::NumberOutOfRange),
             (
                 r#"{"message":"x","ACTION":"\u005f_error"}"#,
                 Kind::ReservedAction,
@@ -373,7 +394,25 @@ mod tests {
             serde_json::from_str(r#"[{"action":"a","x":[1, 2]},{"action":"b"}]"#).unwrap();
         assert_eq!(list[0].extra("x"), Some("[1, 2]"));
         assert_eq!(list[1].action, "b");
-        assert!(serde_json::from_str::<Vec<SocketMessage>>(r#"[{"error":1}]"#).is_err());
+        for refused in [r#"[{"error":1}]"#, r#"[{"action":"__pong"}]"#] {
+            assert!(serde_json::from_str::<Vec<SocketMessage>>(refused).is_err());
+        }
+    }
+
+    #[test]
+    fn only_the_question_whether_a_connection_lives_is_a_ping() {
+        for (json, is_ping) in [
+            (r#"{"action":"__ping"}"#, true),
+            (r#"{"ACTION":"\u005f_ping","message":"x","more":[1]}"#, true),
+            (r#"{"action":"__PING"}"#, false),
+            (r#"{"action":"__ping","error":1}"#, false),
+            (r#"{"action":"__ping"}x"#, false),
+            (r#"{"action":"__pong"}"#, false),
+            (r#"{"action":"a","message":"__ping"}"#, false),
+        ] {
+            let read = SocketMessage::from_slice(json.as_bytes());
+            assert_eq!(read.is_err_and(|error| error.is_ping()), is_ping, "{json}");
+        }
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl Trail {
     fn refusal_of(&self, kind: MessageErrorKind) -> MessageError {
         match kind {
             MessageErrorKind::WrongType => MessageError::wrong_type(self.key.get()),
+            MessageErrorKind::ReservedAction => MessageError::reserved_action(self.key.get()),
             kind => kind.into(),
         }
     }

@@ -19,8 +19,12 @@ pub(crate) trait Inbound: Send {
     /// there is none.
     fn opened(&mut self) -> Option<Handling>;
 
-    /// Takes a message. `None`: it is dealt with already.
-    fn message(&mut self, message: RawMessage) -> Option<Handling>;
+    /// Tells whether a message that would have to wait for its turn is a mere question whether the
+    /// connection lives. It is cheap where it is not.
+    fn is_ping(&self, message: &RawMessage) -> bool;
+
+    /// Takes a message.
+    fn message(&mut self, message: RawMessage) -> Taken;
 
     /// Its identity is about to end: asks the application for another, which has to be there by then.
     /// `None`: it is not to be asked.
@@ -28,6 +32,16 @@ pub(crate) trait Inbound: Send {
 
     /// The socket is gone; called once, last.
     fn disconnected(&mut self, end: Ending) -> Option<Handling>;
+}
+
+/// What becomes of a message that was handed over.
+pub(crate) enum Taken {
+    /// It is dealt with already.
+    Done,
+    /// It asks whether the connection lives: the session answers.
+    Ping,
+    /// The application has it in hand.
+    Begun(Handling),
 }
 
 /// What the application does with one message or event. It reports failures itself.

@@ -5,7 +5,9 @@ mod closing;
 mod expiry;
 mod frame_scan;
 mod heartbeat;
+mod in_hand;
 mod inbound;
+mod life_sign;
 mod rate;
 mod stall;
 mod task;
@@ -24,7 +26,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use self::inbound::{Ending, Handling, Inbound};
+pub(crate) use self::inbound::{Ending, Handling, Inbound, Taken};
 use self::{task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
@@ -110,7 +112,7 @@ async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
         if let Some(handling) = handling {
             handling.await;
         }
-        if let Some(handling) = parked.and_then(|message| inbound.message(message)) {
+        if let Some(Taken::Begun(handling)) = parked.map(|message| inbound.message(message)) {
             handling.await;
         }
     };

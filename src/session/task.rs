@@ -15,6 +15,7 @@ use super::{
     closing::{Closing, Left},
     expiry::{Due, Expiry},
     heartbeat::{Action, Heartbeat},
+    life_sign::LifeSign,
     rate::Bucket,
     stall::WriteStall,
     timer::Timer,
@@ -34,19 +35,20 @@ use crate::{
 /// waits for another, so a peer that takes nothing is timed out while a write to it is blocked.
 pub(super) struct Session<S> {
     stream: Stream<S>,
-    registration: Registration,
+    pub(super) registration: Registration,
     config: Arc<Config>,
-    inbound: Box<dyn Inbound>,
+    pub(super) inbound: Box<dyn Inbound>,
     decoder: Decoder,
     /// What the application does with a message now, or with the news that the socket has opened.
-    handling: Option<Handling>,
+    pub(super) handling: Option<Handling>,
     /// The one message that waits for its turn. While there is one, nothing is read.
-    parked: Option<RawMessage>,
+    pub(super) parked: Option<RawMessage>,
     /// What came in one chunk with a message after which nothing could be read.
     unread: Bytes,
     /// Boxed, because most sockets may send as they like.
     rate: Option<Box<Bucket>>,
     heartbeat: Heartbeat,
+    pub(super) life_sign: LifeSign,
     stall: WriteStall,
     /// Boxed: most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
@@ -74,6 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             unread,
             rate: rate.map(|rate| Box::new(Bucket::new(now, rate))),
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
+            life_sign: LifeSign::default(),
             stall: WriteStall::new(config.write_stall),
             registration,
             config,
@@ -107,10 +110,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return Poll::Ready(reason);
             }
             let heartbeat = self.poll_heartbeat(now);
+            let life_sign = self.poll_life_sign(now);
             if let Poll::Ready(reason) = self.poll_write(cx) {
                 return Poll::Ready(reason);
             }
-            match heartbeat.and_then(|beat| self.next_deadline(beat, now)) {
+            let next = |beat| self.next_deadline(life_sign.map_or(beat, |at| at.min(beat)), now);
+            match heartbeat.and_then(next) {
                 Err(reason) => return Poll::Ready(self.reason_or(reason)),
                 Ok(deadline) if self.timer.poll(cx, deadline).is_pending() => {
                     return Poll::Pending;
@@ -168,19 +173,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     return Poll::Ready(());
                 }
             }
-        }
-    }
-
-    /// Goes on with the message in hand, then with the parked one.
-    fn poll_handling(&mut self, cx: &mut Context<'_>) {
-        while let Some(handling) = &mut self.handling {
-            if handling.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            self.handling = match self.parked.take() {
-                Some(message) => self.inbound.message(message),
-                None => None,
-            };
         }
     }
 
@@ -290,16 +282,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Event::Close(Some((code, text))) => {
                 self.refuse(cx, CloseReason::received(code, text), false);
             }
-        }
-    }
-
-    /// Hands a message to the application, or keeps it until the one before is dealt with.
-    fn receive(&mut self, cx: &mut Context<'_>, message: RawMessage) {
-        if self.handling.is_some() {
-            self.parked = Some(message);
-        } else {
-            self.handling = self.inbound.message(message);
-            self.poll_handling(cx);
         }
     }
 

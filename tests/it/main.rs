@@ -22,6 +22,7 @@ mod hosts;
 mod http2;
 mod hub;
 mod identity;
+mod life_signs;
 mod lifecycle;
 mod local;
 mod messages;

@@ -217,6 +217,11 @@ async fn a_bad_message_is_400_and_says_why() {
         r#"{"recipients":[{"type":"user","value":""}]}"#,
         r#"{"recipients":[{"type":"all"},{"type":"all"}]}"#,
         r#"{"action":"__error","error":{"code":"failed"}}"#,
+        r#"{"action":"__ping"}"#,
+        r#"{"action":"__pong"}"#,
+        r#"{"action":"__resumed"}"#,
+        r#"{"action":"__presence"}"#,
+        r#"{"action":"a","__position":"1-1"}"#,
         r#"{"x":1e400}"#,
         r#"{"x":"\ud800"}"#,
     ] {

@@ -71,6 +71,7 @@ impl Outbox {
         if !is_blocked {
             tally.messages += batch.end() - cursor;
             state.completed += batch.end() - cursor;
+            state.note_told(tally);
             return Follow::Done;
         }
         state.is_blocked = true;
@@ -78,6 +79,7 @@ impl Outbox {
             if end <= offset {
                 tally.messages += 1;
                 state.completed += 1;
+                state.note_told(tally);
                 continue;
             }
             let begin = end - frame.len();

@@ -11,6 +11,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use tokio::time::Instant;
+
 use super::{
     close::CloseReason,
     frame::Frame,
@@ -79,6 +81,19 @@ impl Outbox {
     /// before, as RFC 6455 §5.5.3 allows, so that a flood of pings cannot grow the queue.
     pub(crate) fn pong(&self, payload: &[u8]) {
         self.control(Frame::pong(payload), Kind::Pong, MAX_PONGS);
+    }
+
+    /// Queues a message that says nothing but that the connection lives, and remembers from now on
+    /// when a message was written. One that waits already is enough.
+    pub(crate) fn life_sign(&self) {
+        self.state.lock().told_at.get_or_insert_with(Instant::now);
+        self.control(Frame::life_sign(), Kind::LifeSign, 1);
+    }
+
+    /// When a message was last written, once the socket had its first life sign. Pings and pongs are
+    /// none: no page sees them.
+    pub(crate) fn told_at(&self) -> Option<Instant> {
+        self.state.lock().told_at
     }
 
     /// Starts the closing handshake; `false` if it was started before.

@@ -5,6 +5,8 @@ use std::{
     task::{Context, Waker},
 };
 
+use tokio::time::Instant;
+
 use super::transport::SharedTransport;
 use crate::hub::{close::CloseReason, frame::Frame, stats::Tally};
 
@@ -18,6 +20,8 @@ pub(super) struct State {
     pub(super) bytes: usize,
     /// Those among them of replies, which no policy drops.
     pub(super) replies: usize,
+    /// When the last message was wholly written; kept from the first life sign on.
+    pub(super) told_at: Option<Instant>,
     /// Frames wholly written so far.
     pub(super) completed: u64,
     pub(super) undelivered: u64,
@@ -111,17 +115,27 @@ impl State {
     fn advance(&mut self, written: usize, tally: &mut Tally) {
         self.written += written;
         while let Some(head) = self.queue.front() {
-            let length = head.frame.len();
+            let (length, kind) = (head.frame.len(), head.kind);
             if self.written < length {
                 break;
             }
             self.written -= length;
             self.completed += 1;
-            if head.kind.is_message() {
+            if kind.is_message() {
                 tally.cost += head.frame.cost();
                 tally.messages += 1;
             }
+            if kind.is_told() {
+                self.note_told(tally);
+            }
             self.remove(0);
+        }
+    }
+
+    /// Remembers when a message was written.
+    pub(super) fn note_told(&mut self, tally: &mut Tally) {
+        if let Some(told_at) = &mut self.told_at {
+            *told_at = tally.now();
         }
     }
 
@@ -171,6 +185,7 @@ pub(in crate::hub) enum Kind {
     Reply,
     Ping,
     Pong,
+    LifeSign,
     Close,
 }
 
@@ -179,8 +194,13 @@ impl Kind {
         matches!(self, Self::Broadcast | Self::Reply)
     }
 
+    /// Whether a page hears of it: browsers keep pings and pongs to themselves.
+    fn is_told(self) -> bool {
+        self.is_message() || self == Self::LifeSign
+    }
+
     pub(super) fn is_heartbeat(self) -> bool {
-        matches!(self, Self::Ping | Self::Pong)
+        matches!(self, Self::Ping | Self::Pong | Self::LifeSign)
     }
 }
 

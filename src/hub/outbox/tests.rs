@@ -315,3 +315,72 @@ fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
     assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Rejoin);
     assert_eq!(pipe.taken, b"\x81\x01a\x81\x01b");
 }
+
+#[test]
+fn the_last_message_is_remembered_from_the_first_life_sign_on() {
+    let outbox = outbox(1024);
+    let mut pipe = Pipe::default();
+    push(&outbox, &Frame::text(b"early"));
+    drain(&outbox, &mut pipe, 100);
+    assert_eq!(outbox.told_at(), None);
+
+    outbox.life_sign();
+    let asked = outbox.told_at().unwrap();
+    drain(&outbox, &mut pipe, 1);
+    assert_eq!(outbox.told_at(), Some(asked), "it is half written");
+    drain(&outbox, &mut pipe, 100);
+    let told = outbox.told_at().unwrap();
+    assert!(told > asked);
+    outbox.ping();
+    outbox.pong(b"x");
+    drain(&outbox, &mut pipe, 100);
+    assert_eq!(outbox.told_at(), Some(told), "a page sees neither");
+    reply(&outbox, &Frame::text(b"late"));
+    drain(&outbox, &mut pipe, 100);
+    assert!(outbox.told_at() > Some(told));
+}
+
+/// Takes everything, from anybody.
+#[derive(Debug)]
+struct Sink;
+
+impl SharedTransport for Sink {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Ok(slices.iter().map(|slice| slice.len()).sum())
+    }
+}
+
+#[test]
+fn what_flushers_write_is_remembered_too() {
+    let outbox = outbox(1024);
+    outbox.share(Arc::new(Sink));
+    let mut log = Log::default();
+    outbox.follow(&log);
+    outbox.life_sign();
+    let asked = outbox.told_at().unwrap();
+    outbox.flush(&mut Tally::default());
+    let flushed = outbox.told_at().unwrap();
+    assert!(flushed > asked);
+    log.push(Frame::text(b"news"));
+    outbox.write_batch(&log.batch(), &mut Tally::default());
+    assert!(outbox.told_at().unwrap() > flushed);
+}
+
+#[test]
+fn one_life_sign_waits_at_most_and_before_the_messages() {
+    let outbox = outbox(1024);
+    push(&outbox, &Frame::text(b"half"));
+    push(&outbox, &Frame::text(b"whole"));
+    let mut pipe = Pipe::default();
+    drain(&outbox, &mut pipe, 3);
+    outbox.life_sign();
+    outbox.life_sign();
+    drain(&outbox, &mut pipe, 1_000);
+    let life_sign = Frame::life_sign();
+    let expected = [b"\x81\x04half", life_sign.as_bytes(), b"\x81\x05whole"];
+    assert_eq!(pipe.taken, expected.concat());
+    // It is no message that a statistic or a disconnect event could tell of.
+    outbox.life_sign();
+    outbox.finish();
+    assert_eq!(outbox.undelivered(), 0);
+}

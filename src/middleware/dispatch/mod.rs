@@ -31,8 +31,8 @@ use super::{
 };
 use crate::{
     hub::{Backlog, Frame, Peer, Push, Standing, User},
-    protocol::{ErrorFrame, RawMessage, SocketMessage},
-    session::{Ending, Handling, Inbound},
+    protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, SocketMessage},
+    session::{Ending, Handling, Inbound, Taken},
 };
 
 /// One socket's way into the application.
@@ -144,25 +144,37 @@ impl Inbound for Dispatcher {
         ))
     }
 
-    fn message(&mut self, message: RawMessage) -> Option<Handling> {
+    fn is_ping(&self, message: &RawMessage) -> bool {
+        let shared = &self.shared;
+        let bytes = message.as_bytes();
+        let ping = PING_ACTION.as_bytes();
+        let may_be =
+            || bytes.len() <= MAX_PING && bytes.windows(ping.len()).any(|part| part == ping);
+        shared.hooks.raw.is_none() && may_be() && is_ping(&read(shared, message))
+    }
+
+    fn message(&mut self, message: RawMessage) -> Taken {
         let shared = &self.shared;
         shared.hub.counters().message_in();
         let peer = &self.connection.peer;
         if is_too_late(peer) {
-            return None;
+            return Taken::Done;
         }
         if let Some(handler) = &shared.hooks.raw {
             let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
             let outcome = of_handler(shared.clone(), handler((socket, message)));
             let work = self.in_time(outcome);
-            return Some(quiet::handle(shared.clone(), "a raw message", work));
+            return Taken::Begun(quiet::handle(shared.clone(), "a raw message", work));
         }
-        let read = SocketMessage::read(message.as_bytes(), shared.config.max_recipients);
+        let read = read(shared, &message);
+        if is_ping(&read) {
+            return Taken::Ping;
+        }
         let mut message = match read {
             Ok(message) => message,
             Err(error) => {
                 report(shared, &self.connection, &ErrorFrame::from(&error));
-                return None;
+                return Taken::Done;
             }
         };
         let sender = Sender::of(&shared.hub, peer);
@@ -175,17 +187,19 @@ impl Inbound for Dispatcher {
                 if let Err(failure) = relay::relay(shared, &sender, &message) {
                     report(shared, &self.connection, &failure.into_frame());
                 }
-                return None;
+                return Taken::Done;
             }
             (None, Otherwise::InnerService) => {
-                let application = self.application.clone()?;
+                let Some(application) = self.application.clone() else {
+                    return Taken::Done;
+                };
                 let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
                 let work = inner::message(shared.clone(), application, socket);
-                return Some(self.handle(self.in_time(work)));
+                return Taken::Begun(self.handle(self.in_time(work)));
             }
         };
         let outcome = handler(self.socket(SocketEvent::Message, sender.into_user(), message));
-        Some(self.handle(self.in_time(of_handler(shared.clone(), outcome))))
+        Taken::Begun(self.handle(self.in_time(of_handler(shared.clone(), outcome))))
     }
 
     fn expiring(&mut self, standing: &Standing) -> Option<Handling> {
@@ -229,6 +243,14 @@ impl Inbound for Dispatcher {
     }
 }
 
+fn read(shared: &Shared, message: &RawMessage) -> Result<SocketMessage, MessageError> {
+    SocketMessage::read(message.as_bytes(), shared.config.max_recipients)
+}
+
+fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {
+    read.as_ref().is_err_and(MessageError::is_ping)
+}
+
 fn is_too_late(peer: &Peer) -> bool {
     let is_expired = peer.is_expired();
     if is_expired {
@@ -247,3 +269,6 @@ fn report(shared: &Shared, connection: &Connection, error: &ErrorFrame) {
         );
     }
 }
+
+/// From so many bytes on a ping has to wait for its turn as any message does.
+const MAX_PING: usize = 256;
