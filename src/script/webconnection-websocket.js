@@ -1,36 +1,49 @@
 // The browser client of web-connection-socket. What each name means is told in webconnection-websocket.d.ts.
 
 const HANDSHAKE = "__initializeSocket.wc";
+const DEFAULTS = {
+  protocols: [], retryDelay: 1_000, maxRetryDelay: 30_000, queueSize: 256 * 1024,
+  connectTimeout: 15_000, heartbeat: 25_000, heartbeatTimeout: 10_000,
+};
 const STEADY = 5_000; // ms that a connection has to hold before a lost one counts as the first again
 const PROBE_TIMEOUT = 10_000; // ms
-const NOT_OPENED = "The server would take this connection, but it did not open: does every proxy pass WebSockets on?";
+const CHECK_TIMEOUT = 5_000; // ms for an answer when page or network have just come back
+const END_TIMEOUT = 5_000; // ms in which a socket that is over has to say so
+const LATE = 1_000; // ms after which a timer counts as held up
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; a longer one would fire at once
+const LONGEST_REASON = 123; // bytes that fit into a close frame
+const PING = "__ping";
+const PONG = "__pong";
+const WOULD_TAKE = "The server would take this connection, but it did not open: does every proxy pass WebSockets on?";
+const NO_SOCKETS = "Something that knows no WebSockets answered: does this URL lead to the server?";
+const REDIRECTED = "The server redirects this URL, which no WebSocket follows: is there somebody to sign in first?";
+const NO_PAGE = "There is no page that this URL could be relative to. On a server, or in a test, pass an absolute one such as "
+  + '"wss://app.example/__initializeSocket.wc", or make the client in the browser only.';
 
 export class WebConnectionWebSocket {
   #url;
   #options;
-  #actions = new Map();
+  #actions = new Map(); // Functions by action, each with whether it is called once only.
   #queue = []; // What waits for a connection, oldest first: { text, resolve, reject }.
   #queued = 0; // Characters in the queue.
   #retry = false;
   #groupIds = [];
   #userId = "";
   #state = "closed";
-  #socket = null;
-  #attempt = 0;
+  #connection = null;
+  #turn = 0; // What began in an earlier turn goes on no further.
   #failures = 0;
   #timer;
-  #wake = () => this.#connect();
+  #mayHurry = false;
+  #wasOnline = false;
 
   constructor(url = HANDSHAKE, options = {}) {
-    this.#url = new URL(url, globalThis.location?.href);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
-    this.#url.hash = "";
-    this.#options = { retryDelay: 1_000, maxRetryDelay: 30_000, queueSize: 256 * 1024, protocols: [], ...options };
+    this.#url = resolve(url);
+    this.#options = { ...DEFAULTS, ...options };
   }
 
   get connected() {
-    return this.#socket?.readyState === 1;
+    return Boolean(this.#connection?.isOpen);
   }
 
   get state() {
@@ -38,25 +51,38 @@ export class WebConnectionWebSocket {
   }
 
   tryConnect(retry = false, groupId = "", userId = "") {
-    const before = this.#socket;
     this.#retry = Boolean(retry);
     this.#groupIds = [groupId].flat().map(name).filter(Boolean);
     this.#userId = name(userId);
     this.#failures = 0;
     this.#connect();
-    before?.close(1000);
   }
 
   close(code = 1000, reason = "") {
-    this.#rest();
-    this.#stop("closed", failure(0, "closed", "The connection was closed before this message could be sent."));
-    this.#socket?.close(code, reason);
+    // An event handler is given an event.
+    if (typeof code !== "number") code = 1000;
+    reason = typeof reason === "string" ? reason : "";
+    // What the platform would refuse must leave all as it is.
+    if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
+      throw new RangeError(`A page may not close with code ${code}: use 1000, or 3000 to 4999.`);
+    }
+    if (new TextEncoder().encode(reason).length > LONGEST_REASON) {
+      throw new RangeError(`The reason for closing is longer than ${LONGEST_REASON} bytes of UTF-8.`);
+    }
+    this.#connection?.close(code, reason);
+    if (this.#state !== "closed") this.#stop("closed");
   }
 
   on(action, fn) {
-    const functions = this.#actions.get(action) ?? new Set();
-    this.#actions.set(action, functions.add(fn));
-    return () => functions.delete(fn);
+    return this.#listen(action, fn, false);
+  }
+
+  once(action, fn) {
+    return this.#listen(action, fn, true);
+  }
+
+  off(action, fn) {
+    this.#actions.get(action)?.delete(fn);
   }
 
   createBroadcastMessage(action, message) {
@@ -64,14 +90,20 @@ export class WebConnectionWebSocket {
   }
 
   send(message) {
-    const sent = this.#hand(typeof message === "string" ? message : JSON.stringify(message));
-    // Whoever does not wait for the promise hears of a failure from onErrorHandler.
+    const sent = this.#hand(message);
+    // A page that does not wait for the promise hears of a failure from onErrorHandler.
     sent.catch(() => {});
     return sent;
   }
 
-  async #hand(text) {
-    if (this.connected) return this.#socket.send(text);
+  async #hand(message) {
+    let text;
+    try {
+      text = encode(message);
+    } catch (error) {
+      throw this.#report(failure(0, "not_json", error.message));
+    }
+    if (this.connected) return this.#connection.send(text);
     if (this.#state === "closed" || this.#state === "refused") {
       throw this.#report(failure(0, "closed", "There is no connection, and none is being tried: call tryConnect."));
     }
@@ -82,35 +114,54 @@ export class WebConnectionWebSocket {
     await new Promise((resolve, reject) => this.#queue.push({ text, resolve, reject }));
   }
 
+  #listen(action, fn, isOnce) {
+    const functions = this.#actions.get(action) ?? new Map();
+    this.#actions.set(action, functions.set(fn, isOnce));
+    return () => this.off(action, fn);
+  }
+
   #connect() {
-    this.#rest();
-    const attempt = ++this.#attempt;
-    const WebSocket = this.#options.WebSocket ?? globalThis.WebSocket;
-    const socket = new WebSocket(this.#address().href, this.#options.protocols);
-    const isCurrent = () => attempt === this.#attempt && this.#state !== "closed";
-    let openedAt = null;
-    this.#socket = socket;
-    socket.onopen = (event) => {
-      if (!isCurrent()) return;
-      openedAt = Date.now();
+    clearTimeout(this.#timer);
+    this.#connection?.discard();
+    this.#connection = null;
+    const turn = ++this.#turn;
+    const connection = this.#open();
+    if (!connection) return;
+    this.#connection = connection;
+    this.#watch("addEventListener");
+    connection.onopen = (event) => {
+      if (turn !== this.#turn) return;
+      this.#wasOnline = true;
       this.#flush();
       this.#enter("online");
       this.#tell("onOpenHandler", event);
     };
-    socket.onmessage = (event) => {
-      if (isCurrent()) this.#receive(event.data);
+    connection.onmessage = (data) => {
+      if (turn === this.#turn) this.#receive(data);
     };
-    // Outside browsers an error that nobody listens to is thrown. The close event follows it.
-    socket.onerror = () => {};
-    socket.onclose = (event) => {
-      if (attempt !== this.#attempt) return;
-      this.#socket = null;
+    connection.onend = (event, held) => {
+      this.#connection = null;
       this.#tell("onCloseHandler", event);
-      if (!isCurrent()) return;
-      if (openedAt === null) this.#failed(isCurrent);
-      else this.#lost(event, Date.now() - openedAt);
+      if (turn !== this.#turn) return;
+      if (held === null) this.#failed(turn, event, connection.timeLeft);
+      else this.#lost(event, held);
     };
     this.#enter("connecting");
+  }
+
+  #open() {
+    const { WebSocket = globalThis.WebSocket, protocols } = this.#options;
+    if (!WebSocket) {
+      this.#refuse(failure(0, "not_supported", "There is no WebSocket here: pass one in options.WebSocket."));
+      return null;
+    }
+    try {
+      return new Connection(new WebSocket(this.#address().href, protocols), this.#options);
+    } catch (error) {
+      // A page over TLS may not open a socket without, a subprotocol may not be a token, and the like.
+      this.#refuse(failure(0, "not_supported", error.message));
+      return null;
+    }
   }
 
   #lost({ code, reason }, held) {
@@ -123,10 +174,14 @@ export class WebConnectionWebSocket {
     this.#wait();
   }
 
-  async #failed(isCurrent) {
-    const { error, retryAfter } = await probe(this.#address());
-    if (!isCurrent()) return;
-    if (isFinal(error?.status)) return this.#refuse(error);
+  async #failed(turn, { reason }, timeLeft) {
+    const silent = timeLeft > 0 ? undefined : failure(0, "timeout", reason);
+    // What did not answer in all that time would not answer now.
+    const answer = timeLeft > 0 ? await probe(this.#address(), [this.#options.protocols].flat(), timeLeft) : {};
+    if (turn !== this.#turn) return;
+    const { error = silent, isFinal, isOfApplication, retryAfter } = answer;
+    // A proxy says what it likes while a server is being restarted.
+    if (isFinal && (isOfApplication || !this.#wasOnline)) return this.#refuse(error);
     if (this.#retry) return this.#wait(retryAfter, error);
     this.#stop("closed", this.#report(error ?? failure(0, "unreachable", "There was no connection to the server.")));
   }
@@ -136,14 +191,21 @@ export class WebConnectionWebSocket {
     // Any moment up to a growing limit: thousands of pages that lost one server do not return as one.
     const jitter = Math.random() * Math.min(maxRetryDelay, retryDelay * 2 ** this.#failures++);
     const delay = Math.min(atLeast + jitter, LONGEST_TIMER);
-    this.#timer = setTimeout(this.#wake, delay);
-    if (!atLeast) globalThis.addEventListener?.("online", this.#wake);
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#mayHurry = !atLeast;
     this.#enter("waiting", { retryAt: Date.now() + delay, error });
   }
 
-  #rest() {
-    clearTimeout(this.#timer);
-    globalThis.removeEventListener?.("online", this.#wake);
+  // The network or the page came back.
+  #return = ({ type }) => {
+    if (type === "visibilitychange" && document.visibilityState === "hidden") return;
+    if (this.#state !== "waiting") this.#connection?.check();
+    else if (this.#mayHurry) this.#connect();
+  };
+
+  #watch(method) {
+    for (const type of ["online", "pageshow"]) globalThis[method]?.(type, this.#return);
+    globalThis.document?.[method]("visibilitychange", this.#return);
   }
 
   #refuse(error) {
@@ -151,9 +213,14 @@ export class WebConnectionWebSocket {
     this.#report(error);
   }
 
-  #stop(state, error) {
+  #stop(state, error = undefined) {
+    this.#turn++;
+    clearTimeout(this.#timer);
+    this.#watch("removeEventListener");
     this.#queued = 0;
-    for (const { reject } of this.#queue.splice(0)) reject(error);
+    const unsent = this.#queue.splice(0);
+    const why = error ?? failure(0, "closed", "The connection was closed before this message could be sent.");
+    for (const { reject } of unsent) reject(why);
     this.#enter(state, { error });
   }
 
@@ -166,7 +233,7 @@ export class WebConnectionWebSocket {
     while (this.#queue.length && this.connected) {
       const { text, resolve } = this.#queue.shift();
       this.#queued -= text.length;
-      this.#socket.send(text);
+      this.#connection.send(text);
       resolve();
     }
   }
@@ -174,13 +241,20 @@ export class WebConnectionWebSocket {
   #receive(data) {
     const message = parse(data);
     if (!message) return this.#report(failure(0, "bad_message", "The server sent something that is no message."));
+    if (message.action === PONG) return this.#connection.answered();
+    if (message.action === PING) return; // A server that knows none sent it back.
     if (message.action === "__error") {
       const { status = 0, code = "failed" } = message.error ?? {};
       return this.#report(failure(status, code, message.message));
     }
+    // Not among its keys, so that a page that writes or compares a message does not find it.
+    if (!("json" in message)) Object.defineProperty(message, "json", { value: readMessage });
     const functions = this.#actions.get(message.action);
     if (!functions?.size) return this.#tell("onMessageHandler", message);
-    for (const fn of [...functions]) guarded(() => fn(message));
+    for (const [fn, isOnce] of [...functions]) {
+      if (isOnce) functions.delete(fn);
+      guarded(() => fn(message));
+    }
   }
 
   #report(error) {
@@ -201,10 +275,166 @@ export class WebConnectionWebSocket {
   }
 }
 
+// One socket from its making to its end, which is told once, and also where the platform or the network does not.
+class Connection {
+  #socket;
+  #heartbeat;
+  #begun = Date.now();
+  #connectTimeout;
+  #openedAt = null;
+  #isOver = false;
+  #timer;
+
+  constructor(socket, { connectTimeout, heartbeat, heartbeatTimeout }) {
+    this.#socket = socket;
+    this.#connectTimeout = connectTimeout;
+    const late = `The server did not answer within ${connectTimeout / 1_000} s.`;
+    this.#timer = alarm(connectTimeout, (isLate) => {
+      // What came while the page slept is told after this.
+      if (isLate) this.#timer = setTimeout(() => this.#cut(late), LATE);
+      else this.#cut(late);
+    });
+    const ask = () => this.send(JSON.stringify({ action: PING }));
+    this.#heartbeat = new Heartbeat(heartbeat, heartbeatTimeout, ask, () => this.#cut("The server fell silent."));
+    socket.onopen = (event) => {
+      if (this.#isOver || this.#openedAt !== null) return;
+      clearTimeout(this.#timer);
+      this.#openedAt = Date.now();
+      if (heartbeat > 0) ask();
+      this.onopen(event);
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.#isOver) return;
+      this.#heartbeat.heard();
+      this.onmessage(data);
+    };
+    // Outside browsers an error that nobody listens to is thrown, and some platforms tell no end after it.
+    socket.onerror = () => {
+      if (this.#openedAt === null) this.#end(lost());
+      else this.#endSoon();
+    };
+    socket.onclose = (event) => this.#end(event);
+  }
+
+  get isOpen() {
+    return !this.#isOver && this.#socket.readyState === 1;
+  }
+
+  get timeLeft() {
+    return this.#connectTimeout - (Date.now() - this.#begun);
+  }
+
+  send(text) {
+    this.#socket.send(text);
+  }
+
+  close(code, reason) {
+    this.#endSoon();
+    this.#socket.close(code, reason);
+  }
+
+  // Ends it without a word.
+  discard() {
+    this.onend = () => {};
+    if (this.#socket.readyState < 2) this.#socket.close(1000);
+    this.#end();
+  }
+
+  check() {
+    this.#heartbeat.check();
+  }
+
+  answered() {
+    this.#heartbeat.arm();
+  }
+
+  // A network that swallows everything would swallow the handshake of closing, too.
+  #cut(reason) {
+    this.#end(lost(reason));
+    this.#socket.close();
+  }
+
+  #endSoon() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#end(lost()), END_TIMEOUT);
+  }
+
+  #end(event) {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#heartbeat.stop();
+    this.onend(event, this.#openedAt && Date.now() - this.#openedAt);
+  }
+}
+
+// Notices a connection that was lost in silence: when nothing came for a while it asks, and without an answer it is over.
+class Heartbeat {
+  #interval;
+  #timeout;
+  #ask;
+  #silent;
+  #isArmed = false;
+  #heardAt = 0;
+  #answerBy = 0; // When an answer has to be there; 0 while none is awaited.
+  #timer;
+
+  constructor(interval, timeout, ask, silent) {
+    this.#interval = interval;
+    this.#timeout = timeout;
+    this.#ask = ask;
+    this.#silent = silent;
+  }
+
+  heard() {
+    this.#heardAt = Date.now();
+    this.#answerBy = 0;
+  }
+
+  // Only a server that answered once is expected to answer again.
+  arm() {
+    if (this.#isArmed || !(this.#interval > 0)) return;
+    this.#isArmed = true;
+    this.#set(this.#interval);
+  }
+
+  check() {
+    if (this.#isArmed) this.#expect(Math.min(CHECK_TIMEOUT, this.#timeout));
+  }
+
+  stop() {
+    this.#isArmed = false;
+    clearTimeout(this.#timer);
+  }
+
+  #expect(within) {
+    const now = Date.now();
+    // Asking more often grants no more time.
+    const left = this.#answerBy > now ? Math.min(within, this.#answerBy - now) : within;
+    this.#answerBy = now + left;
+    this.#set(left);
+    this.#ask();
+  }
+
+  #set(delay) {
+    clearTimeout(this.#timer);
+    this.#timer = alarm(delay, (isLate) => this.#ring(isLate));
+  }
+
+  #ring(isLate) {
+    // The timers of a hidden page, or a sleeping machine, prove nothing: the answer may be there, unread.
+    if (this.#answerBy && isLate) return this.#expect(Math.min(CHECK_TIMEOUT, this.#timeout));
+    if (this.#answerBy) return this.#silent();
+    const quiet = Date.now() - this.#heardAt;
+    if (quiet >= 0 && quiet < this.#interval) this.#set(this.#interval - quiet);
+    else this.#expect(this.#timeout);
+  }
+}
+
 class BroadcastMessage {
   constructor(action, message, groupId, userId) {
     this.action = action;
-    this.message = typeof (message ?? "") === "string" ? name(message) : JSON.stringify(message);
+    this.message = payload(message);
     this.groupId = groupId;
     this.userId = userId;
     this.recipients = [];
@@ -216,28 +446,66 @@ class BroadcastMessage {
   }
 }
 
-// Browsers tell every refused attempt as 1006; the same address, plainly asked, answers with the cause.
-async function probe(url) {
+// Browsers tell every refused attempt as 1006; the same address, plainly asked as the upgrade asked, answers with the cause.
+async function probe(url, protocols, timeLeft) {
   url.protocol = url.protocol.replace("ws", "http");
   try {
-    // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
-    const options = { cache: "no-store", referrerPolicy: "origin", signal: AbortSignal.timeout(PROBE_TIMEOUT) };
-    const answer = await fetch(url, options);
-    if (answer.status < 400) return { error: failure(answer.status, "not_opened", NOT_OPENED) };
-    const text = await answer.text();
-    const { code, detail, title } = parse(text) ?? {};
-    const plain = answer.headers.get("content-type")?.startsWith("text/plain") && text.trim();
-    const words = detail || title || plain || `The server answered ${answer.status} ${answer.statusText}`.trim();
-    const error = failure(answer.status, code ?? "refused", words);
-    return { error, retryAfter: milliseconds(answer.headers.get("retry-after")) };
+    const answer = await fetch(url, {
+      cache: "no-store",
+      credentials: "include",
+      redirect: "manual",
+      // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
+      referrerPolicy: "origin",
+      signal: AbortSignal.timeout(Math.min(PROBE_TIMEOUT, timeLeft)),
+    });
+    return answer.status >= 400 ? await refusal(answer) : otherwise(answer, protocols);
   } catch {
     return {};
   }
 }
 
-// 408, 425 and 429 say "not now".
-function isFinal(status) {
-  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
+async function refusal(answer) {
+  const { status, statusText, headers } = answer;
+  const text = await answer.text();
+  const { code, detail, title } = parse(text) ?? {};
+  const plain = headers.get("content-type")?.startsWith("text/plain") && text.trim();
+  const words = detail || title || plain || `The server answered ${status} ${statusText}`.trim();
+  const isProblem = headers.get("content-type")?.startsWith("application/problem+json") && typeof code === "string";
+  // What the application says in its own way comes with this header.
+  const kind = headers.get("websocket-refusal");
+  return {
+    error: failure(status, kind ?? code ?? "refused", words),
+    // 408, 425 and 429 say "not now".
+    isFinal: status < 500 && ![408, 425, 429].includes(status),
+    isOfApplication: isProblem || kind !== null,
+    retryAfter: milliseconds(headers.get("retry-after")),
+  };
+}
+
+function otherwise({ status, type, headers }, protocols) {
+  if (type === "opaqueredirect" || status >= 300) {
+    return { error: failure(status, "redirected", REDIRECTED), isFinal: true };
+  }
+  const known = headers.get("websocket-protocols")?.split(",").map((protocol) => protocol.trim()).filter(Boolean);
+  if (known && protocols.length && !protocols.some((protocol) => known.includes(protocol))) {
+    const detail = `The server speaks none of the subprotocols ${protocols.join(", ")}, but ${known.join(", ") || "none at all"}. `
+      + "Config::subprotocols names those that it speaks.";
+    return { error: failure(status, "unknown_subprotocol", detail), isFinal: true };
+  }
+  return { error: failure(status, "not_opened", status === 204 ? WOULD_TAKE : NO_SOCKETS) };
+}
+
+function resolve(url) {
+  let resolved;
+  try {
+    resolved = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw new TypeError(`"${url}" is not an absolute URL. ${NO_PAGE}`);
+  }
+  resolved.protocol = resolved.protocol.replace("http", "ws");
+  resolved.hash = "";
+  if (!/^wss?:$/.test(resolved.protocol)) throw new TypeError(`"${resolved}" is neither a ws: nor an http: URL. ${NO_PAGE}`);
+  return resolved;
 }
 
 function milliseconds(retryAfter) {
@@ -248,6 +516,55 @@ function milliseconds(retryAfter) {
 
 function failure(status, code, detail) {
   return Object.assign(new Error(detail), { status, code, detail });
+}
+
+// The end that a platform did not tell.
+function lost(reason = "") {
+  const about = { code: 1006, reason, wasClean: false };
+  return globalThis.CloseEvent ? new CloseEvent("close", about) : { type: "close", ...about };
+}
+
+// Rings after a delay and says whether it was held up, as timers of hidden pages and sleeping machines are.
+function alarm(delay, ring) {
+  const due = Date.now() + delay;
+  return setTimeout(() => ring(Date.now() - due > LATE), Math.min(delay, LONGEST_TIMER));
+}
+
+function encode(message) {
+  if (typeof message === "string") return message.replace(/\p{Surrogate}/gu, "\ufffd");
+  if (typeof message === "object" && message && !Array.isArray(message)) return stringify(message);
+  throw new TypeError("A message is an object or a text.");
+}
+
+function payload(message) {
+  if (typeof (message ?? "") === "string") return name(message);
+  try {
+    return stringify(message);
+  } catch {
+    return message; // As it is, for `send` to refuse.
+  }
+}
+
+// JSON that loses nothing, with halves of surrogate pairs replaced as toWellFormed does.
+function stringify(value) {
+  const text = JSON.stringify(value, (key, part) => {
+    if (isLost(part)) throw new TypeError(`JSON cannot hold ${key ? `the value of "${key}"` : "this value"}.`);
+    return part;
+  });
+  // JSON.stringify escapes each half. Behind an escaped backslash the same letters are text.
+  return text.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (part) => (part === "\\\\" ? part : "\ufffd"));
+}
+
+function isLost(value) {
+  if (typeof value !== "object" || !value) return ["bigint", "function", "symbol"].includes(typeof value);
+  // A Map, a Blob or an Error would become {}.
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = !prototype || !Object.getPrototypeOf(prototype) || Array.isArray(value);
+  return !isPlain && Object.keys(value).length === 0;
+}
+
+function readMessage() {
+  return JSON.parse(this.message);
 }
 
 function parse(text) {

@@ -53,8 +53,35 @@ test("the default URL lies in the page's directory", (t) => {
   assert.equal(at("http://app.example/a/b", "/live?v=2#top"), "ws://app.example/live?v=2");
   assert.equal(at("http://app.example/", "https://other.example/x"), "wss://other.example/x");
   assert.equal(at("http://app.example/", new URL("wss://other.example/x")), "wss://other.example/x");
-  delete globalThis.location;
-  assert.throws(() => new WebConnectionWebSocket(), TypeError);
+});
+
+test("a page's base comes before its address", (t) => {
+  t.after(() => { delete globalThis.location; delete globalThis.document; });
+  const at = (...args) => {
+    new WebConnectionWebSocket(...args.length ? args : [undefined], { WebSocket: FakeWebSocket }).tryConnect();
+    return FakeWebSocket.last.url;
+  };
+  globalThis.location = { href: "https://app.example/orders/5" };
+  globalThis.document = { baseURI: "https://app.example/", addEventListener() {} };
+  assert.equal(at(), "wss://app.example/__initializeSocket.wc");
+  assert.equal(at("/live"), "wss://app.example/live");
+  globalThis.location.href = "about:srcdoc";
+  assert.equal(at(), "wss://app.example/__initializeSocket.wc");
+});
+
+test("without a page a relative URL is an error that says what to pass", (t) => {
+  t.after(() => { delete globalThis.location; });
+  const says = (...args) => assert.throws(() => new WebConnectionWebSocket(...args), { name: "TypeError", message: /pass an absolute one such as "wss:/ });
+  says();
+  says("/live");
+  says("");
+  says("file:///app/index.html");
+  globalThis.location = { href: "file:///app/index.html" };
+  says();
+  globalThis.location = { href: "about:blank" };
+  says();
+  globalThis.location = { href: "blob:https://app.example/1-2" };
+  says();
 });
 
 test("it tells of opening, messages and closing", (t) => {
@@ -97,6 +124,103 @@ test("on takes an action away from the general handler until it ends", () => {
   ends[1]();
   FakeWebSocket.last.receive({ action: "a" });
   assert.deepEqual(told.slice(1), ["first m", "second m", "message A", "second n", "message a"]);
+});
+
+test("off and once end it, too", () => {
+  const { socket, told } = client();
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  const tell = ({ message }) => told.push(message);
+  const receive = (message) => FakeWebSocket.last.receive({ action: "a", message });
+  socket.once("a", tell);
+  receive("once");
+  receive("general");
+  socket.on("a", tell);
+  receive("on");
+  socket.off("a", tell);
+  socket.off("b", tell);
+  receive("general");
+  socket.once("a", tell);
+  socket.off("a", tell);
+  const end = socket.once("a", tell);
+  end();
+  receive("general");
+  socket.once("a", () => { receive("within"); told.push("outer"); });
+  receive("x");
+  assert.deepEqual(told.slice(1), ["once", "message a", "on", "message a", "message a", "message a", "outer"]);
+});
+
+test("a message's payload is read on demand, and what is not asked for is not there", () => {
+  const { socket } = client();
+  let message;
+  socket.onMessageHandler = (msg) => { message = msg; };
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  const sent = { action: "a", message: '{"n":[1,{"x":null}]}', groupId: "", userId: "", recipients: [] };
+  FakeWebSocket.last.receive(sent);
+  assert.deepEqual(message.json(), { n: [1, { x: null }] });
+  assert.deepEqual([message, JSON.stringify(message), Object.keys(message)], [sent, JSON.stringify(sent), Object.keys(sent)]);
+  FakeWebSocket.last.receive({ ...sent, message: "no JSON" });
+  assert.throws(() => message.json(), SyntaxError);
+  // The sender's own keys stay its own.
+  FakeWebSocket.last.receive({ ...sent, json: "mine" });
+  assert.equal(message.json, "mine");
+});
+
+test("what JSON cannot hold is not sent", async (t) => {
+  control(t);
+  const circle = { action: "a" };
+  circle.circle = circle;
+  class Hollow { #hidden = 1; }
+  const parts = [10n, () => {}, Symbol("x"), new Map([[1, 2]]), new Set([1]), new Error("x"), /x/, Promise.resolve(), new Hollow(), circle];
+  const values = [undefined, null, 7, true, [], [1], ...parts];
+  for (const state of ["closed", "connecting", "online"]) {
+    const { socket, told } = client();
+    if (state !== "closed") socket.tryConnect(true);
+    if (state === "online") FakeWebSocket.last.open();
+    const made = parts.map((part) => socket.createBroadcastMessage("a", part));
+    const nested = parts.flatMap((part) => [{ action: "a", part }, { action: "a", parts: [[part]] }]);
+    for (const value of [...values, ...made, ...nested]) {
+      await assert.rejects(async () => socket.send(value), { code: "not_json", status: 0 });
+      assert.equal(told.at(-1).code, "not_json");
+    }
+    assert.deepEqual(FakeWebSocket.last?.sent ?? [], []);
+  }
+});
+
+test("what JSON holds is sent as it is", async () => {
+  const { socket } = client();
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  class Order { constructor() { this.id = 1; } }
+  const cases = [
+    [{ action: "a", date: new Date(0), none: undefined, bare: Object.assign(Object.create(null), { x: 1 }) },
+      '{"action":"a","date":"1970-01-01T00:00:00.000Z","bare":{"x":1}}'],
+    [{ action: "a", empty: {}, list: [], order: new Order(), bytes: new Uint8Array(1) },
+      '{"action":"a","empty":{},"list":[],"order":{"id":1},"bytes":{"0":0}}'],
+    [{ toJSON: () => ({ action: "own" }) }, '{"action":"own"}'],
+    [{}, "{}"],
+  ];
+  for (const [message, text] of cases) {
+    await socket.send(message);
+    assert.equal(FakeWebSocket.last.sent.at(-1), text);
+  }
+});
+
+test("half an emoji is replaced wherever it stands", async () => {
+  const { socket } = client();
+  socket.tryConnect();
+  FakeWebSocket.last.open();
+  const half = "😀"[0];
+  const message = socket.createBroadcastMessage("a", { text: `${half}x`, whole: "😀" });
+  message.userId = "😀"[1];
+  message[half] = ["\\ud83d", `\\${half}`];
+  await socket.send(message);
+  const sent = JSON.parse(FakeWebSocket.last.sent[0]);
+  assert.deepEqual([sent.userId, sent["\ufffd"], JSON.parse(sent.message)], ["\ufffd", ["\\ud83d", "\\\ufffd"], { text: "\ufffdx", whole: "😀" }]);
+  await socket.send(`plain ${half} 😀 ${"😀"[1]}`);
+  assert.equal(FakeWebSocket.last.sent[1], "plain \ufffd 😀 \ufffd");
+  assert.doesNotMatch(FakeWebSocket.last.sent.join(), /\p{Surrogate}/u);
 });
 
 test("error messages go to the error handler only", () => {

@@ -53,7 +53,8 @@ test("a refused attempt is told with the server's words and is the last", async 
       await settled();
       const [url, options] = fetch.mock.calls[0].arguments;
       assert.equal(url.href, "http://chat.example/__initializeSocket.wc?groupId=red&userId=ann");
-      assert.deepEqual([options.cache, options.referrerPolicy], ["no-store", "origin"]);
+      const { cache, credentials, redirect, referrerPolicy } = options;
+      assert.deepEqual([cache, credentials, redirect, referrerPolicy], ["no-store", "include", "manual", "origin"]);
       const error = { status, code: "identify_refused", detail: "Sign in first." };
       assert.deepEqual(told, ["close 1006", error]);
       assert.deepEqual([socket.state, changes.at(-1).error.detail], ["refused", "Sign in first."]);
@@ -217,19 +218,178 @@ test("a handler may connect anew or end it all", async (t) => {
   assert.deepEqual([FakeWebSocket.opened, socket.state], [2, "closed"]);
 });
 
-test("when the network is back it does not wait any longer", async (t) => {
+test("an attempt ends in its time, and is followed by another", async (t) => {
+  const fetch = control(t);
+  const { socket, told, changes } = client();
+  socket.tryConnect(true);
+  const first = FakeWebSocket.last;
+  t.mock.timers.tick(14_999);
+  assert.equal(socket.state, "connecting");
+  t.mock.timers.tick(1);
+  await settled();
+  assert.deepEqual([socket.state, first.readyState, told], ["waiting", 2, ["close 1006"]]);
+  assert.deepEqual([changes.at(-1).error.code, changes.at(-1).error.detail], ["timeout", "The server did not answer within 15 s."]);
+  // What said nothing in 15 s is not asked why.
+  assert.equal(fetch.mock.callCount(), 0);
+  first.open();
+  first.receive({ action: "late" });
+  first.end();
+  assert.deepEqual([socket.state, told], ["waiting", ["close 1006"]]);
+  t.mock.timers.tick(500);
+  assert.deepEqual([socket.state, FakeWebSocket.opened], ["connecting", 2]);
+});
+
+test("the time for an attempt is an option, and the question why is part of it", async (t) => {
   control(t);
-  const network = new EventTarget();
-  globalThis.addEventListener = network.addEventListener.bind(network);
-  globalThis.removeEventListener = network.removeEventListener.bind(network);
-  t.after(() => { delete globalThis.addEventListener; delete globalThis.removeEventListener; });
+  const timeout = t.mock.method(AbortSignal, "timeout");
+  const { socket } = client({ connectTimeout: 5_000 });
+  socket.tryConnect(true);
+  t.mock.timers.tick(3_000);
+  FakeWebSocket.last.end();
+  await settled();
+  assert.deepEqual(timeout.mock.calls[0].arguments, [2_000]);
+});
+
+test("an attempt that comes out of a sleep has a second to open", async (t) => {
+  control(t);
   const { socket } = client();
+  socket.tryConnect(true);
+  t.mock.timers.tick(3_600_000);
+  assert.equal(socket.state, "connecting");
+  FakeWebSocket.last.open();
+  t.mock.timers.tick(20_000);
+  assert.equal(socket.state, "online");
+
+  socket.tryConnect(true);
+  t.mock.timers.tick(3_600_000);
+  t.mock.timers.tick(1_000);
+  await settled();
+  assert.equal(socket.state, "waiting");
+});
+
+test("an attempt that ends with an error alone is over", async (t) => {
+  control(t);
+  const { socket, told } = client();
+  socket.tryConnect(true);
+  FakeWebSocket.last.onerror({ type: "error" });
+  await settled();
+  assert.deepEqual([socket.state, told], ["waiting", ["close 1006"]]);
+  FakeWebSocket.last.onclose({ type: "close", code: 1006, reason: "" });
+  assert.deepEqual(told, ["close 1006"]);
+});
+
+test("a connection that ends with an error alone is over a little later", (t) => {
+  control(t);
+  const { socket, told } = client();
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.onerror({ type: "error" });
+  t.mock.timers.tick(4_999);
+  assert.equal(socket.state, "online");
+  t.mock.timers.tick(1);
+  assert.deepEqual([socket.state, told], ["waiting", ["open", "close 1006"]]);
+});
+
+test("once online, only what the application says is final", async (t) => {
+  const html = { "content-type": "text/html" };
+  const proxies = [
+    new Response("<h1>404 Not Found</h1>", { status: 404, headers: html }),
+    new Response("no such app", { status: 421, headers: { "content-type": "text/plain" } }),
+    new Response('{"code":"forbidden","detail":"WAF"}', { status: 403, headers: { "content-type": "application/json" } }),
+    problem(403, { title: "Forbidden" }),
+    new Response(null, { status: 302, headers: { location: "/maintenance" } }),
+  ];
+  const applications = [
+    [problem(403, { code: "identify_refused", detail: "Sign in first." }), "identify_refused"],
+    [new Response("<p>Members only</p>", { status: 401, headers: { ...html, "websocket-refusal": "identify_refused" } }), "identify_refused"],
+  ];
+  let answer;
+  control(t, () => answer.clone());
+  const { socket } = client();
+  const attempt = async () => {
+    FakeWebSocket.last.end();
+    await settled();
+    return socket.state;
+  };
+  for (answer of proxies) {
+    socket.tryConnect(true);
+    assert.equal(await attempt(), "refused", `${answer.status} of a page that never was online`);
+  }
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(1006);
+  for (answer of proxies) {
+    t.mock.timers.tick(30_000);
+    assert.equal(await attempt(), "waiting", `${answer.status} during a restart`);
+  }
+  for (const [final, code] of applications) {
+    answer = final;
+    socket.onErrorHandler = t.mock.fn();
+    socket.tryConnect(true);
+    assert.equal(await attempt(), "refused", code);
+    assert.equal(socket.onErrorHandler.mock.calls[0].arguments[0].code, code);
+  }
+});
+
+test("a redirect is told as one", async (t) => {
+  // As browsers show it: nothing of it can be read.
+  control(t, () => ({ type: "opaqueredirect", status: 0, headers: new Headers() }));
+  const { socket, told } = client();
   socket.tryConnect(true);
   FakeWebSocket.last.end();
   await settled();
-  network.dispatchEvent(new Event("online"));
-  assert.deepEqual([FakeWebSocket.opened, socket.state], [2, "connecting"]);
-  network.dispatchEvent(new Event("online"));
-  t.mock.timers.tick(1e6);
-  assert.equal(FakeWebSocket.opened, 2);
+  assert.deepEqual([socket.state, told[1].code], ["refused", "redirected"]);
+});
+
+test("what opens nothing is told by who answered", async (t) => {
+  let answer = () => new Response(null, { status: 204 });
+  control(t, () => answer());
+  const { socket, told } = client();
+  const attempt = async () => {
+    socket.tryConnect(false);
+    FakeWebSocket.last.end();
+    await settled();
+    return told.at(-1);
+  };
+  assert.match((await attempt()).detail, /would take this connection/);
+  // A development server gives its page for every URL.
+  answer = () => new Response("<div id=root>", { status: 200 });
+  const { code, detail } = await attempt();
+  assert.deepEqual([code, detail.startsWith("Something that knows no WebSockets answered")], ["not_opened", true]);
+});
+
+test("subprotocols that the server does not know are told as that", async (t) => {
+  let known = "v1, v2";
+  control(t, () => new Response(null, { status: 204, headers: known === null ? {} : { "websocket-protocols": known } }));
+  const attempt = async (protocols) => {
+    const { socket, told } = client({ protocols });
+    socket.tryConnect(true);
+    FakeWebSocket.last.end();
+    await settled();
+    return [socket.state, told[1]?.code, told[1]?.detail.split(". ")[0]];
+  };
+  const unknown = (offered, spoken) => `The server speaks none of the subprotocols ${offered}, but ${spoken}`;
+  assert.deepEqual(await attempt(["v3", "V1"]), ["refused", "unknown_subprotocol", unknown("v3, V1", "v1, v2")]);
+  assert.deepEqual(await attempt("v3"), ["refused", "unknown_subprotocol", unknown("v3", "v1, v2")]);
+  assert.equal((await attempt(["v3", "v2"]))[0], "waiting");
+  assert.equal((await attempt([]))[0], "waiting");
+  known = "";
+  assert.deepEqual(await attempt(["v3"]), ["refused", "unknown_subprotocol", unknown("v3", "none at all")]);
+  known = null; // A server of another origin that lets no page read it.
+  assert.equal((await attempt(["v3"]))[0], "waiting");
+});
+
+test("a platform that opens nothing is told, and nothing is tried", async (t) => {
+  control(t);
+  class Throws { constructor() { throw new Error("An insecure connection may not be opened by a secure page."); } }
+  const attempt = (WebSocket) => {
+    const { socket, told } = client({ WebSocket });
+    socket.tryConnect(true);
+    return [socket.state, socket.connected, told[0].code];
+  };
+  assert.deepEqual(attempt(Throws), ["refused", false, "not_supported"]);
+  const native = globalThis.WebSocket;
+  t.after(() => { globalThis.WebSocket = native; });
+  delete globalThis.WebSocket;
+  assert.deepEqual(attempt(undefined), ["refused", false, "not_supported"]);
 });

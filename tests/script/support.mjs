@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 import path from "node:path";
+import { afterEach } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { WebConnectionWebSocket } from "../../src/script/webconnection-websocket.js";
@@ -12,11 +13,15 @@ export const library = createRequire(path.join(outside, "node_modules/"));
 
 export const URL_OF_SOCKET = "ws://chat.example/__initializeSocket.wc";
 
+/** What the client asks with whether its connection lives. */
+const PING = '{"action":"__ping"}';
+
 export class FakeWebSocket {
   static last = null;
   static opened = 0;
   readyState = 0;
-  sent = [];
+  sent = []; // The page's own.
+  pings = 0;
 
   constructor(url, protocols) {
     Object.assign(this, { url, protocols });
@@ -26,7 +31,8 @@ export class FakeWebSocket {
 
   send(text) {
     if (this.readyState === 0) throw new Error("not open yet");
-    this.sent.push(text);
+    if (text === PING) this.pings++;
+    else this.sent.push(text);
   }
 
   close(code, reason) {
@@ -43,6 +49,10 @@ export class FakeWebSocket {
     this.onmessage({ data: typeof message === "string" ? message : JSON.stringify(message) });
   }
 
+  pong() {
+    this.receive({ action: "__pong", message: "", groupId: "", userId: "", recipients: [] });
+  }
+
   end(code = 1006, reason = "") {
     this.readyState = 3;
     this.onerror({ type: "error" });
@@ -50,9 +60,17 @@ export class FakeWebSocket {
   }
 }
 
-/** A client over fake sockets that keeps what it tells, in its order. */
+const clients = [];
+
+afterEach(() => {
+  for (const socket of clients.splice(0)) socket.close();
+  FakeWebSocket.last?.end();
+});
+
+/** A client over fake sockets that keeps what it tells, in its order. It is closed after the test. */
 export function client(options = {}) {
   const socket = new WebConnectionWebSocket(URL_OF_SOCKET, { WebSocket: FakeWebSocket, ...options });
+  clients.push(socket);
   const told = [];
   socket.onMessageHandler = ({ action }) => told.push(`message ${action}`);
   socket.onOpenHandler = () => told.push("open");
@@ -77,6 +95,20 @@ export function control(t, answer = () => { throw new TypeError("no answer"); })
 
 export function problem(status, body, headers = {}) {
   return new Response(JSON.stringify(body), { status, headers: { "content-type": "application/problem+json", ...headers } });
+}
+
+/** A window and its document, until the test ends. */
+export function page(t) {
+  const events = (target) => [target.addEventListener.bind(target), target.removeEventListener.bind(target)];
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: "visible", baseURI: "http://chat.example/" });
+  [globalThis.addEventListener, globalThis.removeEventListener] = events(window);
+  globalThis.document = document;
+  t.after(() => {
+    for (const name of ["addEventListener", "removeEventListener", "document"]) delete globalThis[name];
+  });
+  const tell = (type) => (type === "visibilitychange" ? document : window).dispatchEvent(new Event(type));
+  return { tell, document };
 }
 
 /** Waits until every promise that can go on has done so. */
