@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Response, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -21,6 +21,7 @@ use super::{
     socket::Connection,
 };
 use crate::{
+    config::Config,
     hub::{Identity, Kill, RegisterError, Registration, Seat, User},
     protocol::UserId,
     session,
@@ -130,7 +131,19 @@ pub(super) async fn probe<RB: From<Bytes>>(
     shared.hub.check_user(&visitor.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
+    name_subprotocols(&shared.config, response.headers_mut());
     Ok(response)
+}
+
+/// Tells the client which subprotocols it might have offered: no page can offer one with a GET, and
+/// an upgrade that offers others is the application's, which may know nothing of it.
+fn name_subprotocols(config: &Config, headers: &mut HeaderMap) {
+    if config.subprotocols.is_empty() {
+        headers.insert(PROTOCOLS, HeaderValue::from_static(""));
+    }
+    for subprotocol in &config.subprotocols {
+        headers.append(PROTOCOLS, subprotocol.header());
+    }
 }
 
 /// Opens a socket over the connection that the server hands over once the answer has left: a 101, or
@@ -248,6 +261,8 @@ pub(super) async fn enter(
     registration.list();
     Ok((registration, dispatcher))
 }
+
+const PROTOCOLS: HeaderName = HeaderName::from_static("websocket-protocols");
 
 /// How long a server may take from the answer to the stream.
 const HANDOVER: Duration = Duration::from_secs(10);

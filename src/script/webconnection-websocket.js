@@ -39,7 +39,8 @@ export class WebConnectionWebSocket {
 
   constructor(url = HANDSHAKE, options = {}) {
     this.#url = resolve(url);
-    this.#options = { ...DEFAULTS, ...options };
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    this.#options = { ...DEFAULTS, ...Object.fromEntries(given) };
   }
 
   get connected() {

@@ -33,6 +33,7 @@ mod outside;
 mod overflow;
 mod pass_through;
 mod patience;
+mod probe;
 mod rates;
 mod raw;
 mod readme;

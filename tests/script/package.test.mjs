@@ -25,7 +25,7 @@ before(async () => {
 test("its types know every name, for Node and for a bundler", async () => {
   const tsc = path.join(outside, "node_modules/typescript/bin/tsc");
   for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]]) {
-    const options = ["--noEmit", "--strict", "--types", "", "--target", "es2022", "--lib", "es2022,dom"];
+    const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--types", "", "--target", "es2022", "--lib", "es2022,dom"];
     const args = [tsc, ...options, "--module", module, "--moduleResolution", resolution, "sample.ts"];
     await run(process.execPath, args, { cwd: user }).catch(({ stdout, stderr }) => assert.fail(stdout + stderr));
   }

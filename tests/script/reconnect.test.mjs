@@ -26,6 +26,17 @@ test("attempts wait a random share of a limit that doubles up to its own", async
   assert.deepEqual(delays, [50, 100, 200, 400, 500, 500]);
 });
 
+test("an option that is undefined is the default", async (t) => {
+  control(t);
+  const { socket, changes } = client({ retryDelay: undefined, maxRetryDelay: undefined, connectTimeout: undefined });
+  socket.tryConnect(true);
+  t.mock.timers.tick(14_999);
+  assert.equal(socket.state, "connecting");
+  t.mock.timers.tick(1);
+  await settled();
+  assert.equal(changes.at(-1).retryAt - Date.now(), 500);
+});
+
 test("only a connection that held makes the next delay short again", async (t) => {
   control(t);
   const { socket, changes } = client({ retryDelay: 100 });

@@ -3,7 +3,7 @@
 import { WebConnectionWebSocket } from "web-connection-websocket";
 import { WebConnectionWebSocket as Same } from "web-connection-websocket/web-connection-websocket.js";
 import type {
-  BroadcastMessage, Options, Recipient, RecipientType, SocketMessage, State, StateChange, WebConnectionError,
+  BroadcastMessage, Message, Options, Recipient, RecipientType, SocketMessage, State, StateChange, WebConnectionError,
 } from "web-connection-websocket/webconnection-websocket.js";
 
 class Recorder {
@@ -12,9 +12,10 @@ class Recorder {
 
 const options: Options = {
   WebSocket, protocols: ["chat"], retryDelay: 500, maxRetryDelay: 10_000, queueSize: 1_024,
+  connectTimeout: 5_000, heartbeat: 10_000, heartbeatTimeout: 3_000,
 };
 const socket: WebConnectionWebSocket = new WebConnectionWebSocket();
-const others: Same[] = [new Same("/live"), new Same(new URL("wss://app.example/"), options), new Same("/x", { WebSocket: Recorder })];
+const others: Same[] = [new Same("/live"), new Same(new URL("wss://app.example/"), options), new Same("/x", { WebSocket: Recorder, protocols: undefined, heartbeat: undefined })];
 
 socket.onMessageHandler = (msg) => {
   const text: string = msg.action + msg.message + msg.groupId + msg.userId;
@@ -26,6 +27,10 @@ socket.onOpenHandler = (ev) => show(ev.type);
 socket.onCloseHandler = (ev) => show(ev.code, ev.reason, ev.wasClean);
 socket.onErrorHandler = ({ status, code, detail, message }: WebConnectionError) => show(status + 1, code + detail + message);
 socket.onStateHandler = ({ state, retryAt, error }: StateChange) => show(state, retryAt ?? 0, error?.detail ?? "");
+socket.onMessageHandler = undefined;
+socket.onOpenHandler = undefined;
+socket.onCloseHandler = undefined;
+socket.onErrorHandler = undefined;
 socket.onStateHandler = undefined;
 
 socket.tryConnect();
@@ -35,6 +40,27 @@ socket.tryConnect(true, ["red", "blue"] as const, null);
 
 const off: () => void = socket.on("order.shipped", (msg: SocketMessage) => show(JSON.parse(msg.message)));
 off();
+const read = (msg: SocketMessage) => show(msg.json<{ id: number }>().id + 1);
+const end: () => void = socket.once("order.shipped", read);
+socket.off("order.shipped", read);
+end();
+
+interface Events {
+  "order.shipped": { id: number };
+  "chat": string[];
+}
+const typed = new WebConnectionWebSocket<Events>("/live", options);
+typed.on("order.shipped", (msg) => show(msg.json().id + 1, msg.userId));
+typed.once("chat", (msg) => show(msg.json().map((line) => line.trim())));
+typed.off("chat", () => {});
+typed.onMessageHandler = (msg) => {
+  const payload: unknown = msg.json();
+  show(payload);
+};
+// @ts-expect-error: no such action
+typed.on("order.shiped", () => {});
+// @ts-expect-error: the payload has no such property
+typed.on("order.shipped", (msg) => show(msg.json().name));
 
 const msg: BroadcastMessage = socket.createBroadcastMessage("broadcastchatmessage", { n: 1 });
 msg.userId = "ann";
@@ -46,12 +72,18 @@ const sent: Promise<void> = socket.send(msg);
 sent.catch((error: WebConnectionError) => show(error.code));
 socket.send({ action: "a" });
 socket.send("text");
+socket.onMessageHandler = (received) => socket.send(received);
+const message: Message = msg;
+show(message);
 
 const state: State = socket.state;
 const isConnected: boolean = socket.connected;
 show(state === "waiting", isConnected, others);
 socket.close();
 socket.close(4000, "enough");
+// @ts-expect-error: no code
+socket.close("4000");
+addEventListener("pagehide", (event) => socket.close(event));
 
 // @ts-expect-error: no such type of recipient
 msg.addRecipient("red", "groups");
@@ -61,7 +93,7 @@ socket.state = "online";
 socket.createBroadcastMessage();
 
 class Chat extends WebConnectionWebSocket {
-  override onMessageHandler(message: SocketMessage) { show(message.action); }
+  override onMessageHandler = (message: SocketMessage) => show(message.action);
 }
 new Chat().tryConnect();
 

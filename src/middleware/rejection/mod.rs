@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::refusal::Refusal;
@@ -72,7 +72,9 @@ impl Rejection {
         own.unwrap_or(usual)
     }
 
-    /// Builds the answer: problem details (RFC 9457), or what the application wanted said.
+    /// Builds the answer: problem details (RFC 9457), or what the application wanted said. The header
+    /// `WebSocket-Refusal` names the [`kind`](Self::kind) in either case, so that the browser client
+    /// can tell the application's own page from that of a proxy.
     ///
     /// # Examples
     ///
@@ -109,6 +111,8 @@ impl Rejection {
         if let Some(refusal) = self.cause.refusal() {
             headers.extend(refusal.headers().clone());
         }
+        let kind = HeaderValue::from_static(self.kind().as_str());
+        headers.insert(REFUSAL, kind);
         response
     }
 
@@ -161,6 +165,8 @@ impl fmt::Display for Rejection {
 
 impl std::error::Error for Rejection {}
 
+const REFUSAL: HeaderName = HeaderName::from_static("websocket-refusal");
+
 #[derive(Serialize)]
 struct Problem<'a> {
     #[serde(rename = "type")]
@@ -180,7 +186,7 @@ mod tests {
     use http::{HeaderValue, Method, Response, StatusCode};
     use serde_json::{Value, json};
 
-    use super::{Cause, Rejection, RejectionKind};
+    use super::{Cause, REFUSAL, Rejection, RejectionKind};
     use crate::hub::{Cap, Full};
     use crate::middleware::refusal::Refusal;
 
@@ -255,7 +261,9 @@ mod tests {
             let rejection = Rejection::from(cause.clone());
             assert_eq!(rejection.status().as_u16(), status, "{cause:?}");
             assert_eq!(rejection.kind().as_str(), key, "{cause:?}");
-            let problem = problem(&response(cause));
+            let response = response(cause);
+            assert_eq!(response.headers()["websocket-refusal"], key);
+            let problem = problem(&response);
             assert_eq!(problem["status"], status);
             assert_eq!(problem["code"], key);
             assert!(
@@ -320,10 +328,13 @@ mod tests {
         let html = HeaderValue::from_static("text/html");
         let refusal = Refusal::new(StatusCode::FOUND)
             .header(LOCATION, HeaderValue::from_static("/login"))
+            .header(REFUSAL, HeaderValue::from_static("something_else"))
             .body(html, "<p>Log in</p>");
         let answer = response(Cause::ApplicationRefused(Box::new(refusal)));
         assert_eq!(answer.status(), 302);
         assert_eq!(answer.headers()[LOCATION], "/login");
+        let kinds: Vec<_> = answer.headers().get_all(REFUSAL).iter().collect();
+        assert_eq!(kinds, ["application_refused"]);
         assert_eq!(answer.headers()["content-type"], "text/html");
         assert_eq!(answer.body(), "<p>Log in</p>");
     }
