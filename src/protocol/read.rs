@@ -399,34 +399,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_the_question_whether_a_connection_lives_is_a_ping() {
-        for (json, is_ping) in [
-            (r#"{"action":"__ping"}"#, true),
-            (r#"{"ACTION":"\u005f_ping","message":"x","more":[1]}"#, true),
-            (r#"{"action":"__PING"}"#, false),
-            (r#"{"action":"__ping","error":1}"#, false),
-            (r#"{"action":"__ping"}x"#, false),
-            (r#"{"action":"__pong"}"#, false),
-            (r#"{"action":"a","message":"__ping"}"#, false),
-        ] {
-            let read = SocketMessage::from_slice(json.as_bytes());
-            assert_eq!(read.is_err_and(|error| error.is_ping()), is_ping, "{json}");
-        }
-    }
-
-    #[test]
-    fn a_list_is_read_under_the_rules_of_each_message() {
-        let all = r#"{"type":"all"}"#;
-        let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);
-        assert_eq!(read_all(list.as_bytes(), 2).unwrap().len(), 2);
-        let error = read_all(list.as_bytes(), 1).unwrap_err();
-        assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
-        assert!(read_all(b"[{}]x", 1).is_err());
-        assert!(read_all(b"[7]", 1).is_err());
-        assert_eq!(read_all(b"[]", 1).unwrap(), []);
-    }
-
     /// Text that is nearly a message: its tokens in any order.
     fn nearly_a_message() -> impl Strategy<Value = String> {
         let token = prop_oneof![

@@ -10,17 +10,24 @@ use web_connection_socket::{
     Config, Handshake, Identity, Refusal, Socket, SocketMessage, WebConnectionSocketLayer,
 };
 
-use crate::support::browser::{Browser, Viewport};
+use crate::support::browser::{Browser, Engine, Viewport, in_each_browser};
 use crate::support::chat::Chat;
 use crate::support::site::{Site, page};
 
-#[tokio::test]
-async fn s13_the_documented_names_work_in_a_page_of_its_own_files_only() {
+in_each_browser!(
+    s13_the_documented_names_work_in_a_page_of_its_own_files_only,
+    s14_a_page_as_west_wind_documents_it_runs_unchanged,
+    a_refusal_is_told_with_its_text_and_not_tried_again,
+    a_page_of_a_foreign_origin_is_told_which_setting_lets_it_in,
+    a_503_is_not_asked_again_before_its_retry_after,
+);
+
+async fn s13_the_documented_names_work_in_a_page_of_its_own_files_only(engine: Engine) {
     let layer = WebConnectionSocketLayer::new(Config::new()).relay();
     let app = page("/", "<script type=module src=page.js></script>", NAMES);
     let site = Site::start(layer, app).await;
 
-    let browser = open(&site, "/").await;
+    let browser = open(engine, &site, "/").await;
 
     browser.until("globalThis.seen?.closed").await;
     let seen: serde_json::Value = browser.evaluate("return seen").await;
@@ -58,8 +65,7 @@ const NAMES: &str = "
     socket.onCloseHandler = (event) => { seen.closed = event.code; };
     socket.tryConnect(true, 'red', 'ann');";
 
-#[tokio::test]
-async fn s14_a_page_as_west_wind_documents_it_runs_unchanged() {
+async fn s14_a_page_as_west_wind_documents_it_runs_unchanged(engine: Engine) {
     let layer = WebConnectionSocketLayer::new(Config::new().script_map("wwd"))
         .on_connect(|socket: Socket| async move { greet(&socket) });
     let app = page(
@@ -71,9 +77,9 @@ async fn s14_a_page_as_west_wind_documents_it_runs_unchanged() {
     let app = app.route("/__WebSocket.wwd", post(shout));
     let site = Site::start(layer, app).await;
     let (ann, bob, cat) = tokio::join!(
-        enter(&site, "ann", "red"),
-        enter(&site, "bob", "red"),
-        enter(&site, "cat", "")
+        enter(engine, &site, "ann", "red"),
+        enter(engine, &site, "bob", "red"),
+        enter(engine, &site, "cat", "")
     );
 
     say(&ann, "for red").await;
@@ -111,8 +117,8 @@ async fn shout(socket: Socket) {
     socket.broadcast(&message);
 }
 
-async fn enter(site: &Site, user: &str, group: &str) -> Browser {
-    let browser = open(site, "/chat/chat.html").await;
+async fn enter(engine: Engine, site: &Site, user: &str, group: &str) -> Browser {
+    let browser = open(engine, site, "/chat/chat.html").await;
     browser.type_into("#user", user).await;
     browser.type_into("#group", group).await;
     browser.click("#connect").await;
@@ -144,8 +150,7 @@ async fn shown(browser: &Browser, count: usize) -> serde_json::Value {
         .await
 }
 
-#[tokio::test]
-async fn a_refusal_is_told_with_its_text_and_not_tried_again() {
+async fn a_refusal_is_told_with_its_text_and_not_tried_again(engine: Engine) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let layer = WebConnectionSocketLayer::new(Config::new()).identify({
         let asked = asked.clone();
@@ -165,7 +170,7 @@ async fn a_refusal_is_told_with_its_text_and_not_tried_again() {
         }
     });
     let site = Site::start(layer, page("/", "", "")).await;
-    let browser = open(&site, "/").await;
+    let browser = open(engine, &site, "/").await;
 
     for status in [401, 403] {
         asked.lock().unwrap().clear();
@@ -196,11 +201,10 @@ const REFUSED: &str = "
         };
     });";
 
-#[tokio::test]
-async fn a_page_of_a_foreign_origin_is_told_which_setting_lets_it_in() {
+async fn a_page_of_a_foreign_origin_is_told_which_setting_lets_it_in(engine: Engine) {
     let config = Config::new().public_origin("https://app.example");
     let site = Site::start(WebConnectionSocketLayer::new(config), page("/", "", "")).await;
-    let browser = open(&site, "/").await;
+    let browser = open(engine, &site, "/").await;
 
     let seen = browser.evaluate_async(FOREIGN, json!(null)).await;
 
@@ -224,12 +228,11 @@ const FOREIGN: &str = "
         socket.tryConnect(true);
     });";
 
-#[tokio::test]
-async fn a_503_is_not_asked_again_before_its_retry_after() {
+async fn a_503_is_not_asked_again_before_its_retry_after(engine: Engine) {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let hub = layer.hub();
     let site = Site::start(layer, page("/", "", "")).await;
-    let browser = open(&site, "/").await;
+    let browser = open(engine, &site, "/").await;
 
     hub.shutdown(Duration::ZERO).await;
     let seen = browser.evaluate_async(WAITING, json!(null)).await;
@@ -309,8 +312,6 @@ fn shares(moments: &[f64], from: f64, to: f64) -> [usize; 5] {
     shares
 }
 
-async fn open(site: &Site, path: &str) -> Browser {
-    let browser = Browser::start(Viewport::default()).await;
-    browser.go_to(&site.url(path)).await;
-    browser
+async fn open(engine: Engine, site: &Site, path: &str) -> Browser {
+    Browser::open(engine, &site.url(path)).await
 }

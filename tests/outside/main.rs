@@ -16,6 +16,7 @@ mod http2;
 mod login;
 mod looks;
 mod markup;
+mod network;
 mod nginx;
 mod oversize;
 mod readme;

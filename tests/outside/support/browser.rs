@@ -1,4 +1,4 @@
-//! A real Chromium, driven as a visitor would drive it.
+//! Real browsers, driven as a visitor would drive them.
 
 use std::process::Command;
 
@@ -8,6 +8,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::firefox::Firefox;
 use super::process::Process;
 use super::{PATIENCE, eventually};
 
@@ -31,19 +32,54 @@ impl Default for Viewport {
     }
 }
 
+/// Whose browser it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Engine {
+    Chromium,
+    Firefox,
+}
+
+/// Makes of each function, which is given an [`Engine`], a test for each engine.
+macro_rules! in_each_browser {
+    ($($test:ident),* $(,)?) => {
+        mod chromium {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::support::browser::Engine::Chromium).await;
+                }
+            )*
+        }
+
+        mod firefox {
+            $(
+                #[tokio::test]
+                async fn $test() {
+                    super::$test($crate::support::browser::Engine::Firefox).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use in_each_browser;
+
 /// A browser with one page.
 #[derive(Debug)]
-pub(crate) struct Browser {
-    client: Client,
-    _driver: Process,
+pub(crate) struct Browser(Driver);
+
+#[derive(Debug)]
+enum Driver {
+    Chromium { client: Client, _driver: Process },
+    Firefox(Firefox),
 }
 
 impl Browser {
+    /// Starts a Chromium.
     pub(crate) async fn start(viewport: Viewport) -> Self {
         Self::start_with(viewport, &[]).await
     }
 
-    /// Starts a browser with further arguments of Chromium's.
+    /// Starts a Chromium with further arguments.
     pub(crate) async fn start_with(viewport: Viewport, arguments: &[&str]) -> Self {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0");
@@ -60,67 +96,98 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap_or_else(|error| panic!("chromium does not start ({error}): {}", driver.log()));
-        Self {
+        Self(Driver::Chromium {
             client,
             _driver: driver,
-        }
+        })
+    }
+
+    /// Starts either browser at a page.
+    pub(crate) async fn open(engine: Engine, url: &str) -> Self {
+        let browser = match engine {
+            Engine::Chromium => Self::start(Viewport::default()).await,
+            Engine::Firefox => Self(Driver::Firefox(Firefox::start().await)),
+        };
+        browser.go_to(url).await;
+        browser
     }
 
     pub(crate) async fn go_to(&self, url: &str) {
-        self.client.goto(url).await.expect("a page that loads");
+        match &self.0 {
+            Driver::Chromium { client, .. } => client.goto(url).await.expect("a page that loads"),
+            Driver::Firefox(firefox) => firefox.go_to(url).await,
+        }
     }
 
     pub(crate) async fn click(&self, selector: &str) {
-        let element = self
-            .client
-            .find(Locator::Css(selector))
-            .await
-            .expect(selector);
-        element
-            .click()
-            .await
-            .expect("an element that can be clicked");
+        match &self.0 {
+            Driver::Chromium { client, .. } => {
+                let element = client.find(Locator::Css(selector)).await.expect(selector);
+                let clicked = element.click().await;
+                clicked.expect("an element that can be clicked");
+            }
+            Driver::Firefox(firefox) => {
+                let click = "(selector) => document.querySelector(selector).click()";
+                firefox.call_function(click, &json!(selector)).await;
+            }
+        }
     }
 
-    /// Replaces what stands in an input by `text`, key by key.
+    /// Replaces what stands in an input by `text`; in Chromium key by key.
     pub(crate) async fn type_into(&self, selector: &str, text: &str) {
-        let element = self
-            .client
-            .find(Locator::Css(selector))
-            .await
-            .expect(selector);
-        element.clear().await.expect("an input that can be cleared");
-        element
-            .send_keys(text)
-            .await
-            .expect("an input that takes keys");
+        match &self.0 {
+            Driver::Chromium { client, .. } => {
+                let element = client.find(Locator::Css(selector)).await.expect(selector);
+                element.clear().await.expect("an input that can be cleared");
+                let typed = element.send_keys(text).await;
+                typed.expect("an input that takes keys");
+            }
+            Driver::Firefox(firefox) => {
+                let fill = "([selector, text]) => {
+                    const input = document.querySelector(selector);
+                    input.value = text;
+                    input.dispatchEvent(new Event('input', { bubbles: true }));
+                }";
+                firefox.call_function(fill, &json!([selector, text])).await;
+            }
+        }
     }
 
     pub(crate) async fn select(&self, selector: &str, value: &str) {
-        let element = self
-            .client
-            .find(Locator::Css(selector))
-            .await
-            .expect(selector);
+        let element = self.chromium().find(Locator::Css(selector)).await;
+        let element = element.expect(selector);
         element.select_by_value(value).await.expect(value);
     }
 
     /// Runs the body of a function and gives what it returns.
     pub(crate) async fn evaluate<T: DeserializeOwned>(&self, script: &str) -> T {
-        let value = self
-            .client
-            .execute(script, Vec::new())
-            .await
-            .expect("a script that runs");
+        let value = match &self.0 {
+            Driver::Chromium { client, .. } => {
+                let value = client.execute(script, Vec::new()).await;
+                value.expect("a script that runs")
+            }
+            Driver::Firefox(firefox) => {
+                let function = format!("function () {{ {script} }}");
+                firefox.call_function(&function, &Value::Null).await
+            }
+        };
         serde_json::from_value(value).expect("a value of the expected type")
     }
 
     /// Runs the body of a function that calls its last argument with what it found.
     pub(crate) async fn evaluate_async(&self, script: &str, argument: Value) -> Value {
-        self.client
-            .execute_async(script, vec![argument])
-            .await
-            .expect("a script that calls back")
+        match &self.0 {
+            Driver::Chromium { client, .. } => {
+                let value = client.execute_async(script, vec![argument]).await;
+                value.expect("a script that calls back")
+            }
+            Driver::Firefox(firefox) => {
+                let function = format!(
+                    "(argument) => new Promise((done) => (function () {{ {script} }})(argument, done))"
+                );
+                firefox.call_function(&function, &argument).await
+            }
+        }
     }
 
     /// Waits until an expression is true.
@@ -134,7 +201,14 @@ impl Browser {
 
     /// A picture of the viewport, as PNG.
     pub(crate) async fn screenshot(&self) -> Vec<u8> {
-        self.client.screenshot().await.expect("a picture")
+        self.chromium().screenshot().await.expect("a picture")
+    }
+
+    fn chromium(&self) -> &Client {
+        match &self.0 {
+            Driver::Chromium { client, .. } => client,
+            Driver::Firefox(_) => panic!("only Chromium is driven that far"),
+        }
     }
 }
 
