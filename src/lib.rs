@@ -49,6 +49,7 @@
 //!
 //! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,
 //! its errors and limits; who is online. [`guide::identity`]: who is who. [`guide::hosts`]: axum, hyper and other
+//! [`guide::browser`]: the browser client.
 //! hosts, and what other layers do on either side. [`guide::testing`]: tests without a port.
 //! [`guide::engine`]: how the fan-out works. [`guide::promises`]: what holds on bad days.
 //! [`guide::web_connection`]: moving a site from Web Connection. [`script`]: the browser client.
@@ -84,7 +85,7 @@
 //! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
 //! | `sync` | the locks and counters that the hub shares between threads | – |
 //! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config`, `sync` |
-//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `stall` | `hub`, `protocol`, `config` |
+//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall` | `hub`, `protocol`, `config` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
 //! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub` |
 //! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |

@@ -30,6 +30,14 @@ pub mod messages {}
 /// [`WebConnectionSocketLayer::identify`]: crate::WebConnectionSocketLayer::identify
 pub mod identity {}
 
+#[doc = include_str!("browser.md")]
+///
+/// ---
+///
+/// Items: [`script`](crate::script), [`Config::subprotocols`](crate::Config::subprotocols),
+/// [`Refusal`](crate::Refusal), [`RejectionKind`](crate::RejectionKind).
+pub mod browser {}
+
 #[doc = include_str!("hosts.md")]
 ///
 /// ---

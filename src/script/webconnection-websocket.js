@@ -16,7 +16,7 @@ const PING = "__ping";
 const PONG = "__pong";
 const WOULD_TAKE = "The server would take this connection, but it did not open: does every proxy pass WebSockets on?";
 const NO_SOCKETS = "Something that knows no WebSockets answered: does this URL lead to the server?";
-const REDIRECTED = "The server redirects this URL, which no WebSocket follows: is there somebody to sign in first?";
+const REDIRECTED = "The server redirects this URL, which no WebSocket follows: does the visitor have to sign in first?";
 const NO_PAGE = "There is no page that this URL could be relative to. On a server, or in a test, pass an absolute one such as "
   + '"wss://app.example/__initializeSocket.wc", or make the client in the browser only.';
 

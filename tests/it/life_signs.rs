@@ -64,7 +64,7 @@ async fn a_page_that_asked_is_told_after_every_twenty_seconds_without_writes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_never_asked_is_never_told() {
+async fn a_client_that_never_asked_is_never_told() {
     let layer = relay();
     let server = serve(&layer);
     let mut ann = join(&server, "ann", &[]).await;

@@ -340,7 +340,7 @@ fn the_last_message_is_remembered_from_the_first_life_sign_on() {
     assert!(outbox.told_at() > Some(told));
 }
 
-/// Takes everything, from anybody.
+/// Takes everything.
 #[derive(Debug)]
 struct Sink;
 
