@@ -48,11 +48,11 @@
 //! # Where to read on
 //!
 //! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,
-//! its errors and limits; who is online. [`guide::identity`]: who is who. [`guide::hosts`]: axum, hyper and other
-//! [`guide::browser`]: the browser client.
-//! hosts, and what other layers do on either side. [`guide::testing`]: tests without a port.
+//! its errors and limits; who is online. [`guide::identity`]: who is who. [`guide::hosts`]: axum,
+//! hyper and other hosts, and what other layers do on either side. [`guide::browser`]: the browser
+//! client, with Vite and React. [`guide::testing`]: tests without a port.
 //! [`guide::engine`]: how the fan-out works. [`guide::promises`]: what holds on bad days.
-//! [`guide::web_connection`]: moving a site from Web Connection. [`script`]: the browser client.
+//! [`guide::web_connection`]: moving a site from Web Connection. [`script`]: the client's source.
 //! [`Config`] has every option with its default.
 //!
 //! # Features

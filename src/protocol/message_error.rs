@@ -219,16 +219,4 @@ mod tests {
             assert_eq!(read.is_err_and(|error| error.is_ping()), is_ping, "{json}");
         }
     }
-
-    #[test]
-    fn a_list_is_read_under_the_rules_of_each_message() {
-        let all = r#"{"type":"all"}"#;
-        let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);
-        assert_eq!(read_all(list.as_bytes(), 2).unwrap().len(), 2);
-        let error = read_all(list.as_bytes(), 1).unwrap_err();
-        assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
-        assert!(read_all(b"[{}]x", 1).is_err());
-        assert!(read_all(b"[7]", 1).is_err());
-        assert_eq!(read_all(b"[]", 1).unwrap(), []);
-    }
 }

@@ -276,8 +276,6 @@ mod tests {
             (r#"{"__position":"a-1"}"#, Kind::ReservedKey),
             (r#"{"action":"a","__POSITION":null}"#, Kind::ReservedKey),
             (r#"{"action":"__error"}"#, Kind::ReservedAction),
-            (r#"{"action":"__ping"}"#, Kind::ReservedAction),
-            (r#"{"action":"__pong"}"#, Kind::ReservedAction),
             (r#"{"action":"__resumed"}"#, Kind::ReservedAction),
             (r#"{"action":"__presence"}"#, Kind::ReservedAction),
             (r#"{"action":"__ping"}{}"#, Kind::BrokenJson),
@@ -397,6 +395,18 @@ mod tests {
         for refused in [r#"[{"error":1}]"#, r#"[{"action":"__pong"}]"#] {
             assert!(serde_json::from_str::<Vec<SocketMessage>>(refused).is_err());
         }
+    }
+
+    #[test]
+    fn a_list_is_read_under_the_rules_of_each_message() {
+        let all = r#"{"type":"all"}"#;
+        let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);
+        assert_eq!(read_all(list.as_bytes(), 2).unwrap().len(), 2);
+        let error = read_all(list.as_bytes(), 1).unwrap_err();
+        assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
+        assert!(read_all(b"[{}]x", 1).is_err());
+        assert!(read_all(b"[7]", 1).is_err());
+        assert_eq!(read_all(b"[]", 1).unwrap(), []);
     }
 
     /// Text that is nearly a message: its tokens in any order.

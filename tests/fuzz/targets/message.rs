@@ -57,8 +57,10 @@ fn read(json: &[u8]) {
     };
     assert_eq!(message.group_id.as_str(), name("groupId"));
     assert_eq!(message.user_id.as_str(), name("userId"));
-    assert!(!object.keys().any(|key| key.eq_ignore_ascii_case("error")));
-    assert_ne!(message.action, "__error");
+    for reserved in ["error", "__position"] {
+        assert!(!object.keys().any(|key| key.eq_ignore_ascii_case(reserved)));
+    }
+    assert!(!RESERVED_ACTIONS.contains(&&*message.action));
     written(&message);
 }
 
@@ -72,8 +74,8 @@ fn written(message: &SocketMessage) {
         assert!(object.contains_key(key), "{key} is missing");
     }
     assert_eq!(object["message"], message.message.as_str());
-    // Whatever else it is, the action of the server's errors is not read back.
-    if message.action == "__error" {
+    // Whatever else it is, an action of the server's own is not read back.
+    if RESERVED_ACTIONS.contains(&&*message.action) {
         assert!(SocketMessage::from_slice(&json).is_err());
         return;
     }
@@ -83,6 +85,8 @@ fn written(message: &SocketMessage) {
     let through_serde = serde_json::to_vec(message).expect("serde writes it");
     assert_eq!(json, through_serde);
 }
+
+const RESERVED_ACTIONS: [&str; 5] = ["__error", "__ping", "__pong", "__resumed", "__presence"];
 
 /// A message as Rust code makes one.
 #[derive(Arbitrary, Debug)]
@@ -217,19 +221,20 @@ impl Json<'_> {
     }
 }
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "action",
     "message",
     "groupId",
     "userId",
     "recipients",
     "error",
+    "__position",
     "type",
     "value",
     "trace",
 ];
 
-const TOKENS: [&str; 15] = [
+const TOKENS: [&str; 16] = [
     "null",
     "true",
     "1e400",
@@ -240,6 +245,7 @@ const TOKENS: [&str; 15] = [
     "\"\\ud83d\\ude00\"",
     "\"\\u0000\"",
     "\"__error\"",
+    "\"__ping\"",
     "1e308",
     "42",
     "1.50",
