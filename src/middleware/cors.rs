@@ -58,7 +58,7 @@ pub(super) fn let_read(headers: &mut HeaderMap, reader: Option<Reader>) {
 }
 
 /// Beyond what every page may read (the Fetch standard's safelist): names, separated by commas.
-const EXPOSED: &str = "Retry-After";
+const EXPOSED: &str = "Retry-After, WebSocket-Protocols, WebSocket-Refusal";
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     const VARIES: (&str, &str) = ("vary", "Origin");
-    const EXPOSES: (&str, &str) = ("access-control-expose-headers", "Retry-After");
+    const EXPOSES: (&str, &str) = ("access-control-expose-headers", EXPOSED);
 
     #[test]
     fn a_page_that_may_open_sockets_may_read_with_its_cookies() {

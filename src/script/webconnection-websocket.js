@@ -450,16 +450,21 @@ class BroadcastMessage {
 // Browsers tell every refused attempt as 1006; the same address, plainly asked as the upgrade asked, answers with the cause.
 async function probe(url, protocols, timeLeft) {
   url.protocol = url.protocol.replace("ws", "http");
+  const signal = AbortSignal.timeout(Math.min(PROBE_TIMEOUT, timeLeft));
+  // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
+  const options = { cache: "no-store", redirect: "manual", referrerPolicy: "origin", signal };
+  const ask = async (credentials) => {
+    const answer = await fetch(url, { ...options, credentials });
+    return answer.status >= 400 ? refusal(answer) : otherwise(answer, protocols);
+  };
   try {
-    const answer = await fetch(url, {
-      cache: "no-store",
-      credentials: "include",
-      redirect: "manual",
-      // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
-      referrerPolicy: "origin",
-      signal: AbortSignal.timeout(Math.min(PROBE_TIMEOUT, timeLeft)),
-    });
-    return answer.status >= 400 ? await refusal(answer) : otherwise(answer, protocols);
+    return await ask("include");
+  } catch {
+    if (!globalThis.location || url.origin === location.origin) return {};
+  }
+  try {
+    // A server that takes any page lets none read with cookies. Without them the answer may be another one.
+    return { ...await ask("omit"), isFinal: false };
   } catch {
     return {};
   }

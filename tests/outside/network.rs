@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
-use serde_json::json;
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use web_connection_socket::{Config, WebConnectionSocketLayer};
+use web_connection_socket::{Config, Handshake, Identity, Refusal, WebConnectionSocketLayer};
 
 use crate::support::browser::{Browser, Engine, in_each_browser};
 use crate::support::silent_proxy::SilentProxy;
@@ -21,6 +22,7 @@ in_each_browser!(
     what_cannot_close_a_socket_leaves_it_open,
     a_socket_is_looked_for_where_the_pages_base_is,
     subprotocols_that_the_server_does_not_know_are_told_as_that,
+    a_page_of_another_origin_reads_why_it_is_refused_with_its_own_cookies,
 );
 
 async fn relay() -> Site {
@@ -51,7 +53,7 @@ async fn say(browser: &Browser, text: &str) {
         "socket.send({{ action: 'news', message: {} }})",
         json!(text)
     );
-    browser.evaluate::<serde_json::Value>(&script).await;
+    browser.evaluate::<Value>(&script).await;
     browser
         .until(&format!("messages.at(-1) === {}", json!(text)))
         .await;
@@ -73,9 +75,7 @@ async fn a_network_that_is_lost_in_silence_is_noticed_and_left(engine: Engine) {
         .until("states.filter((state) => state === 'waiting: timeout').length >= 2")
         .await;
     assert_eq!(
-        browser
-            .evaluate::<serde_json::Value>("return closes[0]")
-            .await,
+        browser.evaluate::<Value>("return closes[0]").await,
         json!([true, 1006])
     );
     proxy.recover();
@@ -109,7 +109,7 @@ async fn a_page_hears_from_a_quiet_server_and_nothing_of_it_reaches_a_handler(en
     let wait = "const [, done] = arguments; setTimeout(done, 2_000)";
     browser.evaluate_async(wait, json!(null)).await;
     say(&browser, "still here").await;
-    let seen: serde_json::Value = browser.evaluate("return [states, messages, errors]").await;
+    let seen: Value = browser.evaluate("return [states, messages, errors]").await;
     assert_eq!(seen, json!([["connecting", "online"], ["still here"], []]));
 }
 
@@ -157,7 +157,7 @@ async fn what_cannot_close_a_socket_leaves_it_open(engine: Engine) {
     let script = "return [[1001], [4000, 'é'.repeat(62)]].map((args) => {
         try { socket.close(...args); return 'closed'; } catch (error) { return [error.name, socket.state, socket.connected]; }
     })";
-    let tried: serde_json::Value = browser.evaluate(script).await;
+    let tried: Value = browser.evaluate(script).await;
     assert_eq!(
         tried,
         json!([
@@ -169,10 +169,10 @@ async fn what_cannot_close_a_socket_leaves_it_open(engine: Engine) {
     let script = "addEventListener('close-it', (event) => socket.close(event));
         dispatchEvent(new Event('close-it'));
         return [socket.state, socket.connected]";
-    let closed: serde_json::Value = browser.evaluate(script).await;
+    let closed: Value = browser.evaluate(script).await;
     assert_eq!(closed, json!(["closed", false]));
     browser.until("closes.length").await;
-    let seen: serde_json::Value = browser.evaluate("return [closes, states, errors]").await;
+    let seen: Value = browser.evaluate("return [closes, states, errors]").await;
     assert_eq!(
         seen,
         json!([[[true, 1000]], ["connecting", "online", "closed"], []])
@@ -189,13 +189,55 @@ async fn a_socket_is_looked_for_where_the_pages_base_is(engine: Engine) {
     browser.until("socket.connected").await;
 }
 
+async fn a_page_of_another_origin_reads_why_it_is_refused_with_its_own_cookies(engine: Engine) {
+    let site = open_site().await;
+    let page = Browser::open(engine, &site.url("/")).await;
+    // Cookies know no ports, so that it goes to the other server, too.
+    page.evaluate::<Value>("document.cookie = 'session=ann1'")
+        .await;
+
+    let named = Config::new().origins([site.url("").as_str()]);
+    for (config, seen) in [
+        (
+            named.subprotocols(["v1"]),
+            json!(["refused", 403, "identify_refused", "session=ann1"]),
+        ),
+        // Where every page may open sockets, none reads an answer that was given to its cookies.
+        (
+            Config::new().any_origin(),
+            json!(["waiting", 403, "identify_refused", ""]),
+        ),
+    ] {
+        let layer = WebConnectionSocketLayer::new(config).identify(async |handshake: Handshake| {
+            let headers = handshake.headers();
+            let cookie = headers.get("cookie").map(HeaderValue::as_bytes);
+            let seen = cookie.unwrap_or_default().to_vec();
+            let text = HeaderValue::from_static("text/plain");
+            Err::<Identity, _>(Refusal::new(StatusCode::FORBIDDEN).body(text, seen))
+        });
+        let other = Site::start(layer, Router::new()).await;
+        let url = other.url("/__initializeSocket.wc");
+        assert_eq!(page.evaluate_async(REFUSED, json!(url)).await, seen);
+    }
+}
+
+const REFUSED: &str = "
+    const [url, done] = arguments;
+    import('/scripts/webconnection-websocket.js').then(({ WebConnectionWebSocket }) => {
+        const socket = new WebConnectionWebSocket(url, { retryDelay: 1e6 });
+        socket.onStateHandler = ({ state, error }) => {
+            if (state !== 'connecting') done([state, error.status, error.code, error.detail.replace(/^The server.*/, '')]);
+        };
+        socket.tryConnect(true);
+    });";
+
 async fn subprotocols_that_the_server_does_not_know_are_told_as_that(engine: Engine) {
     let layer = WebConnectionSocketLayer::new(Config::new().subprotocols(["v1"])).relay();
     let site = Site::start(layer, page("/", "", "")).await;
     let browser = Browser::open(engine, &site.url("/")).await;
     connect(&browser, "{ protocols: ['v2'] }").await;
     browser.until("errors.length").await;
-    let seen: serde_json::Value = browser.evaluate("return [states, errors[0][0]]").await;
+    let seen: Value = browser.evaluate("return [states, errors[0][0]]").await;
     let refused = "refused: unknown_subprotocol";
     assert_eq!(
         seen,

@@ -404,3 +404,28 @@ test("a platform that opens nothing is told, and nothing is tried", async (t) =>
   delete globalThis.WebSocket;
   assert.deepEqual(attempt(undefined), ["refused", false, "not_supported"]);
 });
+
+test("a server of another origin that answers without cookies only is heard, and is not final", async (t) => {
+  const fetch = control(t);
+  t.after(() => delete globalThis.location);
+  let readable = "omit";
+  fetch.mock.mockImplementation(async (url, { credentials }) => {
+    if (credentials !== readable) throw new TypeError("blocked by CORS");
+    return problem(403, { code: "identify_refused", detail: "Sign in first." });
+  });
+  const attempt = async (origin) => {
+    fetch.mock.resetCalls();
+    globalThis.location = new URL(origin);
+    const { socket, changes } = client();
+    socket.tryConnect(true);
+    FakeWebSocket.last.end();
+    await settled();
+    return [socket.state, changes.at(-1).error?.code, fetch.mock.callCount()];
+  };
+  assert.deepEqual(await attempt("http://other.example/"), ["waiting", "identify_refused", 2]);
+  assert.deepEqual(await attempt("http://chat.example/"), ["waiting", undefined, 1]);
+  readable = "include";
+  assert.deepEqual(await attempt("http://other.example/"), ["refused", "identify_refused", 1]);
+  readable = "none";
+  assert.deepEqual(await attempt("http://other.example/"), ["waiting", undefined, 2]);
+});
