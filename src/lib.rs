@@ -84,9 +84,10 @@
 //! | [`script`] | the browser client's source and the service that serves it | – |
 //! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
 //! | `sync` | the locks and counters that the hub shares between threads | – |
-//! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, shutdown, statistics | `protocol`, `config`, `sync` |
-//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall` | `hub`, `protocol`, `config` |
-//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config` |
+//! | `unwind` | how far a panic of the application or the host goes | – |
+//! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, whose turn it is with the application (`turns`), shutdown, statistics | `protocol`, `config`, `sync` |
+//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall` | `hub`, `protocol`, `config`, `unwind` |
+//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config`, `unwind` |
 //! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub` |
 //! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
 //!
@@ -114,6 +115,7 @@ mod session;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unwind;
 
 #[cfg(feature = "client")]
 pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};

@@ -22,8 +22,12 @@ pub(super) struct Caps {
 
 /// One of the sockets that the caps allow; dropping it makes room for another.
 ///
-/// It is taken before anything else is done for a handshake, so that those still opening count, and
-/// given back when the connection has ended. Without caps it is nothing.
+/// It is taken before anything else is done for a handshake, so that those still opening count. When
+/// the connection has ended it counts as *finishing* instead of *open*, until it is dropped with the
+/// last of the socket's work. Each cap holds for both apart: a page that is loaded again is not
+/// refused for what it had asked for before. Where more are finishing than the cap allows, those
+/// beyond it count as open, so that all work together is at most twice the cap. Without caps it is
+/// nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Seat(Option<Box<Taken>>);
 
@@ -31,6 +35,8 @@ pub(crate) struct Seat(Option<Box<Taken>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full {
     pub(crate) cap: Cap,
+    /// Whether it is the work of sockets that have ended.
+    pub(crate) finishing: bool,
     pub(crate) retry_after: Duration,
 }
 
@@ -78,42 +84,60 @@ impl Caps {
     pub(super) fn seat(self: &Arc<Self>, client: Client) -> Result<Seat, Full> {
         let mut counts = self.counts.lock();
         self.check_counts(&counts, client)?;
-        counts.sockets += 1;
         let client = self.limits.sockets_per_client.is_some().then_some(client);
+        counts.sockets.open += 1;
         if let Some(client) = client {
-            *counts.clients.entry(client).or_default() += 1;
+            counts.clients.entry(client).or_default().open += 1;
         }
         Ok(Seat(Some(Box::new(Taken {
             caps: self.clone(),
             client,
             user: None,
+            finishing: false,
         }))))
     }
 
+    pub(super) fn counts_clients(&self) -> bool {
+        self.limits.sockets_per_client.is_some()
+    }
+
     fn check_counts(&self, counts: &Counts, client: Client) -> Result<(), Full> {
-        let of_client = counts.clients.get(&client);
-        if is_reached(self.limits.sockets, counts.sockets) {
-            Err(self.full(Cap::Sockets))
-        } else if is_reached(self.limits.sockets_per_client, or_none(of_client)) {
-            Err(self.full(Cap::Client(client)))
-        } else {
-            Ok(())
-        }
+        let of_client = or_none(counts.clients.get(&client));
+        self.admit(Cap::Sockets, self.limits.sockets, counts.sockets)?;
+        self.admit(
+            Cap::Client(client),
+            self.limits.sockets_per_client,
+            of_client,
+        )
     }
 
     fn check_user_counts(&self, counts: &Counts, user: &User) -> Result<(), Full> {
-        let of_user = or_none(counts.users.get(user));
-        if !user.id().is_empty() && is_reached(self.limits.sockets_per_user, of_user) {
-            return Err(self.full(Cap::User));
+        if user.id().is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let of_user = or_none(counts.users.get(user));
+        self.admit(Cap::User, self.limits.sockets_per_user, of_user)
     }
 
-    fn full(&self, cap: Cap) -> Full {
-        Full {
-            cap,
-            retry_after: self.limits.retry_after,
+    fn admit(&self, cap: Cap, limit: Option<usize>, count: Count) -> Result<(), Full> {
+        let Some(limit) = limit else {
+            return Ok(());
+        };
+        let beyond = count.finishing.saturating_sub(limit);
+        if count.open + beyond < limit {
+            return Ok(());
         }
+        let finishing = count.open < limit;
+        let retry_after = if finishing {
+            WORK_ENDS_SOON
+        } else {
+            self.limits.retry_after
+        };
+        Err(Full {
+            cap,
+            finishing,
+            retry_after,
+        })
     }
 }
 
@@ -129,14 +153,21 @@ impl Seat {
         }
         let mut counts = caps.counts.lock();
         caps.check_user_counts(&counts, user)?;
-        *counts.users.entry(user.clone()).or_default() += 1;
+        counts.users.entry(user.clone()).or_default().open += 1;
         taken.user = Some(user.clone());
         Ok(())
     }
 
-    /// Makes room for another.
-    pub(super) fn vacate(&mut self) {
-        self.0 = None;
+    /// Its connection has ended; what is left is work.
+    pub(super) fn finish(&mut self) {
+        if let Some(taken) = &mut self.0 {
+            if !mem::replace(&mut taken.finishing, true) {
+                taken.change(|count| {
+                    count.open -= 1;
+                    count.finishing += 1;
+                });
+            }
+        }
     }
 }
 
@@ -170,45 +201,66 @@ struct Taken {
     caps: Arc<Caps>,
     client: Option<Client>,
     user: Option<User>,
+    finishing: bool,
+}
+
+impl Taken {
+    /// Changes all that it counts for.
+    fn change(&self, change: impl Fn(&mut Count)) {
+        let mut counts = self.caps.counts.lock();
+        change(&mut counts.sockets);
+        if let Some(client) = &self.client {
+            change_named(&mut counts.clients, client, &change);
+        }
+        if let Some(user) = &self.user {
+            change_named(&mut counts.users, user, &change);
+        }
+    }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut counts = self.caps.counts.lock();
-        counts.sockets -= 1;
-        if let Some(client) = self.client {
-            decrement(&mut counts.clients, &client);
-        }
-        if let Some(user) = mem::take(&mut self.user) {
-            decrement(&mut counts.users, &user);
-        }
+        let finishing = self.finishing;
+        self.change(|count| match finishing {
+            false => count.open -= 1,
+            true => count.finishing -= 1,
+        });
     }
 }
 
 /// Names are there only while they have sockets.
 #[derive(Debug, Default)]
 struct Counts {
-    sockets: usize,
-    users: HashMap<User, usize>,
-    clients: HashMap<Client, usize>,
+    sockets: Count,
+    users: HashMap<User, Count>,
+    clients: HashMap<Client, Count>,
 }
 
-fn is_reached(limit: Option<usize>, count: usize) -> bool {
-    limit.is_some_and(|limit| count >= limit)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    open: usize,
+    finishing: usize,
 }
 
-fn or_none(count: Option<&usize>) -> usize {
+fn or_none(count: Option<&Count>) -> Count {
     count.copied().unwrap_or_default()
 }
 
-fn decrement<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+fn change_named<K: Hash + Eq>(
+    counts: &mut HashMap<K, Count>,
+    key: &K,
+    change: impl Fn(&mut Count),
+) {
     if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
+        change(count);
+        if *count == Count::default() {
             counts.remove(key);
         }
     }
 }
+
+/// When to come again where only the work of sockets that have ended is in the way.
+const WORK_ENDS_SOON: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -240,10 +292,57 @@ mod tests {
         let mut second = caps.seat(client("192.0.2.2")).unwrap();
         assert_eq!(cap(caps.seat(Client::Unknown)), Some(Cap::Sockets));
         assert!(caps.check(Client::Unknown).is_err());
-        second.vacate();
+        second.finish();
         assert!(caps.check(Client::Unknown).is_ok());
         drop((first, second, caps.seat(Client::Unknown).unwrap()));
-        assert_eq!(caps.counts.lock().sockets, 0);
+        assert_eq!(caps.counts.lock().sockets, Count::default());
+    }
+
+    #[test]
+    fn each_cap_holds_for_open_and_finishing_sockets_apart() {
+        let ann = User::Verified("ann".into());
+        for (config, cap) in [
+            (Config::new().max_sockets(2), Cap::Sockets),
+            (Config::new().max_sockets_per_user(2), Cap::User),
+            (
+                Config::new().max_sockets_per_client(2),
+                Cap::Client(Client::Unknown),
+            ),
+        ] {
+            let caps = caps(&config);
+            let open = || {
+                let mut seat = caps.seat(Client::Unknown)?;
+                seat.of_user(&ann).map(|()| seat)
+            };
+            let mut seats = Vec::new();
+            // As each one is open for a moment, only what is finishing adds up.
+            while let Ok(mut seat) = open() {
+                seat.finish();
+                seat.finish();
+                seats.push(seat);
+                assert!(seats.len() <= 4, "{cap:?}");
+            }
+            assert_eq!(seats.len(), 4, "{cap:?}: twice the cap");
+            let full = open().unwrap_err();
+            assert_eq!(
+                (full.cap, full.finishing, full.retry_after),
+                (cap, true, Duration::from_secs(1))
+            );
+            seats.pop();
+            seats.push(open().expect("room for one"));
+            assert!(open().unwrap_err().finishing);
+            seats.remove(0);
+            seats.push(open().expect("room for another"));
+            let full = open().unwrap_err();
+            assert_eq!(
+                (full.cap, full.finishing, full.retry_after),
+                (cap, false, Duration::from_secs(5))
+            );
+            seats.clear();
+            let counts = caps.counts.lock();
+            assert_eq!(counts.sockets, Count::default());
+            assert!(counts.users.is_empty() && counts.clients.is_empty());
+        }
     }
 
     #[test]

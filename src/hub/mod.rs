@@ -9,6 +9,7 @@ mod flusher;
 mod frame;
 mod identity;
 mod log;
+mod log_limit;
 #[cfg(all(test, shuttle))]
 mod model;
 mod outbox;
@@ -21,7 +22,9 @@ mod relief;
 mod shutdown;
 mod standing;
 mod stats;
+mod turns;
 mod user;
+mod work;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -55,6 +58,7 @@ use self::{
     registry::{Join, Registry},
     relief::Relief,
     shutdown::Phase,
+    work::Work,
 };
 pub(crate) use self::{
     caps::{Cap, Client, Full, Seat},
@@ -66,6 +70,8 @@ pub(crate) use self::{
     shutdown::ShuttingDown,
     standing::Standing,
     stats::Counters,
+    turns::{Key, Lane},
+    work::Part,
 };
 
 /// All sockets of a process: broadcast to them, group them, close them.
@@ -122,6 +128,7 @@ pub struct Hub {
     node: u64,
     serial: AtomicU64,
     relief: Relief,
+    work: Work,
     queue_bytes: usize,
     overflow: Overflow,
     default_audience: DefaultAudience,
@@ -165,6 +172,7 @@ impl Hub {
             node: RandomState::new().hash_one("node"),
             serial: AtomicU64::new(1),
             relief: Relief::default(),
+            work: Work::new(config),
             queue_bytes: config.queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
@@ -252,6 +260,7 @@ impl Hub {
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.counters.snapshot();
+        stats.dispatches_waiting = self.work.waiting();
         let state = self.state.lock();
         stats.sockets = state.registry.len();
         stats.users = state.registry.users().len();

@@ -12,6 +12,8 @@ use super::{
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
     standing::Standing,
+    turns::{Kept, Lane},
+    work::Part,
 };
 
 /// A socket's place in the hub; dropping it ends the place.
@@ -36,7 +38,7 @@ impl Registration {
         }
     }
 
-    /// Keeps the socket's seat until its peer has left.
+    /// Keeps the socket's seat until the last of its work is done.
     pub(crate) fn keep(&mut self, seat: Seat) {
         self.seat = seat;
     }
@@ -77,11 +79,11 @@ impl Registration {
         self.hub.expire(&self.peer, ended, reason, backlog)
     }
 
-    /// The peer has left: no broadcast selects the socket any more, and there is room for another.
+    /// The peer has left: no broadcast selects the socket any more, and it counts as finishing.
     /// What is queued, and replies to what it said before, are still written.
     pub(crate) fn leave(&mut self) {
         self.unlist();
-        self.seat.vacate();
+        self.seat.finish();
     }
 
     /// The session is over: what is left in its queue counts as undelivered, and that count is
@@ -90,6 +92,26 @@ impl Registration {
         self.leave();
         self.peer.outbox.finish();
         self.peer.outbox.undelivered()
+    }
+
+    /// Counts a message that waits behind another although its sender has ended; `None` if it has to be
+    /// dropped, because too many wait.
+    pub(crate) fn keep_message(&self, bytes: usize) -> Option<Kept> {
+        let kept = self.hub.turns(Lane::Messages).keep(bytes);
+        if kept.is_none() {
+            self.hub.shed();
+        }
+        kept
+    }
+
+    /// A shutdown leaves this part of the socket's work undone.
+    pub(crate) fn give_up(&self, part: Part) {
+        self.hub.give_up(part);
+    }
+
+    /// Something that belongs to the connection panicked.
+    pub(crate) fn panicked(&self, what: &'static str) {
+        self.hub.panicked(what);
     }
 
     /// Runs a future until the hub cuts the socket off to this extent; `None` then.

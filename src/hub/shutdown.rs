@@ -89,6 +89,7 @@ impl Hub {
         {
             tracing::error!("a socket's task does not end: something in it blocks its thread");
         }
+        self.tell_given_up();
         Shutdown {
             closed: present.saturating_sub(cut),
             cut,

@@ -44,8 +44,18 @@ pub struct Stats {
     pub undelivered: u64,
     /// Dispatches to the application that run now.
     pub dispatches_running: usize,
+    /// Messages that wait for their turn to be dispatched now
+    /// ([`Config::max_dispatches`](crate::Config::max_dispatches)).
+    pub dispatches_waiting: usize,
     /// Dispatches that failed, panicked, timed out or found no handler, in total.
     pub dispatches_failed: u64,
+    /// Messages that were dropped because too many waited and the socket that had sent them was gone,
+    /// in total: nobody could be told. None where [`Config::max_sockets`](crate::Config::max_sockets)
+    /// is set.
+    pub messages_shed: u64,
+    /// Panics of what belongs to a connection, in total: of the stream that the host gave, or of what
+    /// was dropped with the socket. Each ends that socket alone.
+    pub panics: u64,
     /// Requests refused with a status of 400 or above, in total, by kind
     /// ([`RejectionKind::as_str`](crate::RejectionKind::as_str)).
     pub refusals: BTreeMap<&'static str, u64>,
@@ -62,6 +72,8 @@ pub(crate) struct Counters {
     undelivered: AtomicU64,
     running: AtomicUsize,
     failed: AtomicU64,
+    shed: AtomicU64,
+    panics: AtomicU64,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
     published: AtomicU64,
     quiet: Notify,
@@ -79,6 +91,8 @@ impl Counters {
             undelivered: AtomicU64::new(0),
             running: AtomicUsize::new(0),
             failed: AtomicU64::new(0),
+            shed: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
             refusals: Mutex::default(),
             published: AtomicU64::new(0),
             quiet: Notify::new(),
@@ -100,6 +114,14 @@ impl Counters {
 
     pub(crate) fn dispatch_failed(&self) {
         self.failed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn message_shed(&self) {
+        self.shed.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn panicked(&self) {
+        self.panics.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn refused(&self, kind: &'static str) {
@@ -185,6 +207,8 @@ impl Counters {
             undelivered: self.undelivered.load(Relaxed),
             dispatches_running: self.running.load(Relaxed),
             dispatches_failed: self.failed.load(Relaxed),
+            messages_shed: self.shed.load(Relaxed),
+            panics: self.panics.load(Relaxed),
             refusals: self.refusals.lock().clone(),
             ..Stats::default()
         }

@@ -16,7 +16,7 @@ use tower::{BoxError, Service, util::Oneshot};
 
 use super::{
     body::RequestBody,
-    dispatch::{check_reached, dispatched, guarded, of_handler, orders},
+    dispatch::{Ask, check_reached, dispatched, guarded, of_handler, orders},
     encoding::encoded_by,
     event::SocketEvent,
     handshake::Handshake,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     config::ForwardHeaders,
-    hub::{ShuttingDown, User},
+    hub::{Key, Lane, ShuttingDown, User},
     protocol::{BroadcastReport, SocketMessage},
 };
 
@@ -78,7 +78,13 @@ where
         (None, Otherwise::InnerService) => return pass_on(&shared, parts, socket, inner).await,
     };
     let work = of_handler(shared.clone(), handler(socket.clone()));
-    Ok(match guarded(&shared, work).await {
+    let ask = Ask {
+        lane: Lane::Messages,
+        key: Key::Callers,
+        bytes: socket.message().message.len(),
+        sender: None,
+    };
+    Ok(match guarded(&shared, ask, work).await {
         Ok(Ok(())) => json(&Handled {}),
         Ok(Err(failure)) | Err(failure) => shared.refuse(&parts, failure.into_rejection()),
     })

@@ -5,7 +5,6 @@ use std::sync::{
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
-use tokio::sync::Semaphore;
 
 use super::{
     access::{check_host, looks_proxied, may_call},
@@ -26,8 +25,6 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
     pub(super) target: Target,
-    /// How many messages may be with the application at one time.
-    pub(crate) dispatches: Semaphore,
     pub(super) log: LogLimit,
     pub(crate) unread: AtomicBool,
     controlled: Arc<AtomicBool>,
@@ -41,13 +38,11 @@ impl Shared {
         hooks: Hooks,
         controlled: Arc<AtomicBool>,
     ) -> Self {
-        let permits = config.max_dispatches.min(Semaphore::MAX_PERMITS);
         Self {
             target: Target::new(&config.paths),
             config,
             hub,
             hooks,
-            dispatches: Semaphore::new(permits),
             log: LogLimit::default(),
             unread: AtomicBool::new(false),
             controlled,

@@ -1,9 +1,8 @@
 //! From a handshake to a running socket: who is it, may it come in, then its task.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tokio::{sync::oneshot, time::timeout};
@@ -25,6 +24,7 @@ use crate::{
     hub::{Identity, Kill, RegisterError, Registration, Seat, User},
     protocol::UserId,
     session,
+    unwind::{Contained, Panicked},
 };
 
 /// Who asks for a socket, once that is known and allowed, and the seat that was taken for it.
@@ -87,16 +87,15 @@ async fn visitor(
             vouch: User::Claimed,
         });
     };
-    let answer = AssertUnwindSafe(async { identify(handshake.clone()).await }).catch_unwind();
+    let answer = Contained::new(identify(handshake.clone()), || {
+        if let Some(suppressed) = shared.log.pass(Kind::IdentifyPanicked) {
+            tracing::error!(suppressed, "the identify hook panicked");
+        }
+    });
     let identity = match timeout(shared.config.identify_timeout, answer).await {
         Ok(Ok(Ok(identity))) => identity,
         Ok(Ok(Err(refusal))) => return Err(Cause::IdentifyRefused(Box::new(refusal)).into()),
-        Ok(Err(_panic)) => {
-            if let Some(suppressed) = shared.log.pass(Kind::IdentifyPanicked) {
-                tracing::error!(suppressed, "the identify hook panicked");
-            }
-            return Err(Cause::IdentifyFailed.into());
-        }
+        Ok(Err(Panicked)) => return Err(Cause::IdentifyFailed.into()),
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
     };
     if identity.is_expired() {

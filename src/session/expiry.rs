@@ -5,8 +5,50 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::Handling;
-use crate::hub::Standing;
+use super::{Handling, Inbound};
+use crate::hub::{Backlog, Registration, Standing};
+
+/// Has an identity renewed that is about to end, `lead` before, and closes the socket of one that has
+/// ended; ready when either may have come of it.
+pub(super) fn poll_expiry(
+    expiry: &mut Option<Box<Expiry>>,
+    registration: &Registration,
+    inbound: &mut dyn Inbound,
+    lead: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    loop {
+        let peer = registration.peer();
+        let Some(end) = peer.expires() else {
+            *expiry = None;
+            return Poll::Pending;
+        };
+        let now = Instant::now();
+        let expiry = match &mut *expiry {
+            Some(expiry) if peer.stands(expiry.standing()) => expiry,
+            expiry => expiry.insert(Box::new(Expiry::new(now, peer.standing(), end, lead))),
+        };
+        match expiry.poll(cx, now) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Due::Renewal) => {
+                let renewal = inbound.expiring(expiry.standing());
+                expiry.asked(renewal);
+            }
+            Poll::Ready(Due::Answer) => return Poll::Ready(()),
+            Poll::Ready(Due::End(since)) => {
+                // Where this task, or the connection, came late, what is queued may be of a time
+                // when nobody vouched for the socket any more.
+                let backlog = if since < LATE {
+                    Backlog::Deliver
+                } else {
+                    Backlog::Discard
+                };
+                registration.expire(expiry.standing(), backlog);
+                return Poll::Ready(());
+            }
+        }
+    }
+}
 
 /// The clock of an identity that ends, with what the application is asked before.
 pub(super) struct Expiry {
@@ -19,7 +61,7 @@ pub(super) struct Expiry {
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+enum Due {
     /// To ask the application for another identity.
     Renewal,
     /// To look again: the application has answered.
@@ -31,7 +73,7 @@ pub(super) enum Due {
 impl Expiry {
     /// Starts for an identity that ends. The application is asked `lead` before, or, where less time
     /// is left, after half of that: while it thinks the identity still holds.
-    pub(super) fn new(now: Instant, standing: Standing, end: Instant, lead: Duration) -> Self {
+    fn new(now: Instant, standing: Standing, end: Instant, lead: Duration) -> Self {
         let lead = lead.min(end.duration_since(now) / 2);
         Self {
             standing,
@@ -42,13 +84,13 @@ impl Expiry {
     }
 
     /// Notes that the application was asked; without a renewal it has no say.
-    pub(super) fn asked(&mut self, renewal: Option<Handling>) {
+    fn asked(&mut self, renewal: Option<Handling>) {
         self.ask = None;
         self.renewal = renewal;
     }
 
     /// Goes on with the question, and tells what is due at `now`.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Due> {
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Due> {
         if let Some(renewal) = &mut self.renewal {
             if renewal.as_mut().poll(cx).is_ready() {
                 self.renewal = None;
@@ -64,7 +106,7 @@ impl Expiry {
         Poll::Pending
     }
 
-    pub(super) fn standing(&self) -> &Standing {
+    fn standing(&self) -> &Standing {
         &self.standing
     }
 
@@ -73,3 +115,6 @@ impl Expiry {
         self.ask.unwrap_or(self.end)
     }
 }
+
+/// From this on the end of an identity counts as noticed late.
+const LATE: Duration = Duration::from_secs(1);

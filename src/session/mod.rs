@@ -19,6 +19,7 @@ mod wire;
 use std::{
     future::{Future, poll_fn},
     sync::Arc,
+    task::Poll,
 };
 
 use bytes::Bytes;
@@ -30,15 +31,17 @@ pub(crate) use self::inbound::{Ending, Handling, Inbound, Taken};
 use self::{task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
-    hub::{CloseReason, Kill, Registration},
+    hub::{CloseReason, Kill, Part, Registration},
     protocol::RawMessage,
+    unwind::{Contained, Panicked, contain},
 };
 
 /// Runs a registered socket to its end, then what it had still sent to the application, then the
 /// disconnect event. Its place in the hub lasts until all that is done.
 ///
 /// A message that is being handled, and one that waits for its turn, are handled although their
-/// sender is gone: it sent them before it went.
+/// sender is gone: it sent them before it went. A panic of the stream ends the socket as a lost
+/// connection does.
 ///
 /// `unread` is what was read from the stream before.
 pub(crate) fn run<S>(
@@ -54,7 +57,11 @@ where
     // Made outside of the future, which would keep room for each of the arguments as well.
     let mut session = Session::new(stream, unread, registration, config, inbound);
     async move {
-        let reason = poll_fn(|cx| session.poll(cx)).await;
+        let reason = poll_fn(|cx| match contain(|| session.poll(cx)) {
+            Ok(polled) => polled,
+            Err(Panicked) => Poll::Ready(session.panicked()),
+        })
+        .await;
         let remains = session.end();
         tracing::debug!(
             socket = %remains.registration.peer().id,
@@ -109,44 +116,66 @@ async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
     } = remains;
     let has_work = handling.is_some() || parked.is_some();
     let remaining = async {
+        let parked = parked.and_then(|message| {
+            let kept = registration.keep_message(message.as_bytes().len())?;
+            Some((kept, message))
+        });
         if let Some(handling) = handling {
-            handling.await;
+            work(&registration, handling).await;
         }
-        if let Some(Taken::Begun(handling)) = parked.map(|message| inbound.message(message)) {
-            handling.await;
+        // From here on it waits for a place like any other.
+        let taken = parked.map(|(_kept, message)| inbound.message(message));
+        if let Some(Taken::Begun(handling)) = taken {
+            work(&registration, handling).await;
         }
     };
     let finished = registration
         .unless_killed(Kill::Connection, remaining)
         .await;
     if has_work && finished.is_none() {
-        tracing::warn!("the shutdown cut off messages of a socket that had ended");
+        registration.give_up(Part::Messages);
     }
     let ending = Ending {
         reason: reason.clone(),
         undelivered,
     };
-    finish(&registration, &mut *inbound, ending).await;
+    finish(&registration, inbound, ending).await;
     reason
 }
 
 /// The end of a socket whose connection was lost before it could be used.
-pub(crate) async fn run_unopened(mut registration: Registration, mut inbound: Box<dyn Inbound>) {
+pub(crate) async fn run_unopened(mut registration: Registration, inbound: Box<dyn Inbound>) {
     let ending = Ending {
         reason: CloseReason::LOST,
         undelivered: registration.end(),
     };
-    finish(&registration, &mut *inbound, ending).await;
+    finish(&registration, inbound, ending).await;
 }
 
-async fn finish(registration: &Registration, inbound: &mut dyn Inbound, ending: Ending) {
+async fn finish(registration: &Registration, mut inbound: Box<dyn Inbound>, ending: Ending) {
     if let Some(handling) = inbound.disconnected(ending) {
-        if registration
-            .unless_killed(Kill::Task, handling)
-            .await
-            .is_none()
-        {
-            tracing::warn!("the shutdown cut off a disconnect event");
+        let told = work(registration, handling);
+        if registration.unless_killed(Kill::Task, told).await.is_none() {
+            registration.give_up(Part::Event);
         }
     }
+    discard(registration, "what was kept for a connection", inbound);
 }
+
+/// Drops what is the host's or the application's, which may panic.
+fn discard<T>(registration: &Registration, what: &'static str, value: T) {
+    if contain(|| drop(value)).is_err() {
+        registration.panicked(what);
+    }
+}
+
+/// Drives work to its end, be it a panic: what comes after it is to be done all the same.
+async fn work(registration: &Registration, handling: Handling) {
+    let panicked = || registration.panicked("the work for a socket");
+    if let Err(Panicked) = Contained::new(handling, panicked).await {
+        tracing::debug!("the work for a socket ended early");
+    }
+}
+
+/// What a host gave a socket to run over.
+const STREAM: &str = "the stream of a connection";

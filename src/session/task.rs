@@ -1,7 +1,6 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
@@ -11,9 +10,10 @@ use tokio::{
 };
 
 use super::{
-    Handling, Inbound, Remains,
+    Handling, Inbound, Remains, STREAM,
     closing::{Closing, Left},
-    expiry::{Due, Expiry},
+    discard,
+    expiry::{Expiry, poll_expiry},
     heartbeat::{Action, Heartbeat},
     life_sign::LifeSign,
     rate::Bucket,
@@ -125,10 +125,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
+    /// What is the host's in [`poll`](Self::poll) panicked: how the socket ends.
+    pub(super) fn panicked(&self) -> CloseReason {
+        self.registration.panicked(STREAM);
+        self.reason_or(CloseReason::LOST)
+    }
+
     /// Ends the connection and hands over what is left to do.
     pub(super) fn end(mut self) -> Remains {
+        let undelivered = self.registration.end();
+        discard(&self.registration, STREAM, self.stream);
         Remains {
-            undelivered: self.registration.end(),
+            undelivered,
             handling: self.handling,
             parked: self.parked,
             registration: self.registration,
@@ -136,44 +144,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Has an identity renewed that is about to end, and closes the socket of one that has ended;
-    /// ready when either may have come of it.
+    /// Looks after an identity that ends; ready when the socket may have changed by it.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let peer = self.registration.peer();
-            let Some(end) = peer.expires().filter(|_| self.closing.is_none()) else {
-                self.expiry = None;
-                return Poll::Pending;
-            };
-            let now = Instant::now();
-            let expiry = match &mut self.expiry {
-                Some(expiry) if peer.stands(expiry.standing()) => expiry,
-                expiry => {
-                    let lead = self.config.identify_timeout;
-                    let fresh = Expiry::new(now, peer.standing(), end, lead);
-                    expiry.insert(Box::new(fresh))
-                }
-            };
-            match expiry.poll(cx, now) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Due::Renewal) => {
-                    let renewal = self.inbound.expiring(expiry.standing());
-                    expiry.asked(renewal);
-                }
-                Poll::Ready(Due::Answer) => return Poll::Ready(()),
-                Poll::Ready(Due::End(since)) => {
-                    // Where this task, or the connection, came late, what is queued may be of a time
-                    // when nobody vouched for the socket any more.
-                    let backlog = if since < LATE {
-                        Backlog::Deliver
-                    } else {
-                        Backlog::Discard
-                    };
-                    self.registration.expire(expiry.standing(), backlog);
-                    return Poll::Ready(());
-                }
-            }
+        if self.closing.is_some() {
+            self.expiry = None;
+            return Poll::Pending;
         }
+        let lead = self.config.identify_timeout;
+        let inbound = &mut *self.inbound;
+        poll_expiry(&mut self.expiry, &self.registration, inbound, lead, cx)
     }
 
     /// Reads until there is nothing to read or no place to put it; ready when the connection broke.
@@ -425,6 +404,3 @@ const CHUNKS_PER_POLL: usize = 32;
 
 /// Beside the chunks, because empty frames are many in one.
 const FRAMES_PER_POLL: u64 = 1_024;
-
-/// From this on the end of an identity counts as noticed late.
-const LATE: Duration = Duration::from_secs(1);

@@ -182,6 +182,11 @@ impl Outbox {
         drop(held);
     }
 
+    /// Whether the session is over: nothing reaches the socket any more.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Finished)
+    }
+
     /// How many accepted messages were never wholly written.
     pub(crate) fn undelivered(&self) -> u64 {
         self.state.lock().undelivered

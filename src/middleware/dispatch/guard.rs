@@ -1,28 +1,52 @@
-use std::{future::Future, panic::AssertUnwindSafe};
+use std::{future::Future, pin::pin, sync::Arc};
 
-use futures_util::FutureExt;
 use tokio::time::timeout;
 
 use super::{
     super::{log::Kind, shared::Shared},
     failure::Failure,
 };
-use crate::hub::Counters;
+use crate::{
+    hub::{Counters, Key, Lane, Peer},
+    unwind::{Contained, Panicked},
+};
+
+/// With what a piece of work waits for its turn.
+pub(in super::super) struct Ask {
+    pub(in super::super) lane: Lane,
+    pub(in super::super) key: Key,
+    /// What is kept in memory meanwhile.
+    pub(in super::super) bytes: usize,
+    /// Who caused it, where the work is done although its socket has ended.
+    pub(in super::super) sender: Option<Arc<Peer>>,
+}
+
+impl Ask {
+    /// Whether nobody is left who could be told that it has to be sent again.
+    fn is_left_behind(&self) -> bool {
+        let sender = self.sender.as_ref();
+        sender.is_some_and(|peer| peer.outbox.is_finished())
+    }
+}
 
 /// Runs the application's work on one message within its bounds: so many at one time, for so long,
-/// and a panic ends nothing but itself.
+/// and a panic ends nothing but itself, neither while the work runs nor when it is dropped.
 ///
 /// # Cancel safety
 ///
 /// Dropping it drops the work.
 pub(in super::super) async fn guarded<F: Future>(
     shared: &Shared,
+    ask: Ask,
     work: F,
 ) -> Result<F::Output, Failure> {
     let counters = shared.hub.counters();
-    let outcome = run(shared, counters, work).await;
-    if outcome.is_err() {
+    let outcome = run(shared, counters, &ask, work).await;
+    if let Err(failure) = &outcome {
         counters.dispatch_failed();
+        if matches!(failure, Failure::Overloaded) && ask.is_left_behind() {
+            shared.hub.shed();
+        }
     }
     outcome
 }
@@ -30,25 +54,37 @@ pub(in super::super) async fn guarded<F: Future>(
 async fn run<F: Future>(
     shared: &Shared,
     counters: &Counters,
+    ask: &Ask,
     work: F,
 ) -> Result<F::Output, Failure> {
     let limit = shared.config.dispatch_timeout;
-    // The wait has a time of its own: a message whose turn came late is not cut off half done.
-    let Ok(Ok(_permit)) = timeout(limit, shared.dispatches.acquire()).await else {
+    let turns = shared.hub.turns(ask.lane);
+    let mut turn = pin!(turns.turn(ask.key.clone(), ask.bytes));
+    let turn = match ask.lane {
+        // It is told however late: the socket keeps its place until then.
+        Lane::Events => turn.await,
+        // The wait has a time of its own: a message whose turn came late is not cut off half done.
+        Lane::Messages => match timeout(limit, turn.as_mut()).await {
+            Ok(turn) => turn,
+            Err(_elapsed) if ask.is_left_behind() && !turns.is_bounded() => turn.await,
+            Err(_elapsed) => return Err(Failure::Overloaded),
+        },
+    };
+    let Ok(_turn) = turn else {
         return Err(Failure::Overloaded);
     };
     let _running = Running::new(counters);
-    match timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(output)) => Ok(output),
-        Ok(Err(_panic)) => {
-            if let Some(suppressed) = shared.log.pass(Kind::HandlerPanicked) {
-                tracing::error!(
-                    suppressed,
-                    "the application panicked while it handled a message"
-                );
-            }
-            Err(Failure::Failed)
+    let work = Contained::new(work, || {
+        if let Some(suppressed) = shared.log.pass(Kind::HandlerPanicked) {
+            tracing::error!(
+                suppressed,
+                "the application panicked while it handled a message"
+            );
         }
+    });
+    match timeout(limit, work).await {
+        Ok(Ok(output)) => Ok(output),
+        Ok(Err(Panicked)) => Err(Failure::Failed),
         Err(_elapsed) => Err(Failure::TimedOut),
     }
 }

@@ -18,11 +18,13 @@ pub(super) use self::{
     answer::orders,
     application::{Application, InnerService},
     failure::{Failure, of_handler},
-    guard::guarded,
+    guard::{Ask, guarded},
     inner::{check_reached, dispatched},
 };
 use super::{
+    client::ClientAddr,
     event::SocketEvent,
+    handshake::Handshake,
     hooks::Otherwise,
     identity::Sender,
     rejection::{Cause, Rejection},
@@ -30,7 +32,7 @@ use super::{
     socket::{Connection, Socket},
 };
 use crate::{
-    hub::{Backlog, Frame, Peer, Push, Standing, User},
+    hub::{Backlog, Frame, Lane, Peer, Push, Standing, User},
     protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, SocketMessage},
     session::{Ending, Handling, Inbound, Taken},
 };
@@ -58,8 +60,13 @@ impl Dispatcher {
     /// Asks the application whether the socket may open.
     pub(super) async fn connect(&self) -> Result<(), Rejection> {
         let socket = || self.event(SocketEvent::Connect, |message| message);
+        // Somebody waits for the answer, and can come again.
+        let ask = || Ask {
+            sender: None,
+            ..self.ask(Lane::Messages, 0)
+        };
         if let Some(connect) = &self.shared.hooks.connect {
-            let outcome = guarded(&self.shared, connect(socket())).await;
+            let outcome = guarded(&self.shared, ask(), connect(socket())).await;
             return outcome
                 .map_err(Failure::into_rejection)?
                 .map_err(|refusal| Cause::ApplicationRefused(Box::new(refusal)).into());
@@ -67,7 +74,7 @@ impl Dispatcher {
         match &self.application {
             Some(application) if self.shared.config.lifecycle_events => {
                 let work = inner::connect(&self.shared, application.clone(), socket());
-                guarded(&self.shared, work)
+                guarded(&self.shared, ask(), work)
                     .await
                     .map_err(Failure::into_rejection)?
             }
@@ -75,15 +82,28 @@ impl Dispatcher {
         }
     }
 
-    /// Runs one piece of the application's work and tells the sender if it fails.
-    fn handle<F>(&self, work: F) -> Handling
+    /// With what work for this socket waits for its turn.
+    fn ask(&self, lane: Lane, bytes: usize) -> Ask {
+        let Connection { peer, handshake } = &*self.connection;
+        let client = handshake.as_ref().and_then(Handshake::client_addr);
+        Ask {
+            lane,
+            key: self.shared.hub.key_of(peer, client.map(ClientAddr::ip)),
+            bytes,
+            sender: Some(peer.clone()),
+        }
+    }
+
+    /// Runs the application's work on a message of so many bytes, and tells the sender if it fails.
+    fn handle<F>(&self, bytes: usize, work: F) -> Handling
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         let shared = self.shared.clone();
         let connection = self.connection.clone();
+        let ask = self.ask(Lane::Messages, bytes);
         Box::pin(async move {
-            let outcome = guarded(&shared, work).await;
+            let outcome = guarded(&shared, ask, work).await;
             if let Err(failure) | Ok(Err(failure)) = outcome {
                 let close = failure.close_reason();
                 report(&shared, &connection, &failure.into_frame());
@@ -140,6 +160,7 @@ impl Inbound for Dispatcher {
         Some(quiet::handle(
             self.shared.clone(),
             "the news that a socket opened",
+            self.ask(Lane::Events, 0),
             work,
         ))
     }
@@ -156,6 +177,7 @@ impl Inbound for Dispatcher {
     fn message(&mut self, message: RawMessage) -> Taken {
         let shared = &self.shared;
         shared.hub.counters().message_in();
+        let bytes = message.as_bytes().len();
         let peer = &self.connection.peer;
         if is_too_late(peer) {
             return Taken::Done;
@@ -164,7 +186,8 @@ impl Inbound for Dispatcher {
             let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
             let outcome = of_handler(shared.clone(), handler((socket, message)));
             let work = self.in_time(outcome);
-            return Taken::Begun(quiet::handle(shared.clone(), "a raw message", work));
+            let ask = self.ask(Lane::Messages, bytes);
+            return Taken::Begun(quiet::handle(shared.clone(), "a raw message", ask, work));
         }
         let read = read(shared, &message);
         if is_ping(&read) {
@@ -195,11 +218,12 @@ impl Inbound for Dispatcher {
                 };
                 let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
                 let work = inner::message(shared.clone(), application, socket);
-                return Taken::Begun(self.handle(self.in_time(work)));
+                return Taken::Begun(self.handle(bytes, self.in_time(work)));
             }
         };
         let outcome = handler(self.socket(SocketEvent::Message, sender.into_user(), message));
-        Taken::Begun(self.handle(self.in_time(of_handler(shared.clone(), outcome))))
+        let work = of_handler(shared.clone(), outcome);
+        Taken::Begun(self.handle(bytes, self.in_time(work)))
     }
 
     fn expiring(&mut self, standing: &Standing) -> Option<Handling> {
@@ -231,14 +255,15 @@ impl Inbound for Dispatcher {
         };
         let shared = &self.shared;
         let what = "the news that a socket ended";
+        let ask = self.ask(Lane::Events, 0);
         if let Some(disconnect) = &shared.hooks.disconnect {
             let work = of_handler(shared.clone(), disconnect(socket()));
-            return Some(quiet::handle(shared.clone(), what, work));
+            return Some(quiet::handle(shared.clone(), what, ask, work));
         }
         let application = self.application.as_ref()?;
         shared.config.lifecycle_events.then(|| {
             let work = inner::message(shared.clone(), application.clone(), socket());
-            quiet::handle(shared.clone(), what, work)
+            quiet::handle(shared.clone(), what, ask, work)
         })
     }
 }

@@ -2,7 +2,7 @@ use std::{future::Future, sync::Arc};
 
 use super::{
     super::{log::Kind, shared::Shared},
-    Failure, guarded,
+    Ask, Failure, guarded,
 };
 use crate::session::Handling;
 
@@ -12,10 +12,11 @@ use crate::session::Handling;
 pub(super) fn handle(
     shared: Arc<Shared>,
     what: &'static str,
+    ask: Ask,
     work: impl Future<Output = Result<(), Failure>> + Send + 'static,
 ) -> Handling {
     Box::pin(async move {
-        let outcome = guarded(&shared, work).await;
+        let outcome = guarded(&shared, ask, work).await;
         let (Err(failure) | Ok(Err(failure))) = outcome else {
             return;
         };

@@ -1,12 +1,14 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
 use tokio::time::timeout_at;
 
 use super::super::{
     hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, socket::Connection,
 };
-use crate::hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing};
+use crate::{
+    hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing},
+    unwind::{Contained, Panicked},
+};
 
 /// Has the application say whose a socket is from now on. Whatever it does but name somebody closes
 /// the socket.
@@ -23,7 +25,9 @@ pub(super) async fn renew(
         }
         CloseReason::IDENTITY_EXPIRED
     };
-    let answer = AssertUnwindSafe(answer).catch_unwind();
+    let answer = Contained::new(answer, || {
+        complain("the on_expiry hook panicked");
+    });
     let answer = match standing.expires() {
         Some(end) => timeout_at(end, answer).await,
         None => Ok(answer.await),
@@ -37,7 +41,7 @@ pub(super) async fn renew(
             }
         },
         Ok(Ok(Err(refusal))) => CloseReason::not_renewed(refusal.text()),
-        Ok(Err(_panic)) => complain("the on_expiry hook panicked"),
+        Ok(Err(Panicked)) => CloseReason::IDENTITY_EXPIRED,
         Err(_elapsed) => complain("the on_expiry hook had no answer when an identity ended"),
     };
     hub.expire(peer, &standing, reason, Backlog::Deliver);

@@ -181,6 +181,7 @@ impl fmt::Display for Cause {
                  WEBCONNECTION_BROADCAST_TOKEN names.",
             ),
             Self::CallerNotAllowed(why) => f.write_str(why),
+            Self::Full(full) if full.finishing => tell_finishing(full.cap, f),
             Self::Full(Full { cap, .. }) => tell_full(*cap, f),
             Self::EncodedBody(header) => write!(
                 f,
@@ -224,6 +225,19 @@ impl fmt::Display for Cause {
             ),
         }
     }
+}
+
+fn tell_finishing(cap: Cap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (whose, option) = match cap {
+        Cap::Sockets => ("", "max_sockets"),
+        Cap::User => (" of this user", "max_sockets_per_user"),
+        Cap::Client(_) => (" of this client", "max_sockets_per_client"),
+    };
+    write!(
+        f,
+        "The application still handles what sockets{whose} sent that have ended: more of them than \
+         Config::{option} allows. Try again in a moment."
+    )
 }
 
 fn tell_full(cap: Cap, f: &mut fmt::Formatter<'_>) -> fmt::Result {

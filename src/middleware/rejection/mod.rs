@@ -197,6 +197,7 @@ mod tests {
     fn full(milliseconds: u64) -> Cause {
         Cause::Full(Full {
             cap: Cap::Sockets,
+            finishing: false,
             retry_after: Duration::from_millis(milliseconds),
         })
     }

@@ -1,0 +1,129 @@
+//! The work that sockets cause, beyond their own life too: whose turn it is, and what became of it
+//! where nobody is left who could be told.
+
+use std::{net::IpAddr, sync::Arc};
+
+use super::{
+    Hub, Peer,
+    log_limit::LogLimit,
+    turns::{Key, Lane, Turns},
+    user::User,
+};
+use crate::{
+    config::Config,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// A hub's places for work, and what it has to tell of work that was lost.
+#[derive(Debug)]
+pub(super) struct Work {
+    messages: Arc<Turns>,
+    events: Arc<Turns>,
+    shed: LogLimit,
+    panicked: LogLimit,
+    /// What shutdowns have given up and not told of yet.
+    given_up: GivenUp,
+}
+
+#[derive(Debug, Default)]
+struct GivenUp {
+    messages: AtomicU64,
+    events: AtomicU64,
+}
+
+/// A part of a socket's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// What it had sent before it ended.
+    Messages,
+    /// That it has ended.
+    Event,
+}
+
+impl Work {
+    pub(super) fn new(config: &Config) -> Self {
+        let places = config.max_dispatches;
+        // Where there is an end of sockets, there is one of what they have sent.
+        let bounded = config.caps.sockets.is_none();
+        Self {
+            messages: Arc::new(Turns::new(places, bounded)),
+            events: Arc::new(Turns::new((places / EVENTS_PART).max(1), false)),
+            shed: LogLimit::default(),
+            panicked: LogLimit::default(),
+            given_up: GivenUp::default(),
+        }
+    }
+
+    /// How many messages wait for a place.
+    pub(super) fn waiting(&self) -> usize {
+        self.messages.waiting()
+    }
+}
+
+impl Hub {
+    /// The places for this kind of work.
+    pub(crate) fn turns(&self, lane: Lane) -> &Arc<Turns> {
+        match lane {
+            Lane::Messages => &self.work.messages,
+            Lane::Events => &self.work.events,
+        }
+    }
+
+    /// In which queue the work for a socket waits.
+    pub(crate) fn key_of(&self, peer: &Peer, client: Option<IpAddr>) -> Key {
+        match peer.user() {
+            User::Verified(id) if !id.is_empty() => Key::User(id),
+            _ if self.caps.as_ref().is_some_and(|caps| caps.counts_clients()) => {
+                Key::Client(client.into())
+            }
+            _ => Key::Socket(peer.id),
+        }
+    }
+
+    /// A message is dropped because too many wait, and its sender has ended.
+    pub(crate) fn shed(&self) {
+        self.counters.message_shed();
+        if let Some(suppressed) = self.work.shed.pass() {
+            tracing::warn!(
+                suppressed,
+                "a message of a socket that had ended was dropped, because too many wait for the \
+                 application. Config::max_sockets bounds them without dropping any"
+            );
+        }
+    }
+
+    /// Something that belongs to a socket's connection, or was kept for it, panicked.
+    pub(crate) fn panicked(&self, what: &'static str) {
+        self.counters.panicked();
+        if let Some(suppressed) = self.work.panicked.pass() {
+            tracing::error!(suppressed, "{what} panicked; its socket has ended");
+        }
+    }
+
+    /// A shutdown leaves this part of a socket's work undone.
+    pub(crate) fn give_up(&self, part: Part) {
+        let count = match part {
+            Part::Messages => &self.work.given_up.messages,
+            Part::Event => &self.work.given_up.events,
+        };
+        count.fetch_add(1, Relaxed);
+    }
+
+    /// Says what shutdowns gave up since the last time.
+    pub(super) fn tell_given_up(&self) {
+        let events = self.work.given_up.events.swap(0, Relaxed);
+        if events > 0 {
+            tracing::warn!(events, "the shutdown gave up disconnect events");
+        }
+        let sockets = self.work.given_up.messages.swap(0, Relaxed);
+        if sockets > 0 {
+            tracing::warn!(
+                sockets,
+                "the shutdown cut off messages of sockets that had ended"
+            );
+        }
+    }
+}
+
+/// There is one place for events where there are so many for messages.
+const EVENTS_PART: usize = 4;
