@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -120,6 +120,15 @@ impl Client {
 
 pub(crate) async fn connect(address: SocketAddr) -> Result<TcpStream> {
     Ok(soon("a connection", TcpStream::connect(address)).await?)
+}
+
+/// Connects from another of this machine's own addresses, as another client.
+pub(crate) async fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    // Many visits in a short time would otherwise wait for a port.
+    socket.set_reuseaddr(true)?;
+    socket.bind((source, 0).into())?;
+    Ok(soon("a connection", socket.connect(address)).await?)
 }
 
 /// Connects with a small window, so that little fits between the server and a client that stalls.

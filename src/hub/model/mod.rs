@@ -10,6 +10,7 @@ mod leaving;
 mod overflow;
 mod pipe;
 mod socket;
+mod waiting;
 
 use std::{
     env,

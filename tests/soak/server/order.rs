@@ -52,6 +52,11 @@ pub(crate) struct Figures {
     pub(crate) dropped: u64,
     pub(crate) undelivered: u64,
     pub(crate) dispatches: usize,
+    /// Messages that wait for a place.
+    pub(crate) waiting: usize,
+    pub(crate) messages_in: u64,
+    /// Dispatches that failed.
+    pub(crate) failed: u64,
     /// The disconnect events since somebody asked last.
     pub(crate) ends: Vec<End>,
     /// Milliseconds since the server began.

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     hub_queue_bytes: Option<usize>,
     #[arg(long)]
     drop_oldest: bool,
+    #[arg(long)]
+    max_sockets: Option<usize>,
+    #[arg(long)]
+    max_sockets_per_client: Option<usize>,
 }
 
 /// Serves, and obeys the orders that come from the standard input.
@@ -133,6 +137,7 @@ fn layer(
                 "a secret of the application"
             );
         })
+        .on_action("slow", |_: Socket| sleep(Duration::from_secs(2)))
         .on_action("hang", |_: Socket| std::future::pending::<()>())
         .on_web_socket(|socket: Socket| async move {
             socket.broadcast(socket.message());
@@ -164,6 +169,12 @@ fn config(options: &Options) -> Config {
     }
     if let Some(n) = options.max_dispatches {
         config = config.max_dispatches(n);
+    }
+    if let Some(n) = options.max_sockets {
+        config = config.max_sockets(n);
+    }
+    if let Some(n) = options.max_sockets_per_client {
+        config = config.max_sockets_per_client(n);
     }
     if let Some(bytes) = options.hub_queue_bytes {
         config = config.hub_queue_bytes(bytes);
@@ -240,6 +251,9 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         dropped: stats.dropped,
         undelivered: stats.undelivered,
         dispatches: stats.dispatches_running,
+        waiting: stats.dispatches_waiting,
+        messages_in: stats.messages_in,
+        failed: stats.dispatches_failed,
         ends,
         now: millis(begin),
     })
