@@ -1,14 +1,15 @@
 //! Keeps what visitors cause from filling the log.
 
-use std::{mem, time::Duration};
+use std::{collections::HashMap, hash::Hash, mem, time::Duration};
 
 use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// Lets one log line pass in a while.
-#[derive(Debug, Default)]
-pub(crate) struct LogLimit(Mutex<Passed>);
+/// Lets one log line of each kind pass in a while, so that a client that causes it cannot fill the
+/// log, nor hide with it what else goes wrong.
+#[derive(Debug)]
+pub(crate) struct LogLimit<K>(Mutex<HashMap<K, Passed>>);
 
 #[derive(Debug, Default)]
 struct Passed {
@@ -16,10 +17,12 @@ struct Passed {
     suppressed: u64,
 }
 
-impl LogLimit {
-    /// `Some` with the number of lines left out since the last one, if this one may be written.
-    pub(crate) fn pass(&self) -> Option<u64> {
-        let mut passed = self.0.lock();
+impl<K: Eq + Hash> LogLimit<K> {
+    /// `Some` with the number of lines of this kind left out since the last one, if this one may be
+    /// written.
+    pub(crate) fn pass(&self, kind: K) -> Option<u64> {
+        let mut kinds = self.0.lock();
+        let passed = kinds.entry(kind).or_default();
         let now = Instant::now();
         if passed.last.is_some_and(|last| now < last + INTERVAL) {
             passed.suppressed += 1;
@@ -27,6 +30,12 @@ impl LogLimit {
         }
         passed.last = Some(now);
         Some(mem::take(&mut passed.suppressed))
+    }
+}
+
+impl<K> Default for LogLimit<K> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
     }
 }
 
@@ -39,9 +48,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn lines_left_out_are_counted() {
         let limit = LogLimit::default();
-        assert_eq!(limit.pass(), Some(0));
-        assert_eq!((limit.pass(), limit.pass()), (None, None));
+        assert_eq!(limit.pass("one"), Some(0));
+        assert_eq!((limit.pass("one"), limit.pass("one")), (None, None));
+        assert_eq!(limit.pass("other"), Some(0));
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(limit.pass(), Some(2));
+        assert_eq!(limit.pass("one"), Some(2));
     }
 }

@@ -64,6 +64,7 @@ pub(crate) use self::{
     caps::{Cap, Client, Full, Seat},
     close::is_sendable,
     frame::Frame,
+    log_limit::LogLimit,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
     peer::Peer,
     registration::Registration,

@@ -19,8 +19,7 @@ use crate::{
 pub(super) struct Work {
     messages: Arc<Turns>,
     events: Arc<Turns>,
-    shed: LogLimit,
-    panicked: LogLimit,
+    log: LogLimit<Line>,
     /// What shutdowns have given up and not told of yet.
     given_up: GivenUp,
 }
@@ -29,6 +28,13 @@ pub(super) struct Work {
 struct GivenUp {
     messages: AtomicU64,
     events: AtomicU64,
+}
+
+/// What a line of the log is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Line {
+    Shed,
+    Panicked(&'static str),
 }
 
 /// A part of a socket's work.
@@ -48,8 +54,7 @@ impl Work {
         Self {
             messages: Arc::new(Turns::new(places, bounded)),
             events: Arc::new(Turns::new((places / EVENTS_PART).max(1), false)),
-            shed: LogLimit::default(),
-            panicked: LogLimit::default(),
+            log: LogLimit::default(),
             given_up: GivenUp::default(),
         }
     }
@@ -83,7 +88,7 @@ impl Hub {
     /// A message is dropped because too many wait, and its sender has ended.
     pub(crate) fn shed(&self) {
         self.counters.message_shed();
-        if let Some(suppressed) = self.work.shed.pass() {
+        if let Some(suppressed) = self.work.log.pass(Line::Shed) {
             tracing::warn!(
                 suppressed,
                 "a message of a socket that had ended was dropped, because too many wait for the \
@@ -95,7 +100,7 @@ impl Hub {
     /// Something that belongs to a socket's connection, or was kept for it, panicked.
     pub(crate) fn panicked(&self, what: &'static str) {
         self.counters.panicked();
-        if let Some(suppressed) = self.work.panicked.pass() {
+        if let Some(suppressed) = self.work.log.pass(Line::Panicked(what)) {
             tracing::error!(suppressed, "{what} panicked; its socket has ended");
         }
     }

@@ -1,19 +1,11 @@
-use std::{
-    collections::HashMap,
-    fmt::{self, Display, Write},
-    time::Duration,
-};
+use std::fmt::{self, Display, Write};
 
 use http::Uri;
-use parking_lot::Mutex;
-use tokio::time::Instant;
 
 use super::rejection::RejectionKind;
 
-/// Lets one log line of each kind pass in a while, so that a client that causes it cannot fill the
-/// log, nor hide with it what else goes wrong.
-#[derive(Debug, Default)]
-pub(crate) struct LogLimit(Mutex<HashMap<Kind, Passed>>);
+/// What of the middleware's log is limited.
+pub(crate) type LogLimit = crate::hub::LogLimit<Kind>;
 
 /// What a line is about. There are few of them, and no client makes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,28 +29,6 @@ pub(crate) enum Kind {
     CloseNotFollowed,
     OrdersWithoutSocket,
     NotAccepted,
-}
-
-#[derive(Debug, Default)]
-struct Passed {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl LogLimit {
-    /// `Some` with the number of lines of this kind left out since the last one, if this one may be
-    /// written.
-    pub(crate) fn pass(&self, kind: Kind) -> Option<u64> {
-        let mut kinds = self.0.lock();
-        let passed = kinds.entry(kind).or_default();
-        let now = Instant::now();
-        if passed.last.is_some_and(|last| now < last + INTERVAL) {
-            passed.suppressed += 1;
-            return None;
-        }
-        passed.last = Some(now);
-        Some(std::mem::take(&mut passed.suppressed))
-    }
 }
 
 /// Shows the path of a request in the log: without its query, which holds secrets, and cut, because
@@ -102,21 +72,9 @@ fn is_control(c: char) -> bool {
 /// In characters.
 const LONGEST_PATH: usize = 200;
 
-const INTERVAL: Duration = Duration::from_secs(1);
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn lines_left_out_are_counted() {
-        let limit = LogLimit::default();
-        let pass = || limit.pass(Kind::HandlerFailed);
-        assert_eq!(pass(), Some(0));
-        assert_eq!((pass(), pass()), (None, None));
-        tokio::time::advance(INTERVAL).await;
-        assert_eq!(pass(), Some(2));
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_one_kind_hides_no_other() {
