@@ -33,13 +33,17 @@ impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             SocketErrorKind::NotConnected => {
-                "the socket is closed, or the message did not come from a socket"
+                "the socket is closed, or the message was posted and has none"
             }
             SocketErrorKind::TooManyGroups => {
                 "the socket is in as many groups as `Config::max_groups` allows"
             }
             SocketErrorKind::QueueFull => {
                 "the socket's outgoing queue is full, so it is being closed with 1013"
+            }
+            SocketErrorKind::TooManyReplies => {
+                "the answer to a posted message holds 1024 replies, of `Config::queue_bytes` in all; \
+                 reply with fewer"
             }
         })
     }
@@ -65,10 +69,13 @@ impl Error for SocketError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocketErrorKind {
-    /// There is no such socket, it is closing, or the message came by HTTP from outside.
+    /// There is no such socket, it is closing, or the message was posted and has none; of a reply to
+    /// a posted message, that its request was answered already.
     NotConnected,
     /// It is a member of [`Config::max_groups`](crate::Config::max_groups) groups already.
     TooManyGroups,
     /// Its outgoing queue had no room; it is being closed.
     QueueFull,
+    /// The answer to a posted message had no room for one more reply.
+    TooManyReplies,
 }

@@ -328,6 +328,11 @@ impl Hub {
         self.state.lock().phase != Phase::Running
     }
 
+    /// How many bytes may wait for one socket.
+    pub(crate) fn queue_bytes(&self) -> usize {
+        self.queue_bytes
+    }
+
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }

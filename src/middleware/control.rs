@@ -64,7 +64,7 @@ where
     S::Future: Send,
     S::Error: Send,
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    RB: From<Bytes> + Send + 'static,
+    RB: Body + From<Bytes> + Send + 'static,
 {
     type Response = Response<RB>;
     type Error = S::Error;

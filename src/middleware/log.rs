@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     JoinNotFollowed,
     CloseNotFollowed,
     OrdersWithoutSocket,
+    RepliesNotSent,
     NotAccepted,
 }
 

@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    Method, Request, Response,
+    HeaderValue, Method, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
     request::Parts,
 };
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::Serialize;
 use tokio::time::timeout;
 use tower::{BoxError, Service, util::Oneshot};
 
@@ -24,8 +23,10 @@ use super::{
     log::Kind,
     peer::peer_of,
     rejection::{Cause, Rejection},
+    replies::{Collected, Replies},
     shared::{Door, Shared},
     socket::Socket,
+    source::Source,
 };
 use crate::{
     config::ForwardHeaders,
@@ -48,7 +49,8 @@ where
     publish(shared, &message).await
 }
 
-/// `POST …/__WebSocket.<ext>` from outside: a message for the application, without a socket.
+/// `POST …/__WebSocket.<ext>` from outside: a message for the application, without a socket. What a
+/// handler replies to it is the answer.
 pub(super) async fn web_socket<S, B, RB>(
     shared: Arc<Shared>,
     door: Door,
@@ -59,15 +61,17 @@ pub(super) async fn web_socket<S, B, RB>(
 where
     S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
     B: Body<Error: Into<BoxError>>,
-    RB: From<Bytes>,
+    RB: Body + From<Bytes>,
 {
     let message = match receive(&shared, door, &parts, body).await {
         Ok(message) => message,
         Err(rejection) => return Ok(shared.refuse(&parts, rejection)),
     };
     let hub = shared.hub.clone();
+    let replies = Replies::new(hub.queue_bytes());
+    let source = Source::Request(replies.caller());
     let user = User::Claimed(message.user_id.clone());
-    let socket = Socket::new(hub, None, user, SocketEvent::Message, message);
+    let socket = Socket::new(hub, source, user, SocketEvent::Message, message);
     let action = socket.message().action.as_str();
     let handler = match (shared.hooks.actions.get(action), &shared.hooks.otherwise) {
         (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
@@ -75,7 +79,9 @@ where
             let answer = publish(&shared, socket.message()).await;
             return Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)));
         }
-        (None, Otherwise::InnerService) => return pass_on(&shared, parts, socket, inner).await,
+        (None, Otherwise::InnerService) => {
+            return pass_on(&shared, parts, socket, replies, inner).await;
+        }
     };
     let work = of_handler(shared.clone(), handler(socket.clone()));
     let ask = Ask {
@@ -85,21 +91,27 @@ where
         sender: None,
     };
     Ok(match guarded(&shared, ask, work).await {
-        Ok(Ok(())) => json(&Handled {}),
+        Ok(Ok(())) => {
+            let Collected { json, has_orders } = replies.take();
+            note_orders(&shared, has_orders);
+            answer(json.unwrap_or_else(|| Bytes::from_static(b"{}")))
+        }
         Ok(Err(failure)) | Err(failure) => shared.refuse(&parts, failure.into_rejection()),
     })
 }
 
 /// Sends a message from outside to the dispatch path, in its one configured spelling, and returns
-/// what the application answers.
+/// what the application answers, or, where that is nothing, what its handler replied.
 async fn pass_on<S, B, RB>(
     shared: &Shared,
     parts: Parts,
     socket: Socket,
+    replies: Replies,
     inner: S,
 ) -> Result<Response<RB>, S::Error>
 where
     S: Service<Request<RequestBody<B>>, Response = Response<RB>>,
+    RB: Body + From<Bytes>,
 {
     let caller = Handshake::new(&parts, peer_of(&parts.extensions), None);
     let headers = caller.forwarded(&ForwardHeaders::All).headers();
@@ -114,16 +126,58 @@ where
     if let Err(failure) = check_reached(shared, &mark, &uri, response.status()) {
         tracing::debug!(?failure, "a message posted from outside found no handler");
     }
-    if orders(response.headers()) {
-        if let Some(suppressed) = shared.log.pass(Kind::OrdersWithoutSocket) {
-            tracing::warn!(
-                suppressed,
-                "the application answered a message that came without a socket with orders for \
-                 one: WebSocket-Join, -Leave and -Close are ignored there"
-            );
+    let Collected { json, has_orders } = replies.take();
+    note_orders(shared, has_orders || orders(response.headers()));
+    Ok(match json {
+        Some(json) if is_nothing(&response) => with_body(response, json),
+        Some(_) => {
+            if let Some(suppressed) = shared.log.pass(Kind::RepliesNotSent) {
+                tracing::warn!(
+                    suppressed,
+                    "replies to a message that came without a socket were not sent: the \
+                     application's own answer has a body, or a status other than 2xx"
+                );
+            }
+            response
         }
+        None => response,
+    })
+}
+
+/// Says that a handler wanted to regroup or close a socket which is not there.
+fn note_orders(shared: &Shared, has_orders: bool) {
+    if !has_orders {
+        return;
     }
-    Ok(response)
+    if let Some(suppressed) = shared.log.pass(Kind::OrdersWithoutSocket) {
+        tracing::warn!(
+            suppressed,
+            "the application answered a message that came without a socket with orders for one: \
+             joining, leaving and closing are ignored there"
+        );
+    }
+}
+
+/// Whether it says no more than that all went well.
+fn is_nothing<RB: Body>(response: &Response<RB>) -> bool {
+    let body = response.body();
+    response.status().is_success() && (body.is_end_stream() || body.size_hint().exact() == Some(0))
+}
+
+/// Gives an empty answer a body of JSON; its other headers stay.
+fn with_body<RB: From<Bytes>>(response: Response<RB>, json: Bytes) -> Response<RB> {
+    let (mut parts, _empty) = response.into_parts();
+    // RFC 9110 §15.3: these two have no body.
+    if matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
+    ) {
+        parts.status = StatusCode::OK;
+    }
+    parts.headers.remove(CONTENT_ENCODING);
+    parts.headers.insert(CONTENT_LENGTH, json.len().into());
+    parts.headers.insert(CONTENT_TYPE, JSON);
+    Response::from_parts(parts, RB::from(json))
 }
 
 async fn publish<RB: From<Bytes>>(
@@ -134,12 +188,16 @@ async fn publish<RB: From<Bytes>>(
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
-    Ok(json(&BroadcastReport {
+    let report = BroadcastReport {
         matched: report.matched,
         queued: report.queued,
         dropped: report.dropped,
         forwarded: report.forwarded().await,
-    }))
+    };
+    // It has no key or number that JSON could refuse.
+    Ok(answer(
+        serde_json::to_vec(&report).unwrap_or_default().into(),
+    ))
 }
 
 /// Reads a message from a request: method, caller, coding, size, body, message, in this order.
@@ -181,14 +239,10 @@ where
         .map_err(|error| Cause::BadMessage(error.to_string().into()).into())
 }
 
-#[derive(Serialize)]
-struct Handled {}
-
-fn json<RB: From<Bytes>>(value: &impl Serialize) -> Response<RB> {
-    // These structs have no key or number that JSON could refuse.
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    let mut response = Response::new(RB::from(Bytes::from(body)));
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
+fn answer<RB: From<Bytes>>(json: Bytes) -> Response<RB> {
+    let mut response = Response::new(RB::from(json));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -13,11 +13,12 @@ use super::{
     event::SocketEvent,
     handshake::Handshake,
     rejection::{Cause, Rejection},
+    source::{Connection, Source},
 };
 use crate::{
     hub::{
-        Backlog, Broadcast, CloseReason, Frame, Hub, Identity, Peer, Push, SocketError,
-        SocketErrorKind, User,
+        Backlog, Broadcast, CloseReason, Frame, Hub, Identity, Push, SocketError, SocketErrorKind,
+        User,
     },
     protocol::{ConnectionId, GroupId, SocketMessage},
 };
@@ -46,7 +47,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Socket {
     hub: Arc<Hub>,
-    connection: Option<Arc<Connection>>,
+    source: Source,
     user: User,
     event: SocketEvent,
     message: Arc<SocketMessage>,
@@ -55,14 +56,14 @@ pub struct Socket {
 impl Socket {
     pub(super) fn new(
         hub: Arc<Hub>,
-        connection: Option<Arc<Connection>>,
+        source: Source,
         user: User,
         event: SocketEvent,
         message: SocketMessage,
     ) -> Self {
         Self {
             hub,
-            connection,
+            source,
             user,
             event,
             message: Arc::new(message),
@@ -153,10 +154,10 @@ impl Socket {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::Socket;
+    /// use web_connection_socket::{Socket, SocketMessage};
     ///
-    /// fn pass_on(socket: &Socket) {
-    ///     let report = socket.broadcast(socket.message());
+    /// fn announce(socket: &Socket) {
+    ///     let report = socket.broadcast(&SocketMessage::new("news").text("It is noon."));
     ///     println!("{} of {} sockets have it queued", report.queued, report.matched);
     /// }
     /// ```
@@ -167,10 +168,15 @@ impl Socket {
 
     /// Queues a message for this socket alone; its recipients do not matter.
     ///
+    /// The replies to a message that a program posted to `__WebSocket.<ext>` are the answer of that
+    /// request: one message as an object, several as a list. Where an inner service answers with a
+    /// body, or without success, its answer is sent instead.
+    ///
     /// # Errors
     ///
-    /// If the socket is closed, if the message came by HTTP from outside, or if the socket's
-    /// outgoing queue is full.
+    /// If the socket is closed, or its outgoing queue is full; if the message was posted, and its
+    /// request was answered already, or the replies would be more than 1 024 or longer than
+    /// [`Config::queue_bytes`](crate::Config::queue_bytes).
     ///
     /// # Examples
     ///
@@ -182,15 +188,21 @@ impl Socket {
     /// }
     /// ```
     pub fn reply(&self, message: &SocketMessage) -> Result<(), SocketError> {
-        self.push(&Frame::message(message))
+        match &self.source {
+            Source::Socket(_) => self.push(&Frame::message(message)),
+            Source::Request(caller) => caller.reply(message),
+        }
     }
 
     /// Makes this socket a member of a group: [`Hub::join`].
     ///
+    /// Like [`leave`](Self::leave) and [`close`](Self::close), it does nothing where a program posted
+    /// the message, so that a handler need not ask: the log notes the first such call.
+    ///
     /// # Errors
     ///
-    /// If the socket is closed, if the message came by HTTP from outside, or if the socket is in
-    /// [`Config::max_groups`](crate::Config::max_groups) groups already.
+    /// If the socket is closed, or is in [`Config::max_groups`](crate::Config::max_groups) groups
+    /// already.
     ///
     /// # Examples
     ///
@@ -202,7 +214,13 @@ impl Socket {
     /// }
     /// ```
     pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
-        self.hub.join(self.connection()?.peer.id, group)
+        match &self.source {
+            Source::Socket(connection) => self.hub.join(connection.peer.id, group),
+            Source::Request(caller) => {
+                caller.ignore_order();
+                Ok(())
+            }
+        }
     }
 
     /// Ends this socket's membership in a group; `false` if there was none.
@@ -220,9 +238,12 @@ impl Socket {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn leave(&self, group: &str) -> bool {
-        match &self.connection {
-            Some(connection) => self.hub.leave(connection.peer.id, group),
-            None => false,
+        match &self.source {
+            Source::Socket(connection) => self.hub.leave(connection.peer.id, group),
+            Source::Request(caller) => {
+                caller.ignore_order();
+                false
+            }
         }
     }
 
@@ -264,11 +285,15 @@ impl Socket {
     /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn close(&self, reason: CloseReason) -> bool {
-        match &self.connection {
-            Some(connection) => self
-                .hub
-                .close_peer(&connection.peer, reason, Backlog::Deliver),
-            None => false,
+        match &self.source {
+            Source::Socket(connection) => {
+                self.hub
+                    .close_peer(&connection.peer, reason, Backlog::Deliver)
+            }
+            Source::Request(caller) => {
+                caller.ignore_order();
+                false
+            }
         }
     }
 
@@ -277,19 +302,19 @@ impl Socket {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::Socket;
+    /// use web_connection_socket::{Socket, SocketMessage};
     ///
-    /// fn to_others(socket: &Socket) {
+    /// fn to_others(socket: &Socket, mut news: SocketMessage) {
     ///     if let Some(id) = socket.id() {
-    ///         socket.broadcast(&socket.message().clone().except_connection(id));
+    ///         news = news.except_connection(id);
     ///     }
+    ///     socket.broadcast(&news);
     /// }
     /// ```
     #[must_use]
     pub fn id(&self) -> Option<ConnectionId> {
-        self.connection
-            .as_ref()
-            .map(|connection| connection.peer.id)
+        let connection = self.connection().ok()?;
+        Some(connection.peer.id)
     }
 
     /// Whose socket it was when this message's turn came, and whether anybody checked. Of a message
@@ -322,10 +347,8 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn groups(&self) -> Vec<GroupId> {
-        match &self.connection {
-            Some(connection) => self.hub.groups_of(connection.peer.id),
-            None => Vec::new(),
-        }
+        let id = self.id();
+        id.map_or_else(Vec::new, |id| self.hub.groups_of(id))
     }
 
     /// The request that opened the socket, without what belongs to that request alone; `None` if
@@ -343,7 +366,7 @@ impl Socket {
     /// ```
     #[must_use]
     pub fn handshake(&self) -> Option<&Handshake> {
-        self.connection.as_ref()?.handshake.as_ref()
+        self.connection().ok()?.handshake.as_ref()
     }
 
     /// The address that the visitor came from when the socket was opened:
@@ -390,9 +413,7 @@ impl Socket {
     }
 
     fn connection(&self) -> Result<&Connection, SocketError> {
-        self.connection
-            .as_deref()
-            .ok_or_else(|| SocketError::new(SocketErrorKind::NotConnected))
+        self.source.connection()
     }
 }
 
@@ -404,14 +425,6 @@ impl fmt::Debug for Socket {
             .field("message", &self.message)
             .finish_non_exhaustive()
     }
-}
-
-/// What a socket is to the application, for as long as anybody refers to it.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) peer: Arc<Peer>,
-    /// Kept for dispatches; relays need none.
-    pub(super) handshake: Option<Handshake>,
 }
 
 /// The proof, in a request's extensions, that it was dispatched by the layer.

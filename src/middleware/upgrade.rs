@@ -17,7 +17,7 @@ use super::{
     peer::peer_of,
     rejection::{Cause, Rejection},
     shared::Shared,
-    socket::Connection,
+    source::Connection,
 };
 use crate::{
     config::Config,

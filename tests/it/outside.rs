@@ -1,10 +1,16 @@
 //! A message for the application that comes by HTTP instead of a socket.
 
-use axum::response::Response;
+use axum::{
+    Router,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::StatusCode;
 use serde_json::{Value, json};
 use tracing::Level;
 use web_connection_socket::{
-    Config, Socket, SocketErrorKind, SocketEvent, User, WebConnectionSocketLayer, testing::Server,
+    Config, Identity, Socket, SocketError, SocketErrorKind, SocketEvent, SocketMessage, User,
+    WebConnectionSocketLayer, testing::Server,
 };
 
 use crate::support::{
@@ -55,9 +61,10 @@ async fn s02_it_reaches_the_application_as_a_sockets_message_does_but_without_a_
     assert_eq!(socket.id(), None);
     assert_eq!(socket.user(), User::Claimed("cron".into()));
     assert!(socket.groups().is_empty() && socket.handshake().is_none());
+    // Its request was answered: no reply goes anywhere now, and no identity changes.
     let unconnected = |kind| assert_eq!(kind, SocketErrorKind::NotConnected);
     unconnected(socket.reply(&news("")).unwrap_err().kind());
-    unconnected(socket.join("x").unwrap_err().kind());
+    unconnected(socket.reidentify(Identity::user("x")).unwrap_err().kind());
     assert!(!socket.leave("x"));
     assert!(!socket.close("1000".parse().unwrap()));
 }
@@ -137,6 +144,164 @@ async fn orders_in_the_answer_are_ignored_and_traced() {
     assert!(layer.hub().groups().is_empty());
     layer.hub().broadcast(&news("still there"));
     assert_eq!(text(&mut ann).await, "still there");
+}
+
+/// What an application does that replies with these texts.
+fn replying(replies: &'static [&'static str]) -> impl Fn(Socket) -> Result<(), SocketError> + Copy {
+    move |socket| {
+        for text in replies {
+            socket.reply(&SocketMessage::new("told").text(*text))?;
+        }
+        Ok(())
+    }
+}
+
+fn told(text: &str) -> Value {
+    json!({"action": "told", "message": text, "groupId": "", "userId": "", "recipients": []})
+}
+
+#[tokio::test]
+async fn what_a_handler_replies_is_the_answer() {
+    for (replies, expected) in [
+        (&[][..], json!({})),
+        (&["one"], told("one")),
+        (&["one", "two"], json!([told("one"), told("two")])),
+    ] {
+        let reply = replying(replies);
+        let general = WebConnectionSocketLayer::new(config())
+            .on_web_socket(move |socket: Socket| async move { reply(socket) });
+        let of_action = WebConnectionSocketLayer::new(config())
+            .on_action("invoice.paid", move |socket: Socket| async move {
+                reply(socket)
+            });
+        for layer in [general, of_action] {
+            let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&serve(&layer)).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("content-type"), Some("application/json"));
+            let body: Value = serde_json::from_str(&answer.body).unwrap();
+            assert_eq!(body, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_application_replies_fills_an_answer_without_a_body() {
+    let reply = replying(&["one"]);
+    let answers: [(&str, fn() -> Response, u16); 5] = [
+        ("nothing", || ().into_response(), 200),
+        ("an empty text", || "".into_response(), 200),
+        ("created", || StatusCode::CREATED.into_response(), 201),
+        ("no content", || StatusCode::NO_CONTENT.into_response(), 200),
+        ("reset", || StatusCode::RESET_CONTENT.into_response(), 200),
+    ];
+    for (what, answer, status) in answers {
+        let handler = post(async move |socket: Socket| {
+            reply(socket).unwrap();
+            ([("x-seen", "yes")], answer())
+        });
+        let app = Router::new().route(WEB_SOCKET, handler);
+        let layer = WebConnectionSocketLayer::new(config());
+        let server = serve_app(&layer, app.clone());
+        let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&server).await;
+        assert_eq!(answer.status, status, "{what}");
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/json"),
+            "{what}"
+        );
+        assert_eq!(answer.header("x-seen"), Some("yes"), "{what}");
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body, told("one"), "{what}");
+
+        // It is the same over the door of the control service.
+        let server = Server::new(layer.control_service(app));
+        let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&server).await;
+        let same: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, same), (status, body), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_applications_own_answer_comes_before_replies() {
+    let log = log::capture();
+    let reply = replying(&["one"]);
+    let answers: [(fn() -> Response, u16, &str); 3] = [
+        (|| "mine".into_response(), 200, "mine"),
+        (|| StatusCode::PAYMENT_REQUIRED.into_response(), 402, ""),
+        (
+            || (StatusCode::BAD_GATEWAY, "down").into_response(),
+            502,
+            "down",
+        ),
+    ];
+    for (answer, status, body) in answers {
+        let handler = post(async move |socket: Socket| {
+            reply(socket).unwrap();
+            answer()
+        });
+        let app = Router::new().route(WEB_SOCKET, handler);
+        let server = serve_app(&WebConnectionSocketLayer::new(config()), app);
+        let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&server).await;
+        assert_eq!((answer.status, &*answer.body), (status, body));
+    }
+    let warnings = log.of(Level::WARN);
+    assert!(
+        warnings.iter().any(|line| line.contains("were not sent")),
+        "{warnings:?}"
+    );
+}
+
+#[tokio::test]
+async fn replies_beyond_the_limits_are_errors_of_the_handler_that_makes_them() {
+    let layer = WebConnectionSocketLayer::new(config().queue_bytes(1_000)).on_web_socket(
+        |socket: Socket| async move {
+            let large = SocketMessage::new("told").text("x".repeat(2_000));
+            socket.reply(&large)?;
+            socket.reply(&large)
+        },
+    );
+    let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&serve(&layer)).await;
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (500, "application_refused")
+    );
+
+    let layer =
+        WebConnectionSocketLayer::new(config()).on_web_socket(|socket: Socket| async move {
+            let mut last = Ok(());
+            for _ in 0..1_025 {
+                last = socket.reply(&SocketMessage::new("told"));
+            }
+            let kind = last.map_err(|error| error.kind());
+            assert_eq!(kind, Err(SocketErrorKind::TooManyReplies));
+        });
+    let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&serve(&layer)).await;
+    let body: Vec<Value> = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, body.len()), (200, 1_024));
+}
+
+#[tokio::test]
+async fn a_handler_that_regroups_and_closes_works_without_a_socket() {
+    let log = log::capture();
+    let layer =
+        WebConnectionSocketLayer::new(config()).on_web_socket(|socket: Socket| async move {
+            socket.join("lobby")?;
+            socket.broadcast(&SocketMessage::new("entered").to_group("lobby"));
+            socket.leave("lobby");
+            socket.close("4001 bye".parse().expect("a reason"));
+            socket.reply(&SocketMessage::new("told").text("welcome"))
+        });
+    let server = serve(&layer);
+    let mut ann = join(&server, "ann", &["lobby"]).await;
+    for _ in 0..2 {
+        let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&server).await;
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((answer.status, body), (200, told("welcome")));
+        assert_eq!(ann.receive().await.unwrap().action, "entered");
+    }
+    let warnings = log.of(Level::WARN);
+    let ignored = warnings.iter().filter(|line| line.contains("ignored"));
+    assert_eq!(ignored.count(), 1, "{warnings:?}");
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ use super::{
     identity::Sender,
     rejection::{Cause, Rejection},
     shared::Shared,
-    socket::{Connection, Socket},
+    socket::Socket,
+    source::{Connection, Source},
 };
 use crate::{
     hub::{Backlog, Frame, Lane, Peer, Push, Standing, User},
@@ -131,7 +132,8 @@ impl Dispatcher {
 
     fn socket(&self, event: SocketEvent, user: User, message: SocketMessage) -> Socket {
         let hub = self.shared.hub.clone();
-        Socket::new(hub, Some(self.connection.clone()), user, event, message)
+        let source = Source::Socket(self.connection.clone());
+        Socket::new(hub, source, user, event, message)
     }
 
     /// News of the socket itself, with what there is to tell of it.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 
 use super::super::{
-    hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, socket::Connection,
+    hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, source::Connection,
 };
 use crate::{
     hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing},

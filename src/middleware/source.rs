@@ -1,0 +1,29 @@
+use std::sync::Arc;
+
+use super::{handshake::Handshake, replies::Caller};
+use crate::hub::{Peer, SocketError, SocketErrorKind};
+
+/// Where a message came from, which is where replies to it go.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Socket(Arc<Connection>),
+    /// A program that posted it.
+    Request(Caller),
+}
+
+impl Source {
+    pub(super) fn connection(&self) -> Result<&Connection, SocketError> {
+        match self {
+            Self::Socket(connection) => Ok(connection),
+            Self::Request(_) => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
+    }
+}
+
+/// What a socket is to the application, for as long as anything refers to it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) peer: Arc<Peer>,
+    /// Kept for dispatches; relays need none.
+    pub(super) handshake: Option<Handshake>,
+}
