@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
 use crate::protocol::keys::Known;
@@ -142,7 +143,8 @@ impl SocketMessage {
     /// # Ok::<(), web_connection_socket::MessageError>(())
     /// ```
     pub fn json<T: Serialize + ?Sized>(mut self, value: &T) -> Result<Self, MessageError> {
-        self.message = serde_json::to_string(value).map_err(MessageError::conversion)?;
+        let json = serde_json::to_string(value).map_err(MessageError::conversion);
+        self.message = json.map_err(MessageError::in_making)?;
         Ok(self)
     }
 
@@ -198,11 +200,7 @@ impl SocketMessage {
     where
         T: Serialize + ?Sized,
     {
-        if Known::from_json(key).is_some() {
-            return Err(MessageErrorKind::ReservedKey.into());
-        }
-        let value = serde_json::value::to_raw_value(value).map_err(MessageError::conversion)?;
-        scan(value.get())?;
+        let value = extra_value(key, value).map_err(MessageError::in_making)?;
         match self.extra.iter_mut().find(|extra| extra.is(key)) {
             Some(extra) => extra.value = value,
             None => self.extra.push(Extra {
@@ -274,11 +272,22 @@ impl SocketMessage {
     }
 }
 
+/// The JSON of an additional key's value, if both may be in a message.
+fn extra_value<T>(key: &str, value: &T) -> Result<Box<RawValue>, MessageError>
+where
+    T: Serialize + ?Sized,
+{
+    if Known::from_json(key).is_some() {
+        return Err(MessageErrorKind::ReservedKey.into());
+    }
+    let value = serde_json::value::to_raw_value(value).map_err(MessageError::conversion)?;
+    scan(value.get())?;
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use std::error::Error;
-
-    use serde_json::value::RawValue;
 
     use super::*;
 

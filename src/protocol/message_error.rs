@@ -25,6 +25,7 @@ pub struct MessageError {
     /// The key, or the reserved action, that it is about.
     key: &'static str,
     cause: Option<serde_json::Error>,
+    is_made: bool,
 }
 
 impl MessageError {
@@ -61,6 +62,19 @@ impl MessageError {
         self.kind == MessageErrorKind::ReservedAction && self.key == PING_ACTION
     }
 
+    /// Says that it is about a message that was to be made, not about one that was read.
+    pub(super) fn in_making(self) -> Self {
+        Self {
+            is_made: true,
+            ..self
+        }
+    }
+
+    /// Whether the message was to be made, so that the fault is ours and not its sender's.
+    pub(crate) fn is_made(&self) -> bool {
+        self.is_made
+    }
+
     /// What went wrong, to decide by.
     #[must_use]
     pub fn kind(&self) -> MessageErrorKind {
@@ -74,6 +88,7 @@ impl From<MessageErrorKind> for MessageError {
             kind,
             key: "",
             cause: None,
+            is_made: false,
         }
     }
 }

@@ -7,9 +7,17 @@ use axum::{Json, Router, routing::post};
 use http::Request;
 use serde_json::{Value, json};
 use tower::Layer;
-use web_connection_socket::{Hub, Socket, WebConnectionSocketLayer, testing::Server};
+use web_connection_socket::{
+    Hub, Identity, Socket, SocketError, SocketMessage, WebConnectionSocketLayer, testing::Server,
+};
 
-use crate::support::{config, frame, http::BROADCAST, join, news, soon};
+use crate::support::{
+    config, error_of, frame,
+    http::{BROADCAST, WEB_SOCKET},
+    join, news,
+    raw::Raw,
+    serve_app, soon,
+};
 
 #[tokio::test]
 async fn s01_a_frame_is_a_request_and_the_answer_a_broadcast_over_http() {
@@ -72,4 +80,41 @@ async fn s01_in_rust_the_answer_may_be_a_call_of_the_hub() {
     assert_eq!(frame(&mut bob).await["message"], "by the hub");
     assert_eq!(frame(&mut ann).await["message"], "by the socket");
     assert_eq!(frame(&mut ann).await["message"], "by the hub");
+}
+
+#[tokio::test]
+async fn errors_of_a_handler_are_answers_of_their_own() {
+    async fn sum(socket: Socket) -> axum::response::Result<()> {
+        let numbers: Vec<i64> = socket.message().parse_json()?;
+        let sum = numbers.iter().sum::<i64>();
+        socket.reply(&SocketMessage::new("sum").json(&sum)?)?;
+        Ok(())
+    }
+    async fn sign_in(socket: Socket) -> Result<(), SocketError> {
+        socket.reidentify(Identity::user("ann"))
+    }
+    let serve = |handler| {
+        let app = Router::new().route(WEB_SOCKET, handler);
+        serve_app(&WebConnectionSocketLayer::new(config()), app)
+    };
+    let server = serve(post(sum));
+    let mut ann = join(&server, "ann", &[]).await;
+    ann.send(&news("[1,2]")).await.unwrap();
+    assert_eq!(frame(&mut ann).await["message"], "3");
+    ann.send(&news("[1,\"a secret\"]")).await.unwrap();
+    assert_eq!(error_of(&mut ann).await, ("failed".into(), 422));
+
+    for (server, message, status, code) in [
+        (server, "[1,\"a secret\"]", 422, "unsuitable_message"),
+        (serve(post(sign_in)), "", 409, "not_connected"),
+    ] {
+        let body = json!({"action": "any", "message": message}).to_string();
+        let answer = Raw::post(WEB_SOCKET, &body).ask(&server).await;
+        assert_eq!((answer.status, &*answer.code()), (status, code));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert!(!answer.body.contains("secret"), "{}", answer.body);
+    }
 }

@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::hub::{Cap, Client, Full};
+use crate::hub::{Cap, Client, Full, SocketError, SocketErrorKind};
 use crate::middleware::refusal::Refusal;
 
 use super::RejectionKind;
@@ -50,6 +50,12 @@ pub(crate) enum Cause {
     IdentifyTimedOut,
     IdentityExpired,
     ApplicationRefused(Box<Refusal>),
+    /// What a handler could not do for its sender.
+    Socket(SocketError),
+    /// What a handler could not read out of a message.
+    UnsuitableMessage(Box<str>),
+    /// Why a handler could not make a message.
+    MessageNotMade(Box<str>),
     NoUpgradeHandle,
     NotFound,
     NotDispatched,
@@ -85,6 +91,14 @@ impl Cause {
             Self::IdentifyTimedOut => RejectionKind::IdentifyTimedOut,
             Self::IdentityExpired => RejectionKind::IdentityExpired,
             Self::ApplicationRefused(_) => RejectionKind::ApplicationRefused,
+            Self::Socket(error) => match error.kind() {
+                SocketErrorKind::NotConnected => RejectionKind::NotConnected,
+                SocketErrorKind::TooManyGroups => RejectionKind::TooManyGroups,
+                SocketErrorKind::QueueFull => RejectionKind::QueueFull,
+                SocketErrorKind::TooManyReplies => RejectionKind::HandlerFailed,
+            },
+            Self::UnsuitableMessage(_) => RejectionKind::UnsuitableMessage,
+            Self::MessageNotMade(_) => RejectionKind::HandlerFailed,
             Self::NoUpgradeHandle => RejectionKind::NoUpgradeHandle,
             Self::NotFound => RejectionKind::NotFound,
             Self::NotDispatched => RejectionKind::NotDispatched,
@@ -212,6 +226,13 @@ impl fmt::Display for Cause {
             Self::ApplicationRefused(refusal) => f.write_str(
                 refusal.text().unwrap_or("The application did not accept this connection."),
             ),
+            Self::Socket(error) => write!(f, "This could not be done for the sender: {error}."),
+            Self::UnsuitableMessage(why) => {
+                write!(f, "The message is not what its handler reads: {why}.")
+            }
+            Self::MessageNotMade(why) => {
+                write!(f, "The application could not make a message: {why}.")
+            }
             Self::NoUpgradeHandle => f.write_str(
                 "The server cannot hand over this connection: serve it with upgrades enabled (axum::serve \
                  does; with plain hyper call with_upgrades, with hyper-util's auto builder \

@@ -66,6 +66,16 @@ pub enum RejectionKind {
     IdentityExpired,
     /// The application refused the `connect` event, or failed on a message posted to it.
     ApplicationRefused,
+    /// A handler wanted something of a socket that is closed, or that a posted message does not have.
+    NotConnected,
+    /// A handler made a socket join more groups than allowed.
+    TooManyGroups,
+    /// A handler sent more than the socket's queue has room for.
+    QueueFull,
+    /// The message is not what its handler reads.
+    UnsuitableMessage,
+    /// A handler could not make a message, or made too many replies to a posted one.
+    HandlerFailed,
     /// The server offers no way to take over the connection.
     NoUpgradeHandle,
     /// The URL is served elsewhere.
@@ -127,6 +137,11 @@ impl RejectionKind {
             Self::IdentifyTimedOut => ("identify_timed_out", StatusCode::SERVICE_UNAVAILABLE),
             Self::IdentityExpired => ("identity_expired", StatusCode::UNAUTHORIZED),
             Self::ApplicationRefused => ("application_refused", StatusCode::FORBIDDEN),
+            Self::NotConnected => ("not_connected", StatusCode::CONFLICT),
+            Self::TooManyGroups => ("too_many_groups", StatusCode::CONFLICT),
+            Self::QueueFull => ("queue_full", StatusCode::SERVICE_UNAVAILABLE),
+            Self::UnsuitableMessage => ("unsuitable_message", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::HandlerFailed => ("handler_failed", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NoUpgradeHandle => ("no_upgrade_handle", StatusCode::INTERNAL_SERVER_ERROR),
             Self::NotFound => ("not_found", StatusCode::NOT_FOUND),
             Self::NotDispatched => ("not_dispatched", StatusCode::FORBIDDEN),

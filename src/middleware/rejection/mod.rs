@@ -1,6 +1,7 @@
 //! Every refusal, with its status, text and headers: no other file builds one.
 
 mod cause;
+mod handler;
 mod kind;
 
 use std::fmt;
@@ -256,6 +257,12 @@ mod tests {
             (Cause::IdentifyTimedOut, 503, "identify_timed_out"),
             (Cause::IdentityExpired, 401, "identity_expired"),
             (Cause::NoUpgradeHandle, 500, "no_upgrade_handle"),
+            (
+                Cause::UnsuitableMessage(told("x")),
+                422,
+                "unsuitable_message",
+            ),
+            (Cause::MessageNotMade(told("x")), 500, "handler_failed"),
             (Cause::NotFound, 404, "not_found"),
             (Cause::NotDispatched, 403, "not_dispatched"),
         ] {
