@@ -1,14 +1,14 @@
-//! A chat for everybody who opens its page.
+//! A chat for all who open its page.
 //!
 //! `cargo run --example chat`, then open the printed address in two browsers.
 //!
 //! The application is a plain router. A browser's message reaches it as a POST; it renders the
-//! Markdown and broadcasts the result. What a program on this machine posts to
-//! `/__broadcastWebSocket.wc` goes to the browsers directly: the page shows it as plain text.
+//! Markdown and broadcasts the result under the same action. What a program on this machine posts to
+//! `/__broadcastWebSocket.wc` under that action goes to the browsers directly, so its `message` is
+//! HTML, too; of either, the page shows harmless elements alone.
 
 use std::{
     error::Error,
-    fmt,
     net::{Ipv4Addr, SocketAddr},
 };
 
@@ -18,20 +18,21 @@ use axum::{
         StatusCode,
         header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
-    response::{IntoResponse, Response},
+    response,
     routing::{MethodRouter, get, post},
 };
 use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use web_connection_socket::{
-    Config, MessageError, Socket, SocketError, SocketMessage, WebConnectionSocketLayer, script,
-};
+use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer, script};
 
 mod markdown;
+mod people;
+#[cfg(test)]
+mod tests;
 
-/// A chat over Web Sockets.
+/// A chat over WebSockets.
 #[derive(Parser)]
 struct Options {
     /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
@@ -57,22 +58,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let config = Config::new()
-        .script_map(options.script_map.clone())
-        .max_message_size(options.max_message)
-        .trust_local_callers();
-    let layer = WebConnectionSocketLayer::new(config);
-    let app = Router::new()
-        .route("/", page("text/html", include_str!("index.html")))
-        .route("/chat.css", page("text/css", include_str!("chat.css")))
-        .route("/chat.js", page("text/javascript", include_str!("chat.js")))
-        .nest_service("/scripts", script::service())
-        .route(
-            &format!("/__WebSocket.{}", options.script_map),
-            post(on_web_socket),
-        );
+    let layer = layer(
+        Config::new()
+            .script_map(options.script_map.clone())
+            .max_message_size(options.max_message),
+    );
+    let app = app(&options.script_map);
 
-    // Local callers are trusted with the broadcast URL: nobody else may reach this port.
+    // Local callers are trusted with the broadcast URL: no other machine may reach this port.
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
     println!(
         "Open http://{}/ in two browsers; Ctrl+C ends the chat.",
@@ -82,30 +75,56 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn on_web_socket(socket: Socket) -> Result<(), ChatError> {
+fn layer(config: Config) -> WebConnectionSocketLayer {
+    people::tell(WebConnectionSocketLayer::new(config.trust_local_callers()))
+}
+
+fn app(script_map: &str) -> Router {
+    let script = |text| page("text/javascript", text);
+    Router::new()
+        .route("/", page("text/html", include_str!("index.html")))
+        .route("/chat.css", page("text/css", include_str!("chat.css")))
+        .route("/chat.js", script(include_str!("chat.js")))
+        .route("/message.js", script(include_str!("message.js")))
+        .route("/people.js", script(include_str!("people.js")))
+        .nest_service("/scripts", script::service())
+        .route(&format!("/__WebSocket.{script_map}"), post(on_web_socket))
+}
+
+/// Gets every message of every socket, and what programs post to the same URL.
+async fn on_web_socket(socket: Socket) -> response::Result<()> {
     match socket.message().action.as_str() {
-        "broadcastchatmessage" => broadcast_chat_message(&socket),
-        action => Err(ChatError::UnknownAction(action.to_owned())),
+        CHAT => chat(&socket),
+        action => {
+            let text = format!("The chat knows no action {action:?}.");
+            Err((StatusCode::UNPROCESSABLE_ENTITY, text).into())
+        }
     }
 }
 
-/// Sends what somebody wrote to whom they chose, and tells them how many sockets that is.
+/// The one action that the page and the application speak of, in both directions.
+const CHAT: &str = "broadcastchatmessage";
+
+/// Sends a message to the recipients that its sender chose, and, where the sender wants to know, how
+/// many sockets those are.
 ///
-/// The message is built anew instead of passed on: its `html` is ours, whatever the sender put into
-/// theirs. Its author is what the sender claims, because this chat has no `identify` hook.
-fn broadcast_chat_message(socket: &Socket) -> Result<(), ChatError> {
+/// The message is made anew instead of passed on, with the chat's own action: so no page can speak
+/// for the application. Its author is what the sender claims, because this chat has no `identify`
+/// hook.
+fn chat(socket: &Socket) -> response::Result<()> {
     let written = socket.message();
-    let mut message = SocketMessage::new("chatmessage")
-        .text(&written.message)
+    let mut message = SocketMessage::new(CHAT)
+        .text(markdown::render(&written.message))
         .from_user(written.user_id.clone())
         .from_group(written.group_id.clone());
     message.recipients.clone_from(&written.recipients);
-    if let Some(html) = markdown::render(&written.message) {
-        message = message.with_extra("html", &html)?;
-    }
 
     let broadcast = socket.broadcast(&message);
-    socket.reply(&SocketMessage::new("sent").text(broadcast.matched.to_string()))?;
+    let receipt = written.extra("receipt").map(serde_json::from_str::<String>);
+    if let Some(Ok(receipt)) = receipt {
+        let sent = SocketMessage::new("sent").text(broadcast.matched.to_string());
+        socket.reply(&sent.with_extra("receipt", &receipt)?)?;
+    }
     Ok(())
 }
 
@@ -121,38 +140,3 @@ fn page(media_type: &str, text: &'static str) -> MethodRouter {
 /// Only the page's own files run, and it talks to its own server only; `data:` is the tab's icon.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-#[derive(Debug)]
-enum ChatError {
-    UnknownAction(String),
-    Message(MessageError),
-    Sender(SocketError),
-}
-
-impl From<SocketError> for ChatError {
-    fn from(error: SocketError) -> Self {
-        Self::Sender(error)
-    }
-}
-
-impl From<MessageError> for ChatError {
-    fn from(error: MessageError) -> Self {
-        Self::Message(error)
-    }
-}
-
-impl fmt::Display for ChatError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownAction(action) => write!(f, "the chat knows no action {action:?}"),
-            Self::Message(error) => error.fmt(f),
-            Self::Sender(error) => write!(f, "the sender cannot be told: {error}"),
-        }
-    }
-}
-
-impl IntoResponse for ChatError {
-    fn into_response(self) -> Response {
-        (StatusCode::UNPROCESSABLE_ENTITY, self.to_string()).into_response()
-    }
-}

@@ -1,0 +1,48 @@
+//! Who is in the chat.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use web_connection_socket::{Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer};
+
+/// Tells the pages that joined [`GROUP`] who is here, whenever that may have changed.
+///
+/// They get the whole list each time, so that no order of comings and goings can leave one of them
+/// with a wrong one. A page of another making did not ask, and hears nothing of it.
+pub(crate) fn tell(layer: WebConnectionSocketLayer) -> WebConnectionSocketLayer {
+    // Held while the list is made and queued, so that an older one never comes after a newer one.
+    let order = Arc::new(Mutex::new(()));
+    let changed = move |socket: Socket| {
+        let order = order.clone();
+        async move {
+            let _turn = order.lock();
+            broadcast(socket.hub())
+        }
+    };
+    layer.on_open(changed.clone()).on_disconnect(changed)
+}
+
+/// The group of the pages that show who is here; they name it when they connect.
+pub(crate) const GROUP: &str = "chat/people";
+
+/// Those whose names come first. A longer list would cost each change that much for each page.
+const MOST_NAMES: usize = 100;
+
+#[derive(Serialize)]
+struct People {
+    names: Vec<String>,
+    count: usize,
+}
+
+fn broadcast(hub: &Hub) -> Result<(), MessageError> {
+    let users = hub.users().into_iter();
+    let mut names: Vec<_> = users.map(|(user, _)| user.to_string()).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.truncate(MOST_NAMES);
+    let people = SocketMessage::new("people").json(&People { names, count })?;
+    hub.broadcast(&people.to_group(GROUP));
+    Ok(())
+}
