@@ -1,17 +1,25 @@
-// Whatever comes over the socket is set as text. The one exception, the `html` that the application rendered out of
-// a message's Markdown, is copied node by node through a list of harmless elements: see `richText`.
-
 import { WebConnectionWebSocket } from "./scripts/webconnection-websocket.js";
+import { article, delivery, element, outgoing, paint } from "./message.js";
+import { changes, show as showPeople } from "./people.js";
+
+// The action of the application, in both directions.
+const CHAT = "broadcastchatmessage";
+// The group of the pages that are told who is here.
+const PEOPLE = "chat/people";
 
 const $ = (id) => document.getElementById(id);
-const text = $("text"), log = $("messages");
+const text = $("text"), log = $("messages"), pending = $("pending");
 const me = { name: "", group: "" };
 const drafts = (() => { try { return window.sessionStorage; } catch { return {}; } })();
 
 const socket = new WebConnectionWebSocket();
 let timer = 0;
 let unread = 0;
-let unconfirmed = []; // What went into the socket and was not answered by "sent" yet, oldest first: { body, echoed }.
+let receipts = 0;
+let here = null; // Who was here when the page last heard.
+let lastOwn = null;
+let isFollowed = true; // The end of the log is in view, and stays so when the log's height changes.
+const unconfirmed = []; // What went into the socket and has no receipt yet, oldest first: { receipt, body, echoed, shown }.
 
 function join() {
   me.name = $("name").value.trim();
@@ -26,8 +34,7 @@ function join() {
   forGroup.disabled = !me.group;
   forGroup.textContent = me.group ? `Group ${me.group}` : "My group (none joined)";
   $("audience").value = "all";
-  const greeting = JSON.stringify({ action: "chatmessage", message: "Hello from a terminal", userId: "curl" });
-  $("command").textContent = `curl -d '${greeting}' ${new URL("__broadcastWebSocket.wc", location.href)}`;
+  $("command").replaceChildren(...words(command()));
 
   $("welcome").hidden = true;
   $("chat").hidden = false;
@@ -40,6 +47,7 @@ function join() {
 function leave() {
   takeBack(unconfirmed);
   socket.close();
+  here = null;
   history.replaceState(null, "", location.pathname);
   $("chat").hidden = true;
   $("welcome").hidden = false;
@@ -47,7 +55,7 @@ function leave() {
 }
 
 function connect() {
-  socket.tryConnect(true, me.group, me.name);
+  socket.tryConnect(true, [me.group, PEOPLE], me.name);
 }
 
 socket.onStateHandler = ({ state, retryAt, error }) => {
@@ -68,12 +76,56 @@ function show(state, label, countdown = "") {
   $("retry").hidden = state !== "waiting" && state !== "refused";
 }
 
-socket.on("chatmessage", (message) => add(article(message), message.userId === me.name));
-socket.on("sent", ({ message }) => confirmed(Number(message)));
+socket.on(CHAT, (message) => {
+  const own = message.userId === me.name;
+  // What this page sent comes back before its receipt, and takes the place of what was typed. Should it be from
+  // another tab of the same visitor, this page's own is right behind it.
+  if (own) unconfirmed.find(({ echoed, shown }) => echoed && shown.isConnected)?.shown.remove();
+  const node = article(message, own);
+  if (own) lastOwn = node;
+  add(node, { own });
+});
+
+socket.on("sent", (message) => {
+  const at = unconfirmed.findIndex(({ receipt }) => receipt === message.receipt);
+  if (at < 0) return unknown(message);
+  const [{ echoed, shown }] = unconfirmed.splice(at, 1);
+  shown.remove();
+  keepDraft();
+  const reached = Number(message.message);
+  if (reached === 0) notice("No one was there to read it.");
+  else if (!echoed) notice(`Sent to everyone but you: ${reached} ${reached === 1 ? "socket" : "sockets"}.`);
+  else {
+    log.querySelector(".message .delivery")?.remove();
+    lastOwn?.append(delivery("sent", "Sent"));
+    if (atEnd()) log.scrollTop = log.scrollHeight;
+  }
+});
+
+socket.on("people", (message) => {
+  const now = parsed(message.message);
+  if (!Array.isArray(now?.names)) return unknown(message);
+  showPeople($("names"), $("people-count"), now, me.name);
+  const { joined, left } = changes(here, now);
+  here = now;
+  for (const name of left) quietly(name, "left");
+  for (const name of joined) quietly(name, "joined");
+});
+
+socket.onMessageHandler = unknown;
+
+function unknown({ action, message, userId }) {
+  const what = action ? `“${action}”` : "a message without an action";
+  notice(`${userId || "A program"} sent ${what}${message ? `: ${message}` : ""}`.slice(0, 300));
+}
+
+function parsed(json) {
+  try { return JSON.parse(json); } catch { return null; }
+}
 
 socket.onErrorHandler = ({ status, code, detail }) => {
   if (!socket.connected) return; // The state says it, and the close handler took back what was lost.
-  if (status) takeBack([unconfirmed.shift()].filter(Boolean));
+  if (status) takeBack(unconfirmed.slice(0, 1));
   notice(`${detail} (${code})`);
 };
 
@@ -90,11 +142,17 @@ function send() {
   if (!body.trim()) return text.focus();
   if (!socket.connected) return notice("Not connected. Your message stays in the input.");
   const audience = $("audience").value;
-  const message = socket.createBroadcastMessage("broadcastchatmessage", body);
+  const message = socket.createBroadcastMessage(CHAT, body);
+  message.groupId = me.group;
+  message.receipt = String(++receipts);
   if (audience === "group") message.addRecipient(me.group, audience);
   if (audience === "allButUser") message.addRecipient(me.name, audience);
   socket.send(message);
-  unconfirmed.push({ body, echoed: audience !== "allButUser" });
+  const shown = outgoing(body);
+  unconfirmed.push({ receipt: message.receipt, body, echoed: audience !== "allButUser", shown });
+  $("empty")?.remove();
+  pending.append(shown);
+  log.scrollTop = log.scrollHeight;
   text.value = "";
   keepDraft();
   fit();
@@ -102,7 +160,9 @@ function send() {
 }
 
 function takeBack(sent) {
-  text.value = unsent(sent.splice(0));
+  const lost = unconfirmed.splice(0, sent.length);
+  for (const { shown } of lost) shown.remove();
+  text.value = unsent(lost);
   keepDraft();
   fit();
 }
@@ -115,73 +175,18 @@ function unsent(sent) {
   return [...sent.map(({ body }) => body), text.value].filter(Boolean).join("\n\n");
 }
 
-function confirmed(reached) {
-  const sent = unconfirmed.shift();
-  keepDraft();
-  if (reached === 0) notice("Nobody was there to read it.");
-  else if (sent?.echoed === false) notice(`Sent to everybody but you: ${reached} ${reached === 1 ? "socket" : "sockets"}.`);
-}
-
-function article({ message, html, userId, recipients: to }) {
-  const own = userId === me.name;
-  const author = String(userId || "anonymous");
-  const node = element("article", `message ${own ? "own" : "other"}`);
-  node.dataset.user = String(userId ?? "");
-  const avatar = element("span", "avatar");
-  avatar.ariaHidden = "true";
-  paint(avatar, author);
-  const head = element("header", "head");
-  const name = element("span", "author", author);
-  name.dir = "auto";
-  const time = element("time", "time", new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-  time.dateTime = new Date().toISOString();
-  head.append(name, ...(own ? [element("span", "tag", "you")] : []), ...groups(to), time);
-  const body = element("div", "body");
-  body.dir = "auto";
-  if (typeof html === "string") body.append(richText(html));
-  else body.append(element("p", "plain", String(message ?? "")));
-  node.append(avatar, head, body);
-  return node;
-}
-
-function groups(to) {
-  const named = Array.isArray(to) ? to.filter((one) => one?.type === "group" && one.value) : [];
-  return named.map((one) => element("span", "tag", `only ${one.value}`));
-}
-
-const HARMLESS = "A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I LI OL P PRE S STRONG UL".split(" ");
-
-// The application sanitises what it renders. This holds for a trusted program, too, that broadcasts HTML of its own.
-function richText(html) {
-  const copy = (from, to) => {
-    for (const node of from.childNodes) {
-      if (node.nodeType === Node.TEXT_NODE) to.append(node.data);
-      if (node.nodeType !== Node.ELEMENT_NODE) continue;
-      if (!HARMLESS.includes(node.tagName)) { copy(node, to); continue; }
-      const kept = document.createElement(node.tagName);
-      if (node.tagName === "A" && ["http:", "https:", "mailto:"].includes(node.protocol)) {
-        Object.assign(kept, { href: node.href, target: "_blank", rel: "noopener noreferrer nofollow" });
-      }
-      if (node.tagName === "OL") kept.start = node.start;
-      copy(node, kept);
-      to.append(kept);
-    }
-    return to;
-  };
-  return copy(new DOMParser().parseFromString(html, "text/html").body, document.createDocumentFragment());
-}
-
-function add(node, own = false) {
+// Before what is on its way, which is the newest of all.
+function add(node, { own = false, quiet = false } = {}) {
   const follows = own || atEnd();
-  $("empty")?.remove();
+  if (!quiet) $("empty")?.remove();
   const head = (one) => one?.querySelector(".head")?.textContent;
-  node.classList.toggle("same", head(node) !== undefined && head(node) === head(log.lastElementChild));
-  log.append(node);
+  node.classList.toggle("same", head(node) !== undefined && head(node) === head(pending.previousElementSibling));
+  pending.before(node);
   for (const wide of node.querySelectorAll("pre")) if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
   while (log.childElementCount > 500) log.firstElementChild.remove();
   if (follows) log.scrollTop = log.scrollHeight;
-  else $("newer").hidden = false;
-  if (document.hidden) document.title = `(${++unread}) Chat`;
+  else if (!quiet) $("newer").hidden = false;
+  if (document.hidden && !quiet) document.title = `(${++unread}) Chat`;
 }
 
 function atEnd() {
@@ -192,17 +197,37 @@ function notice(words) {
   add(element("p", "notice", words));
 }
 
-function element(tag, className, words = "") {
-  const node = document.createElement(tag);
-  node.className = className;
-  node.textContent = words;
-  return node;
+function quietly(name, what) {
+  if (name === me.name) return;
+  const last = pending.previousElementSibling;
+  // A page that reloads leaves and joins, which is no news.
+  if (what === "joined" && last?.dataset.left === name) return last.remove();
+  const node = element("p", "quietly", `${name} ${what}`);
+  if (what === "left") node.dataset.left = name;
+  add(node, { quiet: true });
 }
 
-function paint(avatar, name) {
-  const letters = [...name.trim()];
-  avatar.textContent = (letters[0] ?? "?").toUpperCase();
-  avatar.style.setProperty("--hue", letters.reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7));
+function command() {
+  const greeting = { action: CHAT, message: "Hello from a terminal", userId: "curl" };
+  const json = JSON.stringify(greeting, null, 1).replaceAll("\n", " ").replaceAll("  ", " ");
+  return `curl -d '${json}' ${new URL("__broadcastWebSocket.wc", location.href)}`;
+}
+
+// Lines break between words alone; a URL is two, its last name being one.
+function words(line) {
+  const word = (one) => element("span", "word", one);
+  return line.split(" ").flatMap((one, index) => {
+    const slash = one.startsWith("http") ? one.lastIndexOf("/") + 1 : 0;
+    const parts = slash ? [word(one.slice(0, slash)), element("wbr", ""), word(one.slice(slash))] : [word(one)];
+    return index ? [" ", ...parts] : parts;
+  });
+}
+
+async function copy() {
+  const copied = navigator.clipboard?.writeText($("command").textContent).then(() => true, () => false);
+  const done = await copied;
+  if (!done) getSelection().selectAllChildren($("command"));
+  $("copied").textContent = done ? "Copied" : "Selected, to be copied";
 }
 
 function fit() {
@@ -210,12 +235,25 @@ function fit() {
   text.style.height = `${Math.min(text.scrollHeight + 2, innerHeight * 0.3)}px`;
 }
 
+// Beside the room there is space for what is folded up above it, where opening one closes the other.
+const desk = matchMedia("(min-width: 64rem)");
+const unfold = () => {
+  for (const fold of document.querySelectorAll(".fold")) {
+    fold.name = desk.matches ? "" : "fold";
+    fold.open = desk.matches;
+  }
+};
+desk.addEventListener("change", unfold);
+unfold();
+
 $("join-form").addEventListener("submit", (event) => { event.preventDefault(); join(); });
 $("composer").addEventListener("submit", (event) => { event.preventDefault(); send(); });
 $("leave").addEventListener("click", leave);
 $("retry").addEventListener("click", connect);
+$("copy").addEventListener("click", copy);
 $("newer").addEventListener("click", () => { log.scrollTop = log.scrollHeight; });
-log.addEventListener("scroll", () => { if (atEnd()) $("newer").hidden = true; });
+log.addEventListener("scroll", () => { isFollowed = atEnd(); if (isFollowed) $("newer").hidden = true; });
+new ResizeObserver(() => { if (isFollowed) log.scrollTop = log.scrollHeight; }).observe(log);
 text.addEventListener("input", () => { keepDraft(); fit(); });
 text.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;

@@ -39,7 +39,7 @@ struct People {
 fn broadcast(hub: &Hub) -> Result<(), MessageError> {
     let users = hub.users().into_iter();
     let mut names: Vec<_> = users.map(|(user, _)| user.to_string()).collect();
-    names.sort_unstable();
+    names.sort_by_cached_key(|name| (name.to_lowercase(), name.clone()));
     let count = names.len();
     names.truncate(MOST_NAMES);
     let people = SocketMessage::new("people").json(&People { names, count })?;

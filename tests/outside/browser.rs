@@ -1,5 +1,6 @@
 //! The chat in real browsers.
 
+use std::process::Command;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
@@ -53,7 +54,7 @@ async fn a_message_to_a_group_stays_in_the_group() {
 }
 
 #[tokio::test]
-async fn all_but_me_reaches_everybody_but_the_sender() {
+async fn all_but_me_reaches_all_but_the_sender() {
     let chat = Chat::start().await;
     let (ann, bob) = Page::join_two(&chat.url("")).await;
 
@@ -109,6 +110,90 @@ async fn an_idle_chat_outlives_a_proxy_that_cuts_quiet_connections() {
     ann.message("still here").await;
     assert_eq!(proxy.sockets_opened(), 1);
 }
+
+#[tokio::test]
+async fn a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly() {
+    let chat = Chat::start().await;
+    let origin = chat.url("");
+    let ann = Page::join(&origin, "ann", "red").await;
+    ann.browser().until(&shows_people("ann")).await;
+
+    let bob = Page::join(&origin, "bob", "").await;
+    let second_tab = Page::join(&origin, "bob", "").await;
+    ann.browser().until(&shows_people("ann,bob")).await;
+    bob.browser().until(&shows_people("ann,bob")).await;
+    ann.browser().until(&tells("bob joined")).await;
+
+    drop(second_tab);
+    bob.browser().click("#leave").await;
+    ann.browser().until(&shows_people("ann")).await;
+    ann.browser().until(&tells("bob joined,bob left")).await;
+    assert_eq!(texts(&ann).await, [""; 0]);
+}
+
+fn shows_people(names: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('#names .name')].map(name => name.textContent).join() === '{names}'"
+    )
+}
+
+fn tells(lines: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.quietly')].map(line => line.textContent).join() === '{lines}'"
+    )
+}
+
+#[tokio::test]
+async fn a_message_is_marked_as_sending_until_it_was_sent() {
+    let chat = Chat::start().await;
+    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let browser = ann.browser();
+    let is_marked = |place: &str, mark: &str| {
+        format!("document.querySelector('{place} .delivery')?.textContent === '{mark}'")
+    };
+
+    ann.send("first").await;
+    browser.until(&is_marked(".message", "Sent")).await;
+    chat.suspend();
+    ann.send("second").await;
+    browser.until(&is_marked(".outgoing", "Sending")).await;
+    assert_eq!(texts(&ann).await, ["first"]);
+    chat.resume();
+    ann.message("second").await;
+    browser
+        .until(&is_marked(".message:has(+ .pending)", "Sent"))
+        .await;
+    let count = "document.querySelectorAll('.delivery').length === 1";
+    browser.until(count).await;
+}
+
+#[tokio::test]
+async fn the_line_for_a_terminal_is_copied_whole() {
+    let chat = Chat::start().await;
+    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let browser = ann.browser();
+    browser.click("#copy").await;
+    browser
+        .until("document.querySelector('#copied').textContent === 'Copied'")
+        .await;
+    browser.type_into("#text", &format!("{CONTROL}v")).await;
+    let pasted: String = browser
+        .evaluate("return document.querySelector('#text').value")
+        .await;
+    let shown: String = browser
+        .evaluate("return document.querySelector('#command').textContent")
+        .await;
+    assert_eq!(pasted, shown);
+
+    let curl = Command::new("sh").args(["-ec", &pasted]).output();
+    let curl = curl.expect("a shell");
+    let report = String::from_utf8_lossy(&curl.stdout);
+    assert!(report.contains("\"matched\":1"), "{curl:?}");
+    assert_eq!(ann.message("Hello from a terminal").await.user, "curl");
+}
+
+/// The key, as WebDriver spells it.
+const CONTROL: char = '\u{E009}';
 
 async fn texts(page: &Page) -> Vec<String> {
     page.messages()

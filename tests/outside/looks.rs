@@ -10,17 +10,46 @@ async fn the_chat_fits_a_phone_and_a_desk_in_light_and_dark() {
     let chat = Chat::start().await;
     for (name, viewport) in viewports() {
         let page = Page::join_in(viewport, &chat.url(""), "ann", "red").await;
+        let browser = page.browser();
+        let bob = Page::join(
+            &chat.url(""),
+            "Bartholomew Featherstonehaugh the Younger",
+            "",
+        )
+        .await;
+        bob.send("Good **morning**").await;
+        page.message("Good morning").await;
+        page.send("Morning").await;
         page.send(LONG_MESSAGE).await;
         page.message("the end").await;
-        looks_good(page.browser(), viewport, &format!("chat-{name}")).await;
-        for input in ["#audience", "#text", "#send"] {
-            assert!(
-                is_in_view(page.browser(), input).await,
-                "{name} hides {input}"
-            );
+        browser.until(IS_SENT).await;
+        looks_good(browser, viewport, &format!("chat-{name}")).await;
+        for input in ["#audience", "#text", "#send", "#leave", "#people-count"] {
+            assert!(is_in_view(browser, input).await, "{name} hides {input}");
         }
+
+        // What has no room on a phone is a tap away.
+        if viewport.is_phone {
+            assert!(!is_in_view(browser, "#command").await);
+            browser.click("#people-count").await;
+            looks_good(browser, viewport, &format!("people-{name}")).await;
+            browser.click("#terminal > summary").await;
+            looks_good(browser, viewport, &format!("terminal-{name}")).await;
+            assert!(is_in_view(browser, "#copy").await, "{name}");
+        }
+        assert!(is_in_view(browser, "#command").await, "{name}");
+        assert!(browser.evaluate::<bool>(WORDS_ARE_WHOLE).await, "{name}");
     }
 }
+
+const IS_SENT: &str = "document.querySelector('.delivery')?.dataset.state === 'sent' \
+    && !document.querySelector('.outgoing')";
+
+const WORDS_ARE_WHOLE: &str = "
+    const words = [...document.querySelectorAll('#command .word')];
+    const { right } = document.querySelector('#command').parentElement.getBoundingClientRect();
+    return words.length > 5 && words.every(word =>
+        word.getClientRects().length === 1 && word.getBoundingClientRect().right <= right)";
 
 #[tokio::test]
 async fn the_welcome_fits_a_phone_and_a_desk_in_light_and_dark() {
@@ -73,8 +102,10 @@ async fn looks_good(browser: &Browser, viewport: Viewport, name: &str) {
 
 async fn is_in_view(browser: &Browser, selector: &str) -> bool {
     let script = format!(
-        "const {{ left, top, right, bottom, width, height }} = document.querySelector('{selector}').getBoundingClientRect();
-        return width > 0 && height > 0 && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight"
+        "const element = document.querySelector('{selector}');
+        const {{ left, top, right, bottom, width, height }} = element.getBoundingClientRect();
+        return element.checkVisibility() && width > 0 && height > 0
+            && left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight"
     );
     browser.evaluate(&script).await
 }

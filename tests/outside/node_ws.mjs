@@ -24,12 +24,12 @@ async function chats(socket) {
   const answered = new Promise((resolve) => {
     socket.on("message", (data) => {
       const message = JSON.parse(data);
-      if (message.action === "chatmessage") resolve(message);
+      if (message.action === sent.action) resolve(message);
     });
   });
   socket.send(JSON.stringify(sent));
   const message = await within(answered);
-  assert.deepEqual([message.userId, message.message], ["node", sent.message]);
+  assert.deepEqual([message.userId, message.message], ["node", "<p>grüße from <em>Node</em></p>\n"]);
   console.log("a message came back");
 }
 

@@ -23,9 +23,10 @@ async def chats(socket):
     await socket.send(json.dumps(sent))
     while True:
         message = json.loads(await asyncio.wait_for(socket.recv(), 10))
-        if message["action"] == "chatmessage":
+        if message["action"] == sent["action"]:
             break
-    assert (message["userId"], message["message"]) == ("python", sent["message"]), message
+    html = "<p>grüße from <em>Python</em></p>\n"
+    assert (message["userId"], message["message"]) == ("python", html), message
     print("a message came back")
 
 

@@ -32,6 +32,16 @@ impl Chat {
         self.process.kill();
     }
 
+    /// Stops the server as a debugger does: its connections stay open, and nothing is answered.
+    pub(crate) fn suspend(&self) {
+        self.process.signal("STOP");
+    }
+
+    /// Lets a suspended server go on.
+    pub(crate) fn resume(&self) {
+        self.process.signal("CONT");
+    }
+
     /// Starts a killed server again, at the same port.
     pub(crate) async fn start_again(&mut self) {
         self.process = start_at(self.port).await;

@@ -98,6 +98,15 @@ impl Process {
         }
     }
 
+    /// Sends the program a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &id])
+            .status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}", self.name);
+    }
+
     fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("the state of a child")
     }
