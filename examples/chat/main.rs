@@ -94,7 +94,7 @@ fn app(script_map: &str) -> Router {
 /// Gets every message of every socket, and what programs post to the same URL.
 async fn on_web_socket(socket: Socket) -> response::Result<()> {
     match socket.message().action.as_str() {
-        CHAT => chat(&socket),
+        CHAT => chat(&socket).await,
         action => {
             let text = format!("The chat knows no action {action:?}.");
             Err((StatusCode::UNPROCESSABLE_ENTITY, text).into())
@@ -111,7 +111,7 @@ const CHAT: &str = "broadcastchatmessage";
 /// The message is made anew instead of passed on, with the chat's own action: so no page can speak
 /// for the application. Its author is what the sender claims, because this chat has no `identify`
 /// hook.
-fn chat(socket: &Socket) -> response::Result<()> {
+async fn chat(socket: &Socket) -> response::Result<()> {
     let written = socket.message();
     let mut message = SocketMessage::new(CHAT)
         .text(markdown::render(&written.message))
