@@ -60,7 +60,7 @@ async fn hang_everything(server: &Server, hub: &Hub) -> Vec<Client> {
     let mut hung = Vec::new();
     for number in 0..PLACES {
         let mut client = join(server, &format!("hung{number}"), &[]).await;
-        client.send(&news("x")).await.unwrap();
+        client.send(&news("x")).await.expect("a message that leaves");
         hung.push(client);
     }
     until("all places are taken", || {
