@@ -34,7 +34,11 @@ fn is_readable(answer: &Answer) -> bool {
         Some(origin) => {
             assert_eq!(
                 (origin, credentials, exposed),
-                (APP, Some("true"), Some("Retry-After"))
+                (
+                    APP,
+                    Some("true"),
+                    Some("Retry-After, WebSocket-Protocols, WebSocket-Refusal")
+                )
             );
             true
         }
