@@ -22,7 +22,9 @@ use tokio_rustls::{
 use tower::{Layer, service_fn, util::MapRequest};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use web_connection_socket::{Config, RequestBody, Server, Socket, WebConnectionSocketLayer};
+use web_connection_socket::{
+    Config, RequestBody, Server, Socket, SocketMessage, WebConnectionSocketLayer,
+};
 
 /// A plain hyper server with sockets.
 #[derive(Parser)]
@@ -93,7 +95,9 @@ async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infa
 fn on_web_socket(extensions: &Extensions) -> Response<Full<Bytes>> {
     match Socket::from_extensions(extensions) {
         Ok(socket) => {
-            socket.broadcast(socket.message());
+            // A message made anew: what the page wrote could have any action and any recipients.
+            let said = &socket.message().message;
+            socket.broadcast(&SocketMessage::new("said").text(said));
             answer(StatusCode::NO_CONTENT)
         }
         Err(rejection) => rejection.into_response(),

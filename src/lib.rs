@@ -21,11 +21,11 @@
 //!
 //! ```no_run
 //! use axum::{Router, routing::post};
-//! use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+//! use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer};
 //!
 //! async fn on_web_socket(socket: Socket) {
 //!     let shouted = socket.message().message.to_uppercase();
-//!     socket.broadcast(&socket.create_message().text(shouted).to_group("chat"));
+//!     socket.broadcast(&SocketMessage::new("shouted").text(shouted).to_group("chat"));
 //! }
 //!
 //! # async fn run() -> std::io::Result<()> {

@@ -77,7 +77,7 @@ impl fmt::Display for HandlerError {
 /// # Examples
 ///
 /// ```
-/// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+/// use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer};
 ///
 /// let layer = WebConnectionSocketLayer::new(Config::new())
 ///     .on_action("ping", |socket: Socket| async move {
@@ -85,7 +85,7 @@ impl fmt::Display for HandlerError {
 ///         socket.reply(&pong)
 ///     })
 ///     .on_web_socket(|socket: Socket| async move {
-///         socket.broadcast(socket.message());
+///         socket.broadcast(&SocketMessage::new("heard").text(&socket.message().message));
 ///     });
 /// ```
 pub trait HandlerOutput: Send {

@@ -44,12 +44,13 @@ use crate::{
 ///
 /// use axum::{Router, ServiceExt, extract::Request, serve::ListenerExt};
 /// use tower::Layer;
-/// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
+/// use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer};
 ///
 /// # async fn run() -> std::io::Result<()> {
 /// let layer = WebConnectionSocketLayer::new(Config::new())
 ///     .on_web_socket(|socket: Socket| async move {
-///         socket.broadcast(&socket.message().clone().to_group("chat"));
+///         let heard = SocketMessage::new("heard").text(&socket.message().message);
+///         socket.broadcast(&heard.to_group("chat"));
 ///     });
 /// let app = layer.layer(Router::new());
 ///
@@ -220,12 +221,12 @@ impl WebConnectionSocketLayer {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::{Config, MessageError, Socket, WebConnectionSocketLayer};
+    /// use web_connection_socket::{Config, MessageError, Socket, SocketMessage, WebConnectionSocketLayer};
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new()).on_web_socket(|socket: Socket| async move {
     ///     let numbers: Vec<i64> = socket.message().parse_json()?;
     ///     let sum = numbers.iter().sum::<i64>();
-    ///     socket.broadcast(&socket.create_message().text(sum.to_string()));
+    ///     socket.broadcast(&SocketMessage::new("sum").text(sum.to_string()));
     ///     Ok::<(), MessageError>(())
     /// });
     /// ```
@@ -264,7 +265,9 @@ impl WebConnectionSocketLayer {
     ///
     /// Without [`identify`](Self::identify) every visitor may address anybody. With it a socket may
     /// address its own groups, its own user and what
-    /// [`Identity::may_broadcast`] allows; the rest is answered with the error `refused`.
+    /// [`Identity::may_broadcast`] allows; the rest is answered with the error `refused`. Either way its
+    /// sender writes the whole message, action included: what a page takes for the application's own
+    /// word must come by other means.
     ///
     /// # Examples
     ///

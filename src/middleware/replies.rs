@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_answer_fails() {
-        for answer in [drop::<Replies>, |replies| drop(replies.take())] {
+        for answer in [drop::<Replies>, |replies: Replies| drop(replies.take())] {
             let replies = Replies::new(1_000);
             let caller = replies.caller();
             answer(replies);

@@ -32,13 +32,13 @@ use crate::{
 /// # Examples
 ///
 /// ```
-/// use web_connection_socket::Socket;
+/// use web_connection_socket::{Socket, SocketMessage};
 ///
 /// async fn on_web_socket(socket: Socket) {
 ///     match socket.message().action.as_str() {
 ///         "chat" => {
 ///             let shouted = socket.message().message.to_uppercase();
-///             socket.broadcast(&socket.create_message().text(shouted).to_group("chat"));
+///             socket.broadcast(&SocketMessage::new("chat").text(shouted).to_group("chat"));
 ///         }
 ///         other => println!("{} sent {other}", socket.user()),
 ///     }
@@ -130,16 +130,16 @@ impl Socket {
     }
 
     /// A new message with the action, user and group of the one received (West Wind's
-    /// `CreateMessageObject`).
+    /// `CreateMessageObject`). The action is the client's choice: broadcast it only where your code has
+    /// matched that, or a page can speak for the application.
     ///
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::Socket;
+    /// use web_connection_socket::{Socket, SocketError};
     ///
-    /// fn answer(socket: &Socket) {
-    ///     let message = socket.create_message().text("Understood.");
-    ///     socket.broadcast(&message.to_group("lobby"));
+    /// fn answer(socket: &Socket) -> Result<(), SocketError> {
+    ///     socket.reply(&socket.create_message().text("Understood."))
     /// }
     /// ```
     #[must_use]
@@ -228,11 +228,11 @@ impl Socket {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::Socket;
+    /// use web_connection_socket::{Socket, SocketMessage};
     ///
     /// async fn go(socket: Socket) {
     ///     if socket.leave("lobby") {
-    ///         socket.broadcast(&socket.create_message().text("left").to_group("lobby"));
+    ///         socket.broadcast(&SocketMessage::new("left").to_group("lobby"));
     ///     }
     /// }
     /// ```
@@ -304,11 +304,10 @@ impl Socket {
     /// ```
     /// use web_connection_socket::{Socket, SocketMessage};
     ///
-    /// fn to_others(socket: &Socket, mut news: SocketMessage) {
+    /// fn to_others(socket: &Socket, news: SocketMessage) {
     ///     if let Some(id) = socket.id() {
-    ///         news = news.except_connection(id);
+    ///         socket.broadcast(&news.except_connection(id));
     ///     }
-    ///     socket.broadcast(&news);
     /// }
     /// ```
     #[must_use]

@@ -28,10 +28,10 @@ use crate::hub::Hub;
 /// use axum::{Router, routing::post};
 /// use tower::ServiceBuilder;
 /// use tower_http::{cors::CorsLayer, trace::TraceLayer};
-/// use web_connection_socket::{Config, Server, Socket, WebConnectionSocketLayer};
+/// use web_connection_socket::{Config, Server, Socket, SocketMessage, WebConnectionSocketLayer};
 ///
 /// async fn on_web_socket(socket: Socket) {
-///     socket.broadcast(&socket.create_message().text("A message came."));
+///     socket.broadcast(&SocketMessage::new("news").text("A message came."));
 /// }
 ///
 /// # async fn run() -> std::io::Result<()> {

@@ -13,6 +13,7 @@ mod cookies;
 mod cors;
 mod delivery;
 mod dispatch;
+mod examples;
 mod expiry;
 mod fanout;
 mod faults;
