@@ -60,7 +60,10 @@ async fn hang_everything(server: &Server, hub: &Hub) -> Vec<Client> {
     let mut hung = Vec::new();
     for number in 0..PLACES {
         let mut client = join(server, &format!("hung{number}"), &[]).await;
-        client.send(&news("x")).await.expect("a message that leaves");
+        client
+            .send(&news("x"))
+            .await
+            .expect("a message that leaves");
         hung.push(client);
     }
     until("all places are taken", || {

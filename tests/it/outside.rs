@@ -184,10 +184,12 @@ async fn what_a_handler_replies_is_the_answer() {
     }
 }
 
+type MakeAnswer = fn() -> Response;
+
 #[tokio::test]
 async fn what_an_application_replies_fills_an_answer_without_a_body() {
     let reply = replying(&["one"]);
-    let answers: [(&str, fn() -> Response, u16); 5] = [
+    let answers: [(&str, MakeAnswer, u16); 5] = [
         ("nothing", || ().into_response(), 200),
         ("an empty text", || "".into_response(), 200),
         ("created", || StatusCode::CREATED.into_response(), 201),
@@ -225,7 +227,7 @@ async fn what_an_application_replies_fills_an_answer_without_a_body() {
 async fn the_applications_own_answer_comes_before_replies() {
     let log = log::capture();
     let reply = replying(&["one"]);
-    let answers: [(fn() -> Response, u16, &str); 3] = [
+    let answers: [(MakeAnswer, u16, &str); 3] = [
         (|| "mine".into_response(), 200, "mine"),
         (|| StatusCode::PAYMENT_REQUIRED.into_response(), 402, ""),
         (
