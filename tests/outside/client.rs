@@ -1,10 +1,11 @@
 //! The browser client in real browsers.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::post;
 use http::StatusCode;
+use parking_lot::Mutex;
 use serde_json::json;
 use web_connection_socket::{
     Config, Handshake, Identity, Refusal, Socket, SocketMessage, WebConnectionSocketLayer,
@@ -156,7 +157,7 @@ async fn a_refusal_is_told_with_its_text_and_not_tried_again(engine: Engine) {
         let asked = asked.clone();
         move |handshake: Handshake| {
             let user = handshake.query("userId").unwrap_or_default().into_owned();
-            asked.lock().unwrap().push(user.clone());
+            asked.lock().push(user.clone());
             async move {
                 match user
                     .parse()
@@ -173,7 +174,7 @@ async fn a_refusal_is_told_with_its_text_and_not_tried_again(engine: Engine) {
     let browser = open(engine, &site, "/").await;
 
     for status in [401, 403] {
-        asked.lock().unwrap().clear();
+        asked.lock().clear();
         let seen = browser.evaluate_async(REFUSED, json!(status)).await;
         assert_eq!(
             seen,
@@ -181,7 +182,7 @@ async fn a_refusal_is_told_with_its_text_and_not_tried_again(engine: Engine) {
         );
         // The attempt, the question why it failed, and the other client's attempt.
         let status = status.to_string();
-        assert_eq!(*asked.lock().unwrap(), [&status, &status, "ann"]);
+        assert_eq!(*asked.lock(), [&status, &status, "ann"]);
     }
 }
 

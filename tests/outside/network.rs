@@ -114,8 +114,9 @@ async fn a_page_hears_from_a_quiet_server_and_nothing_of_it_reaches_a_handler(en
 }
 
 async fn a_peer_that_never_answers_is_left_in_time(engine: Engine) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a port of the loopback interface");
+    let address = listener.local_addr().expect("a bound port");
     // Without a policy that would forbid the page another server.
     let site = open_site().await;
     let browser = Browser::open(engine, &site.url("/")).await;

@@ -82,7 +82,7 @@ async fn forward(client: &mut TcpStream, mut server: TcpStream) {
 }
 
 async fn swallow(mut client: TcpStream) {
-    let mut bytes = [0; 16 * 1024];
+    let mut bytes = [0; 1024];
     while let Ok(1..) = client.read(&mut bytes).await {}
     // Not even its end is answered.
     std::future::pending::<()>().await;
