@@ -33,9 +33,15 @@ impl Config {
     /// Sets how many sockets may be open at one time; unlimited by default.
     ///
     /// Further upgrades are refused with 503 and `Retry-After`, before the application is asked who
-    /// wants them. A socket counts from its handshake on, while it is still opening too, until its
-    /// connection, or the peer's half of it, has ended; what is then still handled, a disconnect event
-    /// included, counts no more. Any cap costs some 100 bytes per socket.
+    /// wants them. A socket counts as open from its handshake on, while it is still opening too, until
+    /// its connection, or the peer's half of it, has ended. Any cap costs some 100 bytes per socket.
+    ///
+    /// From then on it counts as finishing, until the application has handled what the socket had sent
+    /// and its disconnect event. The cap holds for both kinds apart: a page that is loaded again is not
+    /// refused for the work of the one before. Where more are finishing than the cap allows, those
+    /// beyond it count as open, and upgrades that are refused for them are told to come again in one
+    /// second. So at most twice the cap of sockets cause work, and nothing of what they sent has to be
+    /// dropped ([`max_dispatches`](Self::max_dispatches)). The other two caps work the same way.
     ///
     /// A peer that vanished without a word counts until its missing answer to a ping is noticed:
     /// [`ping_interval`](Self::ping_interval) and [`pong_timeout`](Self::pong_timeout), and before

@@ -155,11 +155,23 @@ impl Config {
         self
     }
 
-    /// Sets how many messages are with the application at one time, over all sockets; 1 024 by
-    /// default.
+    /// Sets how many messages are with the application at one time, over all sockets of the hub and
+    /// all services that share it; 1 024 by default.
     ///
-    /// More wait within [`dispatch_timeout`](Self::dispatch_timeout). Each costs a request in the
-    /// application.
+    /// Each costs a request in the application. More wait within
+    /// [`dispatch_timeout`](Self::dispatch_timeout), in one queue for each user, and the queues are
+    /// served in turn: a visitor that sends much delays others by one message. None holds more than
+    /// half of the places, or one. The user is the verified one; without one it is the client's
+    /// address where [`max_sockets_per_client`](Self::max_sockets_per_client) is set, else the socket.
+    ///
+    /// Where [`max_sockets`](Self::max_sockets) is set, it bounds what waits: a message of a socket that
+    /// has ended waits for its turn as long as it takes. Where it is not, four messages for each place
+    /// may wait, and 64 MiB in all. Beyond that a socket is told `overloaded` at once; what comes from
+    /// one that has ended is dropped, counted ([`Stats::messages_shed`](crate::Stats::messages_shed))
+    /// and warned of.
+    ///
+    /// The news that sockets opened or ended have places of their own, a quarter as many, and wait as
+    /// long as it takes: none of it is dropped.
     ///
     /// # Panics
     ///
@@ -301,7 +313,8 @@ impl Config {
     ///
     /// The socket's next message waits meanwhile. A message that the application did not finish in
     /// time gives its sender a `timeout` error, one whose turn never came an `overloaded` error. A
-    /// socket whose peer has ended its half of the stream waits for its replies as long.
+    /// socket whose peer has ended its half of the stream waits for its replies as long. The news that
+    /// a socket opened or ended waits for its turn without an end, and then has the same time.
     ///
     /// # Panics
     ///

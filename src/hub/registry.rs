@@ -294,6 +294,12 @@ impl<T> Registry<T> {
         self.by_id.get(&id).map(|&slot| &self.entries[slot].value)
     }
 
+    /// Whether the socket was unlisted, or is gone.
+    pub(crate) fn is_leaving(&self, id: ConnectionId) -> bool {
+        let slot = self.by_id.get(&id);
+        slot.is_none_or(|&slot| self.entries[slot].stage == Stage::Leaving)
+    }
+
     /// The groups of a socket besides the default one; empty if it is not connected.
     pub(crate) fn groups_of(&self, id: ConnectionId) -> &[GroupId] {
         self.by_id

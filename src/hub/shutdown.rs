@@ -37,7 +37,8 @@ impl Hub {
     /// is queued is written and what is being dispatched is answered; broadcasts are still taken.
     /// Then every socket is closed with 1001, after what is queued for it, and broadcasts are
     /// refused. The last tenth of the time belongs to disconnect events: connections and dispatches
-    /// that are still there are cut off, and what is left at the deadline is dropped.
+    /// that are still there are cut off, and what is left at the deadline is dropped. A warning tells
+    /// how many disconnect events that were.
     ///
     /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do
     /// not wait for upgraded connections. A second call is harmless: it waits as well.

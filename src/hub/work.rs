@@ -85,6 +85,11 @@ impl Hub {
         }
     }
 
+    /// Whether the socket's peer says nothing more: it has left, or is closed.
+    pub(crate) fn has_left(&self, peer: &Peer) -> bool {
+        self.state.lock().registry.is_leaving(peer.id)
+    }
+
     /// A message is dropped because too many wait, and its sender has ended.
     pub(crate) fn shed(&self) {
         self.counters.message_shed();

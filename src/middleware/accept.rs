@@ -30,6 +30,9 @@ impl<S: Clone> WebConnectionSocket<S> {
     /// are the host's affair. `stream` begins with the first byte after the 101. `B` is the body
     /// type of the requests that the service otherwise gets.
     ///
+    /// A stream that panics ends its socket as a lost connection does; that is logged and counted
+    /// ([`Stats::panics`](crate::Stats::panics)), and the disconnect event comes.
+    ///
     /// # Errors
     ///
     /// If the socket is refused. The 101 has left, so the peer sees a close with 1008, or with 1013 if

@@ -91,7 +91,7 @@ impl WebConnectionSocketLayer {
     }
 
     /// Makes a layer over an existing hub, so that several share their sockets. Limits of queues,
-    /// groups and sockets, and the default audience, are the hub's.
+    /// groups, sockets and dispatches, and the default audience, are the hub's.
     ///
     /// # Examples
     ///

@@ -15,7 +15,12 @@ use web_connection_socket::{
     Config, Handshake, Hub, Identity, Socket, WebConnectionSocketLayer, testing::Server,
 };
 
-use crate::support::{config, error_of, join, log, news, raw::Raw, serve, text, until};
+use crate::support::{
+    config, error_of, join, log, news,
+    raw::Raw,
+    serve, text, until,
+    wire::{Wire, masked_text},
+};
 
 /// A gate that lets through as much work as a test allows, and how much has passed.
 #[derive(Clone)]
@@ -132,22 +137,47 @@ const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test(start_paused = true)]
 async fn under_caps_what_was_read_is_handled_however_late() {
-    for dispatches in [1, 2] {
+    // Of two messages the second one keeps the end of the stream from being read.
+    for (dispatches, messages) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
         let config = config().max_sockets(5).max_dispatches(dispatches);
         let (layer, gate) = gated(config.dispatch_timeout(LONG));
         let hub = layer.hub();
         let server = serve(&layer);
         for _ in 0..5 {
-            assert!(visit(&server, &hub, 2).await);
+            assert!(visit(&server, &hub, messages).await);
         }
         // The time of the first one is up; the others have waited as long for their turn.
         sleep(LONG * 3 / 2).await;
         assert_eq!(hub.stats().dispatches_failed, 1);
         gate.open.add_permits(100);
-        until("all others are handled", || gate.passed() == 9).await;
+        let all = 5 * messages;
+        let passed = || gate.passed() as u64;
+        until("all others are handled", || passed() == all - 1).await;
         let stats = hub.stats();
-        assert_eq!((stats.messages_in, stats.messages_shed), (10, 0));
+        assert_eq!((stats.messages_in, stats.messages_shed), (all, 0));
     }
+}
+
+/// Over TCP a client that hangs up looks like one that still reads.
+#[tokio::test(start_paused = true)]
+async fn under_caps_a_half_closed_peers_message_is_handled_however_late() {
+    let (layer, gate) = gated(config().max_sockets(5).max_dispatches(1));
+    let hub = layer.hub();
+    let server = serve(&layer);
+    let mut wires = Vec::new();
+    for number in 1..=3 {
+        let mut wire = Wire::open(&server, "/?user=ann").await;
+        wire.send(&masked_text("{}")).await;
+        wire.shut().await;
+        until("it is read", || hub.stats().messages_in == number).await;
+        until("it is gone", || hub.is_empty()).await;
+        wires.push(wire);
+    }
+    // The first one's time is up, and so is that of the others to wait.
+    sleep(Duration::from_secs(45)).await;
+    assert_eq!(hub.stats().dispatches_failed, 1);
+    gate.open.add_permits(100);
+    until("the others are handled", || gate.passed() == 2).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -203,7 +203,7 @@ async fn a_peer_that_vanished_counts_until_it_owes_a_pong() {
 }
 
 #[tokio::test]
-async fn a_disconnect_event_that_still_runs_counts_no_more() {
+async fn a_disconnect_event_that_still_runs_leaves_its_place_to_another() {
     let gate = Arc::new(Semaphore::new(0));
     let held = gate.clone();
     let layer = WebConnectionSocketLayer::new(config().max_sockets(1)).on_disconnect(move |_| {

@@ -182,9 +182,9 @@ impl Outbox {
         drop(held);
     }
 
-    /// Whether the session is over: nothing reaches the socket any more.
-    pub(crate) fn is_finished(&self) -> bool {
-        matches!(self.state.lock().phase, Phase::Finished)
+    /// Whether it takes what is pushed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state.lock().phase == Phase::Open
     }
 
     /// How many accepted messages were never wholly written.

@@ -7,7 +7,7 @@ use super::{
     failure::Failure,
 };
 use crate::{
-    hub::{Counters, Key, Lane, Peer},
+    hub::{Counters, Hub, Key, Lane, Peer},
     unwind::{Contained, Panicked},
 };
 
@@ -22,10 +22,16 @@ pub(in super::super) struct Ask {
 }
 
 impl Ask {
-    /// Whether nobody is left who could be told that it has to be sent again.
-    fn is_left_behind(&self) -> bool {
+    /// Whether its sender could not send it again, if it were told to.
+    fn is_left_behind(&self, hub: &Hub) -> bool {
         let sender = self.sender.as_ref();
-        sender.is_some_and(|peer| peer.outbox.is_finished())
+        sender.is_some_and(|peer| hub.has_left(peer))
+    }
+
+    /// Whether its sender cannot be told anything.
+    fn is_unheard(&self) -> bool {
+        let sender = self.sender.as_ref();
+        sender.is_some_and(|peer| !peer.outbox.is_open())
     }
 }
 
@@ -44,7 +50,7 @@ pub(in super::super) async fn guarded<F: Future>(
     let outcome = run(shared, counters, &ask, work).await;
     if let Err(failure) = &outcome {
         counters.dispatch_failed();
-        if matches!(failure, Failure::Overloaded) && ask.is_left_behind() {
+        if matches!(failure, Failure::Overloaded) && ask.is_unheard() {
             shared.hub.shed();
         }
     }
@@ -66,7 +72,7 @@ async fn run<F: Future>(
         // The wait has a time of its own: a message whose turn came late is not cut off half done.
         Lane::Messages => match timeout(limit, turn.as_mut()).await {
             Ok(turn) => turn,
-            Err(_elapsed) if ask.is_left_behind() && !turns.is_bounded() => turn.await,
+            Err(_elapsed) if !turns.is_bounded() && ask.is_left_behind(&shared.hub) => turn.await,
             Err(_elapsed) => return Err(Failure::Overloaded),
         },
     };

@@ -47,12 +47,7 @@ async fn visits(who: &str, clients: u8, most: usize) -> Result<Line> {
     let options = ["--max-sockets", "100", "--max-sockets-per-client", "5"];
     let mut server = Server::with(&options).await?;
     let mut honest = Client::open_many(server.address, "honest", 4).await?;
-    // What is made once and kept is there before.
-    attack(server.address, clients, Duration::from_secs(3)).await?;
-    let patience = Duration::from_secs(60);
-    let idle = server
-        .until(patience, |now| now.dispatches == 0 && now.tasks < 20)
-        .await?;
+    let idle = server.figures().await?;
 
     let attack = crate::spawn(attack(server.address, clients, Duration::from_secs(15)));
     let (mut peak, mut work, mut longest) = (idle.memory, 0, Duration::ZERO);
@@ -71,14 +66,15 @@ async fn visits(who: &str, clients: u8, most: usize) -> Result<Line> {
         sleep(Duration::from_millis(20)).await;
     }
     let seen = attack.await??;
+    let patience = Duration::from_secs(60);
     let after = server
         .until(patience, |now| {
             now.dispatches == 0 && now.tasks <= idle.tasks
         })
         .await?;
     ends += after.ends.len() as u64;
-    // A message as it is read, and the connection it came with.
-    let bound = most * (64 + 32);
+    // A message for each socket, those whose work is left included.
+    let bound = 2 * CAP * 64;
     Ok(Line::new()
         .remark(format!(
             "{who}: {} visits, {} refused",
