@@ -40,8 +40,9 @@ impl<S: Clone> WebConnectionSocket<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cuts the connection and loses the disconnect event: spawn it. It borrows
-    /// nothing of the service.
+    /// Dropping the future cuts the connection. What the socket had sent, and its disconnect event, are
+    /// handled all the same, in a task of their own: drop it within the runtime. It borrows nothing of
+    /// the service.
     ///
     /// # Examples
     ///

@@ -19,13 +19,17 @@ mod wire;
 use std::{
     future::{Future, poll_fn},
     sync::Arc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
+    task::JoinHandle,
+};
 
 pub(crate) use self::inbound::{Ending, Handling, Inbound, Taken};
 use self::{task::Session, transport::TcpSocket};
@@ -44,6 +48,10 @@ use crate::{
 /// connection does.
 ///
 /// `unread` is what was read from the stream before.
+///
+/// # Cancel safety
+///
+/// Dropping it cuts the connection. What comes after that has a task of its own, then as always.
 pub(crate) fn run<S>(
     stream: S,
     unread: Bytes,
@@ -55,21 +63,56 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Made outside of the future, which would keep room for each of the arguments as well.
-    let mut session = Session::new(stream, unread, registration, config, inbound);
+    let session = Session::new(stream, unread, registration, config, inbound);
+    let mut guarded = Guarded(Some(session));
     async move {
-        let reason = poll_fn(|cx| match contain(|| session.poll(cx)) {
+        let reason = poll_fn(|cx| guarded.poll(cx)).await;
+        if let Some(rest) = guarded.end(reason.clone()) {
+            if rest.await.is_err() {
+                tracing::debug!("a socket's runtime ended before its work was done");
+            }
+        }
+        reason
+    }
+}
+
+/// A session that winds up however it ends, be it that nobody polls it any more.
+struct Guarded<S: AsyncRead + AsyncWrite + Unpin>(Option<Session<S>>);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let Some(session) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        match contain(|| session.poll(cx)) {
             Ok(polled) => polled,
             Err(Panicked) => Poll::Ready(session.panicked()),
-        })
-        .await;
-        let remains = session.end();
+        }
+    }
+
+    /// Ends the connection, and has a task of its own do what is left to do.
+    fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
+        let remains = self.0.take()?.end();
         tracing::debug!(
             socket = %remains.registration.peer().id,
             ?reason,
             undelivered = remains.undelivered,
             "socket ended"
         );
-        Box::pin(wind_up(remains, reason)).await
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::debug!(
+                "a socket ended outside of a runtime, and so without a disconnect event"
+            );
+            return None;
+        };
+        Some(runtime.spawn(wind_up(remains, reason)))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Guarded<S> {
+    fn drop(&mut self) {
+        // Nobody waits for it.
+        drop(self.end(CloseReason::LOST));
     }
 }
 
@@ -106,7 +149,7 @@ struct Remains {
     undelivered: u64,
 }
 
-async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
+async fn wind_up(remains: Remains, reason: CloseReason) {
     let Remains {
         handling,
         parked,
@@ -136,11 +179,10 @@ async fn wind_up(remains: Remains, reason: CloseReason) -> CloseReason {
         registration.give_up(Part::Messages);
     }
     let ending = Ending {
-        reason: reason.clone(),
+        reason,
         undelivered,
     };
     finish(&registration, inbound, ending).await;
-    reason
 }
 
 /// The end of a socket whose connection was lost before it could be used.

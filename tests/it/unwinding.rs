@@ -13,7 +13,11 @@ use std::{
 use axum::{Router, body::Body, routing::post};
 use http::Request;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
+    runtime::Handle,
+    sync::Semaphore,
+};
 use tower::Layer;
 use web_connection_socket::{
     CloseReason, Handshake, Identity, RawMessage, Socket, WebConnectionSocketLayer,
@@ -275,6 +279,51 @@ async fn a_stream_that_panics_ends_its_socket_alone() {
         bob.send(&news("alive")).await.unwrap();
         assert_eq!(text(&mut bob).await, "alive");
         let _eve = join(&server, "eve", &[]).await;
+    }
+}
+
+/// A host that does not wait for a socket's end does not lose what comes after it.
+#[tokio::test]
+async fn a_future_that_is_dropped_cuts_the_connection_and_nothing_else() {
+    for late in [false, true] {
+        let ends = Ends::default();
+        let gate = Arc::new(Semaphore::new(0));
+        let held = gate.clone();
+        let layer = WebConnectionSocketLayer::new(config().max_sockets(1));
+        let layer = layer.on_web_socket(move |_: Socket| {
+            let gate = held.clone();
+            async move { gate.acquire().await.expect("an open gate").forget() }
+        });
+        let layer = ends.on(layer);
+        let hub = layer.hub();
+        let (client, stream) = duplex(1_024);
+        let request = Request::get("/?userId=ann").header("host", "localhost");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let service = layer.layer(Router::new());
+        let running = spawn(service.accept::<Body, _, _>(parts, stream));
+        let mut wire = Wire::over(client);
+        wire.send(&masked_text("{}")).await;
+        until("it is being handled", || {
+            hub.stats().dispatches_running == 1
+        })
+        .await;
+        if late {
+            // The connection has ended, and only the message is left, in a task of its own.
+            let tasks = || Handle::current().metrics().num_alive_tasks();
+            let before = tasks();
+            assert_eq!(hub.close(hub.sockets()[0], &CloseReason::NORMAL), 1);
+            drop(wire);
+            until("its connection has ended", || tasks() > before).await;
+        }
+        running.abort();
+        assert!(running.await.unwrap_err().is_cancelled());
+        until("it is cut", || hub.is_empty()).await;
+        assert_eq!((hub.stats().dispatches_running, ends.len()), (1, 0));
+        gate.add_permits(1);
+        until("the end is told", || ends.len() == 1).await;
+        until("nothing is left", || hub.stats().dispatches_running == 0).await;
+        // Its place is free.
+        drop(join(&serve(&layer), "bob", &[]).await);
     }
 }
 
