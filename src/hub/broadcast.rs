@@ -32,6 +32,7 @@ impl Hub {
             // Else a full hub would send everybody aside.
             self.allowance(frame.cost());
         }
+        let mut is_full = false;
         {
             let mut state = self.state.lock();
             if state.phase == Phase::Closing {
@@ -40,7 +41,8 @@ impl Hub {
             let registry = &mut state.registry;
             if let Some(frame) = &frame {
                 audience.extend(registry.loose().cloned());
-                report.queued = self.shards.publish(frame, &mut audience);
+                let published = self.shards.publish(frame, &mut audience);
+                (report.queued, is_full) = (published.followers, published.is_full);
             } else {
                 registry.resolve(&message.recipients, self.default_audience, |peer| {
                     audience.push(peer.clone());
@@ -66,6 +68,9 @@ impl Hub {
             while let Some(shard) = audience.last().and_then(|peer| peer.shard.get().cloned()) {
                 shard.flush_own(&mut audience);
             }
+        }
+        if let Some(frame) = frame.filter(|_| is_full) {
+            self.shards.help(&frame);
         }
         report.matched = report.queued + report.dropped;
         AUDIENCE.set(audience);

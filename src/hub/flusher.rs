@@ -1,3 +1,5 @@
+mod pass;
+
 use std::{mem, sync::Arc, task::Waker};
 
 use indexmap::IndexMap;
@@ -7,10 +9,11 @@ use tokio::{
     task::yield_now,
 };
 
+use self::pass::Pass;
 use super::{
     Peer,
     frame::Frame,
-    log::{Batch, Log},
+    log::Log,
     outbox::{Follow, Kind, Push, Wake},
     stats::{Counters, Tally},
 };
@@ -69,13 +72,29 @@ impl Shards {
         shards.iter().any(|shard| shard.state.lock().is_running)
     }
 
+    /// Whether nobody holds a lock of theirs.
+    #[cfg(test)]
+    pub(super) fn are_free(&self) -> bool {
+        let shards = self.shards.try_lock();
+        shards.is_some_and(|shards| shards.iter().all(|shard| shard.state.try_lock().is_some()))
+    }
+
     /// Publishes a frame to all shards, as [`Shard::publish`] does to one.
-    pub(super) fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
+    pub(super) fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> Published {
         let shards = self.shards.lock();
-        shards
-            .iter()
-            .map(|shard| shard.publish(frame, others))
-            .sum()
+        let published = shards.iter().map(|shard| shard.publish(frame, others));
+        published.fold(Published::default(), |all, one| Published {
+            followers: all.followers + one.followers,
+            is_full: all.is_full || one.is_full,
+        })
+    }
+
+    /// Writes where logs are full, as [`Shard::help`] does. To be called without a lock.
+    pub(super) fn help(&self, frame: &Frame) {
+        let shards = self.shards.lock().clone();
+        for shard in shards {
+            shard.help(frame.cost());
+        }
     }
 }
 
@@ -97,6 +116,8 @@ pub(super) struct Shard {
 struct State {
     /// What is for everybody and not written yet.
     log: Log,
+    /// The way round the followers that is under way.
+    pass: Option<Pass>,
     /// Sockets that get it from the log.
     followers: IndexMap<ConnectionId, Arc<Peer>>,
     /// Sockets that take too little for now: each gets it in a queue of its own.
@@ -108,17 +129,11 @@ struct State {
 }
 
 impl Shard {
-    /// Queues a frame for every follower and tells how many there are. Adds to `others` the sockets
-    /// that want it pushed to them.
-    fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> usize {
+    /// Queues a frame for every follower. Adds to `others` the sockets that want it pushed to them.
+    ///
+    /// It writes nothing: the caller has locks that all share.
+    fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> Published {
         let mut state = self.state.lock();
-        let is_hub_full = self.counters.is_full(frame.cost());
-        let is_full = is_hub_full || state.log.bytes() + frame.cost() > self.limit;
-        let mut wakers = Vec::new();
-        if is_full && !state.log.is_empty() {
-            // The flusher had no turn. A queue for each socket would take what the log saves.
-            wakers = self.write_log(&mut state);
-        }
         others.extend(state.aside.values().cloned());
         let followers = state.followers.len();
         if followers > 0 {
@@ -127,9 +142,10 @@ impl Shard {
             state.log.push(frame.clone());
             self.work.notify_one();
         }
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
-        followers
+        Published {
+            followers,
+            is_full: self.is_full(&state),
+        }
     }
 
     /// Queues a frame for one socket, behind what is for everybody.
@@ -214,7 +230,7 @@ impl Shard {
         loop {
             shard.work.notified().await;
             shard.gather().await;
-            let (batch, followers) = {
+            let batch = {
                 let mut state = shard.state.lock();
                 mem::swap(&mut state.due, &mut due);
                 if state.sockets == 0 {
@@ -224,13 +240,10 @@ impl Shard {
                     running.ended = true;
                     return;
                 }
-                let batch = (!state.log.is_empty()).then(|| state.log.batch());
-                (batch, state.followers.len())
+                state.pass().cloned()
             };
             if let Some(batch) = batch {
-                shard.write_batch(&batch, followers).await;
-                let bytes = shard.state.lock().log.trim(&batch);
-                shard.counters.release(bytes);
+                shard.write_pass(&batch).await;
             }
             for peers in due.chunks(SOCKETS_PER_TURN) {
                 shard.write_queues(peers);
@@ -256,37 +269,6 @@ impl Shard {
         }
     }
 
-    /// Writes a batch to all who followed when it was made.
-    ///
-    /// The walk goes downwards: whoever leaves is replaced by the last follower, who then stands
-    /// either where the walk still comes by, or, visited already, where a second visit does nothing.
-    async fn write_batch(&self, batch: &Batch, followers: usize) {
-        let mut turn = Vec::with_capacity(SOCKETS_PER_TURN.min(followers));
-        let mut above = followers;
-        while above > 0 {
-            let below = above.saturating_sub(SOCKETS_PER_TURN);
-            {
-                let state = self.state.lock();
-                let above = above.min(state.followers.len());
-                let peers = (below..above).filter_map(|index| state.followers.get_index(index));
-                turn.extend(peers.map(|(_, peer)| peer.clone()));
-            }
-            let mut tally = Tally::default();
-            let mut blocked = Vec::new();
-            for peer in turn.drain(..).rev() {
-                if let Follow::Blocked(waker) = peer.outbox.write_batch(batch, &mut tally) {
-                    blocked.push((peer, waker));
-                }
-            }
-            self.counters.record(tally);
-            self.step_aside(blocked);
-            if above > SOCKETS_PER_TURN {
-                yield_now().await;
-            }
-            above = below;
-        }
-    }
-
     /// Gives sockets whose kernel buffers are full queues of their own, which their tasks write.
     fn step_aside(&self, blocked: Vec<(Arc<Peer>, Option<Waker>)>) {
         if blocked.is_empty() {
@@ -303,33 +285,6 @@ impl Shard {
         }
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Writes the log at once. Sockets that do not take all of it step aside; their tasks have to
-    /// hear of it.
-    fn write_log(&self, state: &mut State) -> Vec<Waker> {
-        let State {
-            log,
-            followers,
-            aside,
-            ..
-        } = state;
-        let batch = log.batch();
-        let mut tally = Tally::default();
-        let mut wakers = Vec::new();
-        // Who comes after one that leaves moves down, to where a pass that is under way comes by.
-        followers.retain(|id, peer| {
-            let Follow::Blocked(waker) = peer.outbox.write_batch(&batch, &mut tally) else {
-                return true;
-            };
-            wakers.extend(waker);
-            wakers.extend(peer.outbox.step_aside(log));
-            aside.insert(*id, peer.clone());
-            false
-        });
-        self.counters.record(tally);
-        self.counters.release(log.trim(&batch));
-        wakers
     }
 
     fn write_queues(&self, peers: &[Arc<Peer>]) {
@@ -350,8 +305,18 @@ impl State {
             peer.outbox.catch_up(&self.log, false);
             self.aside.insert(id, peer);
         }
+        self.pass = None;
         self.log.clear()
     }
+}
+
+/// What became of a frame for everybody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Published {
+    /// How many sockets take it from a log.
+    pub(super) followers: usize,
+    /// Whether the flushers lag behind, so that the publisher has to help.
+    pub(super) is_full: bool,
 }
 
 /// A socket's membership in a shard; dropping it ends the membership.
@@ -414,6 +379,9 @@ impl Drop for Running {
 
 /// After so many sockets others get their turn: more is cheaper, fewer is fairer.
 const SOCKETS_PER_TURN: usize = if cfg!(all(test, shuttle)) { 2 } else { 128 };
+
+/// After so many bytes as well: it takes a millisecond or two to copy them to the kernel.
+const BYTES_PER_TURN: usize = 2 * 1024 * 1024;
 
 /// For how many turns of the scheduler a pass waits at most while broadcasts keep coming.
 const TURNS_TO_GATHER: usize = 8;

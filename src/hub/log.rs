@@ -31,6 +31,10 @@ impl Log {
         self.bytes
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }
@@ -41,15 +45,18 @@ impl Log {
         self.frames.iter().skip(skip)
     }
 
-    /// All frames as one piece to write.
+    /// The next frames as one piece to write: all of them, unless that is much.
     pub(super) fn batch(&self) -> Batch {
-        let frames: Vec<_> = self.frames.iter().cloned().collect();
-        let mut ends = Vec::with_capacity(frames.len());
+        let mut ends = Vec::with_capacity(self.frames.len());
         let mut end = 0;
-        for frame in &frames {
+        for frame in &self.frames {
+            if end > 0 && end + frame.len() > MAX_BATCH {
+                break;
+            }
             end += frame.len();
             ends.push(end);
         }
+        let frames: Vec<_> = self.frames.iter().take(ends.len()).cloned().collect();
         let bytes = match &frames[..] {
             [only] => only.bytes(),
             several => {
@@ -123,6 +130,9 @@ impl Batch {
         self.frames.iter().zip(self.ends.iter().copied()).skip(skip)
     }
 }
+
+/// More bytes are not laid side by side at once: others wait for the log meanwhile.
+const MAX_BATCH: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

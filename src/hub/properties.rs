@@ -1,8 +1,9 @@
-//! That every message is delivered, refused or counted as lost, whatever happens in which order.
+//! That every message is delivered, refused or counted as lost, whatever happens in which order, and
+//! that nothing is written while a lock is held that all sockets share.
 
 use std::{
     io::{self, IoSlice},
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use proptest::{array::uniform4, collection::vec, prelude::*};
@@ -108,7 +109,7 @@ async fn play(
                     Push::Dropped => return Err(TestCaseError::fail("a dropped reply")),
                 }
             }
-            Step::Room(socket, bytes) => sockets[socket].pipe.0.lock().room += bytes,
+            Step::Room(socket, bytes) => sockets[socket].pipe.taken.lock().room += bytes,
             Step::Drain(socket) => sockets[socket].drain(),
             Step::Turn => turn().await,
             Step::Close(socket) => {
@@ -171,7 +172,7 @@ impl Socket {
         let registration = hub.register(ann, User::Claimed);
         let socket = Self {
             registration: registration.expect("room in the hub"),
-            pipe: Arc::default(),
+            pipe: Arc::new(Pipe::new(hub)),
         };
         socket.registration.list();
         if is_shared {
@@ -190,7 +191,7 @@ impl Socket {
 
     /// The numbers of the messages that came out whole.
     fn delivered(&self) -> Vec<usize> {
-        let taken = &self.pipe.0.lock().taken;
+        let taken = &self.pipe.taken.lock().bytes;
         let mut rest = &taken[..];
         let mut numbers = Vec::new();
         while let [first, length, ..] = *rest {
@@ -214,26 +215,42 @@ impl Socket {
     }
 }
 
-/// Takes as many bytes as it has room for.
-#[derive(Debug, Default)]
-struct Pipe(Mutex<Taken>);
+/// Takes as many bytes as it has room for, and nothing under a lock that all sockets share. There is
+/// one thread, so a lock that is taken is held by the one that writes.
+#[derive(Debug)]
+struct Pipe {
+    taken: Mutex<Taken>,
+    hub: Weak<Hub>,
+}
 
 #[derive(Debug, Default)]
 struct Taken {
     room: usize,
-    taken: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+impl Pipe {
+    fn new(hub: &Arc<Hub>) -> Self {
+        Self {
+            taken: Mutex::default(),
+            hub: Arc::downgrade(hub),
+        }
+    }
 }
 
 impl SharedTransport for Pipe {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut pipe = self.0.lock();
-        let before = pipe.taken.len();
+        let hub = self.hub.upgrade().expect("a hub outlives its sockets");
+        assert!(hub.state.try_lock().is_some(), "written under the hub's lock");
+        assert!(hub.shards.are_free(), "written under a shard's lock");
+        let mut taken = self.taken.lock();
+        let before = taken.bytes.len();
         for slice in slices {
-            let take = slice.len().min(pipe.room);
-            pipe.taken.extend_from_slice(&slice[..take]);
-            pipe.room -= take;
+            let take = slice.len().min(taken.room);
+            taken.bytes.extend_from_slice(&slice[..take]);
+            taken.room -= take;
         }
-        match pipe.taken.len() - before {
+        match taken.bytes.len() - before {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             written => Ok(written),
         }

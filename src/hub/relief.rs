@@ -16,8 +16,10 @@ use crate::{
 /// Who looks for room in the hub's bound, and when it is worth looking.
 #[derive(Debug, Default)]
 pub(super) struct Relief {
-    /// Each socket's share of the bound at the last look.
-    share: Mutex<usize>,
+    /// Held during a look, which may write to many sockets: no other broadcast waits for it.
+    look: Mutex<()>,
+    /// Each socket's share of the bound when the last look began.
+    share: AtomicUsize,
     /// How many messages come before it is worth looking again, after it was in vain.
     pause: AtomicUsize,
 }
@@ -51,14 +53,19 @@ impl Hub {
 
     /// One look at all sockets, if it is time for one: what is allowed now, and what was freed.
     fn look(&self, bytes: usize) -> (usize, usize) {
-        let mut share = self.relief.share.lock();
+        let Some(_look) = self.relief.look.try_lock() else {
+            // An eighth more has room until what another frees is there.
+            let is_beyond = self.counters.is_far_beyond(bytes);
+            let share = self.relief.share.load(Relaxed);
+            return (if is_beyond { share } else { usize::MAX }, 0);
+        };
         if !self.counters.is_full(bytes) {
             return (usize::MAX, 0);
         }
         let pause = self.relief.pause.load(Relaxed);
         if pause > 0 {
             self.relief.pause.store(pause - 1, Relaxed);
-            return (*share, 0);
+            return (self.relief.share.load(Relaxed), 0);
         }
         let before = self.counters.bytes_queued();
         let sockets = self.relieve(bytes);
@@ -67,8 +74,7 @@ impl Hub {
             return (usize::MAX, freed);
         }
         self.relief.pause.store(sockets, Relaxed);
-        *share = self.counters.share(sockets);
-        (*share, freed)
+        (self.relief.share.load(Relaxed), freed)
     }
 
     /// Makes room for so many bytes and more, and tells how many sockets there are.
@@ -79,6 +85,7 @@ impl Hub {
             everyone.map(|(_, peer)| peer.clone()).collect()
         };
         let share = self.counters.share(everyone.len());
+        self.relief.share.store(share, Relaxed);
         let mut holders: Vec<_> = everyone
             .iter()
             .filter_map(|peer| Some((peer.outbox.holding(share)?, peer)))

@@ -159,6 +159,11 @@ impl Counters {
         self.bytes_queued() + bytes > self.limit
     }
 
+    /// Whether so many more bytes would exceed the hub's bound and an eighth of it.
+    pub(super) fn is_far_beyond(&self, bytes: usize) -> bool {
+        self.bytes_queued() + bytes > self.limit.saturating_add(self.limit / 8)
+    }
+
     /// How many bytes have to go so that an eighth of the hub's bound is free beside so many more.
     pub(super) fn surplus(&self, bytes: usize) -> usize {
         (self.bytes_queued() + bytes).saturating_sub(self.limit - self.limit / 8)

@@ -12,6 +12,7 @@ mod proxy;
 mod wire;
 
 mod client;
+mod flood;
 mod held;
 mod judge;
 mod line;
@@ -40,6 +41,7 @@ struct Options {
 enum Role {
     Serve(server::Options),
     Hold(held::Options),
+    Flood(flood::Options),
 }
 
 #[tokio::main]
@@ -48,6 +50,7 @@ async fn main() -> ExitCode {
     let outcome = match options.role {
         Some(Role::Serve(options)) => server::run(options).await.map(|()| true),
         Some(Role::Hold(options)) => held::run(options).await.map(|()| true),
+        Some(Role::Flood(options)) => flood::run(options).await.map(|()| true),
         None => promises::show(&options.only).await,
     };
     match outcome {

@@ -152,6 +152,55 @@ fn who_leaves_a_walk_takes_nobody_along() {
     });
 }
 
+/// Publishers that are faster than the flusher write in its place, several at a time, while sockets
+/// leave and come.
+#[test]
+fn what_a_full_log_holds_comes_once_and_in_order() {
+    explore(|| {
+        // Two messages are more than half of it.
+        let hub = hub(&Config::new().queue_bytes(200));
+        let mut sockets = sockets(&hub, &[QUICK; 5]);
+        for socket in &sockets {
+            socket.opened();
+            // None is to be closed because its reader had no turn.
+            socket.pipe().make_room(1_000_000);
+        }
+        let publishers = vec![
+            publisher(&hub, 'a', &[Target::All; 4]),
+            publisher(&hub, 'b', &[Target::All, Target::Group("g"), Target::All]),
+        ];
+        let leaver = sockets.remove(1);
+        assert!(hub.close(leaver.id(), CloseReason::NORMAL));
+        let late = Socket::open(&hub, QUICK);
+        for socket in &sockets {
+            let texts = socket.pipe().wait_for(7);
+            assert_eq!(numbers(&texts, 'a'), [0, 1, 2, 3]);
+            assert_eq!(numbers(&texts, 'b'), [0, 1, 2]);
+        }
+        let (queued, dropped) = joined(publishers);
+        let (texts, undelivered) = leaver.ended();
+        assert_eq!(undelivered, 0);
+        let mut seen = texts.len();
+        for publisher in ['a', 'b'] {
+            let numbers = numbers(&texts, publisher);
+            assert!(is_gapless(&numbers), "{numbers:?}");
+            assert_eq!(numbers.first().copied().unwrap_or(0), 0);
+        }
+        seen += 7 * sockets.len();
+        // What comes before its task has its turn may be more than its queue holds.
+        hub.close(late.id(), CloseReason::NORMAL);
+        let (texts, undelivered) = late.ended();
+        for publisher in ['a', 'b'] {
+            let numbers = numbers(&texts, publisher);
+            assert!(is_gapless(&numbers), "{numbers:?}");
+        }
+        seen += texts.len() + undelivered as usize;
+        assert_eq!(seen, queued);
+        close_all(&hub, sockets);
+        check_end(&hub, queued, dropped);
+    });
+}
+
 /// A runtime's last socket goes and another comes: somebody writes for it.
 #[test]
 fn a_shard_that_was_empty_works_again() {

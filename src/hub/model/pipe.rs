@@ -71,7 +71,8 @@ impl Pipe {
         texts(&self.lock().bytes)
     }
 
-    fn make_room(&self, room: usize) {
+    /// Makes room for so many bytes more.
+    pub(super) fn make_room(&self, room: usize) {
         let mut state = self.lock();
         state.room += room;
         let writer = state.writer.take();

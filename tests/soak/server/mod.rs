@@ -1,5 +1,6 @@
 //! A server in a process of its own, and the one who asks it.
 
+mod axum_ws;
 mod order;
 mod role;
 

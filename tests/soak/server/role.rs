@@ -2,7 +2,11 @@ use std::{
     fs, mem,
     net::{Ipv4Addr, SocketAddr},
     panic,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
     time::Duration,
 };
 
@@ -22,7 +26,10 @@ use web_connection_socket::{
     WebConnectionSocketLayer,
 };
 
-use super::order::{Answer, End, Figures, Order, Publish, Published, Stopped};
+use super::{
+    axum_ws,
+    order::{Answer, End, Figures, Order, Publish, Published, Stopped},
+};
 use crate::{
     Result,
     process::{obey, say},
@@ -45,6 +52,12 @@ pub(crate) struct Options {
     max_sockets: Option<usize>,
     #[arg(long)]
     max_sockets_per_client: Option<usize>,
+    /// Asks the hub every millisecond how many sockets it has.
+    #[arg(long)]
+    watch: bool,
+    /// Is axum's own WebSockets with a channel instead.
+    #[arg(long)]
+    axum_ws: bool,
 }
 
 /// Serves, and obeys the orders that come from the standard input.
@@ -52,10 +65,17 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     // Panics that are asked for would fill the terminal.
     panic::set_hook(Box::new(|_| {}));
+    if options.axum_ws {
+        return axum_ws::run().await;
+    }
     let begin = Instant::now();
     let ends = Arc::new(Mutex::new(Vec::new()));
     let layer = layer(&options, begin, ends.clone());
     let hub = layer.hub();
+    let longest = Arc::new(AtomicU64::new(0));
+    if options.watch {
+        watch(hub.clone(), longest.clone());
+    }
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     say(&listener.local_addr()?)?;
@@ -83,7 +103,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let mut stop = Some(stop);
     obey(async |order| {
         Ok(match order {
-            Order::Figures => Answer::Figures(figures(&hub, begin, mem::take(&mut ends.lock()))?),
+            Order::Figures => Answer::Figures(Figures {
+                longest_len: longest.swap(0, Relaxed),
+                ..figures(&hub, begin, mem::take(&mut ends.lock()))?
+            }),
             Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
             Order::CloseUser(user) => {
                 hub.close_user(&user, &CloseReason::NORMAL);
@@ -119,6 +142,19 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         })
     })
     .await
+}
+
+/// Asks again and again, from a thread that does nothing else, how many sockets there are.
+fn watch(hub: Arc<Hub>, longest: Arc<AtomicU64>) {
+    thread::spawn(move || {
+        loop {
+            let begin = Instant::now();
+            let _sockets = hub.len();
+            let took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+            longest.fetch_max(took, Relaxed);
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
 }
 
 fn layer(
@@ -254,6 +290,7 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         waiting: stats.dispatches_waiting,
         messages_in: stats.messages_in,
         failed: stats.dispatches_failed,
+        longest_len: 0,
         ends,
         now: millis(begin),
     })

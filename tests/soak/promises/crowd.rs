@@ -1,0 +1,113 @@
+use std::{net::SocketAddr, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::{
+    Result,
+    client::connect,
+    flood::{Flood, Flooded},
+    held::Held,
+    line::Line,
+    server::{Publish, Server},
+    soon,
+};
+
+/// What others wait for while a few say much to many.
+pub(super) async fn beside_a_flood() -> Result<Line> {
+    let mut ratios = Vec::new();
+    for _ in 0..5 {
+        let ours = flooded(&[]).await?;
+        let theirs = flooded(&["--axum-ws"]).await?;
+        eprintln!("soak: {ours:?} {theirs:?}");
+        let ratio = ours.longest.as_secs_f64() / theirs.longest.as_secs_f64();
+        ratios.push((ratio, ours, theirs));
+    }
+    ratios.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (ratio, ours, theirs) = &ratios[2];
+    Ok(Line::new()
+        .figure(
+            format!(
+                "{ratio:.2} × ({} ms, beside axum's {} ms)",
+                ours.longest.as_millis(),
+                theirs.longest.as_millis()
+            ),
+            *ratio <= 2.0,
+        )
+        .and(lengths().await?))
+}
+
+#[derive(Debug)]
+struct Beside {
+    longest: Duration,
+    flooded: Flooded,
+}
+
+/// The longest wait for an answer that has nothing to do with sockets.
+async fn flooded(options: &[&str]) -> Result<Beside> {
+    const SECONDS: u64 = 10;
+
+    let server = Server::with(options).await?;
+    let mut flood = Flood::open(server.address, 300, 3, 60_000).await?;
+    let mut connection = connect(server.address).await?;
+    let mut longest = Duration::ZERO;
+    let mut going = std::pin::pin!(flood.go(SECONDS));
+    loop {
+        let asked = async {
+            sleep(Duration::from_millis(5)).await;
+            ask(&mut connection, server.address).await
+        };
+        tokio::select! {
+            flooded = &mut going => return Ok(Beside { longest, flooded: flooded? }),
+            took = asked => longest = longest.max(took?),
+        }
+    }
+}
+
+/// How long a request takes.
+async fn ask(connection: &mut TcpStream, address: SocketAddr) -> Result<Duration> {
+    let begin = Instant::now();
+    let request = format!("GET /nothing HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let read = soon("an answer", connection.read_buf(&mut answer)).await?;
+        if read == 0 {
+            return Err("the connection ended".into());
+        }
+    }
+    Ok(begin.elapsed())
+}
+
+/// How long the hub takes to say how many sockets it has while it broadcasts to ten thousand.
+async fn lengths() -> Result<Line> {
+    const SOCKETS: usize = 10_000;
+
+    let mut server = Server::with(&["--watch"]).await?;
+    let mut held = Vec::new();
+    for number in 0..4 {
+        held.push(Held::open(server.address, &format!("reader{number}"), SOCKETS / 4).await?);
+    }
+    server.figures().await?;
+    let publish = Publish {
+        count: 300,
+        size: 20_000,
+        ..Publish::default()
+    };
+    let published = server.publish(publish).await?;
+    let figures = server.figures().await?;
+    drop(held);
+    Ok(Line::new().figure(
+        format!(
+            "`hub.len()` within {} µs at {} sockets; {} µs for the longest broadcast; {} dropped",
+            figures.longest_len,
+            published.matched / 300,
+            published.longest,
+            published.dropped
+        ),
+        figures.longest_len <= 5_000,
+    ))
+}
