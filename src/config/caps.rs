@@ -11,9 +11,9 @@ pub(crate) struct Caps {
     pub(crate) retry_after: Duration,
 }
 
-/// How fast one socket is read.
+/// How many frames, or bytes, one socket may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MessageRate {
+pub(crate) struct Rate {
     pub(crate) per_second: u32,
     pub(crate) burst: u32,
 }
@@ -184,7 +184,45 @@ impl Config {
             per_second != 0 && burst != 0,
             "Config::message_rate: zero would stop everything"
         );
-        self.message_rate = Some(MessageRate { per_second, burst });
+        self.message_rate = Some(Rate { per_second, burst });
+        self
+    }
+
+    /// Sets how many bytes one socket may send per second, in the long run, and how many at once
+    /// after a quiet time; unlimited by default.
+    ///
+    /// Slows a socket down as [`message_rate`](Self::message_rate) does, and loses nothing either;
+    /// where both are set, both hold. Every byte of every frame counts, heads included, and no byte of
+    /// the handshake. A message longer than the burst takes as long as the rate says. Costs what
+    /// `message_rate` costs. Waits last whole milliseconds, so the burst should be no smaller than a
+    /// thousandth of the rate, and than a usual message.
+    ///
+    /// What a visitor may send goes to each member of its audience. A reader's line has to take the
+    /// rates of all who may write to it at the same time, added up; else the reader falls behind and
+    /// is closed with 1013 once its queue is full ([`queue_bytes`](Self::queue_bytes)), though no
+    /// visitor did anything that is not allowed. Ten messages per second of 64 KiB each are 5 Mbit/s
+    /// for every reader, so a `message_rate` alone is not enough.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// // 4 KiB per second, and 64 KiB at once: what a chat needs.
+    /// let config = Config::new().message_rate(10, 50).byte_rate(4 * 1024, 64 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn byte_rate(mut self, per_second: u32, burst: u32) -> Self {
+        assert!(
+            per_second != 0 && burst != 0,
+            "Config::byte_rate: zero would stop everything"
+        );
+        self.byte_rate = Some(Rate { per_second, burst });
         self
     }
 }
@@ -207,7 +245,7 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(retry_after.as_secs(), 5);
-        assert_eq!(config.message_rate, None);
+        assert_eq!((config.message_rate, config.byte_rate), (None, None));
     }
 
     #[test]
@@ -220,5 +258,11 @@ mod tests {
     #[should_panic(expected = "Config::message_rate: zero")]
     fn a_rate_without_a_burst_panics() {
         let _config = Config::new().message_rate(1, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "Config::byte_rate: zero")]
+    fn a_rate_of_no_bytes_panics() {
+        let _config = Config::new().byte_rate(0, 1);
     }
 }

@@ -42,7 +42,7 @@ pub use self::subprotocol::{ParseSubprotocolError, Subprotocol};
 pub use self::token::{BearerToken, ParseBearerTokenError};
 
 pub(crate) use self::access::{Access, Origins};
-pub(crate) use self::caps::{Caps, MessageRate};
+pub(crate) use self::caps::{Caps, Rate};
 pub(crate) use self::forward::ForwardHeaders;
 pub(crate) use self::path::{is_plain_segment, segment_is};
 pub(crate) use self::paths::Paths;
@@ -79,11 +79,13 @@ pub struct Config {
     pub(crate) access: Access,
     pub(crate) proxies: Proxies,
     pub(crate) caps: Caps,
-    pub(crate) message_rate: Option<MessageRate>,
+    pub(crate) message_rate: Option<Rate>,
+    pub(crate) byte_rate: Option<Rate>,
     pub(crate) max_message_size: usize,
     pub(crate) max_handshake_size: usize,
     pub(crate) max_recipients: usize,
     pub(crate) max_groups: usize,
+    pub(crate) max_name_length: usize,
     pub(crate) queue_bytes: usize,
     pub(crate) hub_queue_bytes: usize,
     pub(crate) overflow: Overflow,
@@ -120,10 +122,12 @@ impl Config {
             proxies: Proxies::default(),
             caps: Caps::default(),
             message_rate: None,
+            byte_rate: None,
             max_message_size: 64 * KIB,
             max_handshake_size: 32 * 1024,
             max_recipients: 1_024,
             max_groups: 64,
+            max_name_length: 256,
             queue_bytes: 1_024 * KIB,
             hub_queue_bytes: 256 * 1_024 * KIB,
             overflow: Overflow::default(),

@@ -36,7 +36,11 @@ impl fmt::Display for SocketError {
                 "the socket is closed, or the message was posted and has none"
             }
             SocketErrorKind::TooManyGroups => {
-                "the socket is in as many groups as `Config::max_groups` allows"
+                "the socket would be in more groups than `Config::max_groups` allows, or their names \
+                 together would be longer than `Config::max_handshake_size`"
+            }
+            SocketErrorKind::NameTooLong => {
+                "the name of a user or group is longer than `Config::max_name_length` allows"
             }
             SocketErrorKind::QueueFull => {
                 "the socket's outgoing queue is full, so it is being closed with 1013"
@@ -72,8 +76,12 @@ pub enum SocketErrorKind {
     /// There is no such socket, it is closing, or the message was posted and has none; of a reply to
     /// a posted message, that its request was answered already.
     NotConnected,
-    /// It is a member of [`Config::max_groups`](crate::Config::max_groups) groups already.
+    /// It is a member of [`Config::max_groups`](crate::Config::max_groups) groups already, or its
+    /// groups' names together take [`Config::max_handshake_size`](crate::Config::max_handshake_size).
     TooManyGroups,
+    /// A user's or group's name has more bytes than
+    /// [`Config::max_name_length`](crate::Config::max_name_length) allows.
+    NameTooLong,
     /// Its outgoing queue had no room; it is being closed.
     QueueFull,
     /// The answer to a posted message had no room for one more reply.

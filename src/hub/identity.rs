@@ -42,7 +42,9 @@ impl Identity {
     }
 
     /// Makes the socket a member of a group from the start. More than
-    /// [`Config::max_groups`](crate::Config::max_groups) refuse the upgrade.
+    /// [`Config::max_groups`](crate::Config::max_groups), or a user or group whose name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length), refuse the upgrade with 500: so
+    /// long a name comes from the application, and the log says how long.
     #[must_use]
     pub fn group(mut self, group: impl Into<GroupId>) -> Self {
         self.groups.push(group.into());

@@ -1,5 +1,6 @@
 //! Who is connected, and the way of a broadcast to them.
 
+mod bounds;
 mod broadcast;
 mod caps;
 mod close;
@@ -43,6 +44,15 @@ use crate::{
     },
 };
 
+use self::{
+    bounds::Bounds,
+    caps::Caps,
+    flusher::Shards,
+    registry::{Join, Registry},
+    relief::Relief,
+    shutdown::Phase,
+    work::Work,
+};
 pub use self::{
     broadcast::Broadcast,
     close::{CloseReason, ParseCloseReasonError},
@@ -51,14 +61,6 @@ pub use self::{
     shutdown::Shutdown,
     stats::Stats,
     user::User,
-};
-use self::{
-    caps::Caps,
-    flusher::Shards,
-    registry::{Join, Registry},
-    relief::Relief,
-    shutdown::Phase,
-    work::Work,
 };
 pub(crate) use self::{
     caps::{Cap, Client, Full, Seat},
@@ -130,6 +132,7 @@ pub struct Hub {
     serial: AtomicU64,
     relief: Relief,
     work: Work,
+    bounds: Bounds,
     queue_bytes: usize,
     overflow: Overflow,
     default_audience: DefaultAudience,
@@ -162,7 +165,7 @@ impl Hub {
         let counters = Arc::new(Counters::new(config.hub_queue_bytes));
         Self {
             state: Mutex::new(State {
-                registry: Registry::new(config.max_groups),
+                registry: Registry::new(Bounds::of(config)),
                 phase: Phase::Running,
             }),
             shards: Shards::new(config.queue_bytes, counters.clone()),
@@ -174,6 +177,7 @@ impl Hub {
             serial: AtomicU64::new(1),
             relief: Relief::default(),
             work: Work::new(config),
+            bounds: Bounds::of(config),
             queue_bytes: config.queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
@@ -187,8 +191,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If the socket is not connected, or is in [`Config::max_groups`](crate::Config::max_groups)
-    /// groups already.
+    /// If the socket is not connected, is in [`Config::max_groups`](crate::Config::max_groups) groups
+    /// already, or the name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length).
     pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
         let group = group.into();
         self.state.lock().registry.join(socket, group).into_result()
@@ -289,6 +294,16 @@ impl Hub {
         caps.map_or(Ok(()), |caps| caps.check_user(user))
     }
 
+    /// Whether [`register`](Self::register) would take an identity, as far as its names matter.
+    pub(crate) fn check_names(&self, identity: &Identity) -> Result<(), RegisterError> {
+        let groups = identity.groups.iter().cloned();
+        match self.bounds.unite(&identity.user, groups, &[]) {
+            Err(Join::TooManyGroups) => Err(RegisterError::TooManyGroups),
+            Err(Join::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),
+            Err(Join::Member | Join::NotConnected) | Ok(_) => Ok(()),
+        }
+    }
+
     /// Gives a socket its place, in which nothing is broadcast to it until it is listed. `vouch` says
     /// whether anybody checked who it is.
     pub(crate) fn register(
@@ -314,9 +329,14 @@ impl Hub {
             return Err(RegisterError::ShuttingDown);
         }
         state.registry.insert(peer.id, peer.clone());
-        if state.registry.identify(peer.id, user, groups) == Join::TooManyGroups {
+        let excess = match state.registry.identify(peer.id, user, groups) {
+            Join::TooManyGroups => Some(RegisterError::TooManyGroups),
+            Join::NameTooLong(bytes) => Some(RegisterError::NameTooLong(bytes)),
+            Join::Member | Join::NotConnected => None,
+        };
+        if let Some(excess) = excess {
             state.registry.remove(peer.id);
-            return Err(RegisterError::TooManyGroups);
+            return Err(excess);
         }
         drop(state);
         Ok(Registration::new(self.clone(), peer))
@@ -371,4 +391,6 @@ impl Hub {
 pub(crate) enum RegisterError {
     ShuttingDown,
     TooManyGroups,
+    /// A name of so many bytes.
+    NameTooLong(usize),
 }

@@ -241,7 +241,10 @@ impl Pipe {
 impl SharedTransport for Pipe {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let hub = self.hub.upgrade().expect("a hub outlives its sockets");
-        assert!(hub.state.try_lock().is_some(), "written under the hub's lock");
+        assert!(
+            hub.state.try_lock().is_some(),
+            "written under the hub's lock"
+        );
         assert!(hub.shards.are_free(), "written under a shard's lock");
         let mut taken = self.taken.lock();
         let before = taken.bytes.len();

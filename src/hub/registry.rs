@@ -6,7 +6,10 @@ use indexmap::IndexSet;
 use slab::Slab;
 
 use self::slots::Slots;
-use super::error::{SocketError, SocketErrorKind};
+use super::{
+    bounds::Bounds,
+    error::{SocketError, SocketErrorKind},
+};
 use crate::protocol::{
     ConnectionId, DefaultAudience, GroupId, Index, Marks, Recipient, Selection, UserId, resolve,
 };
@@ -29,7 +32,7 @@ pub(crate) struct Registry<T> {
     users: HashMap<UserId, Slots>,
     groups: HashMap<GroupId, Slots>,
     marks: Marks,
-    max_groups: usize,
+    bounds: Bounds,
 }
 
 #[derive(Debug)]
@@ -65,8 +68,7 @@ impl<T> Entry<T> {
 }
 
 impl<T> Registry<T> {
-    /// `max_groups`: how many groups a socket may be in.
-    pub(crate) fn new(max_groups: usize) -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         Self {
             entries: Slab::new(),
             by_id: HashMap::new(),
@@ -77,7 +79,7 @@ impl<T> Registry<T> {
             users: HashMap::new(),
             groups: HashMap::new(),
             marks: Marks::default(),
-            max_groups,
+            bounds,
         }
     }
 
@@ -172,21 +174,14 @@ impl<T> Registry<T> {
             return Join::NotConnected;
         }
         let joined = &entry.groups[entry.named as usize..];
-        let named = named.into_iter();
-        // Most sockets join no others: room for more would be kept for nothing.
-        let room = (named.size_hint().0 + joined.len()).min(self.max_groups);
-        let mut groups = Vec::with_capacity(room);
-        for group in named {
-            if group.is_empty() || joined.contains(&group) || groups.contains(&group) {
-                continue;
-            }
-            if groups.len() + joined.len() >= self.max_groups {
-                return Join::TooManyGroups;
-            }
-            groups.push(known(&self.groups, group));
+        let (mut groups, named) = match self.bounds.unite(&user, named, joined) {
+            Ok(united) => united,
+            Err(excess) => return excess,
+        };
+        for group in &mut groups[..named] {
+            known(&self.groups, group);
         }
-        entry.named = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-        groups.extend_from_slice(joined);
+        entry.named = u32::try_from(named).unwrap_or(u32::MAX);
 
         let groups_before = mem::replace(&mut entry.groups, groups);
         let user_before = mem::replace(&mut entry.user, user);
@@ -219,7 +214,7 @@ impl<T> Registry<T> {
 
     /// Makes the socket a member of a group, which from now on stays when its identity changes.
     /// Everybody is in the default group, whose name is empty, anyway.
-    pub(crate) fn join(&mut self, id: ConnectionId, group: GroupId) -> Join {
+    pub(crate) fn join(&mut self, id: ConnectionId, mut group: GroupId) -> Join {
         let Some(&slot) = self.by_id.get(&id) else {
             return Join::NotConnected;
         };
@@ -240,10 +235,10 @@ impl<T> Registry<T> {
             Some(_) => return Join::Member,
             None => {}
         }
-        if entry.groups.len() >= self.max_groups {
-            return Join::TooManyGroups;
+        if let Err(excess) = self.bounds.check_join(&entry.user, &entry.groups, &group) {
+            return excess;
         }
-        let group = known(&self.groups, group);
+        known(&self.groups, &mut group);
         if entry.stage == Stage::Listed {
             self.ungrouped.swap_remove(&slot);
             enrol(&mut self.groups, &group, slot);
@@ -365,6 +360,8 @@ impl<T> Registry<T> {
 pub(crate) enum Join {
     Member,
     TooManyGroups,
+    /// So many bytes.
+    NameTooLong(usize),
     NotConnected,
 }
 
@@ -373,6 +370,7 @@ impl Join {
         match self {
             Self::Member => Ok(()),
             Self::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
+            Self::NameTooLong(_) => Err(SocketError::new(SocketErrorKind::NameTooLong)),
             Self::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),
         }
     }
@@ -402,11 +400,10 @@ impl<T> Index for Registry<T> {
     }
 }
 
-/// The index's own key, where there is one: members share the name's allocation.
-fn known(groups: &HashMap<GroupId, Slots>, group: GroupId) -> GroupId {
-    match groups.get_key_value(&group) {
-        Some((known, _)) => known.clone(),
-        None => group,
+/// Takes the index's own key, where there is one: members share the name's allocation.
+fn known(groups: &HashMap<GroupId, Slots>, group: &mut GroupId) {
+    if let Some((known, _)) = groups.get_key_value(group) {
+        *group = known.clone();
     }
 }
 

@@ -21,8 +21,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If the socket is not connected, or would be in more than
-    /// [`Config::max_groups`](crate::Config::max_groups) groups. Nothing has changed then.
+    /// If the socket is not connected, would be in more than
+    /// [`Config::max_groups`](crate::Config::max_groups) groups, or a name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length). Nothing has changed then.
     ///
     /// # Examples
     ///

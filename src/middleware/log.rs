@@ -12,6 +12,7 @@ pub(crate) type LogLimit = crate::hub::LogLimit<Kind>;
 pub(crate) enum Kind {
     Refused(RejectionKind),
     IdentifyPanicked,
+    IdentifyExceeded,
     NoUpgrades,
     NoHandover,
     HandlerFailed,

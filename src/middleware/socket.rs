@@ -201,16 +201,23 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If the socket is closed, or is in [`Config::max_groups`](crate::Config::max_groups) groups
-    /// already.
+    /// If the socket is closed, is in [`Config::max_groups`](crate::Config::max_groups) groups already,
+    /// or if the name is longer than [`Config::max_name_length`](crate::Config::max_name_length): of
+    /// what a visitor wrote, tell the visitor.
     ///
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::{Socket, SocketError};
+    /// use web_connection_socket::{Socket, SocketError, SocketErrorKind};
     ///
     /// async fn enter(socket: Socket) -> Result<(), SocketError> {
-    ///     socket.join("lobby")
+    ///     let room = socket.message().message.trim();
+    ///     match socket.join(room) {
+    ///         Err(error) if error.kind() == SocketErrorKind::NameTooLong => {
+    ///             socket.reply(&socket.create_message().text("That is too long for a room's name."))
+    ///         }
+    ///         joined => joined,
+    ///     }
     /// }
     /// ```
     pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
@@ -252,9 +259,9 @@ impl Socket {
     ///
     /// # Errors
     ///
-    /// If the socket is closed, if the message came by HTTP from outside, or if the socket would be
-    /// in more than [`Config::max_groups`](crate::Config::max_groups) groups. Nothing has changed
-    /// then.
+    /// If the socket is closed, if the message came by HTTP from outside, if the socket would be in
+    /// more than [`Config::max_groups`](crate::Config::max_groups) groups, or if a name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length). Nothing has changed then.
     ///
     /// # Examples
     ///

@@ -11,7 +11,7 @@ use super::{
     access::{check_host, check_origin},
     client::ClientAddr,
     dispatch::{Application, Dispatcher},
-    handshake::{ClaimTooLong, Handshake, check_query, check_size},
+    handshake::{Handshake, check_query, check_size},
     log::Kind,
     page::name_origin,
     peer::peer_of,
@@ -76,11 +76,10 @@ async fn visitor(
     let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
 
     let Some(identify) = &shared.hooks.identify else {
-        let (user, groups) = handshake.claim().map_err(|ClaimTooLong| {
-            Cause::MalformedHandshake("its userId or a groupId is longer than 256 bytes")
-        })?;
+        let (user, groups) = handshake.claim();
         let mut identity = Identity::user(user);
         identity.groups = groups;
+        shared.hub.check_names(&identity).map_err(refused)?;
         return Ok(Visitor {
             handshake,
             identity,
@@ -100,6 +99,12 @@ async fn visitor(
     };
     if identity.is_expired() {
         return Err(Cause::IdentityExpired.into());
+    }
+    if let Err(excess) = shared.hub.check_names(&identity) {
+        if let Some(suppressed) = shared.log.pass(Kind::IdentifyExceeded) {
+            complain_of(excess, suppressed);
+        }
+        return Err(Cause::IdentifyFailed.into());
     }
     Ok(Visitor {
         handshake,
@@ -235,15 +240,7 @@ pub(super) async fn enter(
         identity,
         vouch,
     } = visitor;
-    let mut registration = shared
-        .hub
-        .register(identity, vouch)
-        .map_err(|error| match error {
-            RegisterError::ShuttingDown => Cause::ShuttingDown,
-            RegisterError::TooManyGroups => {
-                Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
-            }
-        })?;
+    let mut registration = shared.hub.register(identity, vouch).map_err(refused)?;
     registration.keep(seat);
     let connection = Connection {
         peer: registration.peer().clone(),
@@ -259,6 +256,37 @@ pub(super) async fn enter(
     }
     registration.list();
     Ok((registration, dispatcher))
+}
+
+/// What a handshake is told whose names are too much.
+fn refused(error: RegisterError) -> Rejection {
+    let cause = match error {
+        RegisterError::ShuttingDown => Cause::ShuttingDown,
+        RegisterError::TooManyGroups => {
+            Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
+        }
+        RegisterError::NameTooLong(_) => Cause::MalformedHandshake(
+            "its userId or a groupId is longer than Config::max_name_length allows",
+        ),
+    };
+    cause.into()
+}
+
+/// Tells the application whose hook named more than a socket may have.
+fn complain_of(excess: RegisterError, suppressed: u64) {
+    match excess {
+        RegisterError::NameTooLong(bytes) => tracing::error!(
+            bytes,
+            suppressed,
+            "the identify hook named a user or a group longer than Config::max_name_length allows, so \
+             its visitor is refused"
+        ),
+        RegisterError::TooManyGroups | RegisterError::ShuttingDown => tracing::error!(
+            suppressed,
+            "the identify hook named more groups than Config::max_groups allows, so its visitor is \
+             refused"
+        ),
+    }
 }
 
 const PROTOCOLS: HeaderName = HeaderName::from_static("websocket-protocols");

@@ -1,14 +1,45 @@
-//! How fast a socket's frames are read: a bucket of tokens, one for each frame.
+//! How fast a socket is read: buckets of tokens, one for each frame and one for each byte.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::MessageRate;
+use crate::config::{Config, Rate};
 
-/// The tokens of one socket, told by the instant at which its bucket is full again.
+/// What one socket may send, where that is limited.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct Allowance {
+    frames: Option<Bucket>,
+    bytes: Option<Bucket>,
+}
+
+impl Allowance {
+    /// Starts full. Boxed, because most sockets may send as they like.
+    pub(super) fn new(now: Instant, config: &Config) -> Option<Box<Self>> {
+        let bucket = |rate: Option<Rate>| rate.map(|rate| Bucket::new(now, rate));
+        let (frames, bytes) = (bucket(config.message_rate), bucket(config.byte_rate));
+        (frames.is_some() || bytes.is_some()).then(|| Box::new(Self { frames, bytes }))
+    }
+
+    pub(super) fn take(&mut self, now: Instant, frames: u64, bytes: usize) {
+        if let Some(bucket) = &mut self.frames {
+            bucket.take(now, frames);
+        }
+        if let Some(bucket) = &mut self.bytes {
+            bucket.take(now, bytes as u64);
+        }
+    }
+
+    /// How long it is until the next frame may be read; none if it may be now.
+    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+        let buckets = [&self.frames, &self.bytes].into_iter().flatten();
+        buckets.filter_map(|bucket| bucket.wait(now)).max()
+    }
+}
+
+/// The tokens of one kind, told by the instant at which its bucket is full again.
+#[derive(Debug)]
+struct Bucket {
     /// How long one token takes to come back.
     interval: Duration,
     /// How long all of them take.
@@ -18,7 +49,7 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// Starts full.
-    pub(super) fn new(now: Instant, rate: MessageRate) -> Self {
+    fn new(now: Instant, rate: Rate) -> Self {
         let interval = Duration::from_secs(1) / rate.per_second;
         Self {
             interval,
@@ -27,17 +58,17 @@ impl Bucket {
         }
     }
 
-    /// Takes a token for each frame. Frames that came as part of one chunk may take more than there
-    /// are, which delays the next.
-    pub(super) fn take(&mut self, now: Instant, frames: u64) {
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX);
-        let time = self.interval.saturating_mul(frames);
+    /// Takes tokens. What came as part of one chunk may take more than there are, which delays the
+    /// next.
+    fn take(&mut self, now: Instant, tokens: u64) {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let time = self.interval.saturating_mul(tokens);
         let full_at = self.full_at.max(now).checked_add(time);
         self.full_at = full_at.unwrap_or(self.full_at);
     }
 
     /// How long it is until there is a token; none if there is one.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
+    fn wait(&self, now: Instant) -> Option<Duration> {
         let missing = self.full_at.saturating_duration_since(now);
         let wait = missing.saturating_sub(self.span - self.interval);
         (wait > Duration::ZERO).then_some(wait)
@@ -55,7 +86,7 @@ mod tests {
     #[test]
     fn a_burst_is_free_and_then_it_is_one_at_a_time() {
         let start = Instant::now();
-        let rate = MessageRate {
+        let rate = Rate {
             per_second: 10,
             burst: 3,
         };
@@ -87,9 +118,33 @@ mod tests {
     }
 
     #[test]
+    fn the_longer_wait_holds() {
+        let start = Instant::now();
+        let config = Config::new().message_rate(10, 2).byte_rate(1_000, 500);
+        let mut allowance = Allowance::new(start, &config).expect("there are limits");
+        // At a time, after so many frames of so many bytes together, so long a wait; in milliseconds.
+        for (at, frames, bytes, wait) in [
+            (0, 1, 100, 0),
+            (0, 1, 100, 100),
+            (100, 0, 200, 0),
+            (100, 0, 200, 1),
+            (200, 1, 1_000, 901),
+            (1_101, 0, 0, 0),
+            (60_000, 1, 499, 0),
+            (60_000, 0, 1, 1),
+        ] {
+            let now = start + milliseconds(at);
+            allowance.take(now, frames, bytes);
+            let expected = (wait > 0).then(|| milliseconds(wait));
+            assert_eq!(allowance.wait(now), expected, "at {at} ms");
+        }
+        assert!(Allowance::new(start, &Config::new()).is_none());
+    }
+
+    #[test]
     fn a_clock_that_stands_still_gives_a_burst_of_one() {
         let now = Instant::now();
-        let rate = MessageRate {
+        let rate = Rate {
             per_second: 1,
             burst: 1,
         };
@@ -102,14 +157,14 @@ mod tests {
     #[test]
     fn the_largest_numbers_do_no_harm() {
         let now = Instant::now();
-        let rate = MessageRate {
+        let rate = Rate {
             per_second: u32::MAX,
             burst: u32::MAX,
         };
         let mut bucket = Bucket::new(now, rate);
         bucket.take(now, u64::MAX);
         assert_eq!(bucket.wait(now), None);
-        let slow = MessageRate {
+        let slow = Rate {
             per_second: 1,
             burst: u32::MAX,
         };

@@ -16,7 +16,7 @@ use super::{
     expiry::{Expiry, poll_expiry},
     heartbeat::{Action, Heartbeat},
     life_sign::LifeSign,
-    rate::Bucket,
+    rate::Allowance,
     stall::WriteStall,
     timer::Timer,
     transport::{Scratch, Stream},
@@ -45,8 +45,7 @@ pub(super) struct Session<S> {
     pub(super) parked: Option<RawMessage>,
     /// What came in one chunk with a message after which nothing could be read.
     unread: Bytes,
-    /// Boxed, because most sockets may send as they like.
-    rate: Option<Box<Bucket>>,
+    rate: Option<Box<Allowance>>,
     heartbeat: Heartbeat,
     pub(super) life_sign: LifeSign,
     stall: WriteStall,
@@ -67,14 +66,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         mut inbound: Box<dyn Inbound>,
     ) -> Self {
         let now = Instant::now();
-        let rate = config.message_rate;
         Self {
             stream: Stream(stream),
             decoder: Decoder::new(config.max_message_size),
             handling: inbound.opened(),
             parked: None,
             unread,
-            rate: rate.map(|rate| Box::new(Bucket::new(now, rate))),
+            rate: Allowance::new(now, &config),
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             life_sign: LifeSign::default(),
             stall: WriteStall::new(config.write_stall),
@@ -217,6 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 return chunk.len();
             }
+            let length = rest.len();
             match self.decoder.decode(&mut rest) {
                 Ok(Some(event)) => self.take(cx, event),
                 Ok(None) => {}
@@ -227,7 +226,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
             if let Some(rate) = &mut self.rate {
-                rate.take(now, self.decoder.frames() - counted);
+                let frames = self.decoder.frames() - counted;
+                rate.take(now, frames, length - rest.len());
                 counted = self.decoder.frames();
             }
         }

@@ -167,32 +167,3 @@ async fn s09_what_pages_encode_by_the_book_arrives_as_it_was() {
         crate::support::until("it is gone", || hub.is_empty()).await;
     }
 }
-
-#[tokio::test]
-async fn a_claim_is_no_longer_than_anybody_needs() {
-    let (fits, long) = ("x".repeat(256), "x".repeat(257));
-    let claims = serve(&WebConnectionSocketLayer::new(Config::new()));
-    let _ann = join(&claims, &fits, &[&fits, "chat"]).await;
-    for query in [
-        format!("?userId={long}"),
-        format!("?groupId=chat&groupId={long}"),
-    ] {
-        for request in [
-            Raw::handshake(&format!("/{query}")),
-            Raw::new(&format!("GET /__initializeSocket.wc{query} HTTP/1.1")),
-        ] {
-            let answer = request.ask(&claims).await;
-            assert_eq!(answer.status, 400);
-            assert!(answer.body.contains("256 bytes"), "{}", answer.body);
-        }
-    }
-    // Whoever has a hook does not look at the query, and names as it likes.
-    let name = long.clone();
-    let verified = WebConnectionSocketLayer::new(Config::new()).identify(move |_: Handshake| {
-        let identity = Identity::user(name.clone()).group(name.clone());
-        async { Ok(identity) }
-    });
-    let mut bob = join(&serve(&verified), &long, &[&long]).await;
-    verified.hub().broadcast(&news("1").to_group(long));
-    assert_eq!(text(&mut bob).await, "1");
-}

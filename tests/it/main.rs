@@ -29,6 +29,7 @@ mod life_signs;
 mod lifecycle;
 mod local;
 mod messages;
+mod names;
 mod networks;
 mod online;
 mod opening;

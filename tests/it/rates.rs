@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
 
@@ -184,6 +184,100 @@ async fn a_socket_that_is_behind_closes_and_shuts_down_like_any_other() {
     let end = soon("the end", stopping).await.unwrap();
     assert_eq!(end.cut, 0);
     assert!(begin.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_byte_counts_and_none_is_lost() {
+    let server = serve(&echo(config().byte_rate(1_000, 2_000)));
+    let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(12_000 - 22));
+    let empty = masked(false, wire::CONTINUATION, b"");
+    let fragments = [
+        masked(false, wire::TEXT, b"{"),
+        empty.repeat(2_000),
+        masked(true, wire::CONTINUATION, b"}"),
+    ];
+    let ping = masked(true, wire::PING, &[b'x'; 114]);
+    for (what, frames, bytes) in [
+        ("one long message", masked_text(&long), 12_000),
+        ("fragments without a byte", fragments.concat(), 12_014),
+        ("pings", ping.repeat(100), 12_000),
+        ("a burst", masked_text("{}").repeat(200), 1_600),
+    ] {
+        assert!(
+            frames.len().abs_diff(bytes) <= 20,
+            "{what}: {}",
+            frames.len()
+        );
+        let mut wire = Wire::open(&server, "/").await;
+        let begin = Instant::now();
+        wire.send(&frames).await;
+        wire.send(&masked_text(r#"{"action":"last"}"#)).await;
+        while !wire.text().await.contains("last") {}
+        let waited = begin.elapsed().as_secs_f32();
+        let expected = bytes.saturating_sub(2_000) as f32 / 1_000.0;
+        assert!(
+            (expected..expected + 1.5).contains(&waited),
+            "{what}: {waited}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_slower_of_two_rates_holds() {
+    let server = serve(&echo(config().message_rate(1, 1).byte_rate(1_000, 1_000)));
+    for (size, seconds) in [(2, 9), (2_000, 17)] {
+        let mut wire = Wire::open(&server, "/").await;
+        let begin = Instant::now();
+        let padding = " ".repeat(size - 2);
+        wire.send(&masked_text(&format!("{{{padding}}}")).repeat(10))
+            .await;
+        for _ in 0..10 {
+            wire.text().await;
+        }
+        let waited = begin.elapsed().as_secs();
+        assert!((seconds..=seconds + 1).contains(&waited), "{waited} s");
+    }
+}
+
+/// Ten messages of 64 KiB each second are more than many a line takes.
+#[tokio::test(start_paused = true)]
+async fn a_visitor_within_its_rates_closes_no_reader_whose_line_takes_them() {
+    const READERS: usize = 5;
+    const LINE: usize = 20_000;
+
+    for (byte_rate, expected) in [(None, 0), (Some(LINE * 9 / 10), READERS)] {
+        let mut config = config()
+            .message_rate(10, 10)
+            .ping_interval(Duration::from_secs(600));
+        if let Some(bytes) = byte_rate {
+            config = config.byte_rate(u32::try_from(bytes).unwrap(), 64 * 1_024);
+        }
+        let layer = WebConnectionSocketLayer::new(config).relay();
+        let server = serve(&layer);
+        let hub = layer.hub();
+        let mut tasks = Vec::new();
+        for _ in 0..READERS {
+            let mut line = Wire::open(&server, "/?groupId=room").await.into_inner();
+            tasks.push(spawn(async move {
+                let mut chunk = vec![0; LINE / 10];
+                while line.read(&mut chunk).await.is_ok_and(|read| read > 0) {
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }));
+        }
+        let (_answers, mut visitor) = tokio::io::split(Wire::open(&server, "/").await.into_inner());
+        let text = "x".repeat(60_000);
+        let message =
+            format!(r#"{{"message":"{text}","recipients":[{{"type":"group","value":"room"}}]}}"#);
+        let message = masked_text(&message);
+        let flood = async { while visitor.write_all(&message).await.is_ok() {} };
+        let flood = timeout(Duration::from_secs(120), flood).await;
+        assert!(flood.is_err(), "the visitor was closed");
+        assert!(hub.stats().messages_in > 30, "{}", hub.stats().messages_in);
+        // The visitor is one more.
+        assert_eq!(hub.len() - 1, expected);
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    }
 }
 
 /// On the real clock, because it has to go on between two looks at it.

@@ -103,7 +103,7 @@ async fn whoever_is_one_too_many_leaves_no_secret_in_the_log() {
         Visits::default().app(),
     );
     assert_eq!(visit().ask(&claims).await.status, 400);
-    assert!(log.text().contains("256 bytes"), "{}", log.text());
+    assert!(log.text().contains("max_name_length"), "{}", log.text());
     assert!(!log.text().contains(SECRET), "{}", log.text());
 }
 

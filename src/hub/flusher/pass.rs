@@ -67,7 +67,11 @@ impl Shard {
                     each.saturating_mul(state.followers.len())
                 });
                 state.pass();
-                let batch = if *owed > 0 { state.next_turn(&mut peers) } else { None };
+                let batch = if *owed > 0 {
+                    state.next_turn(&mut peers)
+                } else {
+                    None
+                };
                 if let Some(batch) = &batch {
                     *owed = owed.saturating_sub(batch.bytes().len() * peers.len());
                 }

@@ -8,8 +8,17 @@ fn id(serial: u64) -> ConnectionId {
     ConnectionId::new(7, serial)
 }
 
+/// With room for so many groups of four bytes each.
+fn registry_of(groups: usize) -> Registry<u64> {
+    Registry::new(Bounds {
+        groups,
+        name: 4,
+        names: 4 * (groups + 1),
+    })
+}
+
 fn registry() -> Registry<u64> {
-    let mut registry = Registry::new(3);
+    let mut registry = registry_of(3);
     for (serial, user, groups) in [
         (1, "ann", &["a", "b"] as &[&str]),
         (2, "ann", &["b"]),
@@ -306,7 +315,7 @@ proptest! {
     fn whatever_happens_to_sockets_the_indexes_are_the_models(
         steps in prop::collection::vec((0..4u64, step()), 0..40),
     ) {
-        let mut registry = Registry::new(3);
+        let mut registry = registry_of(3);
         let mut sockets = BTreeMap::new();
         for serial in 0..4 {
             registry.insert(id(serial), serial);

@@ -36,6 +36,9 @@ pub(super) async fn renew(
         Ok(Ok(Ok(identity))) => match hub.renew(peer, &standing, identity) {
             Ok(()) => return,
             Err(error) if error.kind() == SocketErrorKind::NotConnected => return,
+            Err(error) if error.kind() == SocketErrorKind::NameTooLong => complain(
+                "the on_expiry hook named a user or group longer than Config::max_name_length allows",
+            ),
             Err(_) => {
                 complain("the on_expiry hook named more groups than Config::max_groups allows")
             }

@@ -286,15 +286,12 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
-    /// Reads who the client says it is: any visitor may say anything, up to a length.
-    pub(crate) fn claim(&self) -> Result<(UserId, Vec<GroupId>), ClaimTooLong> {
+    /// Reads who the client says it is: any visitor may say anything.
+    pub(crate) fn claim(&self) -> (UserId, Vec<GroupId>) {
         let user = self.query("userId").unwrap_or_default();
         let groups = self.query_all("groupId").filter(|group| !group.is_empty());
-        let groups = groups.map(|group| Ok(GroupId::from(checked(&group)?)));
-        Ok((
-            UserId::from(checked(&user)?),
-            groups.collect::<Result<_, _>>()?,
-        ))
+        let groups = groups.map(|group| GroupId::from(&*group)).collect();
+        (UserId::from(&*user), groups)
     }
 }
 
@@ -321,19 +318,6 @@ fn joined_cookies(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     }
     Some(joined)
 }
-
-/// A name in the query is longer than anybody needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClaimTooLong;
-
-/// A name is kept for each socket, and is a header of each of its messages.
-fn checked(name: &str) -> Result<&str, ClaimTooLong> {
-    let fits = name.len() <= MAX_CLAIM;
-    fits.then_some(name).ok_or(ClaimTooLong)
-}
-
-/// In bytes, decoded.
-const MAX_CLAIM: usize = 256;
 
 /// Room for the headers that a dispatch adds: a map that has to grow hashes all its names again.
 const ROOM_FOR_OURS: usize = 10;

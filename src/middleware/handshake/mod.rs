@@ -8,4 +8,3 @@ mod stripped;
 pub use self::kept::Handshake;
 
 pub(crate) use self::check::{check, check_query, check_size};
-pub(crate) use self::kept::ClaimTooLong;

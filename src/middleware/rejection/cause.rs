@@ -94,6 +94,7 @@ impl Cause {
             Self::Socket(error) => match error.kind() {
                 SocketErrorKind::NotConnected => RejectionKind::NotConnected,
                 SocketErrorKind::TooManyGroups => RejectionKind::TooManyGroups,
+                SocketErrorKind::NameTooLong => RejectionKind::NameTooLong,
                 SocketErrorKind::QueueFull => RejectionKind::QueueFull,
                 SocketErrorKind::TooManyReplies => RejectionKind::HandlerFailed,
             },

@@ -42,6 +42,7 @@ mod tests {
         for (kind, expected) in [
             (SocketErrorKind::NotConnected, (409, "not_connected")),
             (SocketErrorKind::TooManyGroups, (409, "too_many_groups")),
+            (SocketErrorKind::NameTooLong, (400, "name_too_long")),
             (SocketErrorKind::QueueFull, (503, "queue_full")),
             (SocketErrorKind::TooManyReplies, (500, "handler_failed")),
         ] {

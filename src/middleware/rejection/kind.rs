@@ -70,6 +70,8 @@ pub enum RejectionKind {
     NotConnected,
     /// A handler made a socket join more groups than allowed.
     TooManyGroups,
+    /// A handler gave a socket the name of a user or group that is longer than allowed.
+    NameTooLong,
     /// A handler sent more than the socket's queue has room for.
     QueueFull,
     /// The message is not what its handler reads.
@@ -139,6 +141,7 @@ impl RejectionKind {
             Self::ApplicationRefused => ("application_refused", StatusCode::FORBIDDEN),
             Self::NotConnected => ("not_connected", StatusCode::CONFLICT),
             Self::TooManyGroups => ("too_many_groups", StatusCode::CONFLICT),
+            Self::NameTooLong => ("name_too_long", StatusCode::BAD_REQUEST),
             Self::QueueFull => ("queue_full", StatusCode::SERVICE_UNAVAILABLE),
             Self::UnsuitableMessage => ("unsuitable_message", StatusCode::UNPROCESSABLE_ENTITY),
             Self::HandlerFailed => ("handler_failed", StatusCode::INTERNAL_SERVER_ERROR),

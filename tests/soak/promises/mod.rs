@@ -173,5 +173,8 @@ const ASKED: &[(u8, &str)] = &[
         33,
         "with every place hung, 100 of 100 leavers are told of, once each",
     ),
-    (36, "3 visitors × 60 KB to 300 readers: an unrelated request waits at most 2 × as long as beside axum's `ws` with a channel; `hub.len()` within 5 ms at 10 000 sockets"),
+    (
+        36,
+        "3 visitors × 60 KB to 300 readers: an unrelated request waits at most 2 × as long as beside axum's `ws` with a channel; `hub.len()` within 5 ms at 10 000 sockets",
+    ),
 ];

@@ -1,0 +1,83 @@
+use super::registry::Join;
+use crate::{
+    config::Config,
+    protocol::{GroupId, UserId},
+};
+
+/// What one socket may have of groups and names. Each name is a key of an index and a header of every
+/// dispatch, so they are bounded one by one and all together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) groups: usize,
+    /// Bytes of a name.
+    pub(super) name: usize,
+    /// Bytes of all names of a socket.
+    pub(super) names: usize,
+}
+
+impl Bounds {
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            groups: config.max_groups,
+            name: config.max_name_length,
+            names: config.max_handshake_size,
+        }
+    }
+
+    /// The groups that an identity names and those that its socket joined besides, each once, with
+    /// the number of those named; or why that is too much. The default group is left out.
+    pub(super) fn unite(
+        &self,
+        user: &UserId,
+        named: impl IntoIterator<Item = GroupId>,
+        joined: &[GroupId],
+    ) -> Result<(Vec<GroupId>, usize), Join> {
+        self.check_name(user.as_str())?;
+        let named = named.into_iter();
+        // Most sockets join no others: room for more would be kept for nothing.
+        let room = (named.size_hint().0 + joined.len()).min(self.groups);
+        let mut groups = Vec::with_capacity(room);
+        let mut bytes = user.as_str().len() + total(joined);
+        if bytes > self.names && !joined.is_empty() {
+            return Err(Join::TooManyGroups);
+        }
+        for group in named {
+            if group.is_empty() || joined.contains(&group) || groups.contains(&group) {
+                continue;
+            }
+            self.check_name(group.as_str())?;
+            bytes += group.as_str().len();
+            if groups.len() + joined.len() >= self.groups || bytes > self.names {
+                return Err(Join::TooManyGroups);
+            }
+            groups.push(group);
+        }
+        let count = groups.len();
+        groups.extend_from_slice(joined);
+        Ok((groups, count))
+    }
+
+    /// Whether a socket that is in these groups may join one more.
+    pub(super) fn check_join(
+        &self,
+        user: &UserId,
+        groups: &[GroupId],
+        group: &GroupId,
+    ) -> Result<(), Join> {
+        self.check_name(group.as_str())?;
+        let bytes = user.as_str().len() + total(groups) + group.as_str().len();
+        if groups.len() >= self.groups || bytes > self.names {
+            return Err(Join::TooManyGroups);
+        }
+        Ok(())
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), Join> {
+        let fits = name.len() <= self.name;
+        fits.then_some(()).ok_or(Join::NameTooLong(name.len()))
+    }
+}
+
+fn total(groups: &[GroupId]) -> usize {
+    groups.iter().map(|group| group.as_str().len()).sum()
+}
