@@ -2,14 +2,14 @@
 //! that explores their interleavings can stand in for all of it.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use self::threads::{Mutex, atomic, spawn};
+pub(crate) use self::threads::{Mutex, MutexGuard, atomic, spawn};
 
 #[cfg(all(test, shuttle))]
-pub(crate) use self::model::{Mutex, atomic, spawn};
+pub(crate) use self::model::{Mutex, MutexGuard, atomic, spawn};
 
 #[cfg(not(all(test, shuttle)))]
 mod threads {
-    pub(crate) use parking_lot::Mutex;
+    pub(crate) use parking_lot::{Mutex, MutexGuard};
     pub(crate) use std::sync::atomic;
     pub(crate) use tokio::spawn;
 }
@@ -18,7 +18,7 @@ mod threads {
 mod model {
     use std::sync::PoisonError;
 
-    pub(crate) use shuttle::sync::atomic;
+    pub(crate) use shuttle::sync::{MutexGuard, atomic};
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);
@@ -28,11 +28,11 @@ mod model {
             Self(shuttle::sync::Mutex::new(value))
         }
 
-        pub(crate) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
-        pub(crate) fn try_lock(&self) -> Option<shuttle::sync::MutexGuard<'_, T>> {
+        pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
         }
     }

@@ -122,6 +122,8 @@ struct State {
     followers: IndexMap<ConnectionId, Arc<Peer>>,
     /// Sockets that take too little for now: each gets it in a queue of its own.
     aside: IndexMap<ConnectionId, Arc<Peer>>,
+    /// Sockets that have left, with the log as it was then.
+    leaving: IndexMap<ConnectionId, Log>,
     /// Sockets with something to write in their own queues.
     due: Vec<Arc<Peer>>,
     sockets: usize,
@@ -156,37 +158,54 @@ impl Shard {
         kind: Kind,
         allowance: usize,
     ) -> (Push, Wake) {
-        let state = self.state.lock();
-        if !state.log.is_empty() {
-            peer.outbox.catch_up(&state.log, true);
+        let mut outbox = peer.outbox.lock();
+        let mut state = self.state.lock();
+        if let Some(rest) = state.leaving.swap_remove(&peer.id) {
+            outbox.catch_up(&rest, false);
+        } else if !state.log.is_empty() && state.followers.contains_key(&peer.id) {
+            outbox.catch_up(&state.log, true);
         }
         drop(state);
-        peer.outbox.push(frame, kind, allowance)
+        outbox.push(frame, kind, allowance)
     }
 
     /// Lets a socket follow what is for everybody, from now on.
-    pub(super) fn follow(&self, peer: Arc<Peer>) {
+    pub(super) fn follow(&self, peer: &Arc<Peer>) {
+        let mut outbox = peer.outbox.lock();
         let mut state = self.state.lock();
-        peer.outbox.follow(&state.log);
-        state.followers.insert(peer.id, peer);
+        outbox.follow(&state.log);
+        state.followers.insert(peer.id, peer.clone());
     }
 
     /// Lets a socket that had stepped aside follow again.
     pub(super) fn rejoin(&self, peer: &Peer) {
+        let mut outbox = peer.outbox.lock();
         let mut state = self.state.lock();
         if let Some(peer) = state.aside.swap_remove(&peer.id) {
-            peer.outbox.follow(&state.log);
+            outbox.follow(&state.log);
             state.followers.insert(peer.id, peer);
         }
     }
 
-    /// Nothing that is published from now on is for this socket.
+    /// Nothing that is published from now on is for this socket. What was before waits for
+    /// [`depart`](Self::depart).
     pub(super) fn leave(&self, peer: &Peer) {
         let mut state = self.state.lock();
-        if state.followers.swap_remove(&peer.id).is_some() {
-            peer.outbox.catch_up(&state.log, false);
-        } else {
+        if state.followers.swap_remove(&peer.id).is_none() {
             state.aside.swap_remove(&peer.id);
+        } else if !state.log.is_empty() {
+            let rest = state.log.clone();
+            state.leaving.insert(peer.id, rest);
+        }
+    }
+
+    /// Gives a socket that has left what it lacks. Not under the hub's lock: it waits for a write to
+    /// the socket.
+    pub(super) fn depart(&self, peer: &Peer) {
+        let mut outbox = peer.outbox.lock();
+        let rest = self.state.lock().leaving.swap_remove(&peer.id);
+        if let Some(rest) = rest {
+            outbox.catch_up(&rest, false);
         }
     }
 
@@ -235,7 +254,7 @@ impl Shard {
                 mem::swap(&mut state.due, &mut due);
                 if state.sockets == 0 {
                     // The last sockets may have gone before what was for them was written.
-                    shard.counters.release(state.all_aside());
+                    shard.counters.release(state.clear());
                     state.is_running = false;
                     running.ended = true;
                     return;
@@ -245,13 +264,7 @@ impl Shard {
             if let Some(batch) = batch {
                 shard.write_pass(&batch).await;
             }
-            for peers in due.chunks(SOCKETS_PER_TURN) {
-                shard.write_queues(peers);
-                if peers.len() == SOCKETS_PER_TURN {
-                    yield_now().await;
-                }
-            }
-            due.clear();
+            shard.write_queues(&mut due).await;
         }
     }
 
@@ -271,27 +284,40 @@ impl Shard {
 
     /// Gives sockets whose kernel buffers are full queues of their own, which their tasks write.
     fn step_aside(&self, blocked: Vec<(Arc<Peer>, Option<Waker>)>) {
-        if blocked.is_empty() {
-            return;
-        }
-        let mut wakers = Vec::with_capacity(blocked.len());
-        let mut state = self.state.lock();
         for (peer, waker) in blocked {
-            if state.followers.swap_remove(&peer.id).is_some() {
-                wakers.extend(peer.outbox.step_aside(&state.log));
+            let mut outbox = peer.outbox.lock();
+            let mut state = self.state.lock();
+            let mut woken = None;
+            if let Some(peer) = state.followers.swap_remove(&peer.id) {
+                woken = outbox.step_aside(&state.log);
                 state.aside.insert(peer.id, peer);
             }
-            wakers.extend(waker);
+            drop((state, outbox));
+            waker.into_iter().chain(woken).for_each(Waker::wake);
         }
-        drop(state);
-        wakers.into_iter().for_each(Waker::wake);
     }
 
-    fn write_queues(&self, peers: &[Arc<Peer>]) {
-        let mut tally = Tally::default();
-        for peer in peers {
+    /// Gives every follower what it lacks in its own queue.
+    fn all_aside(&self) {
+        loop {
+            let first = self.state.lock().followers.first().map(|(_, peer)| peer.clone());
+            let Some(peer) = first else { return };
+            self.step_aside(vec![(peer, None)]);
+        }
+    }
+
+    /// Writes sockets' own queues, in turns.
+    async fn write_queues(&self, peers: &mut Vec<Arc<Peer>>) {
+        let (mut tally, mut sockets) = (Tally::default(), 0);
+        for peer in peers.drain(..) {
             if let Follow::Rejoin = peer.outbox.flush(&mut tally) {
-                self.rejoin(peer);
+                self.rejoin(&peer);
+            }
+            sockets += 1;
+            if sockets == SOCKETS_PER_TURN || tally.cost > BYTES_PER_TURN {
+                self.counters.record(mem::take(&mut tally));
+                sockets = 0;
+                yield_now().await;
             }
         }
         self.counters.record(tally);
@@ -299,12 +325,8 @@ impl Shard {
 }
 
 impl State {
-    /// Gives every follower what it lacks in its own queue, and tells how many bytes the log held.
-    fn all_aside(&mut self) -> usize {
-        for (id, peer) in self.followers.drain(..) {
-            peer.outbox.catch_up(&self.log, false);
-            self.aside.insert(id, peer);
-        }
+    /// Forgets what is in the log, which nobody follows any more, and tells how many bytes it had.
+    fn clear(&mut self) -> usize {
         self.pass = None;
         self.log.clear()
     }
@@ -366,9 +388,10 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.ended {
+            self.shard.state.lock().is_running = false;
+            self.shard.all_aside();
             let mut state = self.shard.state.lock();
-            state.is_running = false;
-            self.shard.counters.release(state.all_aside());
+            self.shard.counters.release(state.clear());
             // Sockets that nobody writes for and that refer to this shard would keep each other.
             let due = mem::take(&mut state.due);
             drop(state);

@@ -8,7 +8,7 @@ use super::frame::Frame;
 ///
 /// Each socket that follows the log has a cursor: the number of the next frame it lacks. A
 /// broadcast to everybody is one entry here instead of one in every queue.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log {
     /// The number of the first frame here.
     base: u64,

@@ -147,6 +147,7 @@ struct State {
 }
 
 impl State {
+    /// Has broadcasts select a socket no longer; [`Peer::depart`] is to follow without the lock.
     fn unlist(&mut self, peer: &Peer) {
         self.registry.unlist(peer.id);
         if let Some(shard) = peer.shard.get() {
@@ -366,13 +367,14 @@ impl Hub {
         let mut state = self.state.lock();
         if state.registry.settle(peer.id) {
             if let Some(shard) = peer.shard.get() {
-                shard.follow(peer.clone());
+                shard.follow(peer);
             }
         }
     }
 
     fn unlist(&self, peer: &Peer) {
         self.state.lock().unlist(peer);
+        peer.depart();
     }
 
     fn remove(&self, socket: ConnectionId) {

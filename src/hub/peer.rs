@@ -39,6 +39,13 @@ impl Peer {
         self.standing.lock().is(standing)
     }
 
+    /// Gives the socket what was for everybody before it was unlisted.
+    pub(super) fn depart(&self) {
+        if let Some(shard) = self.shard.get() {
+            shard.depart(self);
+        }
+    }
+
     /// When its identity ends, unless it changes before.
     pub(crate) fn expires(&self) -> Option<Instant> {
         self.standing.lock().expires()

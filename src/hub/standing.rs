@@ -74,6 +74,7 @@ impl Hub {
         // It may be over before its time; what waits for its turn must not have one.
         *peer.standing.lock() = ended.over();
         drop(state);
+        peer.depart();
         peer.outbox.close(reason, backlog)
     }
 

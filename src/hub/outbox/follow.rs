@@ -1,36 +1,73 @@
 use std::{io::IoSlice, mem, task::Waker};
 
-use super::{Outbox, Phase, State};
-use crate::hub::{
-    log::{Batch, Log},
-    stats::Tally,
+use super::{Outbox, Phase, Push, State};
+use crate::{
+    hub::{
+        frame::Frame,
+        log::{Batch, Log},
+        outbox::{Kind, Wake},
+        stats::Tally,
+    },
+    sync::MutexGuard,
 };
 
-/// What an outbox has to do with the log of its shard. A socket's own queue comes first, then what
-/// it lacks of the log.
-impl Outbox {
+/// An outbox under its lock, and what it has to do with the log of its shard. A socket's own queue
+/// comes first, then what it lacks of the log.
+///
+/// The lock may be held while the socket is written. So it is taken before the shard's lock, never
+/// under it: who waits for one socket makes no other wait.
+#[derive(Debug)]
+pub(in crate::hub) struct Locked<'a> {
+    outbox: &'a Outbox,
+    state: MutexGuard<'a, State>,
+}
+
+impl Locked<'_> {
     /// Has the socket take what is for everybody from the log, from its end on.
-    pub(in crate::hub) fn follow(&self, log: &Log) {
-        self.state.lock().cursor = Some(log.end());
+    pub(in crate::hub) fn follow(&mut self, log: &Log) {
+        self.state.cursor = Some(log.end());
     }
 
     /// Puts what the socket lacks of the log into its own queue, behind what is there, so that
     /// something else can be put behind that.
-    pub(in crate::hub) fn catch_up(&self, log: &Log, go_on: bool) {
-        self.take_rest(&mut self.state.lock(), log, go_on);
+    pub(in crate::hub) fn catch_up(&mut self, log: &Log, go_on: bool) {
+        self.outbox.take_rest(&mut self.state, log, go_on);
     }
 
     /// Has the socket's task write what is for everybody, and tells whom that wakes.
     ///
     /// The transport took no more a moment ago. Since then the task may have found room, written all
     /// that was there, and gone.
-    pub(in crate::hub) fn step_aside(&self, log: &Log) -> Option<Waker> {
-        let mut state = self.state.lock();
-        self.take_rest(&mut state, log, false);
-        if state.queue.is_empty() || !mem::take(&mut state.idle) {
+    pub(in crate::hub) fn step_aside(&mut self, log: &Log) -> Option<Waker> {
+        self.catch_up(log, false);
+        if self.state.queue.is_empty() || !mem::take(&mut self.state.idle) {
             return None;
         }
-        state.waker.take()
+        self.state.waker.take()
+    }
+
+    /// As [`Outbox::push`].
+    pub(in crate::hub) fn push(
+        &mut self,
+        frame: &Frame,
+        kind: Kind,
+        allowance: usize,
+    ) -> (Push, Wake) {
+        if self.state.phase == Phase::Open {
+            (self.outbox).admit(&mut self.state, frame, kind, allowance)
+        } else {
+            (Push::Closed, Wake::Nobody)
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes the lock, for which it may wait until a write to the socket is done.
+    pub(in crate::hub) fn lock(&self) -> Locked<'_> {
+        Locked {
+            outbox: self,
+            state: self.state.lock(),
+        }
     }
 
     /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be

@@ -64,12 +64,7 @@ impl Outbox {
     /// Where it would make the queue grow past its bound, or past what the hub allows it, the
     /// overflow policy decides. An empty queue takes any one frame.
     pub(super) fn push(&self, frame: &Frame, kind: Kind, allowance: usize) -> (Push, Wake) {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Open {
-            self.admit(&mut state, frame, kind, allowance)
-        } else {
-            (Push::Closed, Wake::Nobody)
-        }
+        self.lock().push(frame, kind, allowance)
     }
 
     /// Queues a ping before everything that is not half written.

@@ -301,7 +301,7 @@ fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
 
     let (outbox, mut log) = (outbox(1024), Log::default());
     outbox.share(Arc::new(Stuck));
-    outbox.follow(&log);
+    outbox.lock().follow(&log);
     log.push(Frame::text(b"a"));
     let written = outbox.write_batch(&log.batch(), &mut Tally::default());
     assert!(matches!(written, Follow::Blocked(None)));
@@ -311,7 +311,7 @@ fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
     let mut pipe = Pipe::default();
     assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
     log.push(Frame::text(b"b"));
-    assert!(outbox.step_aside(&log).is_some());
+    assert!(outbox.lock().step_aside(&log).is_some());
     assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Rejoin);
     assert_eq!(pipe.taken, b"\x81\x01a\x81\x01b");
 }
