@@ -2,16 +2,44 @@
 //! that explores their interleavings can stand in for all of it.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use self::threads::{Mutex, MutexGuard, atomic, spawn};
+pub(crate) use self::threads::{Mutex, MutexGuard, Writing, atomic, spawn};
 
 #[cfg(all(test, shuttle))]
-pub(crate) use self::model::{Mutex, MutexGuard, atomic, spawn};
+pub(crate) use self::model::{Mutex, MutexGuard, Writing, atomic, spawn};
 
 #[cfg(not(all(test, shuttle)))]
 mod threads {
     pub(crate) use parking_lot::{Mutex, MutexGuard};
     pub(crate) use std::sync::atomic;
     pub(crate) use tokio::spawn;
+
+    use std::cell::Cell;
+
+    /// Says that this thread writes to a socket's stream, as long as it is there.
+    #[derive(Debug)]
+    pub(crate) struct Writing(());
+
+    impl Writing {
+        pub(crate) fn begin() -> Self {
+            IS_WRITING.set(true);
+            Self(())
+        }
+
+        /// Whether this thread writes to a stream.
+        pub(crate) fn is_under_way() -> bool {
+            IS_WRITING.get()
+        }
+    }
+
+    impl Drop for Writing {
+        fn drop(&mut self) {
+            IS_WRITING.set(false);
+        }
+    }
+
+    thread_local! {
+        static IS_WRITING: Cell<bool> = const { Cell::new(false) };
+    }
 }
 
 #[cfg(all(test, shuttle))]
@@ -34,6 +62,20 @@ mod model {
 
         pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
+        }
+    }
+
+    /// Tasks of the model share a thread, and no stream of theirs calls the hub.
+    #[derive(Debug)]
+    pub(crate) struct Writing;
+
+    impl Writing {
+        pub(crate) fn begin() -> Self {
+            Self
+        }
+
+        pub(crate) fn is_under_way() -> bool {
+            false
         }
     }
 

@@ -184,8 +184,9 @@ impl Config {
     ///
     /// The peer address must be known: serve with axum's connect info or insert a `PeerAddr`.
     /// Behind a proxy every request comes from the proxy, so never name the proxy's address here.
-    /// A request that a page of another site made in a browser of that network is refused; name the
-    /// [`hosts`](Self::hosts) as well, or a page can pass for one of this site by DNS rebinding.
+    /// A request that a page made in a browser of that network is refused, because by DNS rebinding
+    /// any page can pass for one of this site. With [`hosts`](Self::hosts) pages of those hosts may
+    /// call, and pages of other sites may not.
     ///
     /// # Examples
     ///

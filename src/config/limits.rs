@@ -76,55 +76,6 @@ impl Config {
         self
     }
 
-    /// Sets how many groups one socket may be in; 64 by default.
-    ///
-    /// Each membership costs an entry in the index of its group, and a header of every message that
-    /// goes to the application over HTTP: all names of a socket together take at most
-    /// [`max_handshake_size`](Self::max_handshake_size).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().max_groups(8);
-    /// ```
-    #[must_use]
-    pub fn max_groups(mut self, n: usize) -> Self {
-        self.max_groups = n;
-        self
-    }
-
-    /// Sets how long the name of a user or a group may be, in bytes; 256 by default.
-    ///
-    /// It holds for each way to become a user's socket or a group's member: the query, an
-    /// [`Identity`](crate::Identity), [`Socket::join`](crate::Socket::join), [`Hub::join`](crate::Hub::join),
-    /// a `WebSocket-Join` header, [`Hub::reidentify`](crate::Hub::reidentify). A name is kept for each
-    /// socket and is a header of each of its messages to the application, so what visitors may choose
-    /// should be short.
-    ///
-    /// # Panics
-    ///
-    /// If it is zero.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().max_name_length(64);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn max_name_length(mut self, bytes: usize) -> Self {
-        assert!(
-            bytes != 0,
-            "Config::max_name_length: zero would stop everything"
-        );
-        self.max_name_length = bytes;
-        self
-    }
-
     /// Sets how many bytes may wait for one socket; 1 MiB by default.
     ///
     /// What a slow socket may cost in memory, and how long a burst it survives: when its queue is
@@ -443,8 +394,6 @@ mod tests {
         assert_eq!(limits.max_message_size, 65_536);
         assert_eq!(limits.max_handshake_size, 32_768);
         assert_eq!(limits.max_recipients, 1_024);
-        assert_eq!(limits.max_groups, 64);
-        assert_eq!(limits.max_name_length, 256);
         assert_eq!(limits.queue_bytes, 1_048_576);
         assert_eq!(limits.hub_queue_bytes, 268_435_456);
         assert_eq!(limits.max_dispatches, 1_024);

@@ -10,6 +10,7 @@ mod error;
 mod forward;
 mod host;
 mod limits;
+mod names;
 mod origin;
 mod overflow;
 mod path;

@@ -1,4 +1,3 @@
-use super::registry::Join;
 use crate::{
     config::Config,
     protocol::{GroupId, UserId},
@@ -31,7 +30,7 @@ impl Bounds {
         user: &UserId,
         named: impl IntoIterator<Item = GroupId>,
         joined: &[GroupId],
-    ) -> Result<(Vec<GroupId>, usize), Join> {
+    ) -> Result<(Vec<GroupId>, usize), Excess> {
         self.check_name(user.as_str())?;
         let named = named.into_iter();
         // Most sockets join no others: room for more would be kept for nothing.
@@ -39,7 +38,7 @@ impl Bounds {
         let mut groups = Vec::with_capacity(room);
         let mut bytes = user.as_str().len() + total(joined);
         if bytes > self.names && !joined.is_empty() {
-            return Err(Join::TooManyGroups);
+            return Err(Excess::TooManyGroups);
         }
         for group in named {
             if group.is_empty() || joined.contains(&group) || groups.contains(&group) {
@@ -48,7 +47,7 @@ impl Bounds {
             self.check_name(group.as_str())?;
             bytes += group.as_str().len();
             if groups.len() + joined.len() >= self.groups || bytes > self.names {
-                return Err(Join::TooManyGroups);
+                return Err(Excess::TooManyGroups);
             }
             groups.push(group);
         }
@@ -63,19 +62,27 @@ impl Bounds {
         user: &UserId,
         groups: &[GroupId],
         group: &GroupId,
-    ) -> Result<(), Join> {
+    ) -> Result<(), Excess> {
         self.check_name(group.as_str())?;
         let bytes = user.as_str().len() + total(groups) + group.as_str().len();
         if groups.len() >= self.groups || bytes > self.names {
-            return Err(Join::TooManyGroups);
+            return Err(Excess::TooManyGroups);
         }
         Ok(())
     }
 
-    fn check_name(&self, name: &str) -> Result<(), Join> {
+    fn check_name(&self, name: &str) -> Result<(), Excess> {
         let fits = name.len() <= self.name;
-        fits.then_some(()).ok_or(Join::NameTooLong(name.len()))
+        fits.then_some(()).ok_or(Excess::NameTooLong(name.len()))
     }
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    TooManyGroups,
+    /// So many bytes.
+    NameTooLong(usize),
 }
 
 fn total(groups: &[GroupId]) -> usize {

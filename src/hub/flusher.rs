@@ -300,7 +300,12 @@ impl Shard {
     /// Gives every follower what it lacks in its own queue.
     fn all_aside(&self) {
         loop {
-            let first = self.state.lock().followers.first().map(|(_, peer)| peer.clone());
+            let first = self
+                .state
+                .lock()
+                .followers
+                .first()
+                .map(|(_, peer)| peer.clone());
             let Some(peer) = first else { return };
             self.step_aside(vec![(peer, None)]);
         }

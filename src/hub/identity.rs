@@ -2,6 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use super::deadline::Deadline;
 use crate::protocol::{GroupId, Recipient, UserId};
 
 /// Who a visitor is, and for how long, as an `identify` hook found out.
@@ -22,7 +23,7 @@ pub struct Identity {
     pub(crate) user: UserId,
     pub(crate) groups: Vec<GroupId>,
     pub(crate) grants: Vec<Recipient>,
-    pub(crate) expires: Option<Instant>,
+    pub(crate) expires: Option<Deadline>,
 }
 
 impl Identity {
@@ -67,8 +68,9 @@ impl Identity {
     /// A socket whose identity ends is closed with 4401, unless
     /// [`WebConnectionSocketLayer::on_expiry`](crate::WebConnectionSocketLayer::on_expiry) or
     /// [`Hub::reidentify`](crate::Hub::reidentify) renewed it before. A time that has passed refuses
-    /// the upgrade with 401. The machine's clock is read once, here: when it is set later on, or
-    /// stands still while the machine sleeps, the time that is left stays what it was.
+    /// the upgrade with 401. When the machine's clock is set forward later on, or the machine sleeps,
+    /// that is noticed with the socket's next message or ping; a clock that is set back gives nobody
+    /// more time.
     ///
     /// # Examples
     ///
@@ -83,9 +85,10 @@ impl Identity {
     /// }
     /// ```
     #[must_use]
-    pub fn expires_at(self, time: SystemTime) -> Self {
-        let left = time.duration_since(SystemTime::now());
-        self.expires_in(left.unwrap_or_default())
+    pub fn expires_at(mut self, time: SystemTime) -> Self {
+        // What no clock can tell is never.
+        self.expires = Deadline::at(time);
+        self
     }
 
     /// Ends the identity after this time, counted from now: [`expires_at`](Self::expires_at)
@@ -102,14 +105,13 @@ impl Identity {
     /// ```
     #[must_use]
     pub fn expires_in(mut self, time: Duration) -> Self {
-        // What no clock can tell is never.
-        self.expires = Instant::now().checked_add(time);
+        self.expires = Deadline::after(time);
         self
     }
 
     /// Whether its time is over.
     pub(crate) fn is_expired(&self) -> bool {
-        self.expires.is_some_and(|end| end <= Instant::now())
+        (self.expires).is_some_and(|end| end.instant() <= Instant::now())
     }
 }
 
@@ -122,7 +124,7 @@ mod tests {
         let hour = Duration::from_secs(60 * 60);
         let now = Instant::now();
         let later = Identity::anonymous().expires_at(SystemTime::now() + hour);
-        let expires = later.expires.expect("an end");
+        let expires = later.expires.expect("an end").instant();
         assert!(expires <= now + hour && expires > now + hour / 2);
         assert!(!later.is_expired());
         tokio::time::advance(hour).await;

@@ -5,6 +5,7 @@ mod broadcast;
 mod caps;
 mod close;
 mod closing;
+mod deadline;
 mod error;
 mod flusher;
 mod frame;
@@ -45,7 +46,7 @@ use crate::{
 };
 
 use self::{
-    bounds::Bounds,
+    bounds::{Bounds, Excess},
     caps::Caps,
     flusher::Shards,
     registry::{Join, Registry},
@@ -283,12 +284,6 @@ impl Hub {
         }
     }
 
-    /// Whether [`seat`](Self::seat) would find room now.
-    pub(crate) fn check_seat(&self, client: Option<IpAddr>) -> Result<(), Full> {
-        let caps = self.caps.as_ref();
-        caps.map_or(Ok(()), |caps| caps.check(client.into()))
-    }
-
     /// Whether a user may have one more socket now.
     pub(crate) fn check_user(&self, user: &User) -> Result<(), Full> {
         let caps = self.caps.as_ref();
@@ -299,9 +294,9 @@ impl Hub {
     pub(crate) fn check_names(&self, identity: &Identity) -> Result<(), RegisterError> {
         let groups = identity.groups.iter().cloned();
         match self.bounds.unite(&identity.user, groups, &[]) {
-            Err(Join::TooManyGroups) => Err(RegisterError::TooManyGroups),
-            Err(Join::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),
-            Err(Join::Member | Join::NotConnected) | Ok(_) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(Excess::TooManyGroups) => Err(RegisterError::TooManyGroups),
+            Err(Excess::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),
         }
     }
 

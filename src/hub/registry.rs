@@ -7,7 +7,7 @@ use slab::Slab;
 
 use self::slots::Slots;
 use super::{
-    bounds::Bounds,
+    bounds::{Bounds, Excess},
     error::{SocketError, SocketErrorKind},
 };
 use crate::protocol::{
@@ -176,7 +176,7 @@ impl<T> Registry<T> {
         let joined = &entry.groups[entry.named as usize..];
         let (mut groups, named) = match self.bounds.unite(&user, named, joined) {
             Ok(united) => united,
-            Err(excess) => return excess,
+            Err(excess) => return excess.into(),
         };
         for group in &mut groups[..named] {
             known(&self.groups, group);
@@ -236,7 +236,7 @@ impl<T> Registry<T> {
             None => {}
         }
         if let Err(excess) = self.bounds.check_join(&entry.user, &entry.groups, &group) {
-            return excess;
+            return excess.into();
         }
         known(&self.groups, &mut group);
         if entry.stage == Stage::Listed {
@@ -372,6 +372,15 @@ impl Join {
             Self::TooManyGroups => Err(SocketError::new(SocketErrorKind::TooManyGroups)),
             Self::NameTooLong(_) => Err(SocketError::new(SocketErrorKind::NameTooLong)),
             Self::NotConnected => Err(SocketError::new(SocketErrorKind::NotConnected)),
+        }
+    }
+}
+
+impl From<Excess> for Join {
+    fn from(excess: Excess) -> Self {
+        match excess {
+            Excess::TooManyGroups => Self::TooManyGroups,
+            Excess::NameTooLong(bytes) => Self::NameTooLong(bytes),
         }
     }
 }

@@ -1,9 +1,10 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
-    Backlog, CloseReason, Hub, Peer, SocketError, SocketErrorKind, User, identity::Identity,
+    Backlog, CloseReason, Hub, Peer, SocketError, SocketErrorKind, User, deadline::Deadline,
+    identity::Identity,
 };
 use crate::protocol::{ConnectionId, GroupId, Recipient};
 
@@ -129,11 +130,11 @@ pub(crate) struct Standing {
 #[derive(Debug)]
 struct Terms {
     grants: Vec<Recipient>,
-    expires: Option<Instant>,
+    expires: Option<Deadline>,
 }
 
 impl Standing {
-    pub(super) fn new(user: User, grants: Vec<Recipient>, expires: Option<Instant>) -> Self {
+    pub(super) fn new(user: User, grants: Vec<Recipient>, expires: Option<Deadline>) -> Self {
         let has_terms = !grants.is_empty() || expires.is_some();
         Self {
             user,
@@ -147,12 +148,17 @@ impl Standing {
     }
 
     pub(crate) fn expires(&self) -> Option<Instant> {
-        self.terms.as_ref().and_then(|terms| terms.expires)
+        let terms = self.terms.as_ref()?;
+        terms.expires.map(|end| end.instant())
     }
 
     /// The same user, who may do nothing more.
     fn over(&self) -> Self {
-        Self::new(self.user.clone(), Vec::new(), Some(Instant::now()))
+        Self::new(
+            self.user.clone(),
+            Vec::new(),
+            Deadline::after(Duration::ZERO),
+        )
     }
 
     /// Whether it is this one and no other that says the same. Those without terms are nobody's.

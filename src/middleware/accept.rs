@@ -38,6 +38,11 @@ impl<S: Clone> WebConnectionSocket<S> {
     /// If the socket is refused. The 101 has left, so the peer sees a close with 1008, or with 1013 if
     /// it may come again, and the refusal's text.
     ///
+    /// # Panics
+    ///
+    /// If the stream calls the hub while it is written or flushed, for example to broadcast what it
+    /// logs: the socket's queue is locked then.
+    ///
     /// # Cancel safety
     ///
     /// Dropping the future cuts the connection. What the socket had sent, and its disconnect event, are

@@ -9,15 +9,44 @@ use http::{HeaderMap, Version};
 use super::host::host_of;
 use super::page::is_cross_site;
 
-const PROXY_NAMES: &[&str] = &["forwarded", "via", "true-client-ip"];
+/// What proxies, load balancers and delivery networks add, and programs on this machine do not.
+const PROXY_NAMES: &[&str] = &[
+    "ali-cdn-real-ip",
+    "cdn-loop",
+    "client-ip",
+    "do-connecting-ip",
+    "forwarded",
+    "front-end-https",
+    "incap-client-ip",
+    "max-forwards",
+    "proxy-client-ip",
+    "true-client-ip",
+    "via",
+    "wl-proxy-client-ip",
+];
 
 const PROXY_PREFIXES: &[&str] = &[
-    "x-forwarded",
-    "x-real",
-    "x-client",
-    "x-original",
-    "x-envoy",
+    "akamai-",
     "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "x-akamai-",
+    "x-appengine-",
+    "x-arr-",
+    "x-azure-",
+    "x-client",
+    "x-cluster-client",
+    "x-envoy",
+    "x-forward",
+    "x-nf-",
+    "x-original",
+    "x-proxy",
+    "x-real",
+    "x-remote-",
+    "x-sucuri-",
+    "x-varnish",
+    "x-vercel-",
 ];
 
 /// Checks every condition of a local caller.
@@ -231,6 +260,19 @@ mod tests {
             "x-envoy-external-address",
             "cf-connecting-ip",
             "cf-ray",
+            "x-cluster-client-ip",
+            "client-ip",
+            "fastly-client-ip",
+            "fly-client-ip",
+            "x-azure-clientip",
+            "x-azure-fdid",
+            "cdn-loop",
+            "max-forwards",
+            "x-forward-for",
+            "x-appengine-user-ip",
+            "x-arr-log-id",
+            "x-remote-addr",
+            "x_cluster_client_ip",
             "x_forwarded_for",
             "X-Forwarded-For",
         ] {
@@ -239,7 +281,15 @@ mod tests {
                 "{name}"
             );
         }
-        for name in ["user-agent", "x-request-id", "x-requested-with", "cookie"] {
+        for name in [
+            "user-agent",
+            "x-request-id",
+            "x-requested-with",
+            "x-amzn-trace-id",
+            "traceparent",
+            "cookie",
+            "flying",
+        ] {
             assert_eq!(with((name, "x")), Ok(()), "{name}");
         }
     }

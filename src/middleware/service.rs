@@ -112,6 +112,7 @@ where
             Route::Upgrade => {
                 let on_upgrade = parts.extensions.remove::<OnUpgrade>();
                 let application = self.application::<B, RB>();
+                let version = parts.version;
                 ResponseFuture::own(async move {
                     let answer = async {
                         let accept = check(&shared.config, &parts)?;
@@ -121,9 +122,9 @@ where
                         upgrade::open(&shared, admitted, application, on_upgrade).await?;
                         Ok(accept.response())
                     };
-                    Ok(answer
-                        .await
-                        .unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
+                    Ok(answer.await.unwrap_or_else(|rejection| {
+                        upgrade::ended(version, shared.refuse(&parts, rejection))
+                    }))
                 })
             }
         }

@@ -67,15 +67,22 @@ impl Shared {
         if self.controlled.load(Relaxed) {
             return Err(Cause::NotFound.into());
         }
+        self.look_for_proxy(parts);
+        let peer = peer_of(&parts.extensions);
+        may_call(&self.config, parts, peer, self.hooks.caller_if.as_deref())
+    }
+
+    /// Warns once of a proxy that makes strangers local callers. One that adds no header and leaves the
+    /// `Host` to the visitor is seen only by what honest visitors ask for.
+    pub(super) fn look_for_proxy(&self, parts: &Parts) {
         let peer = peer_of(&parts.extensions);
         if looks_proxied(&self.config, parts, peer) && !self.proxied.swap(true, Relaxed) {
             tracing::warn!(
                 "a request from this machine names another host or was forwarded: there is a proxy \
-                 on this machine, and `trust_local_callers` lets everybody through it. Use \
-                 `bearer_tokens` or the control service instead"
+                 on this machine, and `trust_local_callers` lets everybody through it who asks for \
+                 `Host: localhost`. Use `bearer_tokens` or the control service instead"
             );
         }
-        may_call(&self.config, parts, peer, self.hooks.caller_if.as_deref())
     }
 
     /// Whoever reaches the control service may use it, except a page in a browser.

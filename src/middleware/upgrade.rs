@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header::CONNECTION,
+    request::Parts,
+};
 use hyper::upgrade::OnUpgrade;
 use tokio::{sync::oneshot, time::timeout};
 
@@ -52,6 +55,7 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
+    shared.look_for_proxy(parts);
     let client = client_of(shared, parts);
     let seat = shared.hub.seat(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, parts, client).await?;
@@ -118,8 +122,8 @@ fn client_of(shared: &Shared, parts: &Parts) -> Option<ClientAddr> {
     ClientAddr::find(&shared.config.proxies, &parts.headers, peer)
 }
 
-/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and takes no
-/// seat.
+/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and has a seat
+/// only until it is answered.
 pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
     parts: &mut Parts,
@@ -129,8 +133,10 @@ pub(super) async fn probe<RB: From<Bytes>>(
     if shared.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
+    shared.look_for_proxy(parts);
     let client = client_of(shared, parts);
-    shared.hub.check_seat(client.map(ClientAddr::ip))?;
+    // A client that could ask the hook without a seat could ask it as often as it likes.
+    let _seat = shared.hub.seat(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, parts, client).await?;
     shared.hub.check_user(&visitor.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
@@ -148,6 +154,23 @@ fn name_subprotocols(config: &Config, headers: &mut HeaderMap) {
     for subprotocol in &config.subprotocols {
         headers.append(PROTOCOLS, subprotocol.header());
     }
+}
+
+/// Has the connection end after a refused upgrade: the client may have sent frames already, which are
+/// not to be read as its next request.
+pub(super) fn ended<RB>(version: Version, mut response: Response<RB>) -> Response<RB> {
+    // RFC 9113 §8.2.2: streams of HTTP/2 end by themselves, and there is no such header.
+    if version <= Version::HTTP_11 {
+        let headers = response.headers_mut();
+        let names_upgrade = headers.contains_key(CONNECTION);
+        let value = if names_upgrade {
+            "Upgrade, close"
+        } else {
+            "close"
+        };
+        headers.insert(CONNECTION, HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// Opens a socket over the connection that the server hands over once the answer has left: a 101, or

@@ -25,7 +25,10 @@ pub(super) fn poll_expiry(
         };
         let now = Instant::now();
         let expiry = match &mut *expiry {
-            Some(expiry) if peer.stands(expiry.standing()) => expiry,
+            Some(expiry) if peer.stands(expiry.standing()) => {
+                expiry.ends_earlier(now, end, lead);
+                expiry
+            }
             expiry => expiry.insert(Box::new(Expiry::new(now, peer.standing(), end, lead))),
         };
         match expiry.poll(cx, now) {
@@ -80,6 +83,15 @@ impl Expiry {
             end,
             ask: Some(end - lead),
             renewal: None,
+        }
+    }
+
+    /// Notes that it ends earlier, because the clock says so.
+    fn ends_earlier(&mut self, now: Instant, end: Instant, lead: Duration) {
+        if end < self.end {
+            let lead = lead.min(end.saturating_duration_since(now) / 2);
+            self.end = end;
+            self.ask = self.ask.map(|_| end.checked_sub(lead).unwrap_or(end));
         }
     }
 

@@ -226,8 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
             }
             if let Some(rate) = &mut self.rate {
-                let frames = self.decoder.frames() - counted;
-                rate.take(now, frames, length - rest.len());
+                rate.take(now, self.decoder.frames() - counted, length - rest.len());
                 counted = self.decoder.frames();
             }
         }

@@ -1,17 +1,25 @@
 //! Sockets whose handshake the host has done itself.
 
-use std::time::Duration;
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::{Request, request::Parts};
 use tokio::{
-    io::{BufStream, DuplexStream},
+    io::{AsyncRead, AsyncWrite, BufStream, DuplexStream, ReadBuf},
+    sync::mpsc,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 use tower::{Layer, util::BoxCloneService};
 use web_connection_socket::{
-    CloseReason, Refusal, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
+    CloseReason, Hub, Refusal, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -37,6 +45,73 @@ async fn it_is_a_socket_like_every_other() {
     let reason = soon("the end", running).await.unwrap().unwrap();
     assert_eq!(reason, CloseReason::new(4005, "enough"));
     assert!(hub.is_empty());
+}
+
+/// It would wait for itself, for ever.
+#[tokio::test]
+async fn a_stream_that_calls_the_hub_while_it_is_written_is_told_so() {
+    /// Broadcasts what it is to write, as something that logs might.
+    struct Chatty {
+        stream: DuplexStream,
+        hub: Arc<Hub>,
+        told: mpsc::Sender<String>,
+    }
+
+    impl AsyncRead for Chatty {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_read(cx, buffer)
+        }
+    }
+
+    impl AsyncWrite for Chatty {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let hub = AssertUnwindSafe(&self.hub);
+            let outcome = catch_unwind(|| hub.broadcast(&news("written")));
+            if let Err(panic) = outcome {
+                let text = panic.downcast_ref::<&str>().copied().unwrap_or_default();
+                // A second write may follow before the test looks.
+                let _full = self.told.try_send(text.to_owned());
+            }
+            Pin::new(&mut self.stream).poll_write(cx, bytes)
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(cx)
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(cx)
+        }
+    }
+
+    let layer = relay();
+    let (client, stream) = tokio::io::duplex(1_024);
+    let (told, mut panics) = mpsc::channel(8);
+    let chatty = Chatty {
+        stream,
+        hub: layer.hub(),
+        told,
+    };
+    let service = layer.layer(Router::new());
+    let running = spawn(service.accept::<Body, _, _>(parts("/"), chatty));
+    let mut wire = Wire::over(client);
+    wire.send(&masked_text(r#"{"message":"hello"}"#)).await;
+    let panic = soon("a panic", panics.recv()).await.expect("a stream");
+    assert!(panic.contains("would wait for itself"), "{panic}");
+    assert!(wire.text().await.contains("hello"));
+    drop(wire);
+    assert_eq!(
+        soon("the end", running).await.unwrap().unwrap().code(),
+        1006
+    );
 }
 
 #[tokio::test]

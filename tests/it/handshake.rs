@@ -252,6 +252,42 @@ async fn a_request_without_both_upgrade_tokens_is_the_applications() {
     assert!(layer.hub().is_empty());
 }
 
+/// What a client sent after its handshake are frames, not its next request.
+#[tokio::test]
+async fn a_refused_upgrade_ends_the_connection() {
+    let (server, _, visits) = site(Config::new());
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (request, status, connection) in [
+        (
+            Raw::handshake("/").with("Origin", "http://evil.test"),
+            403,
+            "close",
+        ),
+        (
+            Raw::handshake("/").without("Sec-WebSocket-Key"),
+            400,
+            "close",
+        ),
+        (
+            Raw::handshake("/").set("Sec-WebSocket-Version", "8"),
+            426,
+            "Upgrade, close",
+        ),
+    ] {
+        let mut answer = request.body(smuggled).ask(&server).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("connection"), Some(connection));
+        assert_eq!(answer.wire.drain().await, 0);
+    }
+    assert_eq!(visits.len(), 0);
+    // What no frames can follow stays open.
+    let probe = Raw::probe("").with("Origin", "http://evil.test");
+    let answer = probe.ask(&server).await;
+    assert_eq!((answer.status, answer.header("connection")), (403, None));
+    let over_http2 = server.http2().connect("/?x=1").await;
+    assert!(over_http2.is_ok());
+}
+
 #[tokio::test]
 async fn the_first_offered_subprotocol_that_is_ours_is_chosen() {
     let (server, _, _) = site(Config::new().subprotocols(["v1", "v2"]));

@@ -219,6 +219,24 @@ async fn a_proxy_on_this_machine_is_warned_of_loudly_and_once() {
     }
 }
 
+/// It adds no header, so a stranger who asks it for `localhost` is local. Those who ask for what the
+/// site is called give it away.
+#[tokio::test]
+async fn a_proxy_that_leaves_the_host_to_visitors_is_warned_of_when_one_opens_a_socket() {
+    for visit in [Raw::handshake("/"), Raw::probe("")] {
+        let log = log::capture();
+        let server = serve(&WebConnectionSocketLayer::new(config()));
+        for _ in 0..2 {
+            let visit = visit.clone().set("Host", "app.example");
+            assert!([101, 204].contains(&visit.ask(&server).await.status));
+        }
+        let warnings = log.of(Level::WARN);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("Host: localhost"), "{warnings:?}");
+        assert_eq!(post().ask(&server).await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn a_client_whom_trusted_proxies_name_is_no_caller() {
     let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();

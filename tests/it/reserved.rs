@@ -127,6 +127,18 @@ async fn a_caller_that_meets_no_rule_is_told_which_it_was() {
     site.server = site.server.peer("10.1.2.3:50000".parse().unwrap());
     let page = |path: &str| post(path).with("Origin", "https://evil.test");
     assert_eq!(site.refusal(page).await.status, 403);
+    // A page that DNS rebinding brought here is of the same site.
+    let page = |path: &str| {
+        post(path)
+            .set("Host", "evil.test")
+            .with("Origin", "http://evil.test")
+    };
+    let answer = site.refusal(page).await;
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (403, "caller_not_allowed")
+    );
+    assert!(answer.body.contains("Config::hosts"), "{}", answer.body);
     let page = |path: &str| post(path).with("Sec-Fetch-Site", "cross-site");
     assert_eq!(site.refusal(page).await.status, 403);
     assert_eq!(post(BROADCAST).ask(&site.server).await.status, 200);

@@ -24,7 +24,7 @@ use web_connection_socket::{
 use crate::support::{
     config, join, leave,
     raw::Raw,
-    serve, soon, until,
+    serve, soon, spawn, until,
     wire::{Wire, handshake},
 };
 
@@ -129,6 +129,27 @@ async fn whoever_gives_up_while_it_opens_leaves_its_seat() {
         timeout(SECOND, accepted).await.unwrap_err();
         assert!(admits(&server, "").await, "{failure}");
     }
+}
+
+/// Else a client could ask the hook as often as it likes, and never open a socket.
+#[tokio::test(start_paused = true)]
+async fn a_probe_has_a_seat_while_the_hook_is_asked() {
+    let layer = failing();
+    let server = serve(&layer);
+    let hanging = {
+        let server = server.clone();
+        spawn(async move { Raw::probe("?identify=hangs").ask(&server).await })
+    };
+    // The clock goes on once nothing else does.
+    sleep(SECOND).await;
+    for request in [Raw::probe(""), Raw::handshake("/")] {
+        let answer = request.ask(&server).await;
+        assert_eq!((answer.status, &*answer.code()), (503, "too_many_sockets"));
+    }
+    let answer = soon("the time is up", hanging).await.expect("no panic");
+    assert_eq!(answer.code(), "identify_timed_out");
+    assert!(admits(&server, "").await);
+    drop(server.connect("/").await.expect("a seat"));
 }
 
 #[tokio::test]

@@ -66,14 +66,14 @@ impl Outbox {
     pub(in crate::hub) fn lock(&self) -> Locked<'_> {
         Locked {
             outbox: self,
-            state: self.state.lock(),
+            state: self.state(),
         }
     }
 
     /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be
     /// written at once goes into that queue.
     pub(in crate::hub) fn write_batch(&self, batch: &Batch, tally: &mut Tally) -> Follow {
-        let mut guard = self.state.lock();
+        let mut guard = self.state();
         let state = &mut *guard;
         let Some(cursor) = state.cursor.filter(|&cursor| cursor < batch.end()) else {
             return Follow::Done;

@@ -18,7 +18,10 @@ use super::{
     frame::Frame,
     stats::{Counters, Tally},
 };
-use crate::{config::Overflow, sync::Mutex};
+use crate::{
+    config::Overflow,
+    sync::{Mutex, MutexGuard, Writing},
+};
 
 use self::state::{Phase, Queued, State};
 pub(super) use self::{
@@ -56,7 +59,7 @@ impl Outbox {
 
     /// Lets a flusher write to the socket from now on.
     pub(super) fn share(&self, transport: Arc<dyn SharedTransport>) {
-        self.state.lock().transport = Some(transport);
+        self.state().transport = Some(transport);
     }
 
     /// Queues a message's frame and tells whom that wakes.
@@ -93,7 +96,7 @@ impl Outbox {
 
     /// Starts the closing handshake; `false` if it was started before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.phase != Phase::Open {
             return false;
         }
@@ -108,7 +111,7 @@ impl Outbox {
 
     /// Why the socket is closing, once [`close`](Self::close) or an overflow began it.
     pub(crate) fn closing(&self) -> Option<CloseReason> {
-        match &self.state.lock().phase {
+        match &self.state().phase {
             Phase::Closing(reason) => Some(reason.clone()),
             Phase::Open | Phase::Finished => None,
         }
@@ -116,13 +119,13 @@ impl Outbox {
 
     /// Has the socket's task look at its deadlines again.
     pub(super) fn wake(&self) {
-        let waker = self.state.lock().waker.take();
+        let waker = self.state().waker.take();
         wake(waker);
     }
 
     /// Cuts the socket off at its task's next poll.
     pub(crate) fn kill(&self, extent: Kill) {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         state.killed = state.killed.max(Some(extent));
         let waker = state.waker.take();
         drop(state);
@@ -131,7 +134,7 @@ impl Outbox {
 
     /// Ready once the socket was killed to this extent.
     pub(crate) fn poll_killed(&self, cx: &mut Context<'_>, extent: Kill) -> Poll<()> {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.killed >= Some(extent) {
             return Poll::Ready(());
         }
@@ -141,7 +144,7 @@ impl Outbox {
 
     /// The socket's task is at work and will drain the queue: until it has, nobody else need wake.
     pub(crate) fn attend(&self, cx: &mut Context<'_>) -> Attention {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         state.register(cx);
         state.idle = false;
         if state.killed.is_some() {
@@ -157,7 +160,7 @@ impl Outbox {
     /// oldest frame that is not wholly written. Where all are, it is the last one, of which the
     /// transport itself holds something back.
     pub(crate) fn head(&self) -> (u64, usize) {
-        let state = self.state.lock();
+        let state = self.state();
         match state.queue.front() {
             Some(head) => (state.completed, head.frame.len()),
             None => (state.completed.wrapping_sub(1), 0),
@@ -167,7 +170,7 @@ impl Outbox {
     /// Takes no more frames, drops those that are left, and lets go of the connection and the task:
     /// whoever keeps a handle of the socket keeps none of them alive.
     pub(crate) fn finish(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         state.written = 0;
         self.discard(&mut state);
         state.phase = Phase::Finished;
@@ -184,7 +187,7 @@ impl Outbox {
 
     /// How many accepted messages were never wholly written.
     pub(crate) fn undelivered(&self) -> u64 {
-        self.state.lock().undelivered
+        self.state().undelivered
     }
 
     /// Writes what is queued, from the socket's own task, which then has to wait for the transport
@@ -194,7 +197,8 @@ impl Outbox {
     ///
     /// If the transport failed.
     pub(crate) fn drain(&self, transport: &mut impl Transport) -> io::Result<Drained> {
-        let mut state = self.state.lock();
+        let mut state = self.state();
+        let _writing = Writing::begin();
         let mut tally = Tally::default();
         let outcome = state
             .write(&mut tally, |slices| transport.try_write(slices))
@@ -226,7 +230,7 @@ impl Outbox {
     /// Writes what is queued, from a flusher. What cannot be written at once, and every end, is left
     /// to the socket's own task.
     pub(super) fn flush(&self, tally: &mut Tally) -> Follow {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.phase != Phase::Open || state.idle {
             return Follow::Done;
         }
@@ -248,7 +252,7 @@ impl Outbox {
 
     /// Queues a control frame behind those that wait already; `most` of its kind may.
     fn control(&self, frame: Frame, kind: Kind, most: usize) {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.phase != Phase::Open {
             return;
         }
@@ -266,6 +270,16 @@ impl Outbox {
             Some(last) if same == most => queue[last].frame = frame,
             _ => queue.insert(end, Queued::new(frame, kind)),
         }
+    }
+
+    /// Takes the lock.
+    fn state(&self) -> MutexGuard<'_, State> {
+        assert!(
+            !Writing::is_under_way(),
+            "a socket's stream called the hub while it was written, and would wait for itself: let \
+             `poll_write` and `poll_flush` only write, and tell a task of your own what else is to do"
+        );
+        self.state.lock()
     }
 
     /// Puts a frame of the shard's log into the socket's own queue; the log has made sure of its

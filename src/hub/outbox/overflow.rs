@@ -50,13 +50,13 @@ impl Outbox {
 
     /// Drops whole broadcasts until the messages take no more than so many bytes, or one is left.
     pub(in crate::hub) fn shed_to(&self, bound: usize) {
-        self.shed(&mut self.state.lock(), bound);
+        self.shed(&mut self.state(), bound);
     }
 
     /// What is queued, if that is more than so many bytes and than the one message that an empty
     /// queue takes. What nobody has come to write yet is written before that counts.
     pub(in crate::hub) fn holding(&self, share: usize) -> Option<Holding> {
-        let mut state = self.state.lock();
+        let mut state = self.state();
         if state.bytes > share && state.phase == Phase::Open {
             self.write_now(&mut state);
         }

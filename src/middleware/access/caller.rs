@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use crate::config::{Access, BearerToken, Config};
 use crate::middleware::local::{check_local, is_proxied};
-use crate::middleware::page::is_cross_site;
+use crate::middleware::page::{is_by_page, is_cross_site};
 use crate::middleware::rejection::{Cause, Rejection};
 use crate::middleware::route::Predicate;
 
@@ -86,6 +86,14 @@ fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way
         return refused(
             "A page of another site made this request. Callers with a token of \
              Config::bearer_tokens may do so.",
+        );
+    }
+    // A page that DNS rebinding brought here is of the same site, whatever its name: only a list of
+    // names tells it from ours. A local caller's `Host` is one of this machine's.
+    if access.hosts.is_empty() && is_by_page(parts) {
+        return refused(
+            "A page in a browser made this request. Config::hosts with the names of this site lets its \
+             own pages in.",
         );
     }
     Some(Ok(()))
@@ -217,14 +225,6 @@ mod tests {
         let host = ("host", "app.example");
         assert_eq!(call(&config, &[host], "10.1.2.3:5"), Ok(()));
         assert_eq!(call(&config, &[host], "[::ffff:10.1.2.3]:5"), Ok(()));
-        assert_eq!(
-            call(
-                &config,
-                &[host, ("origin", "http://app.example")],
-                "10.1.2.3:5"
-            ),
-            Ok(())
-        );
         let refused = Err((RejectionKind::CallerNotAllowed, 403));
         assert_eq!(call(&config, &[host], "10.2.0.1:5"), refused);
         assert_eq!(
@@ -253,6 +253,79 @@ mod tests {
         );
         let unknown = may_call(&config, &request(&[host]), None, None).unwrap_err();
         assert_eq!(unknown.kind(), RejectionKind::CallerNotAllowed);
+    }
+
+    #[test]
+    fn a_page_in_a_network_is_admitted_only_under_a_host_that_is_named() {
+        let office: IpNet = "10.1.0.0/16".parse().unwrap();
+        let anywhere = Config::new().allow_broadcast_from([office]);
+        let named = anywhere.clone().hosts(["app.example"]);
+        let refused = |kind| Err((kind, 403));
+        let not_a_caller = refused(RejectionKind::CallerNotAllowed);
+        for page in [
+            &[("origin", "http://HOST")][..],
+            &[("sec-fetch-site", "same-origin")],
+            &[("origin", "http://HOST"), ("sec-fetch-site", "same-origin")],
+        ] {
+            let ask = |config: &Config, host: &str| {
+                let origin = format!("http://{host}");
+                let page = page.iter().map(|&(name, value)| match name {
+                    "origin" => (name, origin.as_str()),
+                    _ => (name, value),
+                });
+                let headers: Vec<_> = [("host", host)].into_iter().chain(page).collect();
+                call(config, &headers, "10.1.2.3:5")
+            };
+            // DNS rebinding: the page's own name leads to this machine.
+            assert_eq!(ask(&anywhere, "evil.test"), not_a_caller, "{page:?}");
+            assert_eq!(ask(&anywhere, "app.example"), not_a_caller, "{page:?}");
+            let rebound = refused(RejectionKind::HostNotAllowed);
+            assert_eq!(ask(&named, "evil.test"), rebound, "{page:?}");
+            assert_eq!(ask(&named, "app.example"), Ok(()), "{page:?}");
+        }
+        let by_hand = [("host", "app.example"), ("sec-fetch-site", "none")];
+        assert_eq!(call(&anywhere, &by_hand, "10.1.2.3:5"), Ok(()));
+    }
+
+    /// The other ways in say by themselves which pages they mean.
+    #[test]
+    fn a_page_that_dns_rebinding_brought_has_no_other_way_in_but_one_that_is_meant() {
+        let page = |host: &str| {
+            let origin = format!("http://{host}");
+            request(&[
+                ("host", host),
+                ("origin", &origin),
+                ("sec-fetch-site", "same-origin"),
+            ])
+        };
+        let peer = Some("127.0.0.1:5".parse().unwrap());
+        let kind = |config: &Config, parts: &Parts, custom| {
+            may_call(config, parts, peer, custom).map_err(|rejection| rejection.kind())
+        };
+        // Its name is not one of this machine's; the application's own pages here have one.
+        let local = Config::new().trust_local_callers();
+        let refused = Err(RejectionKind::CallerNotAllowed);
+        assert_eq!(kind(&local, &page("evil.test"), None), refused);
+        assert_eq!(kind(&local, &page("localhost:3000"), None), Ok(()));
+
+        // It has no token, and one that has it is meant.
+        let tokens = Config::new().bearer_tokens(["secret"]);
+        let missing = Err(RejectionKind::TokenMissing);
+        assert_eq!(kind(&tokens, &page("evil.test"), None), missing);
+        let mut trusted = page("evil.test");
+        let token = http::HeaderValue::from_static("Bearer secret");
+        trusted.headers.insert(http::header::AUTHORIZATION, token);
+        assert_eq!(kind(&tokens, &trusted, None), Ok(()));
+
+        // The application's condition sees the page, and hosts are checked before it is asked.
+        let anybody: &Predicate = &|_| true;
+        assert_eq!(
+            kind(&Config::new(), &page("evil.test"), Some(anybody)),
+            Ok(())
+        );
+        let named = Config::new().hosts(["app.example"]);
+        let rebound = Err(RejectionKind::HostNotAllowed);
+        assert_eq!(kind(&named, &page("evil.test"), Some(anybody)), rebound);
     }
 
     #[test]

@@ -205,7 +205,13 @@ fn may_call(rules: Rules, parts: &Parts, peer: Option<SocketAddr>) -> bool {
         four => four,
     });
     let is_same_site = is_same_site(parts);
-    let by_network = rules.networks() && address.is_some_and(is_of_networks) && is_same_site;
+    let sites = parts.headers.get_all("sec-fetch-site").iter();
+    let is_by_page =
+        parts.headers.contains_key("origin") || sites.into_iter().any(|site| site != "none");
+    let by_network = rules.networks()
+        && address.is_some_and(is_of_networks)
+        && is_same_site
+        && (rules.hosts() || !is_by_page);
     let is_loopback = match address {
         Some(IpAddr::V4(four)) => four.octets()[0] == 127,
         Some(IpAddr::V6(six)) => u128::from(six) == 1,
@@ -266,7 +272,7 @@ fn is_forwarded(headers: &HeaderMap) -> bool {
     headers.keys().any(|name| {
         let name = name.as_str().replace('_', "-");
         let starts = [
-            "x-forwarded",
+            "x-forward",
             "x-real",
             "x-client",
             "x-original",
