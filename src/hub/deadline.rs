@@ -83,6 +83,6 @@ mod tests {
         // Before the machine started.
         let past = SystemTime::UNIX_EPOCH + 10_000_000 * hour;
         let now = Instant::now();
-        assert_eq!(deadline.instant_at(noon, now, past), now);
+        assert!(deadline.instant_at(noon, now, past) <= now);
     }
 }
