@@ -14,7 +14,9 @@ use crate::{
 impl Hub {
     /// Queues a message for every socket that its recipients select, encoded once.
     ///
-    /// Never waits: a socket that takes its messages too slowly has a bounded queue of its own.
+    /// Never waits: a socket that takes its messages too slowly has a bounded queue of its own. Where
+    /// messages for all sockets come faster than they are written, this call writes as much as its own
+    /// message means, which no other use of the hub waits for.
     /// What one caller broadcasts, one message after the other, reaches each socket in that order.
     /// Once [`shutdown`](Self::shutdown) has begun to close sockets, nobody is selected any more.
     pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 /// When an identity ends: after a time, or at a time of the clock if that comes first.
 ///
 /// The two part when the clock is set, and when the machine sleeps, which stops the one but not the
-/// other. The earlier one holds: nobody vouches for the identity any longer than both say.
+/// other. The earlier one holds: the identity was vouched for no longer than that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
@@ -74,7 +74,7 @@ mod tests {
             (minutes(20), minutes(50), 30),
             (minutes(20), minutes(60), 20),
             (minutes(20), minutes(70), 10),
-            // It was set back, which gives nobody more time.
+            // It was set back, which gives no more time.
             (minutes(20), minutes(0), 60),
         ] {
             let instant = deadline.instant_at(noon + hour, start + passed, noon + by_clock);

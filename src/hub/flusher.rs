@@ -72,7 +72,7 @@ impl Shards {
         shards.iter().any(|shard| shard.state.lock().is_running)
     }
 
-    /// Whether nobody holds a lock of theirs.
+    /// Whether no lock of theirs is held.
     #[cfg(test)]
     pub(super) fn are_free(&self) -> bool {
         let shards = self.shards.try_lock();
@@ -330,14 +330,14 @@ impl Shard {
 }
 
 impl State {
-    /// Forgets what is in the log, which nobody follows any more, and tells how many bytes it had.
+    /// Forgets what is in the log, which no socket follows any more, and tells how many bytes it had.
     fn clear(&mut self) -> usize {
         self.pass = None;
         self.log.clear()
     }
 }
 
-/// What became of a frame for everybody.
+/// What became of a frame for all sockets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Published {
     /// How many sockets take it from a log.

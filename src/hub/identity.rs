@@ -69,7 +69,7 @@ impl Identity {
     /// [`WebConnectionSocketLayer::on_expiry`](crate::WebConnectionSocketLayer::on_expiry) or
     /// [`Hub::reidentify`](crate::Hub::reidentify) renewed it before. A time that has passed refuses
     /// the upgrade with 401. When the machine's clock is set forward later on, or the machine sleeps,
-    /// that is noticed with the socket's next message or ping; a clock that is set back gives nobody
+    /// that is noticed with the socket's next message or ping; a clock that is set back gives no
     /// more time.
     ///
     /// # Examples

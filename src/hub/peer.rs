@@ -39,7 +39,7 @@ impl Peer {
         self.standing.lock().is(standing)
     }
 
-    /// Gives the socket what was for everybody before it was unlisted.
+    /// Gives the socket what was for all sockets before it was unlisted.
     pub(super) fn depart(&self) {
         if let Some(shard) = self.shard.get() {
             shard.depart(self);

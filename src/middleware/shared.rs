@@ -79,8 +79,8 @@ impl Shared {
         if looks_proxied(&self.config, parts, peer) && !self.proxied.swap(true, Relaxed) {
             tracing::warn!(
                 "a request from this machine names another host or was forwarded: there is a proxy \
-                 on this machine, and `trust_local_callers` lets everybody through it who asks for \
-                 `Host: localhost`. Use `bearer_tokens` or the control service instead"
+                 on this machine, and `trust_local_callers` lets every visitor through it who asks \
+                 for `Host: localhost`. Use `bearer_tokens` or the control service instead"
             );
         }
     }

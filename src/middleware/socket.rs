@@ -208,16 +208,11 @@ impl Socket {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::{Socket, SocketError, SocketErrorKind};
+    /// use web_connection_socket::{Socket, SocketError};
     ///
     /// async fn enter(socket: Socket) -> Result<(), SocketError> {
-    ///     let room = socket.message().message.trim();
-    ///     match socket.join(room) {
-    ///         Err(error) if error.kind() == SocketErrorKind::NameTooLong => {
-    ///             socket.reply(&socket.create_message().text("That is too long for a room's name."))
-    ///         }
-    ///         joined => joined,
-    ///     }
+    ///     // Where the name is too long, the visitor is told by an error frame.
+    ///     socket.join(socket.message().message.trim())
     /// }
     /// ```
     pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {

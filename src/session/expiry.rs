@@ -130,3 +130,37 @@ impl Expiry {
 
 /// From this on the end of an identity counts as noticed late.
 const LATE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        config::Config,
+        hub::{Hub, Identity, User},
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_set_forward_moves_the_question_too() {
+        let (start, lead) = (Instant::now(), Duration::from_secs(10));
+        let minutes = |minutes: u64| start + Duration::from_secs(60 * minutes);
+        let hub = Arc::new(Hub::new(&Config::new()));
+        let registration = hub.register(Identity::anonymous(), User::Claimed);
+        let standing = registration.expect("room in the hub").peer().standing();
+        let mut expiry = Expiry::new(start, standing, minutes(60), lead);
+        assert_eq!(expiry.deadline(), minutes(60) - lead);
+        expiry.ends_earlier(minutes(20), minutes(30), lead);
+        assert_eq!(expiry.deadline(), minutes(30) - lead);
+        // What is later is not believed.
+        expiry.ends_earlier(minutes(20), minutes(90), lead);
+        assert_eq!(expiry.deadline(), minutes(30) - lead);
+        // Little time is left: half of it is the application's.
+        let soon = minutes(20) + lead;
+        expiry.ends_earlier(minutes(20), soon, lead);
+        assert_eq!(expiry.deadline(), minutes(20) + lead / 2);
+        expiry.asked(None);
+        expiry.ends_earlier(minutes(20), minutes(20), lead);
+        assert_eq!(expiry.deadline(), minutes(20));
+    }
+}

@@ -67,6 +67,14 @@ pub(crate) async fn caps() -> Result<Line> {
     tests(&[("it", "caps::"), ("it", "rates::"), ("it", "secrets::")]).await
 }
 
+pub(crate) async fn names() -> Result<Line> {
+    tests(&[("it", "names::"), ("--lib", "config::names::")]).await
+}
+
+pub(crate) async fn rates() -> Result<Line> {
+    tests(&[("it", "rates::"), ("--lib", "session::rate::")]).await
+}
+
 /// Runs tests by target and name.
 pub(crate) async fn tests(tests: &[(&str, &str)]) -> Result<Line> {
     run(tests, &[]).await

@@ -123,7 +123,7 @@ impl State {
         self.pass.as_ref().map(|pass| &pass.batch)
     }
 
-    /// Adds the followers that are next to `peers`; `None` if nobody is left to visit.
+    /// Adds the followers that are next to `peers`; `None` if none is left to visit.
     fn next_turn(&mut self, peers: &mut Vec<Arc<Peer>>) -> Option<Arc<Batch>> {
         let pass = self.pass.as_mut()?;
         let above = pass.above.min(self.followers.len());

@@ -84,14 +84,14 @@ impl Outbox {
     /// Queues a message that says nothing but that the connection lives, and remembers from now on
     /// when a message was written. One that waits already is enough.
     pub(crate) fn life_sign(&self) {
-        self.state.lock().told_at.get_or_insert_with(Instant::now);
+        self.state().told_at.get_or_insert_with(Instant::now);
         self.control(Frame::life_sign(), Kind::LifeSign, 1);
     }
 
     /// When a message was last written, once the socket had its first life sign. Pings and pongs are
     /// none: no page sees them.
     pub(crate) fn told_at(&self) -> Option<Instant> {
-        self.state.lock().told_at
+        self.state().told_at
     }
 
     /// Starts the closing handshake; `false` if it was started before.
@@ -182,7 +182,7 @@ impl Outbox {
 
     /// Whether it takes what is pushed.
     pub(crate) fn is_open(&self) -> bool {
-        self.state.lock().phase == Phase::Open
+        self.state().phase == Phase::Open
     }
 
     /// How many accepted messages were never wholly written.

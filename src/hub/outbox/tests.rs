@@ -355,7 +355,7 @@ fn what_flushers_write_is_remembered_too() {
     let outbox = outbox(1024);
     outbox.share(Arc::new(Sink));
     let mut log = Log::default();
-    outbox.follow(&log);
+    outbox.lock().follow(&log);
     outbox.life_sign();
     let asked = outbox.told_at().unwrap();
     outbox.flush(&mut Tally::default());

@@ -318,14 +318,14 @@ mod tests {
         assert_eq!(kind(&tokens, &trusted, None), Ok(()));
 
         // The application's condition sees the page, and hosts are checked before it is asked.
-        let anybody: &Predicate = &|_| true;
+        let admit_all: &Predicate = &|_| true;
         assert_eq!(
-            kind(&Config::new(), &page("evil.test"), Some(anybody)),
+            kind(&Config::new(), &page("evil.test"), Some(admit_all)),
             Ok(())
         );
         let named = Config::new().hosts(["app.example"]);
         let rebound = Err(RejectionKind::HostNotAllowed);
-        assert_eq!(kind(&named, &page("evil.test"), Some(anybody)), rebound);
+        assert_eq!(kind(&named, &page("evil.test"), Some(admit_all)), rebound);
     }
 
     #[test]

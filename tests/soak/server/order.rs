@@ -57,9 +57,9 @@ pub(crate) struct Figures {
     pub(crate) messages_in: u64,
     /// Dispatches that failed.
     pub(crate) failed: u64,
-    /// How long the hub took at most, since somebody asked last, to say how many sockets it has; in
-    /// microseconds.
-    pub(crate) longest_len: u64,
+    /// How long the hub took to say how many sockets it has, since it was asked last: in microseconds,
+    /// each time.
+    pub(crate) lens: Vec<u64>,
     /// The disconnect events since somebody asked last.
     pub(crate) ends: Vec<End>,
     /// Milliseconds since the server began.

@@ -2,10 +2,7 @@ use std::{
     fs, mem,
     net::{Ipv4Addr, SocketAddr},
     panic,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -72,9 +69,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let ends = Arc::new(Mutex::new(Vec::new()));
     let layer = layer(&options, begin, ends.clone());
     let hub = layer.hub();
-    let longest = Arc::new(AtomicU64::new(0));
+    let lens = Arc::new(Mutex::new(Vec::new()));
     if options.watch {
-        watch(hub.clone(), longest.clone());
+        watch(hub.clone(), lens.clone());
     }
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -104,7 +101,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     obey(async |order| {
         Ok(match order {
             Order::Figures => Answer::Figures(Figures {
-                longest_len: longest.swap(0, Relaxed),
+                lens: mem::take(&mut lens.lock()),
                 ..figures(&hub, begin, mem::take(&mut ends.lock()))?
             }),
             Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
@@ -145,13 +142,13 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 /// Asks again and again, from a thread that does nothing else, how many sockets there are.
-fn watch(hub: Arc<Hub>, longest: Arc<AtomicU64>) {
+fn watch(hub: Arc<Hub>, lens: Arc<Mutex<Vec<u64>>>) {
     thread::spawn(move || {
         loop {
             let begin = Instant::now();
             let _sockets = hub.len();
             let took = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-            longest.fetch_max(took, Relaxed);
+            lens.lock().push(took);
             thread::sleep(Duration::from_millis(1));
         }
     });
@@ -290,7 +287,7 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         waiting: stats.dispatches_waiting,
         messages_in: stats.messages_in,
         failed: stats.dispatches_failed,
-        longest_len: 0,
+        lens: Vec::new(),
         ends,
         now: millis(begin),
     })
