@@ -8,9 +8,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::support::PATIENCE;
+use crate::support::browser::{Engine, in_each_browser};
 use crate::support::chat::Chat;
 use crate::support::page::Page;
 use crate::support::tcp_proxy::QuietCuttingProxy;
+
+in_each_browser! {
+    a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly,
+    a_message_is_marked_as_sending_until_it_was_sent,
+}
 
 #[tokio::test]
 async fn two_pages_chat_with_one_another() {
@@ -111,15 +117,14 @@ async fn an_idle_chat_outlives_a_proxy_that_cuts_quiet_connections() {
     assert_eq!(proxy.sockets_opened(), 1);
 }
 
-#[tokio::test]
-async fn a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly() {
+async fn a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly(engine: Engine) {
     let chat = Chat::start().await;
     let origin = chat.url("");
-    let ann = Page::join(&origin, "ann", "red").await;
+    let ann = Page::join_with(engine, &origin, "ann", "red").await;
     ann.browser().until(&shows_people("ann")).await;
 
-    let bob = Page::join(&origin, "bob", "").await;
-    let second_tab = Page::join(&origin, "bob", "").await;
+    let bob = Page::join_with(engine, &origin, "bob", "").await;
+    let second_tab = Page::join_with(engine, &origin, "bob", "").await;
     ann.browser().until(&shows_people("ann,bob")).await;
     bob.browser().until(&shows_people("ann,bob")).await;
     ann.browser().until(&tells("bob joined")).await;
@@ -143,10 +148,9 @@ fn tells(lines: &str) -> String {
     )
 }
 
-#[tokio::test]
-async fn a_message_is_marked_as_sending_until_it_was_sent() {
+async fn a_message_is_marked_as_sending_until_it_was_sent(engine: Engine) {
     let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let ann = Page::join_with(engine, &chat.url(""), "ann", "").await;
     let browser = ann.browser();
     let is_marked = |place: &str, mark: &str| {
         format!("document.querySelector('{place} .delivery')?.textContent === '{mark}'")

@@ -2,14 +2,22 @@
 
 use serde_json::json;
 
+use crate::support::browser::{Engine, in_each_browser};
 use crate::support::chat::Chat;
 use crate::support::http::Http;
 use crate::support::page::Page;
 
-#[tokio::test]
-async fn s15_markdown_is_rendered_by_the_application() {
+in_each_browser! {
+    s15_markdown_is_rendered_by_the_application,
+    markup_from_a_visitor_stays_text,
+    html_from_a_program_is_shown_without_its_scripts,
+    s06_what_the_documentation_posts_is_shown,
+    an_action_that_the_page_does_not_know_is_shown_as_text,
+}
+
+async fn s15_markdown_is_rendered_by_the_application(engine: Engine) {
     let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let ann = Page::join_with(engine, &chat.url(""), "ann", "").await;
 
     ann.send("some **strong** words, `code` and [a link](https://example.com/)")
         .await;
@@ -20,14 +28,13 @@ async fn s15_markdown_is_rendered_by_the_application() {
     assert!(html.contains("href=\"https://example.com/\""), "{html}");
 }
 
-#[tokio::test]
-async fn markup_from_a_visitor_stays_text() {
+async fn markup_from_a_visitor_stays_text(engine: Engine) {
     let chat = Chat::start().await;
     let origin = chat.url("");
     let name = "<img src=x onerror=window.intruded=1>";
     let (mallory, bob) = tokio::join!(
-        Page::join(&origin, name, "<b>"),
-        Page::join(&origin, "bob", "")
+        Page::join_with(engine, &origin, name, "<b>"),
+        Page::join_with(engine, &origin, "bob", "")
     );
 
     for payload in PAYLOADS {
@@ -43,10 +50,9 @@ async fn markup_from_a_visitor_stays_text() {
     assert!(bob.messages().await.iter().all(|shown| shown.user == name));
 }
 
-#[tokio::test]
-async fn html_from_a_program_is_shown_without_its_scripts() {
+async fn html_from_a_program_is_shown_without_its_scripts(engine: Engine) {
     let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let ann = Page::join_with(engine, &chat.url(""), "ann", "").await;
     let html = PAYLOADS.concat();
 
     let message =
@@ -71,10 +77,9 @@ async fn html_from_a_program_is_shown_without_its_scripts() {
     assert_nothing_intruded(&ann).await;
 }
 
-#[tokio::test]
-async fn s06_what_the_documentation_posts_is_shown() {
+async fn s06_what_the_documentation_posts_is_shown(engine: Engine) {
     let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let ann = Page::join_with(engine, &chat.url(""), "ann", "").await;
 
     let bytes = r#"{"action":"broadcastchatmessage","userId":"RickFox","groupId":"Web Connection Chat 03-10-2021","Message":"Hello from FoxPro 10:00:00"}"#;
     let url = chat.url("/__broadcastwebsocket.wc");
@@ -88,10 +93,9 @@ async fn s06_what_the_documentation_posts_is_shown() {
     assert_eq!((&*shown.user, shown.own), ("RickFox", false));
 }
 
-#[tokio::test]
-async fn an_action_that_the_page_does_not_know_is_shown_as_text() {
+async fn an_action_that_the_page_does_not_know_is_shown_as_text(engine: Engine) {
     let chat = Chat::start().await;
-    let ann = Page::join(&chat.url(""), "ann", "").await;
+    let ann = Page::join_with(engine, &chat.url(""), "ann", "").await;
     for (message, notice) in [
         (
             json!({"action": "order.shipped", "message": "<b>7</b>", "userId": "shop"}),

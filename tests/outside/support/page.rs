@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::browser::{Browser, Viewport};
+use super::browser::{Browser, Engine, Viewport};
 use super::{PATIENCE, eventually};
 
 /// One visitor's page.
@@ -32,15 +32,18 @@ impl Page {
         tokio::join!(Self::join(origin, "ann", ""), Self::join(origin, "bob", ""))
     }
 
+    /// Opens the chat in either browser.
+    pub(crate) async fn join_with(engine: Engine, origin: &str, name: &str, group: &str) -> Self {
+        let browser = Browser::open(engine, &address(origin, name, group)).await;
+        let page = Self { browser };
+        page.online().await;
+        page
+    }
+
     pub(crate) async fn join_in(viewport: Viewport, origin: &str, name: &str, group: &str) -> Self {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("name", name)
-            .append_pair("group", group)
-            .finish();
-        let page = Self {
-            browser: Browser::start(viewport).await,
-        };
-        page.browser.go_to(&format!("{origin}/?{query}")).await;
+        let browser = Browser::start(viewport).await;
+        browser.go_to(&address(origin, name, group)).await;
+        let page = Self { browser };
         page.online().await;
         page
     }
@@ -101,4 +104,12 @@ impl Page {
             )
             .await
     }
+}
+
+fn address(origin: &str, name: &str, group: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("name", name)
+        .append_pair("group", group)
+        .finish();
+    format!("{origin}/?{query}")
 }
