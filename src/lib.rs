@@ -86,10 +86,11 @@
 //! | `sync` | the locks and counters that the hub shares between threads | – |
 //! | `unwind` | how far a panic of the application or the host goes | – |
 //! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, whose turn it is with the application (`turns`), shutdown, statistics | `protocol`, `config`, `sync` |
-//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall` | `hub`, `protocol`, `config`, `unwind` |
-//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config`, `unwind` |
-//! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub` |
-//! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol` |
+//! | `streams` | what HTTP servers and sockets have to know alike of what carries them: [`StreamExecutor`], [`PacedStream`] | – |
+//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall`, `http2` | `hub`, `protocol`, `config`, `streams`, `unwind` |
+//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config`, `streams`, `unwind` |
+//! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub`, `streams` |
+//! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol`, `streams` |
 //!
 //! Imports point downwards only. Two traits turn them where control goes up: `Inbound` is defined in
 //! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
@@ -112,6 +113,7 @@ pub mod script;
 #[cfg(feature = "server")]
 mod server;
 mod session;
+mod streams;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -135,6 +137,7 @@ pub use self::{
         MessageErrorKind, ParseConnectionIdError, RawMessage, Recipient, RecipientType,
         SocketMessage, UserId,
     },
+    streams::{PacedStream, StreamExecutor},
 };
 
 #[cfg(feature = "server")]

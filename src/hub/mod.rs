@@ -3,6 +3,7 @@
 mod bounds;
 mod broadcast;
 mod caps;
+mod charge;
 mod close;
 mod closing;
 mod deadline;
@@ -65,6 +66,7 @@ pub use self::{
 };
 pub(crate) use self::{
     caps::{Cap, Client, Full, Seat},
+    charge::Charge,
     close::is_sendable,
     frame::Frame,
     log_limit::LogLimit,
@@ -139,6 +141,7 @@ pub struct Hub {
     default_audience: DefaultAudience,
     has_claims: AtomicBool,
     claims_warned: AtomicBool,
+    executor_warned: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -185,6 +188,7 @@ impl Hub {
             default_audience: config.default_audience,
             has_claims: AtomicBool::new(false),
             claims_warned: AtomicBool::new(false),
+            executor_warned: AtomicBool::new(false),
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     Hub, Peer,
     caps::Seat,
+    charge::Charge,
     close::CloseReason,
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
@@ -15,6 +16,7 @@ use super::{
     turns::{Kept, Lane},
     work::Part,
 };
+use crate::sync::atomic::Ordering::Relaxed;
 
 /// A socket's place in the hub; dropping it ends the place.
 ///
@@ -128,6 +130,23 @@ impl Registration {
             future.as_mut().poll(cx).map(Some)
         })
         .await
+    }
+
+    /// For what the socket's stream keeps of what was written to it.
+    pub(crate) fn charge(&self) -> Charge {
+        Charge::new(self.hub.counters.clone())
+    }
+
+    /// Says, once for the hub, that the server's executor leaves no way to end a stream.
+    pub(crate) fn warn_of_executor(&self) {
+        if !self.hub.executor_warned.swap(true, Relaxed) {
+            tracing::warn!(
+                socket = %self.peer.id,
+                "the client of an HTTP/2 socket takes nothing, and the server's executor gives no way to \
+                 reset its stream: it keeps its memory and its place until the client leaves. Serve \
+                 with `web_connection_socket::Server`, or give hyper a `StreamExecutor`"
+            );
+        }
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {

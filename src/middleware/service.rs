@@ -22,6 +22,7 @@ use super::{
     shared::{Door, Shared},
     upgrade,
 };
+use crate::streams::Carrier;
 
 /// The service that [`WebConnectionSocketLayer`](super::WebConnectionSocketLayer) makes of yours.
 ///
@@ -119,7 +120,8 @@ where
                         let on_upgrade =
                             on_upgrade.ok_or_else(|| Rejection::from(Cause::NoUpgradeHandle))?;
                         let admitted = upgrade::admit(&shared, &parts).await?;
-                        upgrade::open(&shared, admitted, application, on_upgrade).await?;
+                        let carrier = Carrier::of(parts.version);
+                        upgrade::open(&shared, admitted, application, on_upgrade, carrier).await?;
                         Ok(accept.response())
                     };
                     Ok(answer.await.unwrap_or_else(|rejection| {

@@ -27,6 +27,7 @@ use crate::{
     hub::{Identity, Kill, RegisterError, Registration, Seat, User},
     protocol::UserId,
     session,
+    streams::Carrier,
     unwind::{Contained, Panicked},
 };
 
@@ -188,6 +189,7 @@ pub(super) async fn open(
     admitted: Admitted,
     application: Option<Arc<dyn Application>>,
     on_upgrade: OnUpgrade,
+    carrier: Carrier,
 ) -> Result<(), Rejection> {
     let shared = shared.clone();
     let (opened, opening) = oneshot::channel();
@@ -208,7 +210,7 @@ pub(super) async fn open(
         match registration.unless_killed(Kill::Connection, handover).await {
             Some(Ok(Ok(upgraded))) => {
                 let config = shared.config.clone();
-                session::spawn_upgraded(upgraded, registration, config, inbound);
+                session::spawn_upgraded(upgraded, carrier, registration, config, inbound);
             }
             Some(Ok(Err(error))) if error.is_user() => {
                 if let Some(suppressed) = shared.log.pass(Kind::NoUpgrades) {

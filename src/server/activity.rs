@@ -6,6 +6,8 @@ use hyper::rt::Executor;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use crate::streams::StreamExecutor;
+
 /// How long a connection may do nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -67,11 +69,7 @@ where
 {
     fn execute(&self, future: F) {
         let work = self.0.begin();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "hyper owns the tasks of a connection"
-        )]
-        tokio::spawn(async move {
+        StreamExecutor::new().execute(async move {
             future.await;
             drop(work);
         });

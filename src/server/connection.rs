@@ -5,12 +5,16 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::Arc,
+    time::Duration,
 };
 
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::{rt::TokioIo, server::conn::auto};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -22,11 +26,14 @@ use super::{
     activity::{Activity, Due, Limits, Tasks},
     service::Noted,
 };
+use crate::streams::PacedStream;
 
 /// What is the same for all connections of a server.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) limits: Limits,
+    /// How long a client may take next to nothing of what is written.
+    pub(super) write_timeout: Duration,
     pub(super) http2: bool,
 }
 
@@ -62,7 +69,7 @@ pub(super) async fn run<IO, S, RB>(
         _asked_or_cut = stop.changed() => return,
     };
     let stream = match stream {
-        Ok(stream) => TokioIo::new(stream),
+        Ok(stream) => TokioIo::new(PacedStream::new(stream, terms.write_timeout)),
         Err(error) => {
             tracing::debug!(?peer, %error, "a TLS handshake failed");
             return;
@@ -79,8 +86,14 @@ pub(super) async fn run<IO, S, RB>(
     };
     if terms.http2 {
         let mut server = auto::Builder::new(Tasks(activity));
-        // Sockets over HTTP/2 need this line, sockets over HTTP/1.1 the `with_upgrades`.
-        server.http2().enable_connect_protocol();
+        server
+            .http2()
+            // Sockets over HTTP/2 need this line, sockets over HTTP/1.1 the `with_upgrades`.
+            .enable_connect_protocol()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PONG_WITHIN)
+            .max_send_buf_size(SEND_BUFFER);
         let connection = server.serve_connection_with_upgrades(stream, service);
         let end = auto::UpgradeableConnection::graceful_shutdown;
         care.take(pin!(connection), end).await;
@@ -148,3 +161,12 @@ impl Care {
         }
     }
 }
+
+/// An HTTP/2 connection on which nothing came for so long is asked whether its client is there.
+const PING_AFTER: Duration = Duration::from_secs(25);
+
+/// How long that client has to answer.
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+
+/// Bytes that an HTTP/2 stream may hold while its client has room for them and does not take them.
+const SEND_BUFFER: usize = 64 * 1024;

@@ -16,6 +16,9 @@ use crate::hub::Hub;
 /// - A connection has [10 seconds](Self::head_timeout) from its acceptance, a TLS handshake included,
 ///   to its first request, and [75 seconds](Self::idle_timeout) from one request to the next. Requests,
 ///   responses and sockets take as long as they take.
+/// - A client that [takes nothing for 30 seconds](Self::write_timeout), and one that answers no ping of
+///   HTTP/2, loses its connection; a socket that is too slow over HTTP/2 loses its stream alone
+///   ([`StreamExecutor`](crate::StreamExecutor)).
 /// - When a connection cannot be accepted, because too many files are open, the server says so at most
 ///   once a second and goes on.
 /// - A graceful stop ends the sockets first, then the connections.
@@ -70,6 +73,7 @@ impl<L: Listener> Server<L> {
                     head: Duration::from_secs(10),
                     idle: Duration::from_secs(75),
                 },
+                write_timeout: Duration::from_secs(30),
                 http2: true,
             },
         }
@@ -142,6 +146,27 @@ impl<L: Listener> Server<L> {
             "Server::idle_timeout: zero would end connections before their requests"
         );
         self.terms.limits.idle = time;
+        self
+    }
+
+    /// Sets how long a client may take next to nothing of what is written to it before its connection is
+    /// closed: of what waits, all or 16 KiB in each such time. Default: 30 seconds.
+    ///
+    /// A slow client is served for as long as it takes. One that stops reading holds what waits for it:
+    /// over HTTP/2 up to some 80 KB for each stream. The time also holds for sockets over HTTP/2 or
+    /// TLS: keep it longer than [`Config::write_stall`](crate::Config::write_stall), which closes one
+    /// socket.
+    ///
+    /// # Panics
+    ///
+    /// If it is zero.
+    #[track_caller]
+    pub fn write_timeout(mut self, time: Duration) -> Self {
+        assert!(
+            time != Duration::ZERO,
+            "Server::write_timeout: zero would end connections that have to wait"
+        );
+        self.terms.write_timeout = time;
         self
     }
 

@@ -48,6 +48,7 @@ impl Closing {
 /// and may still read.
 pub(super) struct Left {
     until: Option<Instant>,
+    is_answered: bool,
 }
 
 impl Left {
@@ -55,6 +56,17 @@ impl Left {
     pub(super) fn new(now: Instant, patience: Duration) -> Self {
         Self {
             until: now.checked_add(patience),
+            is_answered: false,
+        }
+    }
+
+    /// All is answered, and our half is to end within `patience`: over TLS and HTTP/2 that waits for what
+    /// was written before.
+    pub(super) fn answered(left: &mut Option<Self>, now: Instant, patience: Duration) {
+        if let Some(left) = left.as_mut().filter(|left| !left.is_answered) {
+            left.is_answered = true;
+            let until = now.checked_add(patience);
+            left.until = [left.until, until].into_iter().flatten().min();
         }
     }
 

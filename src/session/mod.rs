@@ -5,6 +5,7 @@ mod closing;
 mod expiry;
 mod frame_scan;
 mod heartbeat;
+mod http2;
 mod in_hand;
 mod inbound;
 mod life_sign;
@@ -32,11 +33,12 @@ use tokio::{
 };
 
 pub(crate) use self::inbound::{Ending, Handling, Inbound, Taken};
-use self::{task::Session, transport::TcpSocket};
+use self::{http2::Http2Stream, task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
     hub::{CloseReason, Kill, Part, Registration},
     protocol::RawMessage,
+    streams::Carrier,
     unwind::{Contained, Panicked, contain},
 };
 
@@ -62,9 +64,21 @@ pub(crate) fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    // Made outside of the future, which would keep room for each of the arguments as well.
     let session = Session::new(stream, unread, registration, config, inbound);
-    let mut guarded = Guarded(Some(session));
+    run_session(session, |stream| {
+        drop(stream);
+        None
+    })
+}
+
+/// `rest` makes of the stream what has to be looked after when the session is over.
+fn run_session<S, R>(session: Session<S>, rest: R) -> impl Future<Output = CloseReason>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Rest<S>,
+{
+    // Made outside of the future, which would keep room for each of the arguments as well.
+    let mut guarded = Guarded(Some(session), rest);
     async move {
         let reason = poll_fn(|cx| guarded.poll(cx)).await;
         if let Some(rest) = guarded.end(reason.clone()) {
@@ -77,9 +91,14 @@ where
 }
 
 /// A session that winds up however it ends, be it that nobody polls it any more.
-struct Guarded<S: AsyncRead + AsyncWrite + Unpin>(Option<Session<S>>);
+struct Guarded<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>>(Option<Session<S>>, R);
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
+/// What is left of a stream of a connection that lives on.
+trait Rest<S>: Fn(S) -> Option<Http2Stream> {}
+
+impl<S, R: Fn(S) -> Option<Http2Stream>> Rest<S> for R {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let Some(session) = &mut self.0 else {
             return Poll::Pending;
@@ -92,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
 
     /// Ends the connection, and has a task of its own do what is left to do.
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
-        let remains = self.0.take()?.end();
+        let remains = self.0.take()?.end(&self.1);
         tracing::debug!(
             socket = %remains.registration.peer().id,
             ?reason,
@@ -109,16 +128,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Drop for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for Guarded<S, R> {
     fn drop(&mut self) {
         // Nobody waits for it.
         drop(self.end(CloseReason::LOST));
     }
 }
 
-/// Runs a socket, in a task of its own, over a connection that an HTTP server upgraded.
+/// Runs a socket, in a task of its own, over what an HTTP server upgraded.
 pub(crate) fn spawn_upgraded(
     upgraded: Upgraded,
+    carrier: Carrier,
     registration: Registration,
     config: Arc<Config>,
     inbound: Box<dyn Inbound>,
@@ -127,14 +147,22 @@ pub(crate) fn spawn_upgraded(
         clippy::disallowed_methods,
         reason = "each socket has a task of its own"
     )]
-    match TcpSocket::take(upgraded) {
-        Ok((tcp, unread)) => {
-            registration.share(tcp.shared());
-            tokio::spawn(run(tcp, unread, registration, config, inbound));
-        }
-        Err(upgraded) => {
-            let stream = TokioIo::new(upgraded);
-            tokio::spawn(run(stream, Bytes::new(), registration, config, inbound));
+    match carrier {
+        Carrier::Connection => match TcpSocket::take(upgraded) {
+            Ok((tcp, unread)) => {
+                registration.share(tcp.shared());
+                tokio::spawn(run(tcp, unread, registration, config, inbound));
+            }
+            Err(upgraded) => {
+                let stream = TokioIo::new(upgraded);
+                tokio::spawn(run(stream, Bytes::new(), registration, config, inbound));
+            }
+        },
+        Carrier::Stream(sending) => {
+            let charge = registration.charge();
+            let stream = Http2Stream::new(upgraded, sending, charge, config.close_timeout);
+            let session = Session::new(stream, Bytes::new(), registration, config, inbound);
+            tokio::spawn(run_session(session, Some));
         }
     }
 }
@@ -147,6 +175,7 @@ struct Remains {
     inbound: Box<dyn Inbound>,
     /// Messages that were queued and never wholly written.
     undelivered: u64,
+    stream: Option<Http2Stream>,
 }
 
 async fn wind_up(remains: Remains, reason: CloseReason) {
@@ -156,7 +185,12 @@ async fn wind_up(remains: Remains, reason: CloseReason) {
         registration,
         mut inbound,
         undelivered,
+        stream,
     } = remains;
+    let held = match stream {
+        Some(stream) => Box::pin(stream.end()).await,
+        None => None,
+    };
     let has_work = handling.is_some() || parked.is_some();
     let remaining = async {
         let parked = parked.and_then(|message| {
@@ -183,6 +217,11 @@ async fn wind_up(remains: Remains, reason: CloseReason) {
         undelivered,
     };
     finish(&registration, inbound, ending).await;
+    if let Some(held) = held {
+        let taken = Box::pin(held.taken(&registration));
+        // A shutdown waits no longer than for anything else, and says so when it cuts sockets off.
+        registration.unless_killed(Kill::Connection, taken).await;
+    }
 }
 
 /// The end of a socket whose connection was lost before it could be used.

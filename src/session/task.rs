@@ -12,9 +12,9 @@ use tokio::{
 use super::{
     Handling, Inbound, Remains, STREAM,
     closing::{Closing, Left},
-    discard,
     expiry::{Expiry, poll_expiry},
     heartbeat::{Action, Heartbeat},
+    http2::Http2Stream,
     life_sign::LifeSign,
     rate::Allowance,
     stall::WriteStall,
@@ -27,6 +27,7 @@ use crate::{
     config::Config,
     hub::{Attention, Backlog, CloseReason, Drained, Registration},
     protocol::RawMessage,
+    unwind::{Panicked, contain},
 };
 
 /// A socket's state while its connection lasts.
@@ -129,12 +130,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.reason_or(CloseReason::LOST)
     }
 
-    /// Ends the connection and hands over what is left to do.
-    pub(super) fn end(mut self) -> Remains {
+    /// Ends the connection, but for what is `rest` of it, and hands over what is left to do.
+    pub(super) fn end(mut self, rest: impl Fn(S) -> Option<Http2Stream>) -> Remains {
         let undelivered = self.registration.end();
-        discard(&self.registration, STREAM, self.stream);
+        let stream = contain(|| rest(self.stream.0)).unwrap_or_else(|Panicked| {
+            self.registration.panicked(STREAM);
+            None
+        });
         Remains {
             undelivered,
+            stream,
             handling: self.handling,
             parked: self.parked,
             registration: self.registration,
@@ -333,6 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Ends our half of a stream whose other half the peer has ended; ready when that is done.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        Left::answered(&mut self.left, Instant::now(), self.config.close_timeout);
         self.stream.poll_shutdown(cx).map(|ended| {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a peer that had left was gone before its stream ended");

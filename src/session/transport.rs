@@ -16,7 +16,10 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::hub::{SharedTransport, Transport};
+use crate::{
+    hub::{SharedTransport, Transport},
+    streams::PacedStream,
+};
 
 /// A TCP socket that its own task reads and that flushers write, too.
 #[derive(Debug)]
@@ -29,12 +32,23 @@ impl TcpSocket {
     ///
     /// Gives back what is not plain TCP: TLS, HTTP/2, and what a host made up.
     pub(crate) fn take(upgraded: Upgraded) -> Result<(Self, Bytes), Upgraded> {
+        let upgraded = match Self::take_as::<TcpStream>(upgraded, |tcp| tcp) {
+            Err(upgraded) => upgraded,
+            taken => return taken,
+        };
+        Self::take_as::<PacedStream<TcpStream>>(upgraded, PacedStream::into_inner)
+    }
+
+    fn take_as<IO>(upgraded: Upgraded, tcp: fn(IO) -> TcpStream) -> Result<(Self, Bytes), Upgraded>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         // The first is what hyper-util's servers upgrade, axum's among them; the second hyper's own.
-        match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => Ok(Self::new(parts.io, &parts.read_buf)),
+        match auto::upgrade::downcast::<TokioIo<IO>>(upgraded) {
+            Ok(parts) => Ok(Self::new(tcp(parts.io.into_inner()), &parts.read_buf)),
             Err(upgraded) => {
-                let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
-                Ok(Self::new(parts.io, &parts.read_buf))
+                let parts = upgraded.downcast::<TokioIo<IO>>()?;
+                Ok(Self::new(tcp(parts.io.into_inner()), &parts.read_buf))
             }
         }
     }
@@ -45,8 +59,8 @@ impl TcpSocket {
     }
 
     /// The bytes are copied: even none would keep the server's whole read buffer alive.
-    fn new(stream: TokioIo<TcpStream>, read_buf: &[u8]) -> (Self, Bytes) {
-        let stream = Self(Arc::new(stream.into_inner()));
+    fn new(stream: TcpStream, read_buf: &[u8]) -> (Self, Bytes) {
+        let stream = Self(Arc::new(stream));
         (stream, Bytes::copy_from_slice(read_buf))
     }
 }

@@ -20,13 +20,14 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tower::BoxError;
 
 use super::{Error, client::Stream};
+use crate::streams::StreamExecutor;
 
 pub(super) fn serve<S>(pipe: DuplexStream, service: S)
 where
     S: HttpService<Incoming, Error: Into<BoxError>, Future: Send + 'static> + Send + 'static,
     S::ResBody: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+    let connection = hyper::server::conn::http2::Builder::new(StreamExecutor::new())
         .enable_connect_protocol()
         .serve_connection(TokioIo::new(pipe), service);
     #[expect(clippy::disallowed_methods, reason = "each connection has its task")]

@@ -16,14 +16,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("unwind", &[]),
     ("hub", &["backplane", "config", "protocol", "sync"]),
-    ("session", &["config", "hub", "protocol", "unwind"]),
+    ("streams", &[]),
+    (
+        "session",
+        &["config", "hub", "protocol", "streams", "unwind"],
+    ),
     (
         "middleware",
-        &["config", "hub", "protocol", "session", "unwind"],
+        &["config", "hub", "protocol", "session", "streams", "unwind"],
     ),
     ("extract", &["hub", "middleware", "protocol"]),
-    ("server", &["hub", "middleware"]),
-    ("testing", &["hub", "middleware", "protocol"]),
+    ("server", &["hub", "middleware", "streams"]),
+    ("testing", &["hub", "middleware", "protocol", "streams"]),
 ];
 
 /// Refusals, what error frames share with them, and the server of the one file.

@@ -7,6 +7,9 @@
 #[path = "../it/support/proxy.rs"]
 #[expect(dead_code, reason = "the tests of every run have more weather")]
 mod proxy;
+#[path = "../it/support/stalled.rs"]
+#[expect(dead_code, reason = "the tests of every run end streams in more ways")]
+mod stalled;
 #[path = "../it/support/wire.rs"]
 #[expect(dead_code, reason = "the tests of every run need more of it")]
 mod wire;

@@ -3,6 +3,7 @@
 mod accepting;
 mod layers;
 mod stopping;
+mod streams;
 mod timers;
 
 use std::{future::pending, io, net::SocketAddr, sync::Arc};

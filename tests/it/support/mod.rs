@@ -7,6 +7,7 @@ pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod raw;
 pub(crate) mod source;
+pub(crate) mod stalled;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod wire;

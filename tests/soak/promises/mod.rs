@@ -11,6 +11,7 @@ mod outlived;
 mod pass_through;
 mod shutdown;
 mod stalled;
+mod streams;
 mod vanished;
 
 use tokio::time::Instant;
@@ -70,6 +71,7 @@ async fn measure(number: u8) -> Result<Line> {
         26 => named::identity().await,
         27 => named::caps().await,
         31 => outlived::visits_that_leave_work_behind().await,
+        32 => streams::that_are_not_read().await,
         33 => outlived::leavers_of_a_hung_application().await,
         35 => named::names().await,
         36 => crowd::beside_a_flood().await,
@@ -170,6 +172,10 @@ const ASKED: &[(u8, &str)] = &[
     (
         31,
         "15 s of visits that send 60 KB and hang up, against work of 2 s under `max_sockets(100)`: memory within twice the cap × a message; others served; no client holds all places",
+    ),
+    (
+        32,
+        "6 HTTP/2 connections × 200 sockets without windows: reset alone, nothing left 10 s after, memory back within 32 MiB; connections that are not read are closed",
     ),
     (
         33,

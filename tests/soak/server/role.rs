@@ -1,5 +1,7 @@
 use std::{
-    fs, mem,
+    fs,
+    future::pending,
+    mem,
     net::{Ipv4Addr, SocketAddr},
     panic,
     sync::Arc,
@@ -19,8 +21,8 @@ use tokio::{
 };
 use tower::Layer;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Refusal, Shutdown, Socket, SocketMessage,
-    WebConnectionSocketLayer,
+    CloseReason, Config, Handshake, Hub, Identity, Refusal, Server, Shutdown, Socket,
+    SocketMessage, WebConnectionSocketLayer,
 };
 
 use super::{
@@ -55,6 +57,9 @@ pub(crate) struct Options {
     /// Is axum's own WebSockets with a channel instead.
     #[arg(long)]
     axum_ws: bool,
+    /// Serve with the library's own server, until the process ends.
+    #[arg(long)]
+    own_server: bool,
 }
 
 /// Serves, and obeys the orders that come from the standard input.
@@ -76,6 +81,25 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     say(&listener.local_addr()?)?;
+    if options.own_server {
+        let server = Server::new(listener, &hub).with_graceful_shutdown(pending());
+        #[expect(clippy::disallowed_methods, reason = "the server beside its orders")]
+        let serving = tokio::spawn(server.serve(layer.layer(Router::new())));
+        let answered = obey(async |order| {
+            Ok(match order {
+                Order::Figures => {
+                    Answer::Figures(figures(&hub, begin, mem::take(&mut ends.lock()))?)
+                }
+                Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
+                Order::CloseUser(_) | Order::ShutDown { .. } => {
+                    return Err("this server only serves".into());
+                }
+            })
+        });
+        answered.await?;
+        serving.abort();
+        return Ok(());
+    }
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             eprintln!("soak: {error}");

@@ -1,0 +1,196 @@
+//! Sockets that are streams of an HTTP/2 connection.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::timeout,
+};
+
+use crate::{
+    hub::{Charge, Registration},
+    streams::Sending,
+};
+
+/// A stream, whose sending half a task of hyper's writes.
+///
+/// That task, and HTTP/2 below it, keep what was written and the peer does not take: the last few
+/// writes, each wholly. So each is a piece of bounded length, and while the peer lets the socket wait,
+/// what they keep counts as queued.
+///
+/// HTTP/2 takes a write once the peer has room for a byte of it, and hyper's task is done once HTTP/2 has
+/// the last write: nothing can reset the stream from then on. So the last write is a single byte: when it
+/// is taken, the peer has room for all.
+#[derive(Debug)]
+pub(super) struct Http2Stream {
+    stream: TokioIo<Upgraded>,
+    sending: Sending,
+    /// What is to be written byte by byte before the end.
+    tail: &'static [u8],
+    kept: Kept,
+    charge: Charge,
+    close_timeout: Duration,
+}
+
+impl Http2Stream {
+    pub(super) fn new(
+        upgraded: Upgraded,
+        sending: Sending,
+        charge: Charge,
+        close_timeout: Duration,
+    ) -> Self {
+        Self {
+            stream: TokioIo::new(upgraded),
+            sending,
+            tail: PONG,
+            kept: Kept::default(),
+            charge,
+            close_timeout,
+        }
+    }
+
+    /// Ends the stream, and resets it where the peer has not taken all; gives it back where that cannot
+    /// be done.
+    pub(super) async fn end(mut self) -> Option<Self> {
+        let is_ended = self.sending.end().await;
+        (!is_ended).then_some(self)
+    }
+
+    /// Waits until the peer has taken all, or has left. An error is an end as well: the peer reset the
+    /// stream, or the connection is gone.
+    pub(super) async fn taken(mut self, registration: &Registration) {
+        self.charge.set(self.kept.bytes());
+        let ended = timeout(self.close_timeout, self.stream.shutdown()).await;
+        let ended = match ended {
+            Ok(ended) => ended,
+            Err(_elapsed) => {
+                registration.warn_of_executor();
+                self.stream.shutdown().await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a stream was given up before all was taken");
+        }
+    }
+}
+
+impl AsyncRead for Http2Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+/// hyper writes one slice at a time, so vectored writes have nothing to gain.
+impl AsyncWrite for Http2Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let piece = if is_close(bytes) {
+            self.tail = &[];
+            &bytes[..bytes.len() - 1]
+        } else {
+            &bytes[..bytes.len().min(PIECE)]
+        };
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, piece);
+        match outcome {
+            Poll::Ready(Ok(written)) => {
+                self.kept.wrote(written);
+                self.charge.set(0);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                let kept = self.kept.bytes();
+                self.charge.set(kept);
+            }
+        }
+        outcome
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let [byte, rest @ ..] = self.tail {
+            ready!(Pin::new(&mut self.stream).poll_write(cx, &[*byte]))?;
+            self.tail = rest;
+        }
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Whether it is a whole close frame; a part of another frame may look like one, which does no harm.
+fn is_close(bytes: &[u8]) -> bool {
+    matches!(bytes, [CLOSE, length, ..] if bytes.len() == 2 + usize::from(*length))
+}
+
+/// The lengths of the writes that may not be taken yet, the last one first.
+#[derive(Debug, Default)]
+struct Kept([u16; KEPT]);
+
+impl Kept {
+    fn wrote(&mut self, written: usize) {
+        self.0.rotate_right(1);
+        self.0[0] = u16::try_from(written).unwrap_or(u16::MAX);
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|length| usize::from(*length)).sum()
+    }
+}
+
+/// What a stalled stream keeps is four of these: allocators give little of it back to the system when
+/// hundreds of streams had it.
+const PIECE: usize = 4 * 1024;
+
+/// Two writes wait for hyper's task, it holds one, and one is in HTTP/2 in part.
+const KEPT: usize = 4;
+
+/// The first byte of a close frame (RFC 6455 §5.2).
+const CLOSE: u8 = 0x88;
+
+/// A pong that nobody asked for, which RFC 6455 §5.5.3 allows: the end of a stream that ends without a
+/// close frame.
+const PONG: &[u8] = &[0x8A, 0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{CloseReason, Frame};
+
+    #[test]
+    fn a_close_frame_is_told_from_others() {
+        for reason in [CloseReason::SLOW, CloseReason::NO_STATUS] {
+            let close = Frame::close(&reason);
+            assert!(is_close(close.as_bytes()), "{reason}");
+            assert!(!is_close(&close.as_bytes()[1..]), "{reason}");
+        }
+        for other in [Frame::text(b"x"), Frame::ping(), Frame::text(&[CLOSE; 300])] {
+            assert!(!is_close(other.as_bytes()));
+        }
+        assert!(!is_close(&[]));
+    }
+
+    #[test]
+    fn the_last_writes_are_kept() {
+        let mut kept = Kept::default();
+        assert_eq!(kept.bytes(), 0);
+        for written in [1, 20, 300, 4_000, PIECE] {
+            kept.wrote(written);
+        }
+        assert_eq!(kept.bytes(), 20 + 300 + 4_000 + PIECE);
+    }
+}
