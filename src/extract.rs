@@ -1,3 +1,5 @@
+//! What axum handlers take from the layer, and the errors that they may return.
+
 use axum::{
     body::Body,
     extract::FromRequestParts,
@@ -12,7 +14,7 @@ use crate::{
 };
 
 /// Takes the socket out of a request that the layer dispatched. A request that came in any other
-/// way is refused with 403: nobody but the layer can make one that is taken.
+/// way is refused with 403: only the layer can make one that is taken.
 impl<S: Sync> FromRequestParts<S> for Socket {
     type Rejection = Rejection;
 

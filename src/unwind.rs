@@ -38,7 +38,7 @@ pin_project! {
     /// Work that may panic while it runs and when it is dropped, be it done or not.
     ///
     /// Ready with an error if it panicked. `panicked` is called then, and also where it panics as it
-    /// is dropped, when there is nobody left to give an error to.
+    /// is dropped, when no caller is left to take an error.
     pub(crate) struct Contained<F, P: FnMut()> {
         #[pin]
         work: Option<F>,

@@ -1,3 +1,5 @@
+//! Options that bound the groups and names of a socket.
+
 use super::Config;
 
 impl Config {

@@ -1,3 +1,5 @@
+//! How many groups one socket may have, and how long their names may be.
+
 use crate::{
     config::Config,
     protocol::{GroupId, UserId},

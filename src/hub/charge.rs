@@ -1,3 +1,5 @@
+//! Bytes that wait outside of the hub's queues and count as theirs.
+
 use std::sync::Arc;
 
 use super::stats::Counters;

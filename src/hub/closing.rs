@@ -1,3 +1,5 @@
+//! The hub's methods that close sockets.
+
 use super::{Backlog, CloseReason, Hub, Peer};
 use crate::protocol::{ConnectionId, Selection};
 

@@ -1,3 +1,5 @@
+//! When an identity ends.
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;

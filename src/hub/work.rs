@@ -1,5 +1,5 @@
 //! The work that sockets cause, beyond their own life too: whose turn it is, and what became of it
-//! where nobody is left who could be told.
+//! where no client is left to be told.
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,3 +1,5 @@
+//! Where a message came from: a socket, or the caller that posted it.
+
 use std::sync::Arc;
 
 use super::{handshake::Handshake, replies::Caller};

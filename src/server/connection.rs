@@ -1,3 +1,5 @@
+//! One connection, from its acceptance to its end.
+
 use std::{
     fmt,
     future::Future,

@@ -1,3 +1,5 @@
+//! Where connections come from.
+
 use std::{future::Future, io, net::SocketAddr};
 
 use tokio::{

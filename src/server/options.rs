@@ -1,3 +1,5 @@
+//! The server and its options.
+
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;

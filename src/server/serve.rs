@@ -1,3 +1,5 @@
+//! The loop that accepts connections, and its graceful stop.
+
 use std::{
     future::{Future, ready},
     io::{self, ErrorKind},

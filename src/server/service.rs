@@ -1,3 +1,5 @@
+//! One connection's way into the application.
+
 use std::{
     future::Future,
     net::SocketAddr,

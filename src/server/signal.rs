@@ -1,3 +1,5 @@
+//! The signals that ask a process to stop.
+
 use std::io;
 
 /// What asks a process to stop: Ctrl+C, or SIGTERM.

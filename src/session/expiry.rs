@@ -40,7 +40,7 @@ pub(super) fn poll_expiry(
             Poll::Ready(Due::Answer) => return Poll::Ready(()),
             Poll::Ready(Due::End(since)) => {
                 // Where this task, or the connection, came late, what is queued may be of a time
-                // when nobody vouched for the socket any more.
+                // when no identity vouched for the socket any more.
                 let backlog = if since < LATE {
                     Backlog::Deliver
                 } else {

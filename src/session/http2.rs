@@ -162,7 +162,7 @@ const KEPT: usize = 4;
 /// The first byte of a close frame (RFC 6455 §5.2).
 const CLOSE: u8 = 0x88;
 
-/// A pong that nobody asked for, which RFC 6455 §5.5.3 allows: the end of a stream that ends without a
+/// A pong without a ping, which RFC 6455 §5.5.3 allows: the end of a stream that ends without a
 /// close frame.
 const PONG: &[u8] = &[0x8A, 0];
 

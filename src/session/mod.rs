@@ -90,7 +90,7 @@ where
     }
 }
 
-/// A session that winds up however it ends, be it that nobody polls it any more.
+/// A session that winds up however it ends, also when its host drops the future.
 struct Guarded<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>>(Option<Session<S>>, R);
 
 /// What is left of a stream of a connection that lives on.
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for Guarded<S, R> {
     fn drop(&mut self) {
-        // Nobody waits for it.
+        // No caller waits for it.
         drop(self.end(CloseReason::LOST));
     }
 }

@@ -1,3 +1,5 @@
+//! The one timer of a socket.
+
 use std::{
     future::Future,
     pin::Pin,

@@ -1,3 +1,5 @@
+//! The last messages that a test client received.
+
 use std::{collections::VecDeque, fmt};
 
 use tokio_tungstenite::tungstenite::Message;

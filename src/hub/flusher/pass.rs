@@ -1,3 +1,5 @@
+//! One walk over a shard's followers, which the flusher and publishers share.
+
 use std::sync::Arc;
 
 use tokio::task::yield_now;

@@ -1,4 +1,4 @@
-//! For whom a piece of work is done, so that each is served in turn.
+//! The key whose queue a piece of work waits in: a user, a client or a socket.
 
 use crate::{
     hub::caps::Client,

@@ -73,7 +73,7 @@ impl Played {
         self.queue.leave(&ticket);
     }
 
-    /// What holds once everybody has looked.
+    /// What holds once all that wait have looked.
     fn check(&self, places: usize, share: usize) {
         let mut held: BTreeMap<u8, usize> = BTreeMap::new();
         for (name, _) in &self.held {
@@ -121,7 +121,7 @@ proptest! {
                 Step::GiveBack(at) if !played.held.is_empty() => {
                     played.give_back(at % played.held.len());
                 }
-                // Its turn may have come, and nobody looked.
+                // Its turn may have come without a look at it.
                 Step::Leave(at) if !played.waiting.is_empty() => {
                     played.leave(at % played.waiting.len());
                 }

@@ -23,7 +23,7 @@ pub(super) struct Queue {
     /// One for each key that holds a place or waits for one.
     lines: Slab<Line>,
     waiting: Slab<Waiting>,
-    /// The lines in which somebody waits and which may hold one more place, the next one first.
+    /// The lines in which work waits and which may hold one more place, the next one first.
     ring: Chain,
 }
 
@@ -219,7 +219,7 @@ impl Linked for Waiting {
 
 #[cfg(test)]
 impl Queue {
-    /// Whether nobody holds a place or waits for one, and nothing is kept of those who did.
+    /// Whether no place is held or waited for, and nothing is kept of earlier ones.
     pub(super) fn is_idle(&self) -> bool {
         let is_empty = self.lines.is_empty() && self.by_key.is_empty() && self.waiting.is_empty();
         is_empty && self.ring.is_empty() && self.room.messages() == 0

@@ -100,7 +100,7 @@ impl<'a> Future for Wait<'a> {
                 Asked::Waits(ticket) => ticket,
             },
             State::Waiting(ticket) => ticket,
-            // Whoever asks again after the end waits for ever, as futures may have it.
+            // Polling a future again after its end is an error of the caller, which may hang.
             State::Done => return Poll::Pending,
         };
         if let Some(place) = queue.look(&ticket, cx.waker()) {

@@ -61,7 +61,7 @@ impl Dispatcher {
     /// Asks the application whether the socket may open.
     pub(super) async fn connect(&self) -> Result<(), Rejection> {
         let socket = || self.event(SocketEvent::Connect, |message| message);
-        // Somebody waits for the answer, and can come again.
+        // The client waits for the answer, and can come again.
         let ask = || Ask {
             sender: None,
             ..self.ask(Lane::Messages, 0)

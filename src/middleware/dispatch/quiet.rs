@@ -1,3 +1,5 @@
+//! Work whose failure is logged instead of answered with an error frame.
+
 use std::{future::Future, sync::Arc};
 
 use super::{

@@ -1,3 +1,5 @@
+//! Errors of handlers as refusals.
+
 use super::{Cause, Rejection};
 use crate::hub::SocketError;
 use crate::protocol::{MessageError, MessageErrorKind};
