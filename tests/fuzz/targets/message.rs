@@ -48,7 +48,9 @@ fn read(json: &[u8]) {
     assert_eq!(message.message, text("message"));
     let as_written: HashMap<String, &RawValue> = serde_json::from_slice(json).expect("an object");
     let name = |key: &str| {
-        let found = as_written.iter().find(|(its, _)| its.eq_ignore_ascii_case(key));
+        let found = as_written
+            .iter()
+            .find(|(its, _)| its.eq_ignore_ascii_case(key));
         let raw = found.map(|(_, value)| value.get()).unwrap_or("null");
         match raw.as_bytes()[0] {
             b'-' | b'0'..=b'9' => raw.to_owned(),

@@ -149,9 +149,7 @@ fn request(case: &Case<'_>, host: &str, page: &str) -> Option<Request<()>> {
 
 /// Whether a configured host is the one seen.
 fn admits(own: &str, seen: &model::Host) -> bool {
-    model::host(own.as_bytes())
-        .expect("a host")
-        .admits(seen)
+    model::host(own.as_bytes()).expect("a host").admits(seen)
 }
 
 fn is_same(page: &model::Page, host: Option<&model::Host>) -> bool {
