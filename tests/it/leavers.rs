@@ -108,6 +108,8 @@ async fn a_socket_that_opened_is_told_of_and_a_visitor_who_asks_may_be_refused()
     let _hung = hang_everything(&server, &open.hub()).await;
     let _ann = join(&server, "ann", &[]).await;
     until("it is told", || told.0.lock().contains(&"ann".to_owned())).await;
+    let stats = open.hub().stats();
+    assert_eq!(stats.dispatches_running, PLACES, "and they still hang");
 
     let [(layer, _), _] = hanging(config().max_dispatches(1), &Told::default());
     let refuses = layer.on_connect(async |_: Socket| Ok(()));
