@@ -68,8 +68,8 @@ const HARMLESS = "A B BLOCKQUOTE BR CODE DEL EM H1 H2 H3 H4 H5 H6 HR I LI OL P P
 function richText(html) {
   const copy = (from, to) => {
     for (const node of childNodes.call(from)) {
-      if (node.nodeType === Node.TEXT_NODE) to.append(node.data);
-      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      if (node instanceof Text) to.append(node.data);
+      if (!(node instanceof Element)) continue;
       if (!HARMLESS.includes(node.tagName)) { copy(node, to); continue; }
       const kept = document.createElement(node.tagName);
       if (node.tagName === "A" && ["http:", "https:", "mailto:"].includes(node.protocol)) {
@@ -84,5 +84,5 @@ function richText(html) {
   return copy(new DOMParser().parseFromString(html, "text/html").body, document.createDocumentFragment());
 }
 
-// A form's own property of that name is an input of its that has the name.
+// Of a form, form.childNodes is an input of that name, if it has one.
 const childNodes = Object.getOwnPropertyDescriptor(Node.prototype, "childNodes").get;
