@@ -30,7 +30,6 @@ pub(crate) enum Kind {
     CloseNotFollowed,
     OrdersWithoutSocket,
     RepliesNotSent,
-    NotAccepted,
 }
 
 /// Shows the path of a request in the log: without its query, which holds secrets, and cut, because

@@ -21,9 +21,9 @@ use tokio::{
 use tower::{BoxError, Layer, Service};
 
 use super::{connection, listener::Listener, options::Server, signal::StopSignal};
-use crate::middleware::{
-    RequestBody, WebConnectionSocketLayer,
-    log::{Kind, LogLimit},
+use crate::{
+    hub::LogLimit,
+    middleware::{RequestBody, WebConnectionSocketLayer},
 };
 
 /// Serves an application inside the layer until the process is asked to stop (Ctrl+C, or SIGTERM).
@@ -246,7 +246,7 @@ impl<L: Listener> Server<L> {
 }
 
 /// Goes on after an error of accepting, and says so at most once a second.
-async fn bear(error: &io::Error, errors: &LogLimit) {
+async fn bear(error: &io::Error, errors: &LogLimit<()>) {
     let is_of_one_connection = matches!(
         error.kind(),
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
@@ -256,7 +256,7 @@ async fn bear(error: &io::Error, errors: &LogLimit) {
         // So that a listener which says nothing else keeps no thread to itself.
         return yield_now().await;
     }
-    if let Some(suppressed) = errors.pass(Kind::NotAccepted) {
+    if let Some(suppressed) = errors.pass(()) {
         tracing::error!(
             %error,
             suppressed,
