@@ -17,7 +17,7 @@ mod identity;
 mod layer;
 mod lifecycle;
 mod local;
-pub(crate) mod log;
+mod log;
 mod page;
 mod peer;
 mod post;
