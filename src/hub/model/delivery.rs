@@ -170,7 +170,7 @@ fn what_a_full_log_holds_comes_once_and_in_order() {
             publisher(&hub, 'b', &[Target::All, Target::Group("g"), Target::All]),
         ];
         let leaver = sockets.remove(1);
-        assert!(hub.close(leaver.id(), CloseReason::NORMAL));
+        assert_eq!(hub.close(leaver.id(), &CloseReason::NORMAL), 1);
         let late = Socket::open(&hub, QUICK);
         for socket in &sockets {
             let texts = socket.pipe().wait_for(7);
@@ -188,7 +188,7 @@ fn what_a_full_log_holds_comes_once_and_in_order() {
         }
         seen += 7 * sockets.len();
         // What comes before its task has its turn may be more than its queue holds.
-        hub.close(late.id(), CloseReason::NORMAL);
+        hub.close(late.id(), &CloseReason::NORMAL);
         let (texts, undelivered) = late.ended();
         for publisher in ['a', 'b'] {
             let numbers = numbers(&texts, publisher);
