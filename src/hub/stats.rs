@@ -50,7 +50,7 @@ pub struct Stats {
     /// Dispatches that failed, panicked, timed out or found no handler, in total.
     pub dispatches_failed: u64,
     /// Messages that were dropped because too many waited and the socket that had sent them was gone,
-    /// in total: nobody could be told. None where [`Config::max_sockets`](crate::Config::max_sockets)
+    /// in total: no client was left to be told. None where [`Config::max_sockets`](crate::Config::max_sockets)
     /// is set.
     pub messages_shed: u64,
     /// Panics of what belongs to a connection, in total: of the stream that the host gave, or of what

@@ -309,7 +309,7 @@ impl WebConnectionSocketLayer {
     }
 
     /// Lets callers for which the function returns `true` use the reserved URLs, beside those whom
-    /// the configuration allows. By default nobody may. The function sees the request as it came.
+    /// the configuration allows. By default no caller may. The function sees the request as it came.
     ///
     /// # Examples
     ///
