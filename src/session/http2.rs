@@ -102,6 +102,10 @@ impl AsyncWrite for Http2Stream {
             self.tail = &[];
             &bytes[..bytes.len() - 1]
         } else {
+            // More than the close frame's last byte: what looked like one was a part of another frame.
+            if bytes.len() > 1 {
+                self.tail = PONG;
+            }
             &bytes[..bytes.len().min(PIECE)]
         };
         let outcome = Pin::new(&mut self.stream).poll_write(cx, piece);
@@ -132,7 +136,7 @@ impl AsyncWrite for Http2Stream {
     }
 }
 
-/// Whether it is a whole close frame; a part of another frame may look like one, which does no harm.
+/// Whether it is a whole close frame; a part of another frame may look like one, until more follows.
 fn is_close(bytes: &[u8]) -> bool {
     matches!(bytes, [CLOSE, length, ..] if bytes.len() == 2 + usize::from(*length))
 }
