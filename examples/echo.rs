@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::new()
         .max_message_size(options.max_message)
         // So that a client may send a few messages before it reads their echoes.
-        .queue_bytes(options.max_message.saturating_mul(4).max(1024 * 1024));
+        .max_queue_bytes(options.max_message.saturating_mul(4).max(1024 * 1024));
     let layer = WebConnectionSocketLayer::new(config).on_raw(echo);
 
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;

@@ -71,7 +71,7 @@
 //! ```text
 //! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify,
 //!            hub.register, connect) ─▶ 101 ─▶ session, one task per socket
-//! frame   ─▶ session ─▶ Inbound ─▶ middleware/dispatch
+//! frame   ─▶ session ─▶ MessageHandler ─▶ middleware/dispatch
 //!            ─▶ inner service | handler | relay
 //! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who)
 //!            ─▶ outbox (queued: the report is known) ─▶ flusher ─▶ Transport ─▶ socket
@@ -92,7 +92,7 @@
 //! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub`, `streams` |
 //! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol`, `streams` |
 //!
-//! Imports point downwards only. Two traits turn them where control goes up: `Inbound` is defined in
+//! Imports point downwards only. Two traits turn them where control goes up: `MessageHandler` is defined in
 //! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
 //! implemented in `session`. A socket is registered before its 101 leaves, so that whoever has seen
 //! the 101 misses no broadcast.
@@ -124,7 +124,7 @@ pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
     hub::{
-        Broadcast, CloseReason, Hub, Identity, ParseCloseReasonError, Shutdown, SocketError,
+        Broadcast, CloseReason, Hub, Identity, ParseCloseReasonError, ShutdownReport, SocketError,
         SocketErrorKind, Stats, User,
     },
     middleware::{

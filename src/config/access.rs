@@ -195,11 +195,11 @@ impl Config {
     /// use web_connection_socket::config::IpNet;
     ///
     /// let office: IpNet = "10.1.0.0/16".parse()?;
-    /// let config = Config::new().allow_broadcast_from([office]);
+    /// let config = Config::new().allow_callers_from([office]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn allow_broadcast_from(mut self, networks: impl IntoIterator<Item: Into<IpNet>>) -> Self {
+    pub fn allow_callers_from(mut self, networks: impl IntoIterator<Item: Into<IpNet>>) -> Self {
         self.access.networks = networks.into_iter().map(Into::into).collect();
         self
     }

@@ -92,16 +92,16 @@ impl Config {
     /// ```
     /// use web_connection_socket::Config;
     ///
-    /// let config = Config::new().queue_bytes(4 * 1024 * 1024);
+    /// let config = Config::new().max_queue_bytes(4 * 1024 * 1024);
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
         assert!(
             bytes != 0,
-            "Config::queue_bytes: zero would stop everything"
+            "Config::max_queue_bytes: zero would stop everything"
         );
-        self.queue_bytes = bytes;
+        self.max_queue_bytes = bytes;
         self
     }
 
@@ -125,16 +125,16 @@ impl Config {
     /// ```
     /// use web_connection_socket::Config;
     ///
-    /// let config = Config::new().hub_queue_bytes(64 * 1024 * 1024);
+    /// let config = Config::new().max_hub_queue_bytes(64 * 1024 * 1024);
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn hub_queue_bytes(mut self, bytes: usize) -> Self {
+    pub fn max_hub_queue_bytes(mut self, bytes: usize) -> Self {
         assert!(
             bytes != 0,
-            "Config::hub_queue_bytes: zero would stop everything"
+            "Config::max_hub_queue_bytes: zero would stop everything"
         );
-        self.hub_queue_bytes = bytes;
+        self.max_hub_queue_bytes = bytes;
         self
     }
 
@@ -192,16 +192,16 @@ impl Config {
     ///
     /// use web_connection_socket::Config;
     ///
-    /// let config = Config::new().write_stall(Duration::from_secs(10));
+    /// let config = Config::new().write_timeout(Duration::from_secs(10));
     /// ```
     #[must_use]
     #[track_caller]
-    pub fn write_stall(mut self, time: Duration) -> Self {
+    pub fn write_timeout(mut self, time: Duration) -> Self {
         assert!(
             time != Duration::ZERO,
-            "Config::write_stall: zero would stop everything"
+            "Config::write_timeout: zero would stop everything"
         );
-        self.write_stall = time;
+        self.write_timeout = time;
         self
     }
 
@@ -394,11 +394,11 @@ mod tests {
         assert_eq!(limits.max_message_size, 65_536);
         assert_eq!(limits.max_handshake_size, 32_768);
         assert_eq!(limits.max_recipients, 1_024);
-        assert_eq!(limits.queue_bytes, 1_048_576);
-        assert_eq!(limits.hub_queue_bytes, 268_435_456);
+        assert_eq!(limits.max_queue_bytes, 1_048_576);
+        assert_eq!(limits.max_hub_queue_bytes, 268_435_456);
         assert_eq!(limits.max_dispatches, 1_024);
         let seconds = [
-            (limits.write_stall, 5),
+            (limits.write_timeout, 5),
             (limits.ping_interval, 25),
             (limits.pong_timeout, 10),
             (limits.close_timeout, 5),

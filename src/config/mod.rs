@@ -4,7 +4,7 @@
 //! the layer. Text is parsed where it enters, so building a layer from a `Config` cannot fail.
 
 mod access;
-mod caps;
+mod connection_limits;
 mod env;
 mod error;
 mod forward;
@@ -43,7 +43,7 @@ pub use self::subprotocol::{ParseSubprotocolError, Subprotocol};
 pub use self::token::{BearerToken, ParseBearerTokenError};
 
 pub(crate) use self::access::{Access, Origins};
-pub(crate) use self::caps::{Caps, Rate};
+pub(crate) use self::connection_limits::{ConnectionLimits, Rate};
 pub(crate) use self::forward::ForwardHeaders;
 pub(crate) use self::path::{is_plain_segment, segment_is};
 pub(crate) use self::paths::Paths;
@@ -57,7 +57,7 @@ const KIB: usize = 1_024;
 ///
 /// By default any WebSocket upgrade from a page of the same host is accepted, and *nobody* may call
 /// the two reserved URLs: name who may with [`bearer_tokens`](Self::bearer_tokens),
-/// [`allow_broadcast_from`](Self::allow_broadcast_from) or
+/// [`allow_callers_from`](Self::allow_callers_from) or
 /// [`trust_local_callers`](Self::trust_local_callers).
 ///
 /// # Examples
@@ -79,7 +79,7 @@ pub struct Config {
     pub(crate) subprotocols: Vec<Subprotocol>,
     pub(crate) access: Access,
     pub(crate) proxies: Proxies,
-    pub(crate) caps: Caps,
+    pub(crate) connection_limits: ConnectionLimits,
     pub(crate) message_rate: Option<Rate>,
     pub(crate) byte_rate: Option<Rate>,
     pub(crate) max_message_size: usize,
@@ -87,11 +87,11 @@ pub struct Config {
     pub(crate) max_recipients: usize,
     pub(crate) max_groups: usize,
     pub(crate) max_name_length: usize,
-    pub(crate) queue_bytes: usize,
-    pub(crate) hub_queue_bytes: usize,
+    pub(crate) max_queue_bytes: usize,
+    pub(crate) max_hub_queue_bytes: usize,
     pub(crate) overflow: Overflow,
     pub(crate) max_dispatches: usize,
-    pub(crate) write_stall: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) ping_interval: Duration,
     pub(crate) pong_timeout: Duration,
     pub(crate) close_timeout: Duration,
@@ -121,7 +121,7 @@ impl Config {
             subprotocols: Vec::new(),
             access: Access::default(),
             proxies: Proxies::default(),
-            caps: Caps::default(),
+            connection_limits: ConnectionLimits::default(),
             message_rate: None,
             byte_rate: None,
             max_message_size: 64 * KIB,
@@ -129,11 +129,11 @@ impl Config {
             max_recipients: 1_024,
             max_groups: 64,
             max_name_length: 256,
-            queue_bytes: 1_024 * KIB,
-            hub_queue_bytes: 256 * 1_024 * KIB,
+            max_queue_bytes: 1_024 * KIB,
+            max_hub_queue_bytes: 256 * 1_024 * KIB,
             overflow: Overflow::default(),
             max_dispatches: 1_024,
-            write_stall: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(5),
             ping_interval: Duration::from_secs(25),
             pong_timeout: Duration::from_secs(10),
             close_timeout: Duration::from_secs(5),

@@ -4,10 +4,10 @@ impl Config {
     /// Chooses what becomes of a message for a socket whose outgoing queue is full;
     /// [`Overflow::Close`] by default.
     ///
-    /// A queue is full at [`queue_bytes`](Self::queue_bytes), or when all queues together have
-    /// reached [`hub_queue_bytes`](Self::hub_queue_bytes). Keeping slow sockets costs as much memory
+    /// A queue is full at [`max_queue_bytes`](Self::max_queue_bytes), or when all queues together have
+    /// reached [`max_hub_queue_bytes`](Self::max_hub_queue_bytes). Keeping slow sockets costs as much memory
     /// as closing them, for longer. No choice keeps a peer that takes nothing at all: it is closed
-    /// after [`write_stall`](Self::write_stall).
+    /// after [`write_timeout`](Self::write_timeout).
     ///
     /// # Examples
     ///
@@ -15,7 +15,7 @@ impl Config {
     /// use web_connection_socket::{Config, config::Overflow};
     ///
     /// // Prices: only the newest ones matter, and a slow page is better than none.
-    /// let config = Config::new().queue_bytes(64 * 1024).overflow(Overflow::DropOldest);
+    /// let config = Config::new().max_queue_bytes(64 * 1024).overflow(Overflow::DropOldest);
     /// ```
     #[must_use]
     pub fn overflow(mut self, overflow: Overflow) -> Self {

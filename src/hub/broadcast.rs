@@ -1,7 +1,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    Hub, Peer,
+    Hub, SocketEntry,
     frame::Frame,
     outbox::{Kind, Push, Wake},
     shutdown::{Phase, ShuttingDown},
@@ -46,8 +46,8 @@ impl Hub {
                 let published = self.shards.publish(frame, &mut audience);
                 (report.queued, is_full) = (published.followers, published.is_full);
             } else {
-                registry.resolve(&message.recipients, self.default_audience, |peer| {
-                    audience.push(peer.clone());
+                registry.resolve(&message.recipients, self.default_audience, |entry| {
+                    audience.push(entry.clone());
                 });
             }
         }
@@ -57,8 +57,8 @@ impl Hub {
         if !audience.is_empty() {
             self.warn_of_claims(message, &audience);
             let frame = frame.get_or_insert_with(|| Frame::message(message));
-            audience.retain(|peer| {
-                let (push, wake) = self.queue(peer, frame, Kind::Broadcast);
+            audience.retain(|entry| {
+                let (push, wake) = self.queue(entry, frame, Kind::Broadcast);
                 match push {
                     Push::Queued => report.queued += 1,
                     Push::Dropped | Push::Overflow => report.dropped += 1,
@@ -67,7 +67,7 @@ impl Hub {
                 wake_task(wake)
             });
             // Those that are left are for the flushers.
-            while let Some(shard) = audience.last().and_then(|peer| peer.shard.get().cloned()) {
+            while let Some(shard) = audience.last().and_then(|entry| entry.shard.get().cloned()) {
                 shard.flush_own(&mut audience);
             }
         }
@@ -80,27 +80,27 @@ impl Hub {
     }
 
     /// Queues a frame that is for one socket alone.
-    pub(crate) fn push(&self, peer: &Arc<Peer>, frame: &Frame) -> Push {
-        let (push, wake) = self.queue(peer, frame, Kind::Reply);
+    pub(crate) fn push(&self, entry: &Arc<SocketEntry>, frame: &Frame) -> Push {
+        let (push, wake) = self.queue(entry, frame, Kind::Reply);
         if wake_task(wake) {
-            if let Some(shard) = peer.shard.get() {
-                shard.flush(peer.clone());
+            if let Some(shard) = entry.shard.get() {
+                shard.flush(entry.clone());
             }
         }
         push
     }
 
-    pub(super) fn queue(&self, peer: &Peer, frame: &Frame, kind: Kind) -> (Push, Wake) {
+    pub(super) fn queue(&self, entry: &SocketEntry, frame: &Frame, kind: Kind) -> (Push, Wake) {
         let allowance = self.allowance(frame.cost());
-        let (push, wake) = match peer.shard.get() {
-            Some(shard) => shard.push(peer, frame, kind, allowance),
-            None => peer.outbox.push(frame, kind, allowance),
+        let (push, wake) = match entry.shard.get() {
+            Some(shard) => shard.push(entry, frame, kind, allowance),
+            None => entry.outbox.push(frame, kind, allowance),
         };
         match push {
             Push::Dropped => self.counters.dropped(1),
             Push::Overflow => {
                 self.counters.dropped(1);
-                self.unlist(peer);
+                self.unlist(entry);
             }
             Push::Queued | Push::Closed => {}
         }
@@ -108,12 +108,12 @@ impl Hub {
     }
 
     /// Says once that a user's name alone protects nothing.
-    fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<Peer>]) {
+    fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<SocketEntry>]) {
         let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
         if self.has_claims.load(Relaxed)
             && !self.claims_warned.load(Relaxed)
             && message.recipients.iter().any(|to| by_user(to.kind))
-            && audience.iter().any(|peer| !peer.user().is_verified())
+            && audience.iter().any(|entry| !entry.user().is_verified())
             && !self.claims_warned.swap(true, Relaxed)
         {
             tracing::warn!(
@@ -190,5 +190,5 @@ fn wake_task(wake: Wake) -> bool {
 
 thread_local! {
     /// The audience of the broadcast in hand; kept so that a broadcast allocates nothing for it.
-    static AUDIENCE: RefCell<Vec<Arc<Peer>>> = const { RefCell::new(Vec::new()) };
+    static AUDIENCE: RefCell<Vec<Arc<SocketEntry>>> = const { RefCell::new(Vec::new()) };
 }

@@ -76,7 +76,7 @@ impl CloseReason {
     pub const TOO_BIG: Self = Self::fixed(1009, "message is too big");
 
     /// The peer takes its messages too slowly: 1013. Its queue or the hub's bound was full, or it
-    /// took nothing for [`Config::write_stall`](crate::Config::write_stall).
+    /// took nothing for [`Config::write_timeout`](crate::Config::write_timeout).
     pub const SLOW: Self = Self::fixed(1013, "slow");
 
     /// The application answered a message with status 410: 4410.

@@ -1,6 +1,6 @@
 //! The hub's methods that close sockets.
 
-use super::{Backlog, CloseReason, Hub, Peer};
+use super::{Backlog, CloseReason, Hub, SocketEntry};
 use crate::protocol::{ConnectionId, Selection};
 
 /// Closes sockets: one, those of a user, those of a group, or all.
@@ -84,14 +84,19 @@ impl Hub {
         self.close_all_of(&Selection::All, reason)
     }
 
-    pub(crate) fn close_peer(&self, peer: &Peer, reason: CloseReason, backlog: Backlog) -> bool {
-        self.unlist(peer);
-        peer.outbox.close(reason, backlog)
+    pub(crate) fn close_entry(
+        &self,
+        entry: &SocketEntry,
+        reason: CloseReason,
+        backlog: Backlog,
+    ) -> bool {
+        self.unlist(entry);
+        entry.outbox.close(reason, backlog)
     }
 
     fn close_all_of(&self, selection: &Selection<'_>, reason: &CloseReason) -> usize {
         let state = self.state.lock();
-        let peers: Vec<_> = state
+        let entries: Vec<_> = state
             .registry
             .present(selection)
             .into_iter()
@@ -99,9 +104,9 @@ impl Hub {
             .collect();
         // Each is closed under a lock of its own: broadcasts go on between two of many.
         drop(state);
-        peers
+        entries
             .iter()
-            .filter(|peer| self.close_peer(peer, reason.clone(), Backlog::Deliver))
+            .filter(|entry| self.close_entry(entry, reason.clone(), Backlog::Deliver))
             .count()
     }
 }

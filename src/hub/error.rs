@@ -46,7 +46,7 @@ impl fmt::Display for SocketError {
                 "the socket's outgoing queue is full, so it is being closed with 1013"
             }
             SocketErrorKind::TooManyReplies => {
-                "the answer to a posted message holds 1024 replies, of `Config::queue_bytes` in all; \
+                "the answer to a posted message holds 1024 replies, of `Config::max_queue_bytes` in all; \
                  reply with fewer"
             }
         })

@@ -11,7 +11,7 @@ use tokio::{
 
 use self::pass::Pass;
 use super::{
-    Peer,
+    SocketEntry,
     frame::Frame,
     log::Log,
     outbox::{Follow, Kind, Push, Wake},
@@ -80,7 +80,7 @@ impl Shards {
     }
 
     /// Publishes a frame to all shards, as [`Shard::publish`] does to one.
-    pub(super) fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> Published {
+    pub(super) fn publish(&self, frame: &Frame, others: &mut Vec<Arc<SocketEntry>>) -> Published {
         let shards = self.shards.lock();
         let published = shards.iter().map(|shard| shard.publish(frame, others));
         published.fold(Published::default(), |all, one| Published {
@@ -119,13 +119,13 @@ struct State {
     /// The way round the followers that is under way.
     pass: Option<Pass>,
     /// Sockets that get it from the log.
-    followers: IndexMap<ConnectionId, Arc<Peer>>,
+    followers: IndexMap<ConnectionId, Arc<SocketEntry>>,
     /// Sockets that take too little for now: each gets it in a queue of its own.
-    aside: IndexMap<ConnectionId, Arc<Peer>>,
+    aside: IndexMap<ConnectionId, Arc<SocketEntry>>,
     /// Sockets that have left, with the log as it was then.
     leaving: IndexMap<ConnectionId, Log>,
     /// Sockets with something to write in their own queues.
-    due: Vec<Arc<Peer>>,
+    due: Vec<Arc<SocketEntry>>,
     sockets: usize,
     is_running: bool,
 }
@@ -134,7 +134,7 @@ impl Shard {
     /// Queues a frame for every follower. Adds to `others` the sockets that want it pushed to them.
     ///
     /// It writes nothing: the caller has locks that all share.
-    fn publish(&self, frame: &Frame, others: &mut Vec<Arc<Peer>>) -> Published {
+    fn publish(&self, frame: &Frame, others: &mut Vec<Arc<SocketEntry>>) -> Published {
         let mut state = self.state.lock();
         others.extend(state.aside.values().cloned());
         let followers = state.followers.len();
@@ -153,16 +153,16 @@ impl Shard {
     /// Queues a frame for one socket, behind what is for everybody.
     pub(super) fn push(
         &self,
-        peer: &Peer,
+        entry: &SocketEntry,
         frame: &Frame,
         kind: Kind,
         allowance: usize,
     ) -> (Push, Wake) {
-        let mut outbox = peer.outbox.lock();
+        let mut outbox = entry.outbox.lock();
         let mut state = self.state.lock();
-        if let Some(rest) = state.leaving.swap_remove(&peer.id) {
+        if let Some(rest) = state.leaving.swap_remove(&entry.id) {
             outbox.catch_up(&rest, false);
-        } else if !state.log.is_empty() && state.followers.contains_key(&peer.id) {
+        } else if !state.log.is_empty() && state.followers.contains_key(&entry.id) {
             outbox.catch_up(&state.log, true);
         }
         drop(state);
@@ -170,65 +170,65 @@ impl Shard {
     }
 
     /// Lets a socket follow what is for everybody, from now on.
-    pub(super) fn follow(&self, peer: &Arc<Peer>) {
-        let mut outbox = peer.outbox.lock();
+    pub(super) fn follow(&self, entry: &Arc<SocketEntry>) {
+        let mut outbox = entry.outbox.lock();
         let mut state = self.state.lock();
         outbox.follow(&state.log);
-        state.followers.insert(peer.id, peer.clone());
+        state.followers.insert(entry.id, entry.clone());
     }
 
     /// Lets a socket that had stepped aside follow again.
-    pub(super) fn rejoin(&self, peer: &Peer) {
-        let mut outbox = peer.outbox.lock();
+    pub(super) fn rejoin(&self, entry: &SocketEntry) {
+        let mut outbox = entry.outbox.lock();
         let mut state = self.state.lock();
-        if let Some(peer) = state.aside.swap_remove(&peer.id) {
+        if let Some(entry) = state.aside.swap_remove(&entry.id) {
             outbox.follow(&state.log);
-            state.followers.insert(peer.id, peer);
+            state.followers.insert(entry.id, entry);
         }
     }
 
     /// Nothing that is published from now on is for this socket. What was before waits for
     /// [`depart`](Self::depart).
-    pub(super) fn leave(&self, peer: &Peer) {
+    pub(super) fn leave(&self, entry: &SocketEntry) {
         let mut state = self.state.lock();
-        if state.followers.swap_remove(&peer.id).is_none() {
-            state.aside.swap_remove(&peer.id);
+        if state.followers.swap_remove(&entry.id).is_none() {
+            state.aside.swap_remove(&entry.id);
         } else if !state.log.is_empty() {
             let rest = state.log.clone();
-            state.leaving.insert(peer.id, rest);
+            state.leaving.insert(entry.id, rest);
         }
     }
 
     /// Gives a socket that has left what it lacks. Not under the hub's lock: it waits for a write to
     /// the socket.
-    pub(super) fn depart(&self, peer: &Peer) {
-        let mut outbox = peer.outbox.lock();
-        let rest = self.state.lock().leaving.swap_remove(&peer.id);
+    pub(super) fn depart(&self, entry: &SocketEntry) {
+        let mut outbox = entry.outbox.lock();
+        let rest = self.state.lock().leaving.swap_remove(&entry.id);
         if let Some(rest) = rest {
             outbox.catch_up(&rest, false);
         }
     }
 
     /// Has one socket's queue written.
-    pub(super) fn flush(&self, peer: Arc<Peer>) {
+    pub(super) fn flush(&self, entry: Arc<SocketEntry>) {
         let mut state = self.state.lock();
         if state.is_running {
-            state.due.push(peer);
+            state.due.push(entry);
         }
         drop(state);
         self.work.notify_one();
     }
 
     /// Has the queues of those of the sockets written that are this shard's; the others stay.
-    pub(super) fn flush_own(&self, peers: &mut Vec<Arc<Peer>>) {
+    pub(super) fn flush_own(&self, entries: &mut Vec<Arc<SocketEntry>>) {
         let mut state = self.state.lock();
         let mut index = 0;
-        while let Some(peer) = peers.get(index) {
-            let shard = peer.shard.get();
+        while let Some(entry) = entries.get(index) {
+            let shard = entry.shard.get();
             if shard.is_none_or(|shard| std::ptr::eq(&**shard, self)) {
-                let peer = peers.swap_remove(index);
+                let entry = entries.swap_remove(index);
                 if state.is_running {
-                    state.due.push(peer);
+                    state.due.push(entry);
                 }
             } else {
                 index += 1;
@@ -283,14 +283,14 @@ impl Shard {
     }
 
     /// Gives sockets whose kernel buffers are full queues of their own, which their tasks write.
-    fn step_aside(&self, blocked: Vec<(Arc<Peer>, Option<Waker>)>) {
-        for (peer, waker) in blocked {
-            let mut outbox = peer.outbox.lock();
+    fn step_aside(&self, blocked: Vec<(Arc<SocketEntry>, Option<Waker>)>) {
+        for (entry, waker) in blocked {
+            let mut outbox = entry.outbox.lock();
             let mut state = self.state.lock();
             let mut woken = None;
-            if let Some(peer) = state.followers.swap_remove(&peer.id) {
+            if let Some(entry) = state.followers.swap_remove(&entry.id) {
                 woken = outbox.step_aside(&state.log);
-                state.aside.insert(peer.id, peer);
+                state.aside.insert(entry.id, entry);
             }
             drop((state, outbox));
             waker.into_iter().chain(woken).for_each(Waker::wake);
@@ -305,18 +305,18 @@ impl Shard {
                 .lock()
                 .followers
                 .first()
-                .map(|(_, peer)| peer.clone());
-            let Some(peer) = first else { return };
-            self.step_aside(vec![(peer, None)]);
+                .map(|(_, entry)| entry.clone());
+            let Some(entry) = first else { return };
+            self.step_aside(vec![(entry, None)]);
         }
     }
 
     /// Writes sockets' own queues, in turns.
-    async fn write_queues(&self, peers: &mut Vec<Arc<Peer>>) {
+    async fn write_queues(&self, entries: &mut Vec<Arc<SocketEntry>>) {
         let (mut tally, mut sockets) = (Tally::default(), 0);
-        for peer in peers.drain(..) {
-            if let Follow::Rejoin = peer.outbox.flush(&mut tally) {
-                self.rejoin(&peer);
+        for entry in entries.drain(..) {
+            if let Follow::Rejoin = entry.outbox.flush(&mut tally) {
+                self.rejoin(&entry);
             }
             sockets += 1;
             if sockets == SOCKETS_PER_TURN || tally.cost > BYTES_PER_TURN {

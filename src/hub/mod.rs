@@ -2,10 +2,10 @@
 
 mod bounds;
 mod broadcast;
-mod caps;
 mod charge;
 mod close;
 mod closing;
+mod connection_limits;
 mod deadline;
 mod error;
 mod flusher;
@@ -16,14 +16,14 @@ mod log_limit;
 #[cfg(all(test, shuttle))]
 mod model;
 mod outbox;
-mod peer;
+mod principal;
 #[cfg(test)]
 mod properties;
 mod registration;
 mod registry;
 mod relief;
 mod shutdown;
-mod standing;
+mod socket_entry;
 mod stats;
 mod turns;
 mod user;
@@ -48,7 +48,7 @@ use crate::{
 
 use self::{
     bounds::{Bounds, Excess},
-    caps::Caps,
+    connection_limits::ConnectionLimits,
     flusher::Shards,
     registry::{Join, Registry},
     relief::Relief,
@@ -60,21 +60,21 @@ pub use self::{
     close::{CloseReason, ParseCloseReasonError},
     error::{SocketError, SocketErrorKind},
     identity::Identity,
-    shutdown::Shutdown,
+    shutdown::ShutdownReport,
     stats::Stats,
     user::User,
 };
 pub(crate) use self::{
-    caps::{Cap, Client, Full, Seat},
     charge::Charge,
     close::is_sendable,
+    connection_limits::{Cap, Client, ConnectionPermit, LimitReached},
     frame::Frame,
     log_limit::LogLimit,
     outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
-    peer::Peer,
+    principal::Principal,
     registration::Registration,
     shutdown::ShuttingDown,
-    standing::Standing,
+    socket_entry::SocketEntry,
     stats::Counters,
     turns::{Key, Lane},
     work::Part,
@@ -128,7 +128,7 @@ pub(crate) use self::{
 pub struct Hub {
     state: Mutex<State>,
     counters: Arc<Counters>,
-    caps: Option<Arc<Caps>>,
+    connection_limits: Option<Arc<ConnectionLimits>>,
     shards: Shards,
     gone: Notify,
     node: u64,
@@ -136,7 +136,7 @@ pub struct Hub {
     relief: Relief,
     work: Work,
     bounds: Bounds,
-    queue_bytes: usize,
+    max_queue_bytes: usize,
     overflow: Overflow,
     default_audience: DefaultAudience,
     has_claims: AtomicBool,
@@ -146,16 +146,16 @@ pub struct Hub {
 
 #[derive(Debug)]
 struct State {
-    registry: Registry<Arc<Peer>>,
+    registry: Registry<Arc<SocketEntry>>,
     phase: Phase,
 }
 
 impl State {
-    /// Has broadcasts select a socket no longer; [`Peer::depart`] is to follow without the lock.
-    fn unlist(&mut self, peer: &Peer) {
-        self.registry.unlist(peer.id);
-        if let Some(shard) = peer.shard.get() {
-            shard.leave(peer);
+    /// Has broadcasts select a socket no longer; [`SocketEntry::depart`] is to follow without the lock.
+    fn unlist(&mut self, entry: &SocketEntry) {
+        self.registry.unlist(entry.id);
+        if let Some(shard) = entry.shard.get() {
+            shard.leave(entry);
         }
     }
 }
@@ -167,15 +167,15 @@ impl Hub {
     /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        let counters = Arc::new(Counters::new(config.hub_queue_bytes));
+        let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
         Self {
             state: Mutex::new(State {
                 registry: Registry::new(Bounds::of(config)),
                 phase: Phase::Running,
             }),
-            shards: Shards::new(config.queue_bytes, counters.clone()),
+            shards: Shards::new(config.max_queue_bytes, counters.clone()),
             counters,
-            caps: Caps::new(&config.caps),
+            connection_limits: ConnectionLimits::new(&config.connection_limits),
             gone: Notify::new(),
             // Keys of a `RandomState` are random: ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
@@ -183,7 +183,7 @@ impl Hub {
             relief: Relief::default(),
             work: Work::new(config),
             bounds: Bounds::of(config),
-            queue_bytes: config.queue_bytes,
+            max_queue_bytes: config.max_queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
             has_claims: AtomicBool::new(false),
@@ -240,7 +240,7 @@ impl Hub {
     #[must_use]
     pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
         let state = self.state.lock();
-        state.registry.get(socket).map(|peer| peer.user())
+        state.registry.get(socket).map(|entry| entry.user())
     }
 
     /// A socket's groups besides the default one; none if it is not connected.
@@ -281,17 +281,17 @@ impl Hub {
     }
 
     /// Takes one of the sockets that the caps allow, as far as the client's address matters for it.
-    pub(crate) fn seat(&self, client: Option<IpAddr>) -> Result<Seat, Full> {
-        match &self.caps {
-            Some(caps) => caps.seat(client.into()),
-            None => Ok(Seat::default()),
+    pub(crate) fn permit(&self, client: Option<IpAddr>) -> Result<ConnectionPermit, LimitReached> {
+        match &self.connection_limits {
+            Some(limits) => limits.permit(client.into()),
+            None => Ok(ConnectionPermit::default()),
         }
     }
 
     /// Whether a user may have one more socket now.
-    pub(crate) fn check_user(&self, user: &User) -> Result<(), Full> {
-        let caps = self.caps.as_ref();
-        caps.map_or(Ok(()), |caps| caps.check_user(user))
+    pub(crate) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
+        let limits = self.connection_limits.as_ref();
+        limits.map_or(Ok(()), |limits| limits.check_user(user))
     }
 
     /// Whether [`register`](Self::register) would take an identity, as far as its names matter.
@@ -317,29 +317,29 @@ impl Hub {
             grants,
             expires,
         } = identity;
-        let standing = Standing::new(vouch(user.clone()), grants, expires);
-        if !standing.user.is_verified() {
+        let principal = Principal::new(vouch(user.clone()), grants, expires);
+        if !principal.user.is_verified() {
             self.has_claims.store(true, Relaxed);
         }
         let id = ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed));
-        let outbox = Outbox::new(self.queue_bytes, self.overflow, self.counters.clone());
-        let peer = Arc::new(Peer::new(id, standing, outbox));
+        let outbox = Outbox::new(self.max_queue_bytes, self.overflow, self.counters.clone());
+        let entry = Arc::new(SocketEntry::new(id, principal, outbox));
         let mut state = self.state.lock();
         if state.phase != Phase::Running {
             return Err(RegisterError::ShuttingDown);
         }
-        state.registry.insert(peer.id, peer.clone());
-        let excess = match state.registry.identify(peer.id, user, groups) {
+        state.registry.insert(entry.id, entry.clone());
+        let excess = match state.registry.identify(entry.id, user, groups) {
             Join::TooManyGroups => Some(RegisterError::TooManyGroups),
             Join::NameTooLong(bytes) => Some(RegisterError::NameTooLong(bytes)),
             Join::Member | Join::NotConnected => None,
         };
         if let Some(excess) = excess {
-            state.registry.remove(peer.id);
+            state.registry.remove(entry.id);
             return Err(excess);
         }
         drop(state);
-        Ok(Registration::new(self.clone(), peer))
+        Ok(Registration::new(self.clone(), entry))
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.
@@ -349,8 +349,8 @@ impl Hub {
     }
 
     /// How many bytes may wait for one socket.
-    pub(crate) fn queue_bytes(&self) -> usize {
-        self.queue_bytes
+    pub(crate) fn max_queue_bytes(&self) -> usize {
+        self.max_queue_bytes
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -362,18 +362,18 @@ impl Hub {
     }
 
     /// Lets a listed socket take what is for everybody from its shard's log.
-    fn follow(&self, peer: &Arc<Peer>) {
+    fn follow(&self, entry: &Arc<SocketEntry>) {
         let mut state = self.state.lock();
-        if state.registry.settle(peer.id) {
-            if let Some(shard) = peer.shard.get() {
-                shard.follow(peer);
+        if state.registry.settle(entry.id) {
+            if let Some(shard) = entry.shard.get() {
+                shard.follow(entry);
             }
         }
     }
 
-    fn unlist(&self, peer: &Peer) {
-        self.state.lock().unlist(peer);
-        peer.depart();
+    fn unlist(&self, entry: &SocketEntry) {
+        self.state.lock().unlist(entry);
+        entry.depart();
     }
 
     fn remove(&self, socket: ConnectionId) {

@@ -79,8 +79,8 @@ async fn play(
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
     let config = Config::new()
-        .queue_bytes(QUEUE)
-        .hub_queue_bytes(hub_bound)
+        .max_queue_bytes(QUEUE)
+        .max_hub_queue_bytes(hub_bound)
         .overflow(overflow);
     let hub = Arc::new(Hub::new(&config));
     let sockets: Vec<_> = is_shared.iter().map(|&it| Socket::open(&hub, it)).collect();
@@ -102,7 +102,7 @@ async fn play(
             Step::Reply(socket, length) => {
                 let frame = Frame::message(&message(length));
                 longest = longest.max(frame.cost());
-                match hub.push(sockets[socket].registration.peer(), &frame) {
+                match hub.push(sockets[socket].registration.entry(), &frame) {
                     Push::Queued => queued += 1,
                     Push::Overflow => dropped += 1,
                     Push::Closed => {}
@@ -113,7 +113,7 @@ async fn play(
             Step::Drain(socket) => sockets[socket].drain(),
             Step::Turn => turn().await,
             Step::Close(socket) => {
-                let id = sockets[socket].registration.peer().id;
+                let id = sockets[socket].registration.entry().id;
                 let was_open = hub.sockets().contains(&id);
                 let closed = hub.close(id, &CloseReason::NORMAL);
                 prop_assert_eq!(closed, usize::from(was_open));

@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    Hub, Peer,
-    caps::Seat,
+    Hub, SocketEntry,
     charge::Charge,
     close::CloseReason,
+    connection_limits::ConnectionPermit,
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
-    standing::Standing,
+    principal::Principal,
     turns::{Kept, Lane},
     work::Part,
 };
@@ -25,75 +25,75 @@ use crate::sync::atomic::Ordering::Relaxed;
 #[derive(Debug)]
 pub(crate) struct Registration {
     hub: Arc<Hub>,
-    peer: Arc<Peer>,
+    entry: Arc<SocketEntry>,
     place: OnceLock<Place>,
-    seat: Seat,
+    permit: ConnectionPermit,
 }
 
 impl Registration {
-    pub(super) fn new(hub: Arc<Hub>, peer: Arc<Peer>) -> Self {
+    pub(super) fn new(hub: Arc<Hub>, entry: Arc<SocketEntry>) -> Self {
         Self {
             hub,
-            peer,
+            entry,
             place: OnceLock::new(),
-            seat: Seat::default(),
+            permit: ConnectionPermit::default(),
         }
     }
 
-    /// Keeps the socket's seat until the last of its work is done.
-    pub(crate) fn keep(&mut self, seat: Seat) {
-        self.seat = seat;
+    /// Keeps the socket's permit until the last of its work is done.
+    pub(crate) fn keep(&mut self, permit: ConnectionPermit) {
+        self.permit = permit;
     }
 
     /// Lets broadcasts select the socket from now on.
     pub(crate) fn list(&self) {
-        self.hub.list(self.peer.id);
+        self.hub.list(self.entry.id);
     }
 
     /// Lets the flusher of the current runtime write to the socket.
     pub(crate) fn share(&self, transport: Arc<dyn SharedTransport>) {
         let place = self.place.get_or_init(|| self.hub.shards.enter());
-        self.peer.shard.get_or_init(|| place.shard().clone());
-        self.peer.outbox.share(transport);
-        self.hub.follow(&self.peer);
+        self.entry.shard.get_or_init(|| place.shard().clone());
+        self.entry.outbox.share(transport);
+        self.hub.follow(&self.entry);
     }
 
     /// Lets the flusher write to the socket again, after it had stepped aside.
     pub(crate) fn rejoin(&self) {
         if let Some(place) = self.place.get() {
-            place.shard().rejoin(&self.peer);
+            place.shard().rejoin(&self.entry);
         }
     }
 
     /// Lets no broadcast select the socket any more; what selected it before is in its queue.
     pub(crate) fn unlist(&self) {
-        self.hub.unlist(&self.peer);
+        self.hub.unlist(&self.entry);
     }
 
     /// Starts the closing handshake, unless something else did before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
-        self.hub.close_peer(&self.peer, reason, backlog)
+        self.hub.close_entry(&self.entry, reason, backlog)
     }
 
     /// Closes a socket whose identity has ended, unless it was renewed at this moment.
-    pub(crate) fn expire(&self, ended: &Standing, backlog: Backlog) -> bool {
+    pub(crate) fn expire(&self, ended: &Principal, backlog: Backlog) -> bool {
         let reason = CloseReason::IDENTITY_EXPIRED;
-        self.hub.expire(&self.peer, ended, reason, backlog)
+        self.hub.expire(&self.entry, ended, reason, backlog)
     }
 
     /// The peer has left: no broadcast selects the socket any more, and it counts as finishing.
     /// What is queued, and replies to what it said before, are still written.
     pub(crate) fn leave(&mut self) {
         self.unlist();
-        self.seat.finish();
+        self.permit.finish();
     }
 
     /// The session is over: what is left in its queue counts as undelivered, and that count is
     /// returned.
     pub(crate) fn end(&mut self) -> u64 {
         self.leave();
-        self.peer.outbox.finish();
-        self.peer.outbox.undelivered()
+        self.entry.outbox.finish();
+        self.entry.outbox.undelivered()
     }
 
     /// Counts a message that waits behind another although its sender has ended; `None` if it has to be
@@ -124,7 +124,7 @@ impl Registration {
     ) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| {
-            if self.peer.outbox.poll_killed(cx, extent).is_ready() {
+            if self.entry.outbox.poll_killed(cx, extent).is_ready() {
                 return Poll::Ready(None);
             }
             future.as_mut().poll(cx).map(Some)
@@ -141,7 +141,7 @@ impl Registration {
     pub(crate) fn warn_of_executor(&self) {
         if !self.hub.executor_warned.swap(true, Relaxed) {
             tracing::warn!(
-                socket = %self.peer.id,
+                socket = %self.entry.id,
                 "the client of an HTTP/2 socket takes nothing, and the server's executor gives no way to \
                  reset its stream: it keeps its memory and its place until the client leaves. Serve \
                  with `web_connection_socket::Server`, or give hyper a `StreamExecutor`"
@@ -149,18 +149,18 @@ impl Registration {
         }
     }
 
-    pub(crate) fn peer(&self) -> &Arc<Peer> {
-        &self.peer
+    pub(crate) fn entry(&self) -> &Arc<SocketEntry> {
+        &self.entry
     }
 
     pub(crate) fn outbox(&self) -> &Outbox {
-        &self.peer.outbox
+        &self.entry.outbox
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         self.end();
-        self.hub.remove(self.peer.id);
+        self.hub.remove(self.entry.id);
     }
 }

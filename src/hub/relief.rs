@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::{
-    Hub, Peer,
+    Hub, SocketEntry,
     close::CloseReason,
     outbox::{Backlog, Holding},
 };
@@ -82,13 +82,13 @@ impl Hub {
         let everyone: Vec<_> = {
             let state = self.state.lock();
             let everyone = state.registry.everyone();
-            everyone.map(|(_, peer)| peer.clone()).collect()
+            everyone.map(|(_, entry)| entry.clone()).collect()
         };
         let share = self.counters.share(everyone.len());
         self.relief.share.store(share, Relaxed);
         let mut holders: Vec<_> = everyone
             .iter()
-            .filter_map(|peer| Some((peer.outbox.holding(share)?, peer)))
+            .filter_map(|entry| Some((entry.outbox.holding(share)?, entry)))
             .collect();
         holders.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
         match self.overflow {
@@ -99,28 +99,28 @@ impl Hub {
     }
 
     /// Closes those who hold the most.
-    fn cut(&self, holders: &[(Holding, &Arc<Peer>)], share: usize, bytes: usize) {
-        for (_, peer) in holders {
+    fn cut(&self, holders: &[(Holding, &Arc<SocketEntry>)], share: usize, bytes: usize) {
+        for (_, entry) in holders {
             if self.counters.surplus(bytes) == 0 {
                 return;
             }
-            if !self.close_peer(peer, CloseReason::SLOW, Backlog::Discard) {
+            if !self.close_entry(entry, CloseReason::SLOW, Backlog::Discard) {
                 // It is closing already, and was to get the rest before.
-                peer.outbox.shed_to(share);
+                entry.outbox.shed_to(share);
             }
         }
     }
 
     /// Has those who hold the most drop broadcasts, down to what then all of them hold at most.
-    fn trim(&self, holders: &[(Holding, &Arc<Peer>)], share: usize, bytes: usize) {
+    fn trim(&self, holders: &[(Holding, &Arc<SocketEntry>)], share: usize, bytes: usize) {
         for alike in holders.chunk_by(|(one, _), (other, _)| one.is_blocked == other.is_blocked) {
             let surplus = self.counters.surplus(bytes);
             if surplus == 0 {
                 return;
             }
             let level = level(alike.iter().map(|(holding, _)| holding.bytes), surplus).max(share);
-            for (_, peer) in alike.iter().take_while(|(its, _)| its.bytes > level) {
-                peer.outbox.shed_to(level);
+            for (_, entry) in alike.iter().take_while(|(its, _)| its.bytes > level) {
+                entry.outbox.shed_to(level);
             }
         }
     }
@@ -171,8 +171,8 @@ mod tests {
 
     fn hub(overflow: Overflow) -> Arc<Hub> {
         let config = Config::new()
-            .queue_bytes(64 * FRAME)
-            .hub_queue_bytes(80 * FRAME)
+            .max_queue_bytes(64 * FRAME)
+            .max_hub_queue_bytes(80 * FRAME)
             .overflow(overflow);
         Arc::new(Hub::new(&config))
     }
@@ -191,7 +191,7 @@ mod tests {
 
     fn fill(hub: &Hub, registration: &Registration, frames: usize) {
         for _ in 0..frames {
-            let push = hub.queue(registration.peer(), &frame(), Kind::Broadcast).0;
+            let push = hub.queue(registration.entry(), &frame(), Kind::Broadcast).0;
             assert_eq!(push, Push::Queued);
         }
     }
@@ -225,7 +225,7 @@ mod tests {
             fill(&hub, &begun, 3);
             for number in 0..200 {
                 for slow in &slow {
-                    hub.queue(slow.peer(), &frame(), Kind::Broadcast);
+                    hub.queue(slow.entry(), &frame(), Kind::Broadcast);
                 }
                 // Two at once: the second one finds something in the queue.
                 fill(&hub, &quick, 2);
@@ -301,15 +301,15 @@ mod tests {
         let newcomer = join(&hub, "g");
         let short = Frame::text(&[b'x'; 240]);
         assert_eq!(
-            hub.queue(newcomer.peer(), &short, Kind::Broadcast).0,
+            hub.queue(newcomer.entry(), &short, Kind::Broadcast).0,
             Push::Queued
         );
         assert_eq!(
-            hub.queue(newcomer.peer(), &short, Kind::Broadcast).0,
+            hub.queue(newcomer.entry(), &short, Kind::Broadcast).0,
             Push::Queued
         );
         assert_eq!(
-            hub.queue(newcomer.peer(), &short, Kind::Broadcast).0,
+            hub.queue(newcomer.entry(), &short, Kind::Broadcast).0,
             Push::Overflow
         );
         assert_eq!(hub.len(), 100);
@@ -321,7 +321,7 @@ mod tests {
         let closing = join(&hub, "g");
         let open = join(&hub, "g");
         fill(&hub, &closing, 60);
-        hub.close(closing.peer().id, &CloseReason::NORMAL);
+        hub.close(closing.entry().id, &CloseReason::NORMAL);
         fill(&hub, &open, 30);
         assert_eq!(closing.outbox().closing(), Some(CloseReason::NORMAL));
         assert!(closing.outbox().undelivered() > 0);

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Hub, Peer,
+    Hub, SocketEntry,
     close::CloseReason,
     outbox::{Backlog, Kill},
 };
@@ -23,7 +23,7 @@ use super::{
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Shutdown {
+pub struct ShutdownReport {
     /// Sockets that ended in time, their queues written and 1001 answered or lost with the peer.
     pub closed: usize,
     /// Sockets that were cut off when the deadline passed.
@@ -59,7 +59,7 @@ impl Hub {
     ///     println!("{} sockets ended in time, {} were cut off", end.closed, end.cut);
     /// }
     /// ```
-    pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let deadline = deadline.min(FOREVER);
         let start = Instant::now();
         let present = self.enter(Phase::Draining).len();
@@ -69,8 +69,8 @@ impl Hub {
         {
             tracing::debug!("closing sockets although some are still busy");
         }
-        for peer in self.enter(Phase::Closing) {
-            self.close_peer(&peer, CloseReason::GOING_AWAY, Backlog::Deliver);
+        for entry in self.enter(Phase::Closing) {
+            self.close_entry(&entry, CloseReason::GOING_AWAY, Backlog::Deliver);
         }
         let mut cut = 0;
         for (part, extent) in [
@@ -82,7 +82,7 @@ impl Hub {
             }
             let left = self.enter(Phase::Closing);
             cut = cut.max(left.len());
-            left.iter().for_each(|peer| peer.outbox.kill(extent));
+            left.iter().for_each(|entry| entry.outbox.kill(extent));
         }
         if timeout_at(start + deadline + GRACE, self.all_gone())
             .await
@@ -91,18 +91,18 @@ impl Hub {
             tracing::error!("a socket's task does not end: something in it blocks its thread");
         }
         self.tell_given_up();
-        Shutdown {
+        ShutdownReport {
             closed: present.saturating_sub(cut),
             cut,
         }
     }
 
     /// Moves on to a phase, never back, and tells who is there.
-    fn enter(&self, phase: Phase) -> Vec<Arc<Peer>> {
+    fn enter(&self, phase: Phase) -> Vec<Arc<SocketEntry>> {
         let mut state = self.state.lock();
         state.phase = state.phase.max(phase);
         let everyone = state.registry.everyone();
-        everyone.map(|(_, peer)| peer.clone()).collect()
+        everyone.map(|(_, entry)| entry.clone()).collect()
     }
 
     async fn all_gone(&self) {

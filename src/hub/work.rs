@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use super::{
-    Hub, Peer,
+    Hub, SocketEntry,
     log_limit::LogLimit,
     turns::{Key, Lane, Turns},
     user::User,
@@ -50,7 +50,7 @@ impl Work {
     pub(super) fn new(config: &Config) -> Self {
         let places = config.max_dispatches;
         // Where there is an end of sockets, there is one of what they have sent.
-        let bounded = config.caps.sockets.is_none();
+        let bounded = config.connection_limits.sockets.is_none();
         Self {
             messages: Arc::new(Turns::new(places, bounded)),
             events: Arc::new(Turns::new((places / EVENTS_PART).max(1), false)),
@@ -75,19 +75,23 @@ impl Hub {
     }
 
     /// In which queue the work for a socket waits.
-    pub(crate) fn key_of(&self, peer: &Peer, client: Option<IpAddr>) -> Key {
-        match peer.user() {
+    pub(crate) fn key_of(&self, entry: &SocketEntry, client: Option<IpAddr>) -> Key {
+        match entry.user() {
             User::Verified(id) if !id.is_empty() => Key::User(id),
-            _ if self.caps.as_ref().is_some_and(|caps| caps.counts_clients()) => {
+            _ if self
+                .connection_limits
+                .as_ref()
+                .is_some_and(|limits| limits.counts_clients()) =>
+            {
                 Key::Client(client.into())
             }
-            _ => Key::Socket(peer.id),
+            _ => Key::Socket(entry.id),
         }
     }
 
     /// Whether the socket's peer says nothing more: it has left, or is closed.
-    pub(crate) fn has_left(&self, peer: &Peer) -> bool {
-        self.state.lock().registry.is_leaving(peer.id)
+    pub(crate) fn has_left(&self, entry: &SocketEntry) -> bool {
+        self.state.lock().registry.is_leaving(entry.id)
     }
 
     /// A message is dropped because too many wait, and its sender has ended.

@@ -15,7 +15,7 @@ use super::{
     post,
     rejection::Cause,
     route::Route,
-    shared::{Door, Shared},
+    shared::{Shared, Surface},
 };
 
 /// The two reserved URLs as a service of their own, for a private port or a Unix socket; every other
@@ -79,12 +79,18 @@ where
         let shared = self.shared.clone();
         match shared.route(&parts) {
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = post::broadcast(&shared, Door::Control, &parts, body).await;
+                let answer = post::broadcast(&shared, Surface::Control, &parts, body).await;
                 Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(post::web_socket(shared, Door::Control, parts, body, inner))
+                ResponseFuture::own(post::web_socket(
+                    shared,
+                    Surface::Control,
+                    parts,
+                    body,
+                    inner,
+                ))
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
                 ResponseFuture::own(

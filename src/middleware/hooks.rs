@@ -14,13 +14,13 @@ pub(crate) struct Hooks {
     pub(crate) open: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) disconnect: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) actions: HashMap<Box<str>, Hook<Socket, Result<(), HandlerError>>>,
-    pub(crate) otherwise: Otherwise,
+    pub(crate) otherwise: Fallback,
     pub(crate) raw: Option<Hook<(Socket, RawMessage), Result<(), HandlerError>>>,
 }
 
 /// Where a message goes that no `on_action` takes.
 #[derive(Clone, Default)]
-pub(crate) enum Otherwise {
+pub(crate) enum Fallback {
     #[default]
     InnerService,
     Handler(Hook<Socket, Result<(), HandlerError>>),

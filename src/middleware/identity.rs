@@ -1,7 +1,7 @@
 //! What a socket's identity says of its messages.
 
 use crate::{
-    hub::{Hub, Peer, Standing, User},
+    hub::{Hub, Principal, SocketEntry, User},
     protocol::{ConnectionId, GroupId, Recipient, RecipientType, SocketMessage},
 };
 
@@ -9,22 +9,22 @@ use crate::{
 /// while the socket becomes somebody else's.
 pub(super) struct Sender {
     connection: ConnectionId,
-    standing: Standing,
+    principal: Principal,
     /// Looked up where somebody vouches for them.
     groups: Vec<GroupId>,
 }
 
 impl Sender {
-    pub(super) fn of(hub: &Hub, peer: &Peer) -> Self {
-        let standing = peer.standing();
-        let (standing, groups) = if standing.user.is_verified() {
+    pub(super) fn of(hub: &Hub, peer: &SocketEntry) -> Self {
+        let principal = peer.principal();
+        let (principal, groups) = if principal.user.is_verified() {
             hub.membership_of(peer)
         } else {
-            (standing, Vec::new())
+            (principal, Vec::new())
         };
         Self {
             connection: peer.id,
-            standing,
+            principal,
             groups,
         }
     }
@@ -33,10 +33,10 @@ impl Sender {
     ///
     /// Claims stay as they are: nothing better is known.
     pub(super) fn attest(&self, message: &mut SocketMessage) {
-        if !self.standing.user.is_verified() {
+        if !self.principal.user.is_verified() {
             return;
         }
-        message.user_id = self.standing.user.id().clone();
+        message.user_id = self.principal.user.id().clone();
         if !self.groups.contains(&message.group_id) {
             message.group_id = self.groups.first().cloned().unwrap_or_default();
         }
@@ -45,8 +45,8 @@ impl Sender {
     /// Whether it may relay to whom the message selects: a verified one only to what it was granted.
     /// What a message excludes only narrows it.
     pub(super) fn may_relay(&self, message: &SocketMessage) -> bool {
-        let grants = self.standing.grants();
-        if !self.standing.user.is_verified()
+        let grants = self.principal.grants();
+        if !self.principal.user.is_verified()
             || grants.iter().any(|grant| grant.kind == RecipientType::All)
         {
             return true;
@@ -62,7 +62,7 @@ impl Sender {
     }
 
     pub(super) fn into_user(self) -> User {
-        self.standing.user
+        self.principal.user
     }
 
     /// Whether a recipient is the sender itself, or one of its groups.
@@ -70,7 +70,7 @@ impl Sender {
         let value = recipient.value.as_str();
         match recipient.kind {
             RecipientType::Group => self.groups.iter().any(|own| own.as_str() == value),
-            RecipientType::User => self.standing.user.id().as_str() == value,
+            RecipientType::User => self.principal.user.id().as_str() == value,
             RecipientType::Connection => self.connection.to_string() == value,
             _ => false,
         }
@@ -97,29 +97,29 @@ mod tests {
 
     fn allowed(grants: &[Recipient], message: &SocketMessage) -> bool {
         let (hub, ann) = ann(grants);
-        Sender::of(&hub, ann.peer()).may_relay(message)
+        Sender::of(&hub, ann.entry()).may_relay(message)
     }
 
     #[test]
     fn a_verified_sender_cannot_speak_as_another() {
         let (hub, ann) = ann(&[]);
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
-        Sender::of(&hub, ann.peer()).attest(&mut message);
+        Sender::of(&hub, ann.entry()).attest(&mut message);
         assert_eq!(message.user_id, "ann");
         assert_eq!(message.group_id, "sales");
 
         let mut message = SocketMessage::new("x").from_group("lobby");
-        Sender::of(&hub, ann.peer()).attest(&mut message);
+        Sender::of(&hub, ann.entry()).attest(&mut message);
         assert_eq!(message.group_id, "lobby");
     }
 
     #[test]
     fn a_sender_stays_who_it_was_when_its_message_came() {
         let (hub, ann) = ann(&[Recipient::user("bob")]);
-        let before = Sender::of(&hub, ann.peer());
+        let before = Sender::of(&hub, ann.entry());
         let bob = Identity::user("bob").group("board");
-        hub.reidentify(ann.peer().id, bob).unwrap();
-        let after = Sender::of(&hub, ann.peer());
+        hub.reidentify(ann.entry().id, bob).unwrap();
+        let after = Sender::of(&hub, ann.entry());
         for (sender, user, group, to_bob, to_board) in [
             (&before, "ann", "sales", true, false),
             (&after, "bob", "board", true, true),

@@ -10,7 +10,7 @@ use tower::Layer;
 use super::{
     control::ControlService,
     handshake::Handshake,
-    hooks::{HandlerOutput, Hooks, Otherwise, handler, hook},
+    hooks::{Fallback, HandlerOutput, Hooks, handler, hook},
     refusal::Refusal,
     service::WebConnectionSocket,
     shared::Shared,
@@ -236,7 +236,7 @@ impl WebConnectionSocketLayer {
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
-        self.hooks.otherwise = Otherwise::Handler(handler(function));
+        self.hooks.otherwise = Fallback::Handler(handler(function));
         self
     }
 
@@ -283,7 +283,7 @@ impl WebConnectionSocketLayer {
     /// ```
     #[must_use]
     pub fn relay(mut self) -> Self {
-        self.hooks.otherwise = Otherwise::Relay;
+        self.hooks.otherwise = Fallback::Relay;
         self
     }
 
@@ -321,10 +321,10 @@ impl WebConnectionSocketLayer {
     /// struct ClientCertificate;
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new())
-    ///     .allow_broadcast_if(|parts| parts.extensions.get::<ClientCertificate>().is_some());
+    ///     .allow_callers_if(|parts| parts.extensions.get::<ClientCertificate>().is_some());
     /// ```
     #[must_use]
-    pub fn allow_broadcast_if(
+    pub fn allow_callers_if(
         mut self,
         predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
     ) -> Self {

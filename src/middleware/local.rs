@@ -60,7 +60,7 @@ const PROXY_PREFIXES: &[&str] = &[
 pub(super) fn check_local(parts: &Parts, peer: Option<SocketAddr>) -> Result<(), NotLocal> {
     let peer = peer.ok_or(NotLocal::UnknownPeer)?.ip().to_canonical();
     if !peer.is_loopback() {
-        return Err(NotLocal::Peer(peer));
+        return Err(NotLocal::SocketEntry(peer));
     }
     // HTTP/1.0 is what old proxies speak to their backends, and it needs no Host.
     if parts.version < Version::HTTP_11 {
@@ -92,7 +92,7 @@ pub(super) fn is_proxied(parts: &Parts, peer: Option<SocketAddr>) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NotLocal {
     UnknownPeer,
-    Peer(IpAddr),
+    SocketEntry(IpAddr),
     OldHttp,
     Host(Box<str>),
     NoHost(&'static str),
@@ -106,7 +106,7 @@ impl fmt::Display for NotLocal {
             Self::UnknownPeer => f.write_str(
                 "its address is not known (serve with axum's connect info or insert a PeerAddr)",
             ),
-            Self::Peer(peer) => write!(f, "its address is {peer}"),
+            Self::SocketEntry(peer) => write!(f, "its address is {peer}"),
             Self::OldHttp => f.write_str("it speaks HTTP/1.0"),
             Self::Host(host) => write!(f, "the request is for {host:?}, not for localhost"),
             Self::NoHost(what) => f.write_str(what),
@@ -190,7 +190,10 @@ mod tests {
             "[::ffff:10.0.0.1]:5",
         ] {
             let refused = check_local(&parts, peer(address));
-            assert!(matches!(refused, Err(NotLocal::Peer(_))), "{address}");
+            assert!(
+                matches!(refused, Err(NotLocal::SocketEntry(_))),
+                "{address}"
+            );
         }
     }
 

@@ -19,12 +19,12 @@ use super::{
     encoding::encoded_by,
     event::SocketEvent,
     handshake::Handshake,
-    hooks::Otherwise,
+    hooks::Fallback,
     log::Kind,
     peer::peer_of,
     rejection::{Cause, Rejection},
     replies::{Collected, Replies},
-    shared::{Door, Shared},
+    shared::{Shared, Surface},
     socket::Socket,
     source::Source,
 };
@@ -37,7 +37,7 @@ use crate::{
 /// `POST …/__broadcastWebSocket.wc`: a message for the sockets.
 pub(super) async fn broadcast<B, RB>(
     shared: &Shared,
-    door: Door,
+    door: Surface,
     parts: &Parts,
     body: B,
 ) -> Result<Response<RB>, Rejection>
@@ -53,7 +53,7 @@ where
 /// handler replies to it is the answer.
 pub(super) async fn web_socket<S, B, RB>(
     shared: Arc<Shared>,
-    door: Door,
+    door: Surface,
     parts: Parts,
     body: B,
     inner: S,
@@ -68,18 +68,18 @@ where
         Err(rejection) => return Ok(shared.refuse(&parts, rejection)),
     };
     let hub = shared.hub.clone();
-    let replies = Replies::new(hub.queue_bytes());
+    let replies = Replies::new(hub.max_queue_bytes());
     let source = Source::Request(replies.caller());
     let user = User::Claimed(message.user_id.clone());
     let socket = Socket::new(hub, source, user, SocketEvent::Message, message);
     let action = socket.message().action.as_str();
     let handler = match (shared.hooks.actions.get(action), &shared.hooks.otherwise) {
-        (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
-        (None, Otherwise::Relay) => {
+        (Some(handler), _) | (None, Fallback::Handler(handler)) => handler,
+        (None, Fallback::Relay) => {
             let answer = publish(&shared, socket.message()).await;
             return Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)));
         }
-        (None, Otherwise::InnerService) => {
+        (None, Fallback::InnerService) => {
             return pass_on(&shared, parts, socket, replies, inner).await;
         }
     };
@@ -203,7 +203,7 @@ async fn publish<RB: From<Bytes>>(
 /// Reads a message from a request: method, caller, coding, size, body, message, in this order.
 async fn receive<B>(
     shared: &Shared,
-    door: Door,
+    door: Surface,
     parts: &Parts,
     body: B,
 ) -> Result<SocketMessage, Rejection>

@@ -64,7 +64,7 @@ impl Socket {
     ///
     /// It stands in the outgoing queue behind what was broadcast and sent before, and no overflow
     /// policy drops it. A queue that holds something takes no more than
-    /// [`Config::queue_bytes`](crate::Config::queue_bytes); an empty one takes any one message, so
+    /// [`Config::max_queue_bytes`](crate::Config::max_queue_bytes); an empty one takes any one message, so
     /// that a message longer than the bound can be sent. Works without
     /// [`on_raw`](WebConnectionSocketLayer::on_raw) as well.
     ///

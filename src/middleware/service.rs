@@ -19,7 +19,7 @@ use super::{
     post,
     rejection::{Cause, Rejection},
     route::Route,
-    shared::{Door, Shared},
+    shared::{Shared, Surface},
     upgrade,
 };
 use crate::streams::Carrier;
@@ -95,12 +95,18 @@ where
                 ResponseFuture::inner(self.inner.clone(), request)
             }
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = post::broadcast(&shared, Door::Public, &parts, body).await;
+                let answer = post::broadcast(&shared, Surface::Public, &parts, body).await;
                 Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(post::web_socket(shared, Door::Public, parts, body, inner))
+                ResponseFuture::own(post::web_socket(
+                    shared,
+                    Surface::Public,
+                    parts,
+                    body,
+                    inner,
+                ))
             }
             Route::Probe => ResponseFuture::own(async move {
                 let reader = Reader::of(&shared.config, &parts);

@@ -8,7 +8,7 @@ use http::{Response, request::Parts};
 
 use super::{
     access::{check_host, looks_proxied, may_call},
-    hooks::{Hooks, Otherwise},
+    hooks::{Fallback, Hooks},
     log::{Kind, LogLimit, OneLine, shown_path},
     page::is_by_page,
     peer::peer_of,
@@ -60,8 +60,8 @@ impl Shared {
     }
 
     /// Whether a caller may use the reserved URLs.
-    pub(super) fn admit_caller(&self, door: Door, parts: &Parts) -> Result<(), Rejection> {
-        if door == Door::Control {
+    pub(super) fn admit_caller(&self, door: Surface, parts: &Parts) -> Result<(), Rejection> {
+        if door == Surface::Control {
             return self.admit_controller(parts);
         }
         if self.controlled.load(Relaxed) {
@@ -102,13 +102,13 @@ impl Shared {
 
     /// Whether messages, or news of sockets, go to the inner service.
     pub(super) fn needs_inner_service(&self) -> bool {
-        self.config.lifecycle_events || matches!(self.hooks.otherwise, Otherwise::InnerService)
+        self.config.lifecycle_events || matches!(self.hooks.otherwise, Fallback::InnerService)
     }
 
     /// Whether anything that runs after the upgrade can look at the request that asked for it.
     pub(super) fn needs_handshake(&self) -> bool {
         self.needs_inner_service()
-            || matches!(self.hooks.otherwise, Otherwise::Handler(_))
+            || matches!(self.hooks.otherwise, Fallback::Handler(_))
             || !self.hooks.actions.is_empty()
             || self.hooks.raw.is_some()
             || self.hooks.expiry.is_some()
@@ -146,7 +146,7 @@ impl Shared {
 
 /// Through which service a reserved URL is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum Surface {
     /// The layered service, open to the world: closed unless configured.
     Public,
     /// The control service, open to whom the host lets reach it.

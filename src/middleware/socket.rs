@@ -176,7 +176,7 @@ impl Socket {
     ///
     /// If the socket is closed, or its outgoing queue is full; if the message was posted, and its
     /// request was answered already, or the replies would be more than 1 024 or longer than
-    /// [`Config::queue_bytes`](crate::Config::queue_bytes).
+    /// [`Config::max_queue_bytes`](crate::Config::max_queue_bytes).
     ///
     /// # Examples
     ///
@@ -290,7 +290,7 @@ impl Socket {
         match &self.source {
             Source::Socket(connection) => {
                 self.hub
-                    .close_peer(&connection.peer, reason, Backlog::Deliver)
+                    .close_entry(&connection.peer, reason, Backlog::Deliver)
             }
             Source::Request(caller) => {
                 caller.ignore_order();

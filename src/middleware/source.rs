@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{handshake::Handshake, replies::Caller};
-use crate::hub::{Peer, SocketError, SocketErrorKind};
+use crate::hub::{SocketEntry, SocketError, SocketErrorKind};
 
 /// Where a message came from, which is where replies to it go.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl Source {
 /// What a socket is to the application, for as long as anything refers to it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) peer: Arc<Peer>,
+    pub(super) peer: Arc<SocketEntry>,
     /// Kept for dispatches; relays need none.
     pub(super) handshake: Option<Handshake>,
 }

@@ -24,17 +24,17 @@ use super::{
 };
 use crate::{
     config::Config,
-    hub::{Identity, Kill, RegisterError, Registration, Seat, User},
+    hub::{ConnectionPermit, Identity, Kill, RegisterError, Registration, User},
     protocol::UserId,
     session,
     streams::Carrier,
     unwind::{Contained, Panicked},
 };
 
-/// Who asks for a socket, once that is known and allowed, and the seat that was taken for it.
+/// Who asks for a socket, once that is known and allowed, and the permit that was taken for it.
 pub(super) struct Admitted {
     visitor: Visitor,
-    seat: Seat,
+    permit: ConnectionPermit,
 }
 
 struct Visitor {
@@ -58,9 +58,9 @@ pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Re
     }
     shared.look_for_proxy(parts);
     let client = client_of(shared, parts);
-    let seat = shared.hub.seat(client.map(ClientAddr::ip))?;
+    let permit = shared.hub.permit(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, parts, client).await?;
-    Ok(Admitted { visitor, seat })
+    Ok(Admitted { visitor, permit })
 }
 
 /// Whether the page that asks may have sockets here. It comes first: what else is wrong is told to no
@@ -123,7 +123,7 @@ fn client_of(shared: &Shared, parts: &Parts) -> Option<ClientAddr> {
     ClientAddr::find(&shared.config.proxies, &parts.headers, peer)
 }
 
-/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and has a seat
+/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and has a permit
 /// only until it is answered.
 pub(super) async fn probe<RB: From<Bytes>>(
     shared: &Shared,
@@ -136,8 +136,8 @@ pub(super) async fn probe<RB: From<Bytes>>(
     }
     shared.look_for_proxy(parts);
     let client = client_of(shared, parts);
-    // A client that could ask the hook without a seat could ask it as often as it likes.
-    let _seat = shared.hub.seat(client.map(ClientAddr::ip))?;
+    // A client that could ask the hook without a permit could ask it as often as it likes.
+    let _seat = shared.hub.permit(client.map(ClientAddr::ip))?;
     let visitor = visitor(shared, parts, client).await?;
     shared.hub.check_user(&visitor.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
@@ -258,17 +258,20 @@ pub(super) async fn enter(
     admitted: Admitted,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let Admitted { visitor, mut seat } = admitted;
-    seat.of_user(&visitor.user())?;
+    let Admitted {
+        visitor,
+        mut permit,
+    } = admitted;
+    permit.of_user(&visitor.user())?;
     let Visitor {
         handshake,
         identity,
         vouch,
     } = visitor;
     let mut registration = shared.hub.register(identity, vouch).map_err(refused)?;
-    registration.keep(seat);
+    registration.keep(permit);
     let connection = Connection {
-        peer: registration.peer().clone(),
+        peer: registration.entry().clone(),
         handshake: shared
             .needs_handshake()
             .then(|| handshake.forwarded(&shared.config.forward_headers)),

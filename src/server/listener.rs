@@ -70,7 +70,7 @@ impl Listener for TcpListener {
     }
 }
 
-/// Its peers have no address: `trust_local_callers` and `allow_broadcast_from` let none of them in.
+/// Its peers have no address: `trust_local_callers` and `allow_callers_from` let none of them in.
 #[cfg(unix)]
 impl Listener for tokio::net::UnixListener {
     type Io = tokio::net::UnixStream;

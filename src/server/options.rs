@@ -156,7 +156,7 @@ impl<L: Listener> Server<L> {
     ///
     /// A slow client is served for as long as it takes. One that stops reading holds what waits for it:
     /// over HTTP/2 up to some 80 KB for each stream. The time also holds for sockets over HTTP/2 or
-    /// TLS: keep it longer than [`Config::write_stall`](crate::Config::write_stall), which closes one
+    /// TLS: keep it longer than [`Config::write_timeout`](crate::Config::write_timeout), which closes one
     /// socket.
     ///
     /// # Panics

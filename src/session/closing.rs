@@ -8,7 +8,7 @@ use crate::{config::Config, hub::CloseReason};
 pub(super) struct Closing {
     pub(super) reason: CloseReason,
     /// The peer sent its close frame or something wrong: what else it sends is discarded.
-    pub(super) deaf: bool,
+    pub(super) ignores_input: bool,
     /// Of what is discarded, the peer's close frame still matters.
     pub(super) awaits_close: bool,
     /// Our half of the stream is ended.
@@ -21,7 +21,7 @@ impl Closing {
     pub(super) fn new(reason: CloseReason) -> Self {
         Self {
             reason,
-            deaf: false,
+            ignores_input: false,
             awaits_close: false,
             shut: false,
             until: None,
@@ -40,7 +40,7 @@ impl Closing {
         if self.patience(config).is_some_and(|until| until <= now) {
             self.awaits_close = false;
         }
-        self.deaf && !self.awaits_close && !self.shut
+        self.ignores_input && !self.awaits_close && !self.shut
     }
 }
 

@@ -5,36 +5,36 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Handling, Inbound};
-use crate::hub::{Backlog, Registration, Standing};
+use super::{HandlerFuture, MessageHandler};
+use crate::hub::{Backlog, Principal, Registration};
 
 /// Has an identity renewed that is about to end, `lead` before, and closes the socket of one that has
 /// ended; ready when either may have come of it.
 pub(super) fn poll_expiry(
     expiry: &mut Option<Box<Expiry>>,
     registration: &Registration,
-    inbound: &mut dyn Inbound,
+    inbound: &mut dyn MessageHandler,
     lead: Duration,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
-        let peer = registration.peer();
+        let peer = registration.entry();
         let Some(end) = peer.expires() else {
             *expiry = None;
             return Poll::Pending;
         };
         let now = Instant::now();
         let expiry = match &mut *expiry {
-            Some(expiry) if peer.stands(expiry.standing()) => {
+            Some(expiry) if peer.stands(expiry.principal()) => {
                 expiry.ends_earlier(now, end, lead);
                 expiry
             }
-            expiry => expiry.insert(Box::new(Expiry::new(now, peer.standing(), end, lead))),
+            expiry => expiry.insert(Box::new(Expiry::new(now, peer.principal(), end, lead))),
         };
         match expiry.poll(cx, now) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Due::Renewal) => {
-                let renewal = inbound.expiring(expiry.standing());
+                let renewal = inbound.expiring(expiry.principal());
                 expiry.asked(renewal);
             }
             Poll::Ready(Due::Answer) => return Poll::Ready(()),
@@ -46,7 +46,7 @@ pub(super) fn poll_expiry(
                 } else {
                     Backlog::Discard
                 };
-                registration.expire(expiry.standing(), backlog);
+                registration.expire(expiry.principal(), backlog);
                 return Poll::Ready(());
             }
         }
@@ -55,11 +55,11 @@ pub(super) fn poll_expiry(
 
 /// The clock of an identity that ends, with what the application is asked before.
 pub(super) struct Expiry {
-    standing: Standing,
+    principal: Principal,
     end: Instant,
     /// When to ask; none once that was done.
     ask: Option<Instant>,
-    renewal: Option<Handling>,
+    renewal: Option<HandlerFuture>,
 }
 
 /// What is due.
@@ -76,10 +76,10 @@ enum Due {
 impl Expiry {
     /// Starts for an identity that ends. The application is asked `lead` before, or, where less time
     /// is left, after half of that: while it thinks the identity still holds.
-    fn new(now: Instant, standing: Standing, end: Instant, lead: Duration) -> Self {
+    fn new(now: Instant, principal: Principal, end: Instant, lead: Duration) -> Self {
         let lead = lead.min(end.duration_since(now) / 2);
         Self {
-            standing,
+            principal,
             end,
             ask: Some(end - lead),
             renewal: None,
@@ -96,7 +96,7 @@ impl Expiry {
     }
 
     /// Notes that the application was asked; without a renewal it has no say.
-    fn asked(&mut self, renewal: Option<Handling>) {
+    fn asked(&mut self, renewal: Option<HandlerFuture>) {
         self.ask = None;
         self.renewal = renewal;
     }
@@ -118,8 +118,8 @@ impl Expiry {
         Poll::Pending
     }
 
-    fn standing(&self) -> &Standing {
-        &self.standing
+    fn principal(&self) -> &Principal {
+        &self.principal
     }
 
     /// When something is due next, unless the application answers before.
@@ -147,8 +147,8 @@ mod tests {
         let minutes = |minutes: u64| start + Duration::from_secs(60 * minutes);
         let hub = Arc::new(Hub::new(&Config::new()));
         let registration = hub.register(Identity::anonymous(), User::Claimed);
-        let standing = registration.expect("room in the hub").peer().standing();
-        let mut expiry = Expiry::new(start, standing, minutes(60), lead);
+        let principal = registration.expect("room in the hub").entry().principal();
+        let mut expiry = Expiry::new(start, principal, minutes(60), lead);
         assert_eq!(expiry.deadline(), minutes(60) - lead);
         expiry.ends_earlier(minutes(20), minutes(30), lead);
         assert_eq!(expiry.deadline(), minutes(30) - lead);

@@ -7,15 +7,15 @@ mod frame_scan;
 mod heartbeat;
 mod http2;
 mod in_hand;
-mod inbound;
 mod life_sign;
-mod rate;
-mod stall;
+mod message_handler;
+mod rate_limit;
 mod task;
 mod timer;
 mod transport;
 mod violation;
 mod wire;
+mod write_timeout;
 
 use std::{
     future::{Future, poll_fn},
@@ -32,7 +32,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(crate) use self::inbound::{Ending, Handling, Inbound, Taken};
+pub(crate) use self::message_handler::{Ending, HandlerFuture, MessageHandler, Taken};
 use self::{http2::Http2Stream, task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
@@ -59,7 +59,7 @@ pub(crate) fn run<S>(
     unread: Bytes,
     registration: Registration,
     config: Arc<Config>,
-    inbound: Box<dyn Inbound>,
+    inbound: Box<dyn MessageHandler>,
 ) -> impl Future<Output = CloseReason>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -113,7 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
         let remains = self.0.take()?.end(&self.1);
         tracing::debug!(
-            socket = %remains.registration.peer().id,
+            socket = %remains.registration.entry().id,
             ?reason,
             undelivered = remains.undelivered,
             "socket ended"
@@ -124,7 +124,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
             );
             return None;
         };
-        Some(runtime.spawn(wind_up(remains, reason)))
+        Some(runtime.spawn(finish_pending(remains, reason)))
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn spawn_upgraded(
     carrier: Carrier,
     registration: Registration,
     config: Arc<Config>,
-    inbound: Box<dyn Inbound>,
+    inbound: Box<dyn MessageHandler>,
 ) {
     #[expect(
         clippy::disallowed_methods,
@@ -168,18 +168,18 @@ pub(crate) fn spawn_upgraded(
 }
 
 /// What is left of a session without its connection.
-struct Remains {
-    handling: Option<Handling>,
+struct Unfinished {
+    handling: Option<HandlerFuture>,
     parked: Option<RawMessage>,
     registration: Registration,
-    inbound: Box<dyn Inbound>,
+    inbound: Box<dyn MessageHandler>,
     /// Messages that were queued and never wholly written.
     undelivered: u64,
     stream: Option<Http2Stream>,
 }
 
-async fn wind_up(remains: Remains, reason: CloseReason) {
-    let Remains {
+async fn finish_pending(remains: Unfinished, reason: CloseReason) {
+    let Unfinished {
         handling,
         parked,
         registration,
@@ -225,7 +225,7 @@ async fn wind_up(remains: Remains, reason: CloseReason) {
 }
 
 /// The end of a socket whose connection was lost before it could be used.
-pub(crate) async fn run_unopened(mut registration: Registration, inbound: Box<dyn Inbound>) {
+pub(crate) async fn run_unopened(mut registration: Registration, inbound: Box<dyn MessageHandler>) {
     let ending = Ending {
         reason: CloseReason::LOST,
         undelivered: registration.end(),
@@ -233,7 +233,7 @@ pub(crate) async fn run_unopened(mut registration: Registration, inbound: Box<dy
     finish(&registration, inbound, ending).await;
 }
 
-async fn finish(registration: &Registration, mut inbound: Box<dyn Inbound>, ending: Ending) {
+async fn finish(registration: &Registration, mut inbound: Box<dyn MessageHandler>, ending: Ending) {
     if let Some(handling) = inbound.disconnected(ending) {
         let told = work(registration, handling);
         if registration.unless_killed(Kill::Task, told).await.is_none() {
@@ -251,7 +251,7 @@ fn discard<T>(registration: &Registration, what: &'static str, value: T) {
 }
 
 /// Drives work to its end, be it a panic: what comes after it is to be done all the same.
-async fn work(registration: &Registration, handling: Handling) {
+async fn work(registration: &Registration, handling: HandlerFuture) {
     let panicked = || registration.panicked("the work for a socket");
     if let Err(Panicked) = Contained::new(handling, panicked).await {
         tracing::debug!("the work for a socket ended early");

@@ -10,18 +10,18 @@ use tokio::{
 };
 
 use super::{
-    Handling, Inbound, Remains, STREAM,
+    HandlerFuture, MessageHandler, STREAM, Unfinished,
     closing::{Closing, Left},
     expiry::{Expiry, poll_expiry},
     heartbeat::{Action, Heartbeat},
     http2::Http2Stream,
     life_sign::LifeSign,
-    rate::Allowance,
-    stall::WriteStall,
+    rate_limit::Allowance,
     timer::Timer,
     transport::{Scratch, Stream},
     violation::Violation,
     wire::{Decoder, Event},
+    write_timeout::WriteTimeout,
 };
 use crate::{
     config::Config,
@@ -38,10 +38,10 @@ pub(super) struct Session<S> {
     stream: Stream<S>,
     pub(super) registration: Registration,
     config: Arc<Config>,
-    pub(super) inbound: Box<dyn Inbound>,
+    pub(super) inbound: Box<dyn MessageHandler>,
     decoder: Decoder,
     /// What the application does with a message now, or with the news that the socket has opened.
-    pub(super) handling: Option<Handling>,
+    pub(super) handling: Option<HandlerFuture>,
     /// The one message that waits for its turn. While there is one, nothing is read.
     pub(super) parked: Option<RawMessage>,
     /// What came in one chunk with a message after which nothing could be read.
@@ -49,7 +49,7 @@ pub(super) struct Session<S> {
     rate: Option<Box<Allowance>>,
     heartbeat: Heartbeat,
     pub(super) life_sign: LifeSign,
-    stall: WriteStall,
+    stall: WriteTimeout,
     /// Boxed: most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
     closing: Option<Closing>,
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         unread: Bytes,
         registration: Registration,
         config: Arc<Config>,
-        mut inbound: Box<dyn Inbound>,
+        mut inbound: Box<dyn MessageHandler>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             rate: Allowance::new(now, &config),
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             life_sign: LifeSign::default(),
-            stall: WriteStall::new(config.write_stall),
+            stall: WriteTimeout::new(config.write_timeout),
             registration,
             config,
             inbound,
@@ -131,13 +131,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Ends the connection, but for what is `rest` of it, and hands over what is left to do.
-    pub(super) fn end(mut self, rest: impl Fn(S) -> Option<Http2Stream>) -> Remains {
+    pub(super) fn end(mut self, rest: impl Fn(S) -> Option<Http2Stream>) -> Unfinished {
         let undelivered = self.registration.end();
         let stream = contain(|| rest(self.stream.0)).unwrap_or_else(|Panicked| {
             self.registration.panicked(STREAM);
             None
         });
-        Remains {
+        Unfinished {
             undelivered,
             stream,
             handling: self.handling,
@@ -214,7 +214,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let before = self.decoder.frames();
         let mut counted = before;
         while !rest.is_empty() && !self.is_held(now) {
-            if let Some(closing) = self.closing.as_mut().filter(|closing| closing.deaf) {
+            if let Some(closing) = self
+                .closing
+                .as_mut()
+                .filter(|closing| closing.ignores_input)
+            {
                 if closing.awaits_close && self.decoder.skip_to_close(&mut rest) {
                     closing.awaits_close = false;
                 }
@@ -284,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let closing = self
             .closing
             .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
-        closing.deaf = true;
+        closing.ignores_input = true;
         closing.awaits_close = awaits_close;
     }
 

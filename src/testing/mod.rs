@@ -64,7 +64,7 @@ use crate::middleware::PeerAddr;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let office: IpNet = "10.1.0.0/16".parse()?;
-/// let layer = WebConnectionSocketLayer::new(Config::new().allow_broadcast_from([office]));
+/// let layer = WebConnectionSocketLayer::new(Config::new().allow_callers_from([office]));
 /// let server = Server::new(layer.layer(Router::new())).peer("10.1.2.3:50123".parse()?);
 ///
 /// let visit = Request::get("/").header("cookie", "session=of-ann").body(())?;

@@ -210,7 +210,7 @@ async fn a_thread_without_a_runtime_may_broadcast() {
 
 #[tokio::test]
 async fn the_report_counts_the_queued_and_the_dropped() {
-    let layer = WebConnectionSocketLayer::new(config().queue_bytes(200_000)).relay();
+    let layer = WebConnectionSocketLayer::new(config().max_queue_bytes(200_000)).relay();
     let server = serve(&layer);
     let mut ann = join(&server, "ann", &[]).await;
     // Its pipe takes 64 KiB, and its queue the next three.

@@ -27,9 +27,9 @@ const SLOW: usize = 4;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_publisher_is_heard_in_order_by_quick_and_slow_readers() {
     let config = Config::new()
-        .queue_bytes(64 << 20)
-        .hub_queue_bytes(1 << 30)
-        .write_stall(std::time::Duration::from_secs(600));
+        .max_queue_bytes(64 << 20)
+        .max_hub_queue_bytes(1 << 30)
+        .write_timeout(std::time::Duration::from_secs(600));
     let layer = WebConnectionSocketLayer::new(config).relay();
     let hub = layer.hub();
     let (listener, address) = listen().await;
@@ -124,8 +124,8 @@ async fn a_burst_beyond_every_queue_closes_sockets_and_accounts_for_each_message
 #[tokio::test]
 async fn a_burst_beyond_a_queue_costs_nothing_that_the_kernel_takes() {
     let config = Config::new()
-        .queue_bytes(16 * 1024)
-        .hub_queue_bytes(64 * 1024);
+        .max_queue_bytes(16 * 1024)
+        .max_hub_queue_bytes(64 * 1024);
     let layer = WebConnectionSocketLayer::new(config).relay();
     let hub = layer.hub();
     let (listener, address) = listen().await;

@@ -242,7 +242,7 @@ async fn a_client_whom_trusted_proxies_name_is_no_caller() {
     let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();
     let office: IpNet = "10.0.0.0/8".parse().unwrap();
     let config = config()
-        .allow_broadcast_from([office])
+        .allow_callers_from([office])
         .trusted_proxies([everywhere]);
     let server = serve(&WebConnectionSocketLayer::new(config));
     for (peer, client) in [

@@ -68,7 +68,7 @@ async fn a_connection_that_swallows_everything_is_given_up() {
 #[tokio::test]
 async fn a_connection_that_takes_nothing_is_given_up_although_a_write_is_blocked() {
     // The heartbeat has to notice it, before the write stall would.
-    given_up(Weather::Frozen, config().write_stall(2 * PATIENCE)).await;
+    given_up(Weather::Frozen, config().write_timeout(2 * PATIENCE)).await;
 }
 
 #[tokio::test]

@@ -255,7 +255,7 @@ async fn the_applications_own_answer_comes_before_replies() {
 
 #[tokio::test]
 async fn replies_beyond_the_limits_are_errors_of_the_handler_that_makes_them() {
-    let layer = WebConnectionSocketLayer::new(config().queue_bytes(1_000)).on_web_socket(
+    let layer = WebConnectionSocketLayer::new(config().max_queue_bytes(1_000)).on_web_socket(
         |socket: Socket| async move {
             let large = SocketMessage::new("told").text("x".repeat(2_000));
             socket.reply(&large)?;

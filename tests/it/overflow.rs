@@ -69,8 +69,8 @@ async fn drop_oldest_keeps_the_newest() {
 async fn a_quick_reader_does_not_pay_for_slow_ones() {
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
         let config = config()
-            .queue_bytes(KIB * KIB)
-            .hub_queue_bytes(2 * KIB * KIB)
+            .max_queue_bytes(KIB * KIB)
+            .max_hub_queue_bytes(2 * KIB * KIB)
             .overflow(overflow);
         let layer = WebConnectionSocketLayer::new(config).relay();
         let server = serve(&layer);
@@ -120,8 +120,8 @@ enum End {
 
 async fn stall_beside_healthy_readers(overflow: Overflow) -> Seen {
     let config = Config::new()
-        .queue_bytes(256 * KIB)
-        .write_stall(Duration::from_secs(600))
+        .max_queue_bytes(256 * KIB)
+        .write_timeout(Duration::from_secs(600))
         .overflow(overflow);
     let layer = WebConnectionSocketLayer::new(config)
         .on_web_socket(|socket: Socket| async move { socket.reply(socket.message()) });

@@ -110,7 +110,7 @@ async fn a_message_that_fails_costs_itself_and_its_sender_hears_nothing() {
 
 #[tokio::test]
 async fn a_message_longer_than_the_queue_bound_goes_into_an_empty_queue() {
-    let config = config().max_message_size(1024 * KIB).queue_bytes(KIB);
+    let config = config().max_message_size(1024 * KIB).max_queue_bytes(KIB);
     let server = serve(&echo(config));
     let mut ann = join(&server, "ann", &[]).await;
     ann.send_binary(vec![7; 1024 * KIB]).await.unwrap();
@@ -121,7 +121,7 @@ async fn a_message_longer_than_the_queue_bound_goes_into_an_empty_queue() {
 #[tokio::test]
 async fn a_full_queue_closes_the_socket_and_the_sender_is_told() {
     let (told, mut outcomes) = mpsc::channel(1);
-    let layer = WebConnectionSocketLayer::new(config().queue_bytes(256 * KIB));
+    let layer = WebConnectionSocketLayer::new(config().max_queue_bytes(256 * KIB));
     let layer = layer.on_raw(move |socket: Socket, message: RawMessage| {
         let told = told.clone();
         async move {

@@ -75,11 +75,7 @@ async fn by_default_nobody_may_call() {
         .refusal(|path| post(path).with("Authorization", "Bearer x"))
         .await;
     assert_eq!((answer.status, &*answer.code()), (403, "nobody_may_call"));
-    for told in [
-        "bearer_tokens",
-        "allow_broadcast_from",
-        "trust_local_callers",
-    ] {
+    for told in ["bearer_tokens", "allow_callers_from", "trust_local_callers"] {
         assert!(answer.body.contains(told), "{}", answer.body);
     }
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
@@ -113,7 +109,7 @@ async fn a_token_is_asked_for_and_any_of_several_admits() {
 #[tokio::test]
 async fn a_caller_that_meets_no_rule_is_told_which_it_was() {
     let office: IpNet = "10.1.0.0/16".parse().unwrap();
-    let mut site = Site::new(Config::new().allow_broadcast_from([office])).await;
+    let mut site = Site::new(Config::new().allow_callers_from([office])).await;
     let stranger = "192.0.2.7:50000".parse().unwrap();
     site.server = site.server.peer(stranger);
     let forged = |path: &str| post(path).with("X-Forwarded-For", "10.1.2.3");

@@ -98,7 +98,7 @@ async fn a_reader_that_takes_nothing_for_the_write_stall_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_takes_nothing_is_gone_whatever_is_dropped_for_it() {
     for overflow in [Overflow::DropNewest, Overflow::DropOldest] {
-        let (layer, mut ends) = with_ends(config().queue_bytes(64 * KIB).overflow(overflow));
+        let (layer, mut ends) = with_ends(config().max_queue_bytes(64 * KIB).overflow(overflow));
         let server = serve(&layer);
         let hub = layer.hub();
         let _stalled = Wire::open(&server, "/").await;
@@ -145,8 +145,8 @@ async fn a_reader_that_takes_single_bytes_is_gone_as_well() {
 #[tokio::test(start_paused = true)]
 async fn a_hundred_stalled_readers_stay_within_the_hubs_bound() {
     let config = config()
-        .hub_queue_bytes(4 * KIB * KIB)
-        .queue_bytes(KIB * KIB);
+        .max_hub_queue_bytes(4 * KIB * KIB)
+        .max_queue_bytes(KIB * KIB);
     let layer = WebConnectionSocketLayer::new(config).relay();
     let server = serve(&layer);
     let mut stalled = Vec::new();
@@ -190,7 +190,7 @@ async fn a_peer_that_vanished_is_gone_within_ping_and_pong() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_vanished_is_gone_also_while_a_write_to_it_is_blocked() {
-    let (layer, mut ends) = with_ends(config().write_stall(Duration::from_secs(3_600)));
+    let (layer, mut ends) = with_ends(config().write_timeout(Duration::from_secs(3_600)));
     let server = serve(&layer);
     let _hole = Wire::open(&server, "/").await;
     let begin = Instant::now();

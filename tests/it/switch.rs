@@ -195,7 +195,7 @@ async fn upgrade_if_decides_in_the_place_of_the_socket_path() {
 async fn allow_broadcast_if_is_one_more_way_in() {
     let admits_cron = |config: Config| {
         let layer = WebConnectionSocketLayer::new(config)
-            .allow_broadcast_if(|parts| parts.headers.contains_key("x-cron"));
+            .allow_callers_if(|parts| parts.headers.contains_key("x-cron"));
         serve(&layer)
     };
     let server = admits_cron(Config::new());

@@ -13,7 +13,7 @@ pub(super) async fn serve() -> Result<()> {
     // are above the default, though they share the frames.
     let config = Config::new()
         .bearer_tokens([TOKEN])
-        .hub_queue_bytes(4 << 30);
+        .max_hub_queue_bytes(4 << 30);
     let app = WebConnectionSocketLayer::new(config).layer(Router::new().merge(echo::route()));
     let app = ServiceExt::<Request>::into_make_service(app);
     axum::serve(listen().await?, app).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::yield_now;
 
 use super::{BYTES_PER_TURN, SOCKETS_PER_TURN, Shard, State};
-use crate::hub::{Peer, log::Batch, outbox::Follow, stats::Tally};
+use crate::hub::{SocketEntry, log::Batch, outbox::Follow, stats::Tally};
 
 /// A walk over a shard's followers that gives each of them what it lacks of a batch.
 ///
@@ -32,7 +32,7 @@ impl Shard {
 
     /// Writes a batch, in turns, to all who follow.
     pub(super) async fn write_pass(&self, batch: &Arc<Batch>) {
-        let mut peers = Vec::new();
+        let mut entries = Vec::new();
         loop {
             let turn = {
                 let mut state = self.state.lock();
@@ -40,10 +40,10 @@ impl Shard {
                 if !pass.is_some_and(|pass| Arc::ptr_eq(&pass.batch, batch)) {
                     return;
                 }
-                state.next_turn(&mut peers)
+                state.next_turn(&mut entries)
             };
             match turn {
-                Some(_) => self.write_turn(batch, &mut peers),
+                Some(_) => self.write_turn(batch, &mut entries),
                 None => return self.end_pass(),
             }
             yield_now().await;
@@ -54,7 +54,7 @@ impl Shard {
     /// for all followers. So a publisher that is faster than the flusher pays for what it says, and
     /// the log stays within its bound.
     pub(super) fn help(&self, cost: usize) {
-        let mut peers = Vec::new();
+        let mut entries = Vec::new();
         let mut owed = None;
         loop {
             let batch = {
@@ -70,29 +70,29 @@ impl Shard {
                 });
                 state.pass();
                 let batch = if *owed > 0 {
-                    state.next_turn(&mut peers)
+                    state.next_turn(&mut entries)
                 } else {
                     None
                 };
                 if let Some(batch) = &batch {
-                    *owed = owed.saturating_sub(batch.bytes().len() * peers.len());
+                    *owed = owed.saturating_sub(batch.bytes().len() * entries.len());
                 }
                 batch
             };
             match batch {
-                Some(batch) => self.write_turn(&batch, &mut peers),
+                Some(batch) => self.write_turn(&batch, &mut entries),
                 None => return self.end_pass(),
             }
         }
     }
 
-    fn write_turn(&self, batch: &Arc<Batch>, peers: &mut Vec<Arc<Peer>>) {
+    fn write_turn(&self, batch: &Arc<Batch>, entries: &mut Vec<Arc<SocketEntry>>) {
         let turn = Turn { shard: self, batch };
         let mut tally = Tally::default();
         let mut blocked = Vec::new();
-        for peer in peers.drain(..) {
-            if let Follow::Blocked(waker) = peer.outbox.write_batch(batch, &mut tally) {
-                blocked.push((peer, waker));
+        for entry in entries.drain(..) {
+            if let Follow::Blocked(waker) = entry.outbox.write_batch(batch, &mut tally) {
+                blocked.push((entry, waker));
             }
         }
         self.counters.record(tally);
@@ -126,7 +126,7 @@ impl State {
     }
 
     /// Adds the followers that are next to `peers`; `None` if none is left to visit.
-    fn next_turn(&mut self, peers: &mut Vec<Arc<Peer>>) -> Option<Arc<Batch>> {
+    fn next_turn(&mut self, entries: &mut Vec<Arc<SocketEntry>>) -> Option<Arc<Batch>> {
         let pass = self.pass.as_mut()?;
         let above = pass.above.min(self.followers.len());
         if above == 0 {
@@ -135,7 +135,7 @@ impl State {
         let most = BYTES_PER_TURN / pass.batch.bytes().len().max(1);
         let below = above.saturating_sub(most.clamp(1, SOCKETS_PER_TURN));
         let next = (below..above).rev();
-        peers.extend(next.filter_map(|index| Some(self.followers.get_index(index)?.1.clone())));
+        entries.extend(next.filter_map(|index| Some(self.followers.get_index(index)?.1.clone())));
         pass.above = below;
         pass.turns += 1;
         Some(pass.batch.clone())

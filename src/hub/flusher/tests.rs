@@ -42,10 +42,10 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
         registration
     });
     assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 1);
-    let peer = Arc::downgrade(registration.peer());
+    let entry = Arc::downgrade(registration.entry());
     drop(runtime);
     drop(registration);
-    assert_eq!(peer.strong_count(), 0);
+    assert_eq!(entry.strong_count(), 0);
     assert_eq!(hub.stats().undelivered, 1);
     assert_eq!(hub.stats().bytes_queued, 0);
 }
@@ -86,7 +86,7 @@ async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
         }
     }
 
-    let config = Config::new().queue_bytes(1_000);
+    let config = Config::new().max_queue_bytes(1_000);
     let hub = Arc::new(Hub::new(&config.overflow(Overflow::DropNewest)));
     let registration = hub.register(Identity::user("ann"), User::Claimed);
     let registration = registration.expect("room in the hub");
@@ -113,10 +113,10 @@ async fn a_flusher_ends_although_somebody_wants_what_is_gone_written() {
     let registration = registration.expect("room in the hub");
     registration.list();
     registration.share(Arc::new(Sink));
-    let peer = registration.peer().clone();
-    let shard = peer.shard.get().expect("it was shared").clone();
+    let entry = registration.entry().clone();
+    let shard = entry.shard.get().expect("it was shared").clone();
     drop(registration);
-    shard.flush(peer);
+    shard.flush(entry);
     for _ in 0..2 * TURNS_TO_GATHER {
         yield_now().await;
     }
@@ -125,7 +125,7 @@ async fn a_flusher_ends_although_somebody_wants_what_is_gone_written() {
 
 #[tokio::test]
 async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() {
-    let config = Config::new().queue_bytes(64 * 1024);
+    let config = Config::new().max_queue_bytes(64 * 1024);
     let hub = Arc::new(Hub::new(&config));
     let sockets: Vec<_> = (0..100)
         .map(|_| {

@@ -158,7 +158,7 @@ fn who_leaves_a_walk_takes_nobody_along() {
 fn what_a_full_log_holds_comes_once_and_in_order() {
     explore(|| {
         // Two messages are more than half of it.
-        let hub = hub(&Config::new().queue_bytes(200));
+        let hub = hub(&Config::new().max_queue_bytes(200));
         let mut sockets = sockets(&hub, &[QUICK; 5]);
         for socket in &sockets {
             socket.opened();

@@ -98,8 +98,8 @@ fn what_was_queued_for_who_is_cut_off_is_delivered_or_counted() {
             publisher(&hub, 'a', &[Target::All, Target::Group("g"), Target::All]),
             publisher(&hub, 'b', &[Target::One(cut.id()), Target::All]),
         ];
-        let peer = hub.state.lock().registry.get(cut.id()).cloned();
-        peer.expect("it is there").outbox.kill(Kill::Connection);
+        let entry = hub.state.lock().registry.get(cut.id()).cloned();
+        entry.expect("it is there").outbox.kill(Kill::Connection);
         let (texts, lost) = cut.ended();
         assert_eq!(stays.pipe().wait_for(4).len(), 4);
         let (queued, dropped) = joined(publishers);

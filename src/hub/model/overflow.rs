@@ -16,8 +16,8 @@ const STUCK: &[usize] = &[0, 0, 0, 0, 0, 0];
 fn account_for(overflow: Overflow) {
     explore(move || {
         let config = Config::new()
-            .queue_bytes(ROOM)
-            .hub_queue_bytes(2 * ROOM)
+            .max_queue_bytes(ROOM)
+            .max_hub_queue_bytes(2 * ROOM)
             .overflow(overflow);
         let hub = hub(&config);
         let sockets = vec![Socket::open(&hub, STUCK), Socket::open(&hub, &[1_000_000])];

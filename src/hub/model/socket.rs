@@ -41,7 +41,7 @@ impl Socket {
     pub(super) fn open(hub: &Arc<Hub>, rooms: &'static [usize]) -> Self {
         let registration = hub.register(Identity::user("u").group("g"), User::Claimed);
         let registration = registration.expect("room in the hub");
-        let id = registration.peer().id;
+        let id = registration.entry().id;
         registration.list();
 
         let pipe = Arc::new(Pipe::default());

@@ -12,7 +12,7 @@ use shuttle::{
 use super::{explore, hub};
 use crate::{
     config::Config,
-    hub::{Hub, Identity, Kill, Lane, Seat, User},
+    hub::{ConnectionPermit, Hub, Identity, Kill, Lane, User},
 };
 
 /// What came of all visits.
@@ -46,10 +46,10 @@ fn cut_off_it_leaves_its_turn_to_another() {
             let everyone: Vec<_> = {
                 let state = hub.state.lock();
                 let everyone = state.registry.everyone();
-                everyone.map(|(_, peer)| peer.clone()).collect()
+                everyone.map(|(_, entry)| entry.clone()).collect()
             };
-            for peer in everyone {
-                peer.outbox.kill(Kill::Connection);
+            for entry in everyone {
+                entry.outbox.kill(Kill::Connection);
             }
         });
         let cut = seen.cut.load(SeqCst);
@@ -66,8 +66,8 @@ fn play(hub: &Arc<Hub>, seen: &Arc<Seen>, beside: fn(&Hub)) -> usize {
             let (hub, seen) = (hub.clone(), seen.clone());
             thread::spawn(move || {
                 for _ in 0..3 {
-                    if let Ok(seat) = hub.seat(None) {
-                        visit(&hub, seat, &seen);
+                    if let Ok(permit) = hub.permit(None) {
+                        visit(&hub, permit, &seen);
                         return 1;
                     }
                     thread::yield_now();
@@ -82,16 +82,16 @@ fn play(hub: &Arc<Hub>, seen: &Arc<Seen>, beside: fn(&Hub)) -> usize {
 }
 
 /// As an upgrade and a session do it.
-fn visit(hub: &Arc<Hub>, seat: Seat, seen: &Seen) {
+fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
     let alive = seen.alive.fetch_add(1, SeqCst);
     assert!(alive < 2, "more than twice the cap");
     let registration = hub.register(Identity::user("u"), User::Claimed);
     let mut registration = registration.expect("room in the hub");
-    registration.keep(seat);
+    registration.keep(permit);
     registration.list();
 
-    let peer = registration.peer().clone();
-    let key = hub.key_of(&peer, None);
+    let entry = registration.entry().clone();
+    let key = hub.key_of(&entry, None);
     let messages = hub.turns(Lane::Messages).clone();
     block_on(async {
         let mut turn = pin!(messages.turn(key.clone(), 1));
@@ -127,5 +127,5 @@ fn check_end(hub: &Hub, seen: &Seen, visits: usize) {
     for lane in [Lane::Messages, Lane::Events] {
         assert!(hub.turns(lane).is_idle(), "{lane:?}");
     }
-    assert!(hub.seat(None).is_ok(), "the seats are free again");
+    assert!(hub.permit(None).is_ok(), "the permits are free again");
 }

@@ -1,7 +1,7 @@
 //! The key whose queue a piece of work waits in: a user, a client or a socket.
 
 use crate::{
-    hub::caps::Client,
+    hub::connection_limits::Client,
     protocol::{ConnectionId, UserId},
 };
 

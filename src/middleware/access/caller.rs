@@ -68,7 +68,7 @@ fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way
     }
     let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
         return refused(
-            "The caller's address is not known, as Config::allow_broadcast_from needs it: serve with \
+            "The caller's address is not known, as Config::allow_callers_from needs it: serve with \
              axum's connect info or insert a PeerAddr.",
         );
     };
@@ -78,7 +78,7 @@ fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way
         .any(|network| network.contains(&peer))
     {
         let why = format!(
-            "The caller's address is {peer}. Config::allow_broadcast_from with it would let it in."
+            "The caller's address is {peer}. Config::allow_callers_from with it would let it in."
         );
         return refused(&why);
     }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_network_admits_its_peers_but_no_page_of_another_site() {
         let office: IpNet = "10.1.0.0/16".parse().unwrap();
-        let config = Config::new().allow_broadcast_from([office]);
+        let config = Config::new().allow_callers_from([office]);
         let host = ("host", "app.example");
         assert_eq!(call(&config, &[host], "10.1.2.3:5"), Ok(()));
         assert_eq!(call(&config, &[host], "[::ffff:10.1.2.3]:5"), Ok(()));
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_page_in_a_network_is_admitted_only_under_a_host_that_is_named() {
         let office: IpNet = "10.1.0.0/16".parse().unwrap();
-        let anywhere = Config::new().allow_broadcast_from([office]);
+        let anywhere = Config::new().allow_callers_from([office]);
         let named = anywhere.clone().hosts(["app.example"]);
         let refused = |kind| Err((kind, 403));
         let not_a_caller = refused(RejectionKind::CallerNotAllowed);

@@ -7,7 +7,7 @@ use super::{
     failure::Failure,
 };
 use crate::{
-    hub::{Counters, Hub, Key, Lane, Peer},
+    hub::{Counters, Hub, Key, Lane, SocketEntry},
     unwind::{Contained, Panicked},
 };
 
@@ -18,7 +18,7 @@ pub(in super::super) struct Ask {
     /// What is kept in memory meanwhile.
     pub(in super::super) bytes: usize,
     /// Who caused it, where the work is done although its socket has ended.
-    pub(in super::super) sender: Option<Arc<Peer>>,
+    pub(in super::super) sender: Option<Arc<SocketEntry>>,
 }
 
 impl Ask {

@@ -25,7 +25,7 @@ use super::{
     client::ClientAddr,
     event::SocketEvent,
     handshake::Handshake,
-    hooks::Otherwise,
+    hooks::Fallback,
     identity::Sender,
     rejection::{Cause, Rejection},
     shared::Shared,
@@ -33,9 +33,9 @@ use super::{
     source::{Connection, Source},
 };
 use crate::{
-    hub::{Backlog, Frame, Lane, Peer, Push, Standing, User},
+    hub::{Backlog, Frame, Lane, Principal, Push, SocketEntry, User},
     protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, SocketMessage},
-    session::{Ending, Handling, Inbound, Taken},
+    session::{Ending, HandlerFuture, MessageHandler, Taken},
 };
 
 /// One socket's way into the application.
@@ -96,7 +96,7 @@ impl Dispatcher {
     }
 
     /// Runs the application's work on a message of so many bytes, and tells the sender if it fails.
-    fn handle<F>(&self, bytes: usize, work: F) -> Handling
+    fn handle<F>(&self, bytes: usize, work: F) -> HandlerFuture
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
@@ -110,7 +110,7 @@ impl Dispatcher {
                 report(&shared, &connection, &failure.into_frame());
                 if let Some(reason) = close {
                     let peer = &connection.peer;
-                    shared.hub.close_peer(peer, reason, Backlog::Deliver);
+                    shared.hub.close_entry(peer, reason, Backlog::Deliver);
                 }
             }
         })
@@ -142,20 +142,20 @@ impl Dispatcher {
         event: SocketEvent,
         tell: impl FnOnce(SocketMessage) -> SocketMessage,
     ) -> Socket {
-        let (standing, groups) = self.shared.hub.membership_of(&self.connection.peer);
+        let (principal, groups) = self.shared.hub.membership_of(&self.connection.peer);
         let message = SocketMessage::new(event.as_str())
-            .from_user(standing.user.id().clone())
+            .from_user(principal.user.id().clone())
             .from_group(groups.into_iter().next().unwrap_or_default());
-        self.socket(event, standing.user, tell(message))
+        self.socket(event, principal.user, tell(message))
     }
 }
 
-impl Inbound for Dispatcher {
+impl MessageHandler for Dispatcher {
     fn takes_binary(&self) -> bool {
         self.shared.hooks.raw.is_some()
     }
 
-    fn opened(&mut self) -> Option<Handling> {
+    fn opened(&mut self) -> Option<HandlerFuture> {
         let open = self.shared.hooks.open.as_ref()?;
         let outcome = open(self.event(SocketEvent::Open, |message| message));
         let work = of_handler(self.shared.clone(), outcome);
@@ -207,14 +207,14 @@ impl Inbound for Dispatcher {
 
         let action = shared.hooks.actions.get(message.action.as_str());
         let handler = match (action, &shared.hooks.otherwise) {
-            (Some(handler), _) | (None, Otherwise::Handler(handler)) => handler,
-            (None, Otherwise::Relay) => {
+            (Some(handler), _) | (None, Fallback::Handler(handler)) => handler,
+            (None, Fallback::Relay) => {
                 if let Err(failure) = relay::relay(shared, &sender, &message) {
                     report(shared, &self.connection, &failure.into_frame());
                 }
                 return Taken::Done;
             }
-            (None, Otherwise::InnerService) => {
+            (None, Fallback::InnerService) => {
                 let Some(application) = self.application.clone() else {
                     return Taken::Done;
                 };
@@ -228,17 +228,17 @@ impl Inbound for Dispatcher {
         Taken::Begun(self.handle(bytes, self.in_time(work)))
     }
 
-    fn expiring(&mut self, standing: &Standing) -> Option<Handling> {
+    fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture> {
         let hook = self.shared.hooks.expiry.as_ref()?;
         let answer = hook(self.event(SocketEvent::Expiry, |message| message));
         let (shared, connection) = (self.shared.clone(), self.connection.clone());
-        let standing = standing.clone();
+        let principal = principal.clone();
         Some(Box::pin(renewal::renew(
-            shared, connection, standing, answer,
+            shared, connection, principal, answer,
         )))
     }
 
-    fn disconnected(&mut self, end: Ending) -> Option<Handling> {
+    fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture> {
         #[derive(Serialize)]
         struct End<'a> {
             code: u16,
@@ -278,7 +278,7 @@ fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {
     read.as_ref().is_err_and(MessageError::is_ping)
 }
 
-fn is_too_late(peer: &Peer) -> bool {
+fn is_too_late(peer: &SocketEntry) -> bool {
     let is_expired = peer.is_expired();
     if is_expired {
         tracing::debug!("a message's turn came when its sender's identity had expired");

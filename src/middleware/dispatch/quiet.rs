@@ -6,7 +6,7 @@ use super::{
     super::{log::Kind, shared::Shared},
     Ask, Failure, guarded,
 };
-use crate::session::Handling;
+use crate::session::HandlerFuture;
 
 /// Runs the application's work on what no error frame answers: a raw message, because a frame of ours
 /// would mean nothing in the protocol that the two speak, and the news of a socket, which did not ask
@@ -16,7 +16,7 @@ pub(super) fn handle(
     what: &'static str,
     ask: Ask,
     work: impl Future<Output = Result<(), Failure>> + Send + 'static,
-) -> Handling {
+) -> HandlerFuture {
     Box::pin(async move {
         let outcome = guarded(&shared, ask, work).await;
         let (Err(failure) | Ok(Err(failure))) = outcome else {

@@ -6,7 +6,7 @@ use super::super::{
     hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, source::Connection,
 };
 use crate::{
-    hub::{Backlog, CloseReason, Identity, SocketErrorKind, Standing},
+    hub::{Backlog, CloseReason, Identity, Principal, SocketErrorKind},
     unwind::{Contained, Panicked},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 pub(super) async fn renew(
     shared: Arc<Shared>,
     connection: Arc<Connection>,
-    standing: Standing,
+    principal: Principal,
     answer: HookFuture<Result<Identity, Refusal>>,
 ) {
     let (hub, peer) = (&shared.hub, &connection.peer);
@@ -28,12 +28,12 @@ pub(super) async fn renew(
     let answer = Contained::new(answer, || {
         complain("the on_expiry hook panicked");
     });
-    let answer = match standing.expires() {
+    let answer = match principal.expires() {
         Some(end) => timeout_at(end, answer).await,
         None => Ok(answer.await),
     };
     let reason = match answer {
-        Ok(Ok(Ok(identity))) => match hub.renew(peer, &standing, identity) {
+        Ok(Ok(Ok(identity))) => match hub.renew(peer, &principal, identity) {
             Ok(()) => return,
             Err(error) if error.kind() == SocketErrorKind::NotConnected => return,
             Err(error) if error.kind() == SocketErrorKind::NameTooLong => complain(
@@ -47,5 +47,5 @@ pub(super) async fn renew(
         Ok(Err(Panicked)) => CloseReason::IDENTITY_EXPIRED,
         Err(_elapsed) => complain("the on_expiry hook had no answer when an identity ended"),
     };
-    hub.expire(peer, &standing, reason, Backlog::Deliver);
+    hub.expire(peer, &principal, reason, Backlog::Deliver);
 }

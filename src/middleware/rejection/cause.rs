@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::hub::{Cap, Client, Full, SocketError, SocketErrorKind};
+use crate::hub::{Cap, Client, LimitReached, SocketError, SocketErrorKind};
 use crate::middleware::refusal::Refusal;
 
 use super::RejectionKind;
@@ -35,7 +35,7 @@ pub(crate) enum Cause {
     /// A sentence: why this caller is not one of those allowed.
     CallerNotAllowed(Box<str>),
     /// A cap, and when to come again.
-    Full(Full),
+    LimitReached(LimitReached),
     /// The header that names a coding of the body.
     EncodedBody(HeaderName),
     /// The limit in bytes.
@@ -75,7 +75,7 @@ impl Cause {
             Self::TokenMissing => RejectionKind::TokenMissing,
             Self::TokenWrong => RejectionKind::TokenWrong,
             Self::CallerNotAllowed(_) => RejectionKind::CallerNotAllowed,
-            Self::Full(Full { cap, .. }) => match cap {
+            Self::LimitReached(LimitReached { cap, .. }) => match cap {
                 Cap::Sockets => RejectionKind::TooManySockets,
                 Cap::User => RejectionKind::TooManySocketsOfUser,
                 Cap::Client(_) => RejectionKind::TooManySocketsOfClient,
@@ -141,7 +141,7 @@ impl Cause {
     pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::ShuttingDown | Self::IdentifyTimedOut => Some(5),
-            Self::Full(full) => {
+            Self::LimitReached(full) => {
                 let part = u64::from(full.retry_after.subsec_nanos() > 0);
                 Some(full.retry_after.as_secs().saturating_add(part).max(1))
             }
@@ -185,7 +185,7 @@ impl fmt::Display for Cause {
             ),
             Self::NobodyMayCall => f.write_str(
                 "Nobody may call this URL yet. Config::bearer_tokens (or WEBCONNECTION_BROADCAST_TOKEN), \
-                 Config::allow_broadcast_from or Config::trust_local_callers says who may.",
+                 Config::allow_callers_from or Config::trust_local_callers says who may.",
             ),
             Self::TokenMissing => f.write_str(
                 "The request has no bearer token. Send the header `Authorization: Bearer <token>` with \
@@ -196,8 +196,8 @@ impl fmt::Display for Cause {
                  WEBCONNECTION_BROADCAST_TOKEN names.",
             ),
             Self::CallerNotAllowed(why) => f.write_str(why),
-            Self::Full(full) if full.finishing => tell_finishing(full.cap, f),
-            Self::Full(Full { cap, .. }) => tell_full(*cap, f),
+            Self::LimitReached(full) if full.finishing => tell_finishing(full.cap, f),
+            Self::LimitReached(LimitReached { cap, .. }) => tell_full(*cap, f),
             Self::EncodedBody(header) => write!(
                 f,
                 "The body is compressed or encoded, as its {header} says. Send it as it is, without that \

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::refusal::Refusal;
-use crate::hub::Full;
+use crate::hub::LimitReached;
 use crate::protocol::ErrorFrame;
 
 pub use self::kind::RejectionKind;
@@ -144,9 +144,9 @@ impl From<Cause> for Rejection {
     }
 }
 
-impl From<Full> for Rejection {
-    fn from(full: Full) -> Self {
-        Cause::Full(full).into()
+impl From<LimitReached> for Rejection {
+    fn from(reached: LimitReached) -> Self {
+        Cause::LimitReached(reached).into()
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Cause, REFUSAL, Rejection, RejectionKind};
-    use crate::hub::{Cap, Full};
+    use crate::hub::{Cap, LimitReached};
     use crate::middleware::refusal::Refusal;
 
     fn response(cause: Cause) -> Response<Bytes> {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn full(milliseconds: u64) -> Cause {
-        Cause::Full(Full {
+        Cause::LimitReached(LimitReached {
             cap: Cap::Sockets,
             finishing: false,
             retry_after: Duration::from_millis(milliseconds),

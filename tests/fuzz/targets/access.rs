@@ -95,7 +95,7 @@ impl Rules {
         }
         if self.networks() {
             let networks = ["10.1.0.0/16", "2001:db8::/112", "127.0.0.0/30"];
-            config = config.allow_broadcast_from(networks.map(|net| net.parse::<IpNet>().unwrap()));
+            config = config.allow_callers_from(networks.map(|net| net.parse::<IpNet>().unwrap()));
         }
         if self.local() {
             config = config.trust_local_callers();
@@ -110,7 +110,7 @@ impl Rules {
                 .body(HeaderValue::from_static(TEXT), seen.unwrap_or_default()))
         });
         if self.predicate() {
-            layer = layer.allow_broadcast_if(|parts| parts.headers.contains_key("x-admitted"));
+            layer = layer.allow_callers_if(|parts| parts.headers.contains_key("x-admitted"));
         }
         if self.control() {
             controlled(&layer)

@@ -33,7 +33,7 @@ const KIB: usize = 1_024;
 const LARGE: usize = 1_024 * KIB;
 
 /// The defaults: to take a frame, and to answer a close frame.
-const WRITE_STALL: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest that a socket which takes nothing may last: what the stream takes at first has its time,
 /// then the frame behind it.
@@ -69,7 +69,7 @@ async fn a_stream_that_takes_nothing_is_reset_and_the_others_live() {
         fill(&hub);
         let begin = Instant::now();
         assert_eq!(peer.ask().await.0, 503, "its place is taken");
-        sleep(WRITE_STALL / 2).await;
+        sleep(WRITE_TIMEOUT / 2).await;
         assert_eq!(peer.ask().await.0, 503, "it is not closed yet");
         assert_eq!(stalled.reset().await, Reason::CANCEL, "window {window}");
         assert!(begin.elapsed() <= AT_MOST, "{:?}", begin.elapsed());
@@ -92,7 +92,7 @@ async fn what_the_server_keeps_of_a_stalled_stream_counts_as_queued() {
     hub.broadcast(&message);
     // A frame counts until the last of it is written, and what hyper keeps beside.
     let written = message.encode().len() * 2;
-    sleep(WRITE_STALL / 2).await;
+    sleep(WRITE_TIMEOUT / 2).await;
     let queued = hub.stats().bytes_queued;
     assert!(
         (written..written * 2).contains(&queued),

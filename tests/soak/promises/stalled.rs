@@ -24,7 +24,7 @@ pub(super) async fn beside_the_healthy() -> Result<Line> {
     const STALLED: usize = 50;
 
     // Stalled readers have to last for a whole run.
-    let mut server = Server::with(&["--write-stall", "60"]).await?;
+    let mut server = Server::with(&["--write-timeout", "60"]).await?;
     let (times, mut seen) = mpsc::channel(256 * KIB);
     let mut readers: JoinSet<Result<()>> = JoinSet::new();
     for mut client in Client::open_many(server.address, "reader", HEALTHY).await? {
@@ -179,7 +179,7 @@ async fn stall() -> Result<Line> {
 async fn hub_bound() -> Result<Line> {
     const BOUND: usize = 16 * KIB * KIB;
 
-    let mut server = Server::with(&["--hub-queue-bytes", &BOUND.to_string()]).await?;
+    let mut server = Server::with(&["--max-hub-queue-bytes", &BOUND.to_string()]).await?;
     let stalled = Held::stalled(server.address, "stalled", STALLED).await?;
     let before = server.figures().await?;
     // So much that the kernel takes no more of it, and then as much as each queue may hold.

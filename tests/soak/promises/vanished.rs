@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn black_holes() -> Result<Line> {
     // A write that is blocked would end the socket sooner by default.
-    let mut server = Server::with(&["--write-stall", "120"]).await?;
+    let mut server = Server::with(&["--write-timeout", "120"]).await?;
     let quiet = Proxy::start(server.address).await;
     let _quiet = Client::open(quiet.address, "userId=quiet").await?;
     let blocked = Proxy::start(server.address).await;

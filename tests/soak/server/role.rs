@@ -38,13 +38,13 @@ use crate::{
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Options {
     #[arg(long)]
-    write_stall: Option<u64>,
+    write_timeout: Option<u64>,
     #[arg(long)]
     dispatch_timeout: Option<u64>,
     #[arg(long)]
     max_dispatches: Option<usize>,
     #[arg(long)]
-    hub_queue_bytes: Option<usize>,
+    max_hub_queue_bytes: Option<usize>,
     #[arg(long)]
     drop_oldest: bool,
     #[arg(long)]
@@ -218,8 +218,8 @@ fn layer(
 
 fn config(options: &Options) -> Config {
     let mut config = Config::new().trust_local_callers();
-    if let Some(seconds) = options.write_stall {
-        config = config.write_stall(Duration::from_secs(seconds));
+    if let Some(seconds) = options.write_timeout {
+        config = config.write_timeout(Duration::from_secs(seconds));
     }
     if let Some(seconds) = options.dispatch_timeout {
         config = config.dispatch_timeout(Duration::from_secs(seconds));
@@ -233,8 +233,8 @@ fn config(options: &Options) -> Config {
     if let Some(n) = options.max_sockets_per_client {
         config = config.max_sockets_per_client(n);
     }
-    if let Some(bytes) = options.hub_queue_bytes {
-        config = config.hub_queue_bytes(bytes);
+    if let Some(bytes) = options.max_hub_queue_bytes {
+        config = config.max_hub_queue_bytes(bytes);
     }
     config
 }

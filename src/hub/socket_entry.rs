@@ -2,41 +2,41 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
 
-use super::{flusher::Shard, outbox::Outbox, standing::Standing, user::User};
+use super::{flusher::Shard, outbox::Outbox, principal::Principal, user::User};
 use crate::{protocol::ConnectionId, sync::Mutex};
 
 /// One socket as the hub knows it.
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub(crate) struct SocketEntry {
     pub(crate) id: ConnectionId,
     /// Changes under the hub's lock only, together with the registry.
-    pub(super) standing: Mutex<Standing>,
+    pub(super) principal: Mutex<Principal>,
     pub(crate) outbox: Outbox,
     /// Whose flusher writes to the socket; empty where only its own task can.
     pub(super) shard: OnceLock<Arc<Shard>>,
 }
 
-impl Peer {
-    pub(super) fn new(id: ConnectionId, standing: Standing, outbox: Outbox) -> Self {
+impl SocketEntry {
+    pub(super) fn new(id: ConnectionId, principal: Principal, outbox: Outbox) -> Self {
         Self {
             id,
-            standing: Mutex::new(standing),
+            principal: Mutex::new(principal),
             outbox,
             shard: OnceLock::new(),
         }
     }
 
-    pub(crate) fn standing(&self) -> Standing {
-        self.standing.lock().clone()
+    pub(crate) fn principal(&self) -> Principal {
+        self.principal.lock().clone()
     }
 
     pub(crate) fn user(&self) -> User {
-        self.standing.lock().user.clone()
+        self.principal.lock().user.clone()
     }
 
     /// Whether it still stands as it did.
-    pub(crate) fn stands(&self, standing: &Standing) -> bool {
-        self.standing.lock().is(standing)
+    pub(crate) fn stands(&self, principal: &Principal) -> bool {
+        self.principal.lock().is(principal)
     }
 
     /// Gives the socket what was for all sockets before it was unlisted.
@@ -48,7 +48,7 @@ impl Peer {
 
     /// When its identity ends, unless it changes before.
     pub(crate) fn expires(&self) -> Option<Instant> {
-        self.standing.lock().expires()
+        self.principal.lock().expires()
     }
 
     /// Whether the time of its identity is over.

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Backlog, CloseReason, Hub, Peer, SocketError, SocketErrorKind, User, deadline::Deadline,
+    Backlog, CloseReason, Hub, SocketEntry, SocketError, SocketErrorKind, User, deadline::Deadline,
     identity::Identity,
 };
 use crate::protocol::{ConnectionId, GroupId, Recipient};
@@ -51,39 +51,39 @@ impl Hub {
     /// as who was asked about.
     pub(crate) fn renew(
         &self,
-        peer: &Peer,
-        asked: &Standing,
+        entry: &SocketEntry,
+        asked: &Principal,
         identity: Identity,
     ) -> Result<(), SocketError> {
-        self.identify(peer.id, identity, Some(asked))
+        self.identify(entry.id, identity, Some(asked))
     }
 
     /// Closes a socket that stands as it did; `false` if that has changed, or it closes already.
     pub(crate) fn expire(
         &self,
-        peer: &Peer,
-        ended: &Standing,
+        entry: &SocketEntry,
+        ended: &Principal,
         reason: CloseReason,
         backlog: Backlog,
     ) -> bool {
         let mut state = self.state.lock();
-        if !peer.stands(ended) {
+        if !entry.stands(ended) {
             return false;
         }
         // From here on it cannot be renewed.
-        state.unlist(peer);
+        state.unlist(entry);
         // It may be over before its time; what waits for its turn must not have one.
-        *peer.standing.lock() = ended.over();
+        *entry.principal.lock() = ended.over();
         drop(state);
-        peer.depart();
-        peer.outbox.close(reason, backlog)
+        entry.depart();
+        entry.outbox.close(reason, backlog)
     }
 
     /// Who a socket is and which groups it is in, at one moment.
-    pub(crate) fn membership_of(&self, peer: &Peer) -> (Standing, Vec<GroupId>) {
+    pub(crate) fn membership_of(&self, entry: &SocketEntry) -> (Principal, Vec<GroupId>) {
         let state = self.state.lock();
-        let groups = state.registry.groups_of(peer.id).to_vec();
-        (peer.standing(), groups)
+        let groups = state.registry.groups_of(entry.id).to_vec();
+        (entry.principal(), groups)
     }
 
     /// Changes whose a socket is; what was `asked` about only while it stands.
@@ -91,7 +91,7 @@ impl Hub {
         &self,
         socket: ConnectionId,
         identity: Identity,
-        asked: Option<&Standing>,
+        asked: Option<&Principal>,
     ) -> Result<(), SocketError> {
         let Identity {
             user,
@@ -99,29 +99,29 @@ impl Hub {
             grants,
             expires,
         } = identity;
-        let standing = Standing::new(User::Verified(user.clone()), grants, expires);
+        let principal = Principal::new(User::Verified(user.clone()), grants, expires);
         let mut state = self.state.lock();
-        let Some(peer) = state.registry.get(socket).cloned() else {
+        let Some(entry) = state.registry.get(socket).cloned() else {
             return Err(SocketError::new(SocketErrorKind::NotConnected));
         };
-        if asked.is_some_and(|asked| !peer.stands(asked)) {
+        if asked.is_some_and(|asked| !entry.stands(asked)) {
             return Err(SocketError::new(SocketErrorKind::NotConnected));
         }
         state
             .registry
             .identify(socket, user, groups)
             .into_result()?;
-        *peer.standing.lock() = standing;
+        *entry.principal.lock() = principal;
         drop(state);
         // Its task has another deadline now.
-        peer.outbox.wake();
+        entry.outbox.wake();
         Ok(())
     }
 }
 
 /// Who a socket is and what it may, at one moment; cheap to clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Standing {
+pub(crate) struct Principal {
     pub(crate) user: User,
     /// Most sockets have none.
     terms: Option<Arc<Terms>>,
@@ -133,7 +133,7 @@ struct Terms {
     expires: Option<Deadline>,
 }
 
-impl Standing {
+impl Principal {
     pub(super) fn new(user: User, grants: Vec<Recipient>, expires: Option<Deadline>) -> Self {
         let has_terms = !grants.is_empty() || expires.is_some();
         Self {

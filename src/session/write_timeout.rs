@@ -16,8 +16,8 @@ const PACE: u32 = 16 * 1024;
 /// it: a part accepted is no progress, or a peer that drains single bytes would hold its queue for
 /// ever.
 #[derive(Debug)]
-pub(crate) struct WriteStall {
-    write_stall: Duration,
+pub(crate) struct WriteTimeout {
+    write_timeout: Duration,
     head: Option<Head>,
 }
 
@@ -27,11 +27,11 @@ struct Head {
     deadline: Option<Instant>,
 }
 
-impl WriteStall {
+impl WriteTimeout {
     /// Starts with an empty queue.
-    pub(crate) fn new(write_stall: Duration) -> Self {
+    pub(crate) fn new(write_timeout: Duration) -> Self {
         Self {
-            write_stall,
+            write_timeout,
             head: None,
         }
     }
@@ -55,10 +55,10 @@ impl WriteStall {
 
     fn allowance(&self, length: usize) -> Duration {
         if length <= LARGE {
-            return self.write_stall;
+            return self.write_timeout;
         }
         let extra = Duration::from_secs_f64(length as f64 / f64::from(PACE));
-        self.write_stall.saturating_add(extra)
+        self.write_timeout.saturating_add(extra)
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
             (1024 * 1024, seconds(5 + 64)),
         ] {
             let now = Instant::now();
-            let mut stall = WriteStall::new(STALL);
+            let mut stall = WriteTimeout::new(STALL);
             stall.observe(now, Some((1, length)));
             assert_eq!(stall.deadline(), Some(now + allowed), "{length} bytes");
         }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn an_empty_queue_has_no_deadline() {
         let now = Instant::now();
-        let mut stall = WriteStall::new(STALL);
+        let mut stall = WriteTimeout::new(STALL);
         assert_eq!(stall.deadline(), None);
         stall.observe(now, Some((1, 10)));
         stall.observe(now + seconds(1), None);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_same_head_keeps_its_deadline() {
         let now = Instant::now();
-        let mut stall = WriteStall::new(STALL);
+        let mut stall = WriteTimeout::new(STALL);
         for waited in 0..5 {
             stall.observe(now + seconds(waited), Some((7, 10)));
             assert_eq!(stall.deadline(), Some(now + STALL));
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_new_head_starts_the_time_anew() {
         let now = Instant::now();
-        let mut stall = WriteStall::new(STALL);
+        let mut stall = WriteTimeout::new(STALL);
         stall.observe(now, Some((7, 10)));
         stall.observe(now + seconds(4), Some((8, 10)));
         assert_eq!(stall.deadline(), Some(now + seconds(9)));
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_head_after_an_empty_queue_starts_the_time_anew() {
         let now = Instant::now();
-        let mut stall = WriteStall::new(STALL);
+        let mut stall = WriteTimeout::new(STALL);
         stall.observe(now, Some((7, 10)));
         stall.observe(now + seconds(1), None);
         stall.observe(now + seconds(60), Some((8, 10)));
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_boundless_stall_has_no_deadline() {
         let now = Instant::now();
-        let mut stall = WriteStall::new(Duration::MAX);
+        let mut stall = WriteTimeout::new(Duration::MAX);
         stall.observe(now, Some((1, 1024 * 1024)));
         assert_eq!(stall.deadline(), None);
     }

@@ -1,7 +1,7 @@
 use std::{future::Future, pin::Pin};
 
 use crate::{
-    hub::{CloseReason, Standing},
+    hub::{CloseReason, Principal},
     protocol::RawMessage,
 };
 
@@ -11,13 +11,13 @@ use crate::{
 /// future it gets before it hands over the next one.
 ///
 /// A socket whose connection was lost before it could be used is only told of at its end.
-pub(crate) trait Inbound: Send {
+pub(crate) trait MessageHandler: Send {
     /// Whether binary messages mean anything; where they do not, the first one closes the socket.
     fn takes_binary(&self) -> bool;
 
     /// The socket has opened; called once, first. Its messages wait until the work is done. `None`:
     /// there is none.
-    fn opened(&mut self) -> Option<Handling>;
+    fn opened(&mut self) -> Option<HandlerFuture>;
 
     /// Tells whether a message that would have to wait for its turn is a mere question whether the
     /// connection lives. It is cheap where it is not.
@@ -28,10 +28,10 @@ pub(crate) trait Inbound: Send {
 
     /// Its identity is about to end: asks the application for another, which has to be there by then.
     /// `None`: it is not to be asked.
-    fn expiring(&mut self, standing: &Standing) -> Option<Handling>;
+    fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture>;
 
     /// The socket is gone; called once, last.
-    fn disconnected(&mut self, end: Ending) -> Option<Handling>;
+    fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture>;
 }
 
 /// What becomes of a message that was handed over.
@@ -41,11 +41,11 @@ pub(crate) enum Taken {
     /// It asks whether the connection lives: the session answers.
     Ping,
     /// The application has it in hand.
-    Begun(Handling),
+    Begun(HandlerFuture),
 }
 
 /// What the application does with one message or event. It reports failures itself.
-pub(crate) type Handling = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a socket ended.
 #[derive(Clone, Debug)]

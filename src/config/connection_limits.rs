@@ -4,7 +4,7 @@ use super::Config;
 
 /// How many sockets may be open at one time; no number is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Caps {
+pub(crate) struct ConnectionLimits {
     pub(crate) sockets: Option<usize>,
     pub(crate) sockets_per_user: Option<usize>,
     pub(crate) sockets_per_client: Option<usize>,
@@ -18,7 +18,7 @@ pub(crate) struct Rate {
     pub(crate) burst: u32,
 }
 
-impl Default for Caps {
+impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             sockets: None,
@@ -62,7 +62,7 @@ impl Config {
     #[track_caller]
     pub fn max_sockets(mut self, n: usize) -> Self {
         assert!(n != 0, "Config::max_sockets: zero would stop everything");
-        self.caps.sockets = Some(n);
+        self.connection_limits.sockets = Some(n);
         self
     }
 
@@ -95,7 +95,7 @@ impl Config {
             n != 0,
             "Config::max_sockets_per_user: zero would stop everything"
         );
-        self.caps.sockets_per_user = Some(n);
+        self.connection_limits.sockets_per_user = Some(n);
         self
     }
 
@@ -128,7 +128,7 @@ impl Config {
             n != 0,
             "Config::max_sockets_per_client: zero would stop everything"
         );
-        self.caps.sockets_per_client = Some(n);
+        self.connection_limits.sockets_per_client = Some(n);
         self
     }
 
@@ -148,7 +148,7 @@ impl Config {
     /// ```
     #[must_use]
     pub fn retry_after(mut self, time: Duration) -> Self {
-        self.caps.retry_after = time;
+        self.connection_limits.retry_after = time;
         self
     }
 
@@ -199,7 +199,7 @@ impl Config {
     ///
     /// What a visitor may send goes to each member of its audience. A reader's line has to take the
     /// rates of all who may write to it at the same time, added up; else the reader falls behind and
-    /// is closed with 1013 once its queue is full ([`queue_bytes`](Self::queue_bytes)), though no
+    /// is closed with 1013 once its queue is full ([`max_queue_bytes`](Self::max_queue_bytes)), though no
     /// visitor did anything that is not allowed. Ten messages per second of 64 KiB each are 5 Mbit/s
     /// for every reader, so a `message_rate` alone is not enough.
     ///
@@ -229,17 +229,17 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::{Caps, Config};
+    use super::{Config, ConnectionLimits};
 
     #[test]
     fn nothing_is_capped_by_default() {
         let config = Config::new();
-        let Caps {
+        let ConnectionLimits {
             sockets,
             sockets_per_user,
             sockets_per_client,
             retry_after,
-        } = config.caps;
+        } = config.connection_limits;
         assert_eq!(
             (sockets, sockets_per_user, sockets_per_client),
             (None, None, None)

@@ -15,8 +15,8 @@ use crate::{config, sync::Mutex};
 
 /// The hub's caps, and what is counted for them.
 #[derive(Debug)]
-pub(super) struct Caps {
-    limits: config::Caps,
+pub(super) struct ConnectionLimits {
+    options: config::ConnectionLimits,
     counts: Mutex<Counts>,
 }
 
@@ -29,11 +29,11 @@ pub(super) struct Caps {
 /// beyond it count as open, so that all work together is at most twice the cap. Without caps it is
 /// nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Seat(Option<Box<Taken>>);
+pub(crate) struct ConnectionPermit(Option<Box<Held>>);
 
 /// Which cap leaves no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full {
+pub(crate) struct LimitReached {
     pub(crate) cap: Cap,
     /// Whether it is the work of sockets that have ended.
     pub(crate) finishing: bool,
@@ -56,36 +56,39 @@ pub(crate) enum Client {
     V6([u16; 4]),
 }
 
-impl Caps {
+impl ConnectionLimits {
     /// None where nothing is limited.
-    pub(super) fn new(limits: &config::Caps) -> Option<Arc<Self>> {
+    pub(super) fn new(limits: &config::ConnectionLimits) -> Option<Arc<Self>> {
         let some = limits.sockets.is_some()
             || limits.sockets_per_user.is_some()
             || limits.sockets_per_client.is_some();
         some.then(|| {
             Arc::new(Self {
-                limits: limits.clone(),
+                options: limits.clone(),
                 counts: Mutex::default(),
             })
         })
     }
 
     /// Whether there is room for one more socket of this user now.
-    pub(super) fn check_user(&self, user: &User) -> Result<(), Full> {
+    pub(super) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
         self.check_user_counts(&self.counts.lock(), user)
     }
 
     /// Takes the room of one more socket of this client.
-    pub(super) fn seat(self: &Arc<Self>, client: Client) -> Result<Seat, Full> {
+    pub(super) fn permit(
+        self: &Arc<Self>,
+        client: Client,
+    ) -> Result<ConnectionPermit, LimitReached> {
         let mut counts = self.counts.lock();
         self.check_counts(&counts, client)?;
-        let client = self.limits.sockets_per_client.is_some().then_some(client);
+        let client = self.options.sockets_per_client.is_some().then_some(client);
         counts.sockets.open += 1;
         if let Some(client) = client {
             counts.clients.entry(client).or_default().open += 1;
         }
-        Ok(Seat(Some(Box::new(Taken {
-            caps: self.clone(),
+        Ok(ConnectionPermit(Some(Box::new(Held {
+            limits: self.clone(),
             client,
             user: None,
             finishing: false,
@@ -93,28 +96,28 @@ impl Caps {
     }
 
     pub(super) fn counts_clients(&self) -> bool {
-        self.limits.sockets_per_client.is_some()
+        self.options.sockets_per_client.is_some()
     }
 
-    fn check_counts(&self, counts: &Counts, client: Client) -> Result<(), Full> {
+    fn check_counts(&self, counts: &Counts, client: Client) -> Result<(), LimitReached> {
         let of_client = or_none(counts.clients.get(&client));
-        self.admit(Cap::Sockets, self.limits.sockets, counts.sockets)?;
+        self.admit(Cap::Sockets, self.options.sockets, counts.sockets)?;
         self.admit(
             Cap::Client(client),
-            self.limits.sockets_per_client,
+            self.options.sockets_per_client,
             of_client,
         )
     }
 
-    fn check_user_counts(&self, counts: &Counts, user: &User) -> Result<(), Full> {
+    fn check_user_counts(&self, counts: &Counts, user: &User) -> Result<(), LimitReached> {
         if user.id().is_empty() {
             return Ok(());
         }
         let of_user = or_none(counts.users.get(user));
-        self.admit(Cap::User, self.limits.sockets_per_user, of_user)
+        self.admit(Cap::User, self.options.sockets_per_user, of_user)
     }
 
-    fn admit(&self, cap: Cap, limit: Option<usize>, count: Count) -> Result<(), Full> {
+    fn admit(&self, cap: Cap, limit: Option<usize>, count: Count) -> Result<(), LimitReached> {
         let Some(limit) = limit else {
             return Ok(());
         };
@@ -126,9 +129,9 @@ impl Caps {
         let retry_after = if finishing {
             WORK_ENDS_SOON
         } else {
-            self.limits.retry_after
+            self.options.retry_after
         };
-        Err(Full {
+        Err(LimitReached {
             cap,
             finishing,
             retry_after,
@@ -136,28 +139,28 @@ impl Caps {
     }
 }
 
-impl Seat {
+impl ConnectionPermit {
     /// Counts the socket as one of this user's, too, if there is room.
-    pub(crate) fn of_user(&mut self, user: &User) -> Result<(), Full> {
-        let Some(taken) = &mut self.0 else {
+    pub(crate) fn of_user(&mut self, user: &User) -> Result<(), LimitReached> {
+        let Some(held) = &mut self.0 else {
             return Ok(());
         };
-        let caps = &taken.caps;
-        if caps.limits.sockets_per_user.is_none() || user.id().is_empty() {
+        let limits = &held.limits;
+        if limits.options.sockets_per_user.is_none() || user.id().is_empty() {
             return Ok(());
         }
-        let mut counts = caps.counts.lock();
-        caps.check_user_counts(&counts, user)?;
+        let mut counts = limits.counts.lock();
+        limits.check_user_counts(&counts, user)?;
         counts.users.entry(user.clone()).or_default().open += 1;
-        taken.user = Some(user.clone());
+        held.user = Some(user.clone());
         Ok(())
     }
 
     /// Its connection has ended; what is left is work.
     pub(super) fn finish(&mut self) {
-        if let Some(taken) = &mut self.0 {
-            if !mem::replace(&mut taken.finishing, true) {
-                taken.change(|count| {
+        if let Some(held) = &mut self.0 {
+            if !mem::replace(&mut held.finishing, true) {
+                held.change(|count| {
                     count.open -= 1;
                     count.finishing += 1;
                 });
@@ -192,17 +195,17 @@ impl fmt::Display for Client {
 }
 
 #[derive(Debug)]
-struct Taken {
-    caps: Arc<Caps>,
+struct Held {
+    limits: Arc<ConnectionLimits>,
     client: Option<Client>,
     user: Option<User>,
     finishing: bool,
 }
 
-impl Taken {
+impl Held {
     /// Changes all that it counts for.
     fn change(&self, change: impl Fn(&mut Count)) {
-        let mut counts = self.caps.counts.lock();
+        let mut counts = self.limits.counts.lock();
         change(&mut counts.sockets);
         if let Some(client) = &self.client {
             change_named(&mut counts.clients, client, &change);
@@ -213,7 +216,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for Held {
     fn drop(&mut self) {
         let finishing = self.finishing;
         self.change(|count| match finishing {
@@ -262,33 +265,33 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn caps(config: &Config) -> Arc<Caps> {
-        Caps::new(&config.caps).expect("a limit")
+    fn limits(config: &Config) -> Arc<ConnectionLimits> {
+        ConnectionLimits::new(&config.connection_limits).expect("a limit")
     }
 
     fn client(address: &str) -> Client {
         Client::from(address.parse().ok())
     }
 
-    fn cap(full: Result<Seat, Full>) -> Option<Cap> {
+    fn cap(full: Result<ConnectionPermit, LimitReached>) -> Option<Cap> {
         full.err().map(|full| full.cap)
     }
 
     #[test]
     fn without_a_limit_there_is_nothing_to_count() {
-        assert!(Caps::new(&Config::new().caps).is_none());
-        assert_eq!(size_of::<Seat>(), size_of::<usize>());
+        assert!(ConnectionLimits::new(&Config::new().connection_limits).is_none());
+        assert_eq!(size_of::<ConnectionPermit>(), size_of::<usize>());
     }
 
     #[test]
     fn a_seat_given_back_can_be_taken_again() {
-        let caps = caps(&Config::new().max_sockets(2));
-        let first = caps.seat(client("192.0.2.1")).unwrap();
-        let mut second = caps.seat(client("192.0.2.2")).unwrap();
-        assert_eq!(cap(caps.seat(Client::Unknown)), Some(Cap::Sockets));
+        let limits = limits(&Config::new().max_sockets(2));
+        let first = limits.permit(client("192.0.2.1")).unwrap();
+        let mut second = limits.permit(client("192.0.2.2")).unwrap();
+        assert_eq!(cap(limits.permit(Client::Unknown)), Some(Cap::Sockets));
         second.finish();
-        drop((first, second, caps.seat(Client::Unknown).unwrap()));
-        assert_eq!(caps.counts.lock().sockets, Count::default());
+        drop((first, second, limits.permit(Client::Unknown).unwrap()));
+        assert_eq!(limits.counts.lock().sockets, Count::default());
     }
 
     #[test]
@@ -302,37 +305,37 @@ mod tests {
                 Cap::Client(Client::Unknown),
             ),
         ] {
-            let caps = caps(&config);
+            let limits = limits(&config);
             let open = || {
-                let mut seat = caps.seat(Client::Unknown)?;
-                seat.of_user(&ann).map(|()| seat)
+                let mut permit = limits.permit(Client::Unknown)?;
+                permit.of_user(&ann).map(|()| permit)
             };
-            let mut seats = Vec::new();
+            let mut permits = Vec::new();
             // As each one is open for a moment, only what is finishing adds up.
-            while let Ok(mut seat) = open() {
-                seat.finish();
-                seat.finish();
-                seats.push(seat);
-                assert!(seats.len() <= 4, "{cap:?}");
+            while let Ok(mut permit) = open() {
+                permit.finish();
+                permit.finish();
+                permits.push(permit);
+                assert!(permits.len() <= 4, "{cap:?}");
             }
-            assert_eq!(seats.len(), 4, "{cap:?}: twice the cap");
+            assert_eq!(permits.len(), 4, "{cap:?}: twice the cap");
             let full = open().unwrap_err();
             assert_eq!(
                 (full.cap, full.finishing, full.retry_after),
                 (cap, true, Duration::from_secs(1))
             );
-            seats.pop();
-            seats.push(open().expect("room for one"));
+            permits.pop();
+            permits.push(open().expect("room for one"));
             assert!(open().unwrap_err().finishing);
-            seats.remove(0);
-            seats.push(open().expect("room for another"));
+            permits.remove(0);
+            permits.push(open().expect("room for another"));
             let full = open().unwrap_err();
             assert_eq!(
                 (full.cap, full.finishing, full.retry_after),
                 (cap, false, Duration::from_secs(5))
             );
-            seats.clear();
-            let counts = caps.counts.lock();
+            permits.clear();
+            let counts = limits.counts.lock();
             assert_eq!(counts.sockets, Count::default());
             assert!(counts.users.is_empty() && counts.clients.is_empty());
         }
@@ -340,44 +343,44 @@ mod tests {
 
     #[test]
     fn clients_are_counted_apart_and_a_v6_network_as_one() {
-        let caps = caps(&Config::new().max_sockets_per_client(1));
+        let limits = limits(&Config::new().max_sockets_per_client(1));
         for (one, same, other) in [
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
             ("nobody knows", "nobody knows", "::1"),
         ] {
-            let seat = caps.seat(client(one)).unwrap();
-            let full = cap(caps.seat(client(same)));
+            let permit = limits.permit(client(one)).unwrap();
+            let full = cap(limits.permit(client(same)));
             assert_eq!(full, Some(Cap::Client(client(one))), "{one}");
-            let beside = caps.seat(client(other)).unwrap();
-            drop((seat, beside));
+            let beside = limits.permit(client(other)).unwrap();
+            drop((permit, beside));
         }
-        assert!(caps.counts.lock().clients.is_empty());
+        assert!(limits.counts.lock().clients.is_empty());
     }
 
     #[test]
     fn a_user_is_counted_once_it_is_known() {
-        let caps = caps(&Config::new().max_sockets_per_user(1));
+        let limits = limits(&Config::new().max_sockets_per_user(1));
         let [ann, claimed, nobody] = [
             User::Verified("ann".into()),
             User::Claimed("ann".into()),
             User::Verified("".into()),
         ];
-        let seat = || caps.seat(Client::Unknown).unwrap();
-        let (mut first, mut second) = (seat(), seat());
+        let permit = || limits.permit(Client::Unknown).unwrap();
+        let (mut first, mut second) = (permit(), permit());
         first.of_user(&ann).unwrap();
         assert_eq!(second.of_user(&ann).unwrap_err().cap, Cap::User);
-        assert!(caps.check_user(&ann).is_err());
+        assert!(limits.check_user(&ann).is_err());
         // Who only says that she is ann takes nothing away from her.
-        assert!(caps.check_user(&claimed).is_ok());
+        assert!(limits.check_user(&claimed).is_ok());
         drop(first);
         second.of_user(&ann).unwrap();
         drop(second);
-        let mut nameless = [seat(), seat()];
-        for seat in &mut nameless {
-            seat.of_user(&nobody).unwrap();
+        let mut nameless = [permit(), permit()];
+        for permit in &mut nameless {
+            permit.of_user(&nobody).unwrap();
         }
-        assert!(caps.counts.lock().users.is_empty());
+        assert!(limits.counts.lock().users.is_empty());
     }
 
     #[test]
