@@ -17,14 +17,15 @@ use divan::{AllocProfiler, Bencher, black_box, counter::ItemsCount};
 use http::{Request, Response};
 use http_body_util::{Empty, Full};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     runtime::{Builder, Runtime},
     task::{JoinSet, yield_now},
 };
 use tower::{BoxError, Layer, Service, service_fn};
 
 use web_connection_socket::{
-    Config, ConnectionId, Hub, RequestBody, SocketMessage, WebConnectionSocketLayer,
+    Config, ConnectionId, Hub, RawMessage, RequestBody, Socket, SocketError, SocketMessage,
+    WebConnectionSocketLayer,
 };
 
 fn main() {
@@ -91,6 +92,16 @@ fn join_and_leave_of(bencher: Bencher<'_, '_>, sockets: usize) {
         opened.hub.join(opened.last, "crowd").expect("it is open");
         assert!(opened.hub.leave(opened.last, "crowd"));
     });
+}
+
+/// From the bytes of a hundred frames to the handler, which does nothing with a message.
+#[divan::bench(args = [Inbound::Text, Inbound::Fragments, Inbound::Pong])]
+fn receive(bencher: Bencher<'_, '_>, inbound: Inbound) {
+    let frames = inbound.frames();
+    let mut sender = Sender::open();
+    bencher
+        .counter(ItemsCount::new(100usize))
+        .bench_local(|| sender.send(black_box(&frames)));
 }
 
 /// Several threads at one hub, each as fast as it can: what they cost one another.
@@ -239,6 +250,92 @@ impl AsyncWrite for Peer {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What a client sends a hundred times.
+#[derive(Clone, Copy, Debug)]
+enum Inbound {
+    /// A text message of 128 bytes.
+    Text,
+    /// A fragment of two bytes.
+    Fragments,
+    /// A pong without a payload.
+    Pong,
+}
+
+impl Inbound {
+    fn frames(self) -> Vec<u8> {
+        let frame = |first: u8, payload: &[u8]| {
+            const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+            let mut bytes = vec![first];
+            match payload.len() {
+                short @ 0..126 => bytes.push(0x80 | short as u8),
+                long => {
+                    bytes.push(0x80 | 126);
+                    bytes.extend((long as u16).to_be_bytes());
+                }
+            }
+            bytes.extend(MASK);
+            let mask = MASK.iter().cycle();
+            bytes.extend(payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask));
+            bytes
+        };
+        match self {
+            Self::Text => frame(0x81, &[b'x'; 128]).repeat(100),
+            Self::Fragments => {
+                let begin = frame(0x01, b"xx");
+                [begin, frame(0x00, b"xx").repeat(98), frame(0x80, b"xx")].concat()
+            }
+            Self::Pong => frame(0x8a, b"").repeat(100),
+        }
+    }
+}
+
+/// The client of one socket in memory, whose messages are read and forgotten.
+struct Sender {
+    runtime: Runtime,
+    stream: DuplexStream,
+    _task: JoinSet<()>,
+}
+
+impl Sender {
+    fn open() -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime needs nothing that could be missing");
+        let layer = WebConnectionSocketLayer::new(Config::new())
+            .on_raw(|_: Socket, _: RawMessage| ready(Ok::<_, SocketError>(())));
+        let hub = layer.hub();
+        let service = layer.layer(Router::new());
+        let (stream, server) = duplex(64 * 1024);
+        let mut task = JoinSet::new();
+        runtime.block_on(async {
+            let request = Request::get("/").body(()).expect("it is well formed");
+            let (parts, ()) = request.into_parts();
+            task.spawn(async move {
+                if let Err(refusal) = service.accept::<Body, _, _>(parts, server).await {
+                    panic!("the socket was refused: {refusal}");
+                }
+            });
+            while hub.len() == 0 {
+                yield_now().await;
+            }
+        });
+        Self {
+            runtime,
+            stream,
+            _task: task,
+        }
+    }
+
+    fn send(&mut self, frames: &[u8]) {
+        self.runtime.block_on(async {
+            let sent = self.stream.write_all(frames).await;
+            sent.expect("the socket is open");
+            rest(1).await;
+        });
     }
 }
 
