@@ -104,6 +104,7 @@ mod broadcaster;
 pub mod config;
 #[cfg(feature = "axum")]
 mod extract;
+mod frame;
 #[cfg(doc)]
 pub mod guide;
 mod hub;
@@ -123,19 +124,16 @@ mod unwind;
 pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
-    hub::{
-        Broadcast, CloseReason, Hub, Identity, ParseCloseReasonError, ShutdownReport, SocketError,
-        SocketErrorKind, Stats, User,
-    },
+    hub::{Broadcast, Hub, Identity, ShutdownReport, SocketError, SocketErrorKind, Stats, User},
     middleware::{
         ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Refusal, Rejection,
         RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent, WebConnectionSocket,
         WebConnectionSocketLayer,
     },
     protocol::{
-        BroadcastReport, ConnectionId, DefaultAudience, ErrorCode, GroupId, MessageError,
-        MessageErrorKind, ParseConnectionIdError, RawMessage, Recipient, RecipientType,
-        SocketMessage, UserId,
+        BroadcastReport, CloseReason, ConnectionId, DefaultAudience, ErrorCode, GroupId,
+        MessageError, MessageErrorKind, ParseCloseReasonError, ParseConnectionIdError, RawMessage,
+        Recipient, RecipientType, SocketMessage, UserId,
     },
     streams::{PacedStream, StreamExecutor},
 };

@@ -2,11 +2,11 @@ use std::{cell::RefCell, sync::Arc};
 
 use super::{
     Hub, SocketEntry,
-    frame::Frame,
     outbox::{Kind, Push, Wake},
     shutdown::{Phase, ShuttingDown},
 };
 use crate::{
+    frame::Frame,
     protocol::{RecipientType, SocketMessage, is_everyone},
     sync::atomic::Ordering::Relaxed,
 };

@@ -12,12 +12,12 @@ use tokio::{
 use self::pass::Pass;
 use super::{
     SocketEntry,
-    frame::Frame,
     log::Log,
     outbox::{Follow, Kind, Push, Wake},
     stats::{Counters, Tally},
 };
 use crate::{
+    frame::Frame,
     protocol::ConnectionId,
     sync::{self, Mutex},
 };

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::frame::Frame;
+use crate::frame::Frame;
 
 /// Frames for everybody in a shard, in order, as long as somebody lacks them.
 ///

@@ -8,7 +8,6 @@ use std::{
 use super::{
     Hub, SocketEntry,
     charge::Charge,
-    close::CloseReason,
     connection_limits::ConnectionPermit,
     flusher::Place,
     outbox::{Backlog, Kill, Outbox, SharedTransport},
@@ -16,7 +15,7 @@ use super::{
     turns::{Kept, Lane},
     work::Part,
 };
-use crate::sync::atomic::Ordering::Relaxed;
+use crate::{protocol::CloseReason, sync::atomic::Ordering::Relaxed};
 
 /// A socket's place in the hub; dropping it ends the place.
 ///

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use super::{
     Hub, SocketEntry,
-    close::CloseReason,
     outbox::{Backlog, Holding},
 };
 use crate::{
     config::Overflow,
+    protocol::CloseReason,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -147,10 +147,8 @@ mod tests {
     use super::*;
     use crate::{
         config::Config,
-        hub::{
-            Frame, Identity, Push, Registration, Transport, User, frame::COST_OF_KEEPING,
-            outbox::Kind,
-        },
+        frame::{COST_OF_KEEPING, Frame},
+        hub::{Identity, Push, Registration, Transport, User, outbox::Kind},
         protocol::SocketMessage,
     };
 

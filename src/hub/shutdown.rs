@@ -4,9 +4,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     Hub, SocketEntry,
-    close::CloseReason,
     outbox::{Backlog, Kill},
 };
+use crate::protocol::CloseReason;
 
 /// How a [`Hub::shutdown`] ended.
 ///

@@ -5,6 +5,7 @@
 
 mod address;
 mod audience;
+mod close_reason;
 mod error;
 mod extra;
 mod id;
@@ -24,6 +25,8 @@ mod write;
 
 pub use self::audience::DefaultAudience;
 pub(crate) use self::audience::{Index, Selection, is_everyone, resolve};
+pub(crate) use self::close_reason::is_sendable;
+pub use self::close_reason::{CloseReason, ParseCloseReasonError};
 pub use self::error::ErrorCode;
 pub(crate) use self::error::ErrorFrame;
 pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};

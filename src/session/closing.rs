@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{config::Config, hub::CloseReason};
+use crate::{config::Config, protocol::CloseReason};
 
 /// A closing handshake under way (RFC 6455 §7.1).
 pub(super) struct Closing {

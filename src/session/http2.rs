@@ -173,7 +173,7 @@ const PONG: &[u8] = &[0x8A, 0];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{CloseReason, Frame};
+    use crate::{frame::Frame, protocol::CloseReason};
 
     #[test]
     fn a_close_frame_is_told_from_others() {

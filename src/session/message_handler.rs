@@ -1,8 +1,8 @@
 use std::{future::Future, pin::Pin};
 
 use crate::{
-    hub::{CloseReason, Principal},
-    protocol::RawMessage,
+    hub::Principal,
+    protocol::{CloseReason, RawMessage},
 };
 
 /// What becomes of the messages that a socket receives.

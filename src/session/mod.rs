@@ -1,9 +1,7 @@
 //! One socket from its 101 to its end: a task over any byte stream.
 
-mod assembly;
 mod closing;
 mod expiry;
-mod frame_scan;
 mod heartbeat;
 mod http2;
 mod in_hand;
@@ -13,8 +11,6 @@ mod rate_limit;
 mod task;
 mod timer;
 mod transport;
-mod violation;
-mod wire;
 mod write_timeout;
 
 use std::{
@@ -36,8 +32,8 @@ pub(crate) use self::message_handler::{Ending, HandlerFuture, MessageHandler, Ta
 use self::{http2::Http2Stream, task::Session, transport::TcpSocket};
 use crate::{
     config::Config,
-    hub::{CloseReason, Kill, Part, Registration},
-    protocol::RawMessage,
+    hub::{Kill, Part, Registration},
+    protocol::{CloseReason, RawMessage},
     streams::Carrier,
     unwind::{Contained, Panicked, contain},
 };

@@ -19,14 +19,13 @@ use super::{
     rate_limit::Allowance,
     timer::Timer,
     transport::{Scratch, Stream},
-    violation::Violation,
-    wire::{Decoder, Event},
     write_timeout::WriteTimeout,
 };
 use crate::{
     config::Config,
-    hub::{Attention, Backlog, CloseReason, Drained, Registration},
-    protocol::RawMessage,
+    frame::{Decoder, Event, Violation},
+    hub::{Attention, Backlog, Drained, Registration},
+    protocol::{CloseReason, RawMessage},
     unwind::{Panicked, contain},
 };
 

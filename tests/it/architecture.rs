@@ -15,11 +15,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broadcaster", &["protocol"]),
     ("sync", &[]),
     ("unwind", &[]),
-    ("hub", &["backplane", "config", "protocol", "sync"]),
+    ("frame", &["protocol"]),
+    ("hub", &["backplane", "config", "frame", "protocol", "sync"]),
     ("streams", &[]),
     (
         "session",
-        &["config", "hub", "protocol", "streams", "unwind"],
+        &["config", "frame", "hub", "protocol", "streams", "unwind"],
     ),
     (
         "middleware",

@@ -2,8 +2,8 @@ use std::{io::IoSlice, mem, task::Waker};
 
 use super::{Outbox, Phase, Push, State};
 use crate::{
+    frame::Frame,
     hub::{
-        frame::Frame,
         log::{Batch, Log},
         outbox::{Kind, Wake},
         stats::Tally,

@@ -13,13 +13,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    close::CloseReason,
-    frame::Frame,
-    stats::{Counters, Tally},
-};
+use super::stats::{Counters, Tally};
 use crate::{
     config::Overflow,
+    frame::Frame,
+    protocol::CloseReason,
     sync::{Mutex, MutexGuard, Writing},
 };
 

@@ -2,10 +2,7 @@ use super::{
     Outbox, Push,
     state::{Kind, Phase, State, Wake},
 };
-use crate::{
-    config::Overflow,
-    hub::{close::CloseReason, frame::Frame, stats::Tally},
-};
+use crate::{config::Overflow, frame::Frame, hub::stats::Tally, protocol::CloseReason};
 
 /// What becomes of a message when the queue is full.
 impl Outbox {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use proptest::{collection::vec, prelude::*};
 
 use super::{
-    Drained, Frame, Kind, Outbox, Push,
+    Drained, Kind, Outbox, Push,
     tests::{Pipe, drain},
 };
 use crate::{
     config::Overflow,
-    hub::{frame::COST_OF_KEEPING, stats::Counters},
+    frame::{COST_OF_KEEPING, Frame},
+    hub::stats::Counters,
 };
 
 proptest! {

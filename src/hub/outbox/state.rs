@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::transport::SharedTransport;
-use crate::hub::{close::CloseReason, frame::Frame, stats::Tally};
+use crate::{frame::Frame, hub::stats::Tally, protocol::CloseReason};
 
 /// A queue as it is under its lock.
 #[derive(Debug, Default)]

@@ -1,7 +1,10 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::hub::{frame::COST_OF_KEEPING, log::Log, stats::Counters};
+use crate::{
+    frame::COST_OF_KEEPING,
+    hub::{log::Log, stats::Counters},
+};
 
 /// Takes a limited number of bytes and keeps them.
 #[derive(Default)]

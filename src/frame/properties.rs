@@ -9,7 +9,7 @@ use tungstenite::{
     protocol::{Role, WebSocketConfig},
 };
 
-use crate::session::wire::{
+use crate::frame::{
     Decoder, Event,
     tests::{BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, decode_all, frame, text},
 };

@@ -1,7 +1,6 @@
 use bytes::Bytes;
 
-use super::close::CloseReason;
-use crate::protocol::{RawMessage, SocketMessage};
+use crate::protocol::{CloseReason, RawMessage, SocketMessage};
 
 /// One complete, unmasked WebSocket frame, header included: encoded once and shared by every
 /// socket it is sent to.
@@ -61,11 +60,11 @@ impl Frame {
 
     /// What the frame counts for in a queue: its bytes, and what it takes to keep it there. Frames of
     /// a byte could else fill many times a queue's bound.
-    pub(super) fn cost(&self) -> usize {
+    pub(crate) fn cost(&self) -> usize {
         self.len() + COST_OF_KEEPING
     }
 
-    pub(super) fn bytes(&self) -> Bytes {
+    pub(crate) fn bytes(&self) -> Bytes {
         self.0.clone()
     }
 
@@ -118,7 +117,7 @@ const MAX_HEADER: usize = 10;
 const ROOM_FOR_KEYS: usize = 240;
 
 /// The place in a queue and the reference count, in bytes.
-pub(super) const COST_OF_KEEPING: usize = 56;
+pub(crate) const COST_OF_KEEPING: usize = 56;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use std::{error, fmt};
 
 use tungstenite::{Error, error::ProtocolError};
 
-use crate::hub::CloseReason;
+use crate::protocol::CloseReason;
 
 /// A breach of the protocol, or of our limits, that ends the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tungstenite::{
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
-use crate::session::{frame_scan::Header, violation::Violation};
+use crate::frame::{error::Violation, header::Header};
 
 /// The state and the buffer of one message, from its first header to its end.
 ///

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use tungstenite::Message;
 
 use crate::{
-    hub::is_sendable,
-    session::{
+    frame::{
         assembly::{Assembly, MAX_CONTROL_PAYLOAD},
-        frame_scan::Header,
-        violation::Violation,
+        error::Violation,
+        header::Header,
     },
+    protocol::is_sendable,
 };
 
 /// A reader of the frames that one client sends.
@@ -211,7 +211,19 @@ fn control_event(message: Message) -> Result<Event, Violation> {
     }
 }
 
+/// What tests look at beside the events.
 #[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod tests;
+impl Decoder {
+    /// Whether no frame and no message is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.holds_nothing() && self.header.as_bytes().is_empty()
+    }
+
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.assembly.is_none()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.assembly.as_ref().map_or(0, |it| it.capacity())
+    }
+}

@@ -2,10 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::session::{
-    violation::Violation,
-    wire::{Decoder, Event},
-};
+use crate::frame::{Decoder, Event, Violation};
 
 pub(super) const LIMIT: usize = 64 * 1024;
 
@@ -46,10 +43,6 @@ pub(super) fn text(content: impl AsRef<[u8]>) -> Event {
 }
 
 impl Decoder {
-    pub(super) fn is_idle(&self) -> bool {
-        self.assembly.is_none() && self.header.as_bytes().is_empty()
-    }
-
     /// Everything that the chunks give, and the violation that ends them, if one does.
     pub(super) fn drain<'a>(
         &mut self,
@@ -149,7 +142,7 @@ fn a_declared_length_beyond_the_limit_fails_at_the_header() {
     let mut decoder = Decoder::new(LIMIT);
     assert_eq!(decoder.drain([&header[..13]]), (vec![], None));
     assert_eq!(decoder.drain([&header[13..]]).1, Some(Violation::TooBig));
-    assert!(decoder.assembly.is_none());
+    assert!(decoder.holds_nothing());
 }
 
 #[test]
@@ -264,7 +257,7 @@ fn nothing_is_read_after_a_close_or_a_violation() {
         let mut decoder = Decoder::new(LIMIT);
         decoder.drain([&frame(TEXT, b"half a message")[..], &ending[..]]);
         assert_eq!(decoder.drain([&more[..], &more[..]]), (vec![], None));
-        assert!(decoder.assembly.is_none());
+        assert!(decoder.holds_nothing());
     }
 }
 
@@ -382,7 +375,7 @@ fn a_message_takes_memory_as_it_arrives() {
         arrived += chunk.len();
         let (events, violation) = decoder.drain([chunk]);
         assert_eq!(violation, None);
-        let capacity = decoder.assembly.as_ref().map_or(0, |it| it.capacity());
+        let capacity = decoder.capacity();
         assert!(
             capacity <= LARGE.min(2 * arrived),
             "{capacity} at {arrived}"
