@@ -319,7 +319,7 @@ impl Sender {
                     panic!("the socket was refused: {refusal}");
                 }
             });
-            while hub.len() == 0 {
+            while hub.is_empty() {
                 yield_now().await;
             }
         });
