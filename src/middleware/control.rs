@@ -12,8 +12,8 @@ use tower::{BoxError, Service};
 use super::{
     body::RequestBody,
     future::ResponseFuture,
-    post,
     rejection::Cause,
+    reserved,
     route::Route,
     shared::{Shared, Surface},
 };
@@ -79,12 +79,12 @@ where
         let shared = self.shared.clone();
         match shared.route(&parts) {
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = post::broadcast(&shared, Surface::Control, &parts, body).await;
+                let answer = reserved::broadcast(&shared, Surface::Control, &parts, body).await;
                 Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(post::web_socket(
+                ResponseFuture::own(reserved::web_socket(
                     shared,
                     Surface::Control,
                     parts,

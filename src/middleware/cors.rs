@@ -1,13 +1,18 @@
 //! What lets the page of another origin read why it may not open a socket.
 
-use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ORIGIN, VARY,
+use http::{
+    HeaderMap, HeaderValue,
+    header::{
+        ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY,
+    },
+    request::Parts,
 };
-use http::{HeaderMap, HeaderValue, request::Parts};
 
-use super::access::{Trust, check_host, trust};
-use super::tokens::has_token;
+use super::{
+    access::{Trust, check_host, trust},
+    request::has_token,
+};
 use crate::config::Config;
 
 /// The page that may read an answer of the handshake's URL: one that may open sockets there.

@@ -3,50 +3,42 @@
 mod accept;
 mod access;
 mod body;
-mod client;
 mod control;
 mod cors;
 mod dispatch;
-mod encoding;
 mod event;
 mod future;
 mod handshake;
 mod hooks;
-mod host;
-mod identity;
 mod layer;
 mod lifecycle;
-mod local;
 mod log;
-mod page;
-mod peer;
-mod post;
 mod raw;
 mod refusal;
 mod rejection;
 mod replies;
+mod request;
+mod reserved;
 mod route;
-mod server;
+mod sender;
 mod service;
 mod shared;
 mod socket;
 mod source;
 mod target;
-mod tokens;
 mod upgrade;
 
 pub use self::{
     body::RequestBody,
-    client::ClientAddr,
     control::ControlService,
     event::SocketEvent,
     future::ResponseFuture,
     handshake::Handshake,
     hooks::HandlerOutput,
     layer::WebConnectionSocketLayer,
-    peer::PeerAddr,
     refusal::Refusal,
     rejection::{Rejection, RejectionKind},
+    request::{ClientAddr, PeerAddr},
     service::WebConnectionSocket,
     socket::Socket,
 };

@@ -16,8 +16,8 @@ use super::{
     dispatch::{Application, InnerService},
     future::ResponseFuture,
     handshake::check,
-    post,
     rejection::{Cause, Rejection},
+    reserved,
     route::Route,
     shared::{Shared, Surface},
     upgrade,
@@ -95,12 +95,12 @@ where
                 ResponseFuture::inner(self.inner.clone(), request)
             }
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = post::broadcast(&shared, Surface::Public, &parts, body).await;
+                let answer = reserved::broadcast(&shared, Surface::Public, &parts, body).await;
                 Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(post::web_socket(
+                ResponseFuture::own(reserved::web_socket(
                     shared,
                     Surface::Public,
                     parts,

@@ -9,10 +9,10 @@ use std::{
 use http::Extensions;
 
 use super::{
-    client::ClientAddr,
     event::SocketEvent,
     handshake::Handshake,
     rejection::{Cause, Rejection},
+    request::ClientAddr,
     source::{Connection, Source},
 };
 use crate::{

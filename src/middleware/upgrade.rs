@@ -12,13 +12,11 @@ use tokio::{sync::oneshot, time::timeout};
 
 use super::{
     access::{check_host, check_origin},
-    client::ClientAddr,
     dispatch::{Application, Dispatcher},
     handshake::{Handshake, check_query, check_size},
     log::Kind,
-    page::name_origin,
-    peer::peer_of,
     rejection::{Cause, Rejection},
+    request::{ClientAddr, name_origin, peer_of},
     shared::Shared,
     source::Connection,
 };

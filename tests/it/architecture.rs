@@ -43,7 +43,7 @@ const NAMES_STATUSES: &[&str] = &[
 const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "server/", "testing/"];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
-const FEATURES_INSIDE: &[&str] = &["middleware/server.rs", "server/service.rs"];
+const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];
 
 /// What the model of the hub's threads replaces, declares and makes smaller.
 const KNOWS_MODEL: &[&str] = &["sync.rs", "hub/mod.rs", "hub/flusher.rs"];

@@ -1,16 +1,21 @@
+//! Which callers may use the reserved URLs: by token, network, this machine, or a predicate.
+
 use std::net::SocketAddr;
 
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use http::request::Parts;
+use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
-use crate::config::{Access, BearerToken, Config};
-use crate::middleware::local::{check_local, is_proxied};
-use crate::middleware::page::{is_by_page, is_cross_site};
-use crate::middleware::rejection::{Cause, Rejection};
-use crate::middleware::route::Predicate;
-
-use super::host::check_host;
+use super::{
+    loopback::{check_local, is_proxied},
+    upgrade::check_host,
+};
+use crate::{
+    config::{Access, BearerToken, Config},
+    middleware::{
+        rejection::{Cause, Rejection},
+        request::{is_by_page, is_cross_site},
+        route::Predicate,
+    },
+};
 
 /// Checks that the caller may use the reserved URLs: each configured way in admits by itself.
 ///
@@ -141,15 +146,10 @@ fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use http::Request;
-    use http::request::Parts;
 
-    use super::{looks_proxied, may_call};
-    use crate::config::{Config, IpNet};
-    use crate::middleware::rejection::RejectionKind;
-    use crate::middleware::route::Predicate;
+    use super::*;
+    use crate::{config::IpNet, middleware::rejection::RejectionKind};
 
     fn request(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::post("/__broadcastWebSocket.wc");

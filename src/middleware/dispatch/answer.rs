@@ -7,7 +7,7 @@ use http::{
 };
 use percent_encoding::percent_decode;
 
-use super::super::{encoding::encoded_by, log::Kind, shared::Shared, socket::Socket};
+use super::super::{log::Kind, request::encoded_by, shared::Shared, socket::Socket};
 use crate::{
     hub::CloseReason,
     protocol::{MessageErrorKind, SocketMessage},

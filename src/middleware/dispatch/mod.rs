@@ -22,12 +22,12 @@ pub(super) use self::{
     inner::{check_reached, dispatched},
 };
 use super::{
-    client::ClientAddr,
     event::SocketEvent,
     handshake::Handshake,
     hooks::Fallback,
-    identity::Sender,
     rejection::{Cause, Rejection},
+    request::ClientAddr,
+    sender::Sender,
     shared::Shared,
     socket::Socket,
     source::{Connection, Source},

@@ -1,5 +1,5 @@
 use super::{
-    super::{identity::Sender, shared::Shared},
+    super::{sender::Sender, shared::Shared},
     Failure,
 };
 use crate::protocol::SocketMessage;

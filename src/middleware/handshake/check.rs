@@ -1,18 +1,25 @@
+//! Whether a handshake is a whole one, and the answer to it.
+
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
+    header::{
+        CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
+    },
+    request::Parts,
 };
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::config::{Config, Subprotocol};
-
-use crate::middleware::host::host_of;
-use crate::middleware::rejection::{Cause, Rejection};
-use crate::middleware::route::{is_extended_connect, subprotocol};
+use crate::{
+    config::{Config, Subprotocol},
+    middleware::{
+        rejection::{Cause, Rejection},
+        request::{host_of, is_extended_connect},
+        route::subprotocol,
+    },
+};
 
 /// Checks that a request which asks for an upgrade is a whole WebSocket handshake.
 ///
@@ -156,14 +163,11 @@ fn is_key(key: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use http::request::Parts;
-    use http::{HeaderValue, Method, Request, Response, Version};
+    use http::Request;
     use hyper::ext::Protocol;
 
-    use super::{Accept, check};
-    use crate::config::Config;
-    use crate::middleware::rejection::{Rejection, RejectionKind};
+    use super::*;
+    use crate::middleware::rejection::RejectionKind;
 
     /// The example of RFC 6455 §1.3.
     fn good() -> Parts {

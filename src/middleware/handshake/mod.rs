@@ -1,10 +1,11 @@
 //! An opening handshake: its checks and answer, and the copy of it that stays.
 
-mod block;
 mod check;
-mod kept;
-mod stripped;
-
-pub use self::kept::Handshake;
+mod hop_by_hop;
+mod packed;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::check::{check, check_query, check_size};
+pub use self::snapshot::Handshake;

@@ -1,17 +1,16 @@
 //! What a browser tells about the page that made a request.
 
-use http::header::{ORIGIN, REFERER};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
-
-use crate::config::Origin;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{ORIGIN, REFERER},
+    request::Parts,
+};
 
 use super::host::host_of;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use crate::config::Origin;
 
 /// What the `Origin` header says.
-pub(super) enum PageOrigin {
+pub(crate) enum PageOrigin {
     /// Nothing: the request was not made by a page, or by one of this site with a plain `GET`.
     Absent,
     /// Not one origin: several headers, a list, `null`, a path behind it.
@@ -20,7 +19,7 @@ pub(super) enum PageOrigin {
 }
 
 impl PageOrigin {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(ORIGIN).iter();
         let line = match (lines.next(), lines.next()) {
             (None, _) => return Self::Absent,
@@ -34,7 +33,7 @@ impl PageOrigin {
 
 /// Names the page in `Origin`, as an upgrade does, where only `Referer` names it: in a GET that the
 /// browser takes for one of the page's own site, although a proxy may change the `Host` after it.
-pub(super) fn name_origin(headers: &mut HeaderMap) {
+pub(crate) fn name_origin(headers: &mut HeaderMap) {
     if headers.contains_key(ORIGIN) {
         return;
     }
@@ -50,13 +49,13 @@ fn referring_origin(referer: &HeaderValue) -> Option<HeaderValue> {
 }
 
 /// Tells whether the origin's host and port are those that the request is for.
-pub(super) fn is_same_host(origin: &Origin, parts: &Parts) -> bool {
+pub(crate) fn is_same_host(origin: &Origin, parts: &Parts) -> bool {
     host_of(parts).is_ok_and(|host| host.is_some_and(|host| origin.is_at(&host)))
 }
 
 /// Tells whether a browser made the request for a page of another site.
-pub(super) fn is_cross_site(parts: &Parts) -> bool {
-    let foreign_origin = match PageOrigin::of(&parts.headers) {
+pub(crate) fn is_cross_site(parts: &Parts) -> bool {
+    let foreign_origin = match PageOrigin::read(&parts.headers) {
         PageOrigin::Absent => false,
         PageOrigin::Malformed => true,
         PageOrigin::One(origin) => !is_same_host(&origin, parts),
@@ -66,10 +65,12 @@ pub(super) fn is_cross_site(parts: &Parts) -> bool {
 }
 
 /// Tells whether a page in a browser made the request, whichever site it is of.
-pub(super) fn is_by_page(parts: &Parts) -> bool {
+pub(crate) fn is_by_page(parts: &Parts) -> bool {
     let mut sites = parts.headers.get_all(SEC_FETCH_SITE).iter();
     parts.headers.contains_key(ORIGIN) || sites.any(|site| site != "none")
 }
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,31 @@
-use http::HeaderMap;
-use http::header::ORIGIN;
-use http::request::Parts;
+//! Which requests may open a socket: those for a host that is served, from a page that may.
 
-use crate::config::{Access, Config, Origin, Origins};
-use crate::middleware::host::host_of;
-use crate::middleware::page::{PageOrigin, is_same_host};
-use crate::middleware::rejection::{Cause, Rejection};
+use http::{HeaderMap, header::ORIGIN, request::Parts};
 
-use super::seen::{seen, seen_host};
+use crate::{
+    config::{Access, Config, Origin, Origins},
+    middleware::{
+        rejection::{Cause, Rejection},
+        request::{PageOrigin, host_of, is_same_host, shown_header, shown_host},
+    },
+};
+
+/// Checks that the request is for a host that is served, against DNS rebinding.
+///
+/// # Errors
+///
+/// If hosts are configured and the request is for none of them, or for several.
+pub(crate) fn check_host(config: &Config, parts: &Parts) -> Result<(), Rejection> {
+    let hosts = &config.access.hosts;
+    let is_served = || match host_of(parts) {
+        Ok(Some(host)) => hosts.iter().any(|served| served.admits(&host)),
+        Ok(None) | Err(_) => false,
+    };
+    if hosts.is_empty() || is_served() {
+        return Ok(());
+    }
+    Err(Cause::HostNotAllowed(shown_host(parts)).into())
+}
 
 /// Checks that the page which asks for a socket may have one; a program sends no `Origin`.
 ///
@@ -18,15 +36,17 @@ pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejecti
     if matches!(config.access.origins, Origins::Any) {
         return Ok(());
     }
-    match PageOrigin::of(&parts.headers) {
+    match PageOrigin::read(&parts.headers) {
         PageOrigin::Absent => Ok(()),
-        PageOrigin::Malformed => Err(Cause::MalformedOrigin(seen(&parts.headers, &ORIGIN)).into()),
+        PageOrigin::Malformed => {
+            Err(Cause::MalformedOrigin(shown_header(&parts.headers, &ORIGIN)).into())
+        }
         PageOrigin::One(origin) if may_open(&config.access, &origin, parts) => Ok(()),
         PageOrigin::One(origin) => {
             let origin = origin.to_string().into();
             Err(Cause::ForeignOrigin {
                 origin,
-                host: seen_host(parts),
+                host: shown_host(parts),
             }
             .into())
         }
@@ -47,7 +67,7 @@ pub(crate) enum Trust {
 /// Tells how far the page that a request names in `Origin` is trusted.
 pub(crate) fn trust(config: &Config, parts: &Parts) -> Trust {
     let is_any = matches!(config.access.origins, Origins::Any);
-    match PageOrigin::of(&parts.headers) {
+    match PageOrigin::read(&parts.headers) {
         PageOrigin::One(_) if is_any => Trust::Any,
         PageOrigin::One(origin) if may_open(&config.access, &origin, parts) => Trust::Named,
         PageOrigin::Malformed if is_any && is_null(&parts.headers) => Trust::Any,
@@ -77,12 +97,10 @@ fn is_for_loopback(parts: &Parts) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
-    use http::request::Parts;
+    use http::{Request, request::Parts};
 
-    use super::check_origin;
-    use crate::config::Config;
-    use crate::middleware::rejection::{Rejection, RejectionKind};
+    use super::*;
+    use crate::middleware::rejection::RejectionKind;
 
     fn request(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::post("/__broadcastWebSocket.wc");
@@ -102,6 +120,40 @@ mod tests {
             let is_origin = matches!(rejection.kind(), ForeignOrigin | MalformedOrigin);
             is_origin && rejection.status() == 403
         })
+    }
+
+    #[test]
+    fn hosts_stop_dns_rebinding() {
+        let config = Config::new().hosts(["app.example", "localhost:3000"]);
+        for host in [
+            "app.example",
+            "APP.example:8080",
+            "app.example:",
+            "app.example.:8080",
+            "localhost:3000",
+        ] {
+            assert!(
+                check_host(&config, &request(&[("host", host)])).is_ok(),
+                "{host}"
+            );
+        }
+        for headers in [
+            &[("host", "evil.test")][..],
+            &[("host", "localhost:3001")],
+            &[("host", "localhost:")],
+            &[("host", "sub.app.example")],
+            &[("host", "app.example"), ("host", "evil.test")],
+            &[("host", "")],
+            &[],
+        ] {
+            let rejection = check_host(&config, &request(headers)).unwrap_err();
+            assert_eq!(
+                rejection.kind(),
+                RejectionKind::HostNotAllowed,
+                "{headers:?}"
+            );
+        }
+        assert!(check_host(&Config::new(), &request(&[])).is_ok());
     }
 
     #[test]

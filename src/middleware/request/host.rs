@@ -1,7 +1,6 @@
 //! The host that a request is for.
 
-use http::header::HOST;
-use http::request::Parts;
+use http::{HeaderMap, HeaderName, header::HOST, request::Parts};
 
 use crate::config::Host;
 
@@ -31,6 +30,28 @@ pub(crate) fn host_of(parts: &Parts) -> Result<Option<Host>, AmbiguousHost> {
         }
         (header, authority) => Ok(authority.or(header)),
     }
+}
+
+/// Shows the host that the request is for, as it was sent.
+pub(crate) fn shown_host(parts: &Parts) -> Box<str> {
+    match host_of(parts) {
+        Ok(Some(host)) => host.to_string().into(),
+        Ok(None) | Err(_) => shown_header(&parts.headers, &HOST),
+    }
+}
+
+/// Shows a header as it was sent, cut to a length that fits into a log.
+pub(crate) fn shown_header(headers: &HeaderMap, name: &HeaderName) -> Box<str> {
+    let values = headers.get_all(name).iter();
+    let shown: Vec<_> = values
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    shown
+        .join(" and ")
+        .chars()
+        .take(200)
+        .collect::<String>()
+        .into()
 }
 
 /// Why a request's host is not known.

@@ -1,6 +1,10 @@
+//! The TCP peer of a request.
+
 use std::net::SocketAddr;
 
 use http::Extensions;
+
+use super::extensions::connect_info;
 
 /// The address of a request's TCP peer, as a request extension.
 ///
@@ -25,10 +29,7 @@ pub struct PeerAddr(pub SocketAddr);
 /// Returns the TCP peer, unless nobody named it or two disagree.
 pub(crate) fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
     let inserted = extensions.get::<PeerAddr>().map(|peer| canonical(peer.0));
-    match (
-        inserted,
-        super::server::connect_info(extensions).map(canonical),
-    ) {
+    match (inserted, connect_info(extensions).map(canonical)) {
         (Some(one), Some(other)) => (one == other).then_some(one),
         (one, other) => one.or(other),
     }
@@ -41,9 +42,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
-    use http::Extensions;
-
-    use super::{PeerAddr, peer_of};
+    use super::*;
 
     #[test]
     fn is_unknown_when_nobody_names_it() {
@@ -60,8 +59,6 @@ mod tests {
     #[cfg(feature = "axum")]
     #[test]
     fn two_addresses_that_differ_are_none() {
-        use std::net::SocketAddr;
-
         use axum::extract::ConnectInfo;
 
         let address: SocketAddr = ([192, 0, 2, 1], 9).into();

@@ -1,12 +1,26 @@
-//! Codings of a body, such as gzip, of which none is undone here.
+//! Header values that are comma-separated lists of tokens, over several lines.
 
-use http::header::TRANSFER_ENCODING;
-use http::{HeaderMap, HeaderName};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{AsHeaderName, TRANSFER_ENCODING},
+};
 
-use super::tokens::tokens;
+/// Returns every token of every line of a header.
+pub(crate) fn tokens(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
+    headers
+        .get_all(name)
+        .iter()
+        .flat_map(|line: &HeaderValue| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .filter(|token| !token.is_empty())
+}
+
+pub(crate) fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|seen| seen.eq_ignore_ascii_case(token.as_bytes()))
+}
 
 /// Returns the first coding that a header names and that changes the body's bytes.
-pub(super) fn encoded_by<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+pub(crate) fn encoded_by<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
     // RFC 9110 §8.4.1: identity says nothing. RFC 9112 §7.1: the server undoes chunked, which has to be
     // the last.
     let plain: &[u8] = if name == TRANSFER_ENCODING {
@@ -20,7 +34,6 @@ pub(super) fn encoded_by<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Optio
 #[cfg(test)]
 mod tests {
     use http::header::CONTENT_ENCODING;
-    use http::{HeaderMap, HeaderValue};
 
     use super::*;
 

@@ -1,11 +1,13 @@
 //! One allocation that holds a URL and headers.
 
-use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{HeaderName, HeaderValue, Uri};
+use http::{
+    HeaderName, HeaderValue, Uri,
+    uri::{Authority, Parts, PathAndQuery, Scheme},
+};
 
 /// A URL and headers, copied into one block: values that refer to the server's read buffer would
 /// keep all of it alive.
-pub(super) struct Block {
+pub(super) struct Packed {
     bytes: Box<[u8]>,
     scheme_end: usize,
     authority_end: usize,
@@ -13,7 +15,7 @@ pub(super) struct Block {
     uri_end: usize,
 }
 
-impl Block {
+impl Packed {
     pub(super) fn new<'a>(
         uri: UriText<'_>,
         headers: impl Iterator<Item = (&'a str, &'a [u8])>,
@@ -78,7 +80,7 @@ pub(super) struct UriText<'a> {
 }
 
 impl<'a> UriText<'a> {
-    pub(super) fn of(uri: &'a Uri) -> Self {
+    pub(super) fn split(uri: &'a Uri) -> Self {
         Self {
             scheme: uri.scheme_str().unwrap_or_default(),
             authority: uri.authority().map(Authority::as_str).unwrap_or_default(),

@@ -2,27 +2,6 @@
 
 use http::header::CONNECTION;
 
-/// Headers of one connection (RFC 9110 §7.6.1), of one representation, or of one question.
-const NAMES: &[&str] = &[
-    "accept-encoding",
-    "connection",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "origin",
-    "priority",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "range",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
-const PREFIXES: &[&str] = &["content-", "if-", "sec-"];
-
 /// Tells whether a dispatched message must not carry this header of its handshake.
 ///
 /// `name` is in lower case.
@@ -49,6 +28,27 @@ pub(super) fn named_in_connection<'a>(
         .map(<[u8]>::trim_ascii)
         .collect()
 }
+
+/// Headers of one connection (RFC 9110 §7.6.1), of one representation, or of one question.
+const NAMES: &[&str] = &[
+    "accept-encoding",
+    "connection",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "origin",
+    "priority",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "range",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+const PREFIXES: &[&str] = &["content-", "if-", "sec-"];
 
 #[cfg(test)]
 mod tests {

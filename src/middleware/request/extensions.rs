@@ -19,7 +19,7 @@ pub(super) fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
 }
 
 /// Removes what belongs to the handshake's own request and would mislead a later one.
-pub(super) fn forget_request(extensions: &mut Extensions) {
+pub(crate) fn forget_request(extensions: &mut Extensions) {
     // The upgrade handle is `Clone`, and would keep the connection's parts alive.
     extensions.remove::<hyper::upgrade::OnUpgrade>();
     extensions.remove::<hyper::ext::Protocol>();

@@ -1,3 +1,5 @@
+//! The client's address, read through the proxies that are trusted.
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -49,7 +51,7 @@ impl ClientAddr {
     ///
     /// Without a peer nothing is proven. Where a trusted proxy names nobody who can be read, it
     /// counts as the client itself.
-    pub(super) fn find(
+    pub(crate) fn find(
         proxies: &Proxies,
         headers: &HeaderMap,
         peer: Option<SocketAddr>,

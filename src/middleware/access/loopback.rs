@@ -1,13 +1,89 @@
 //! Whether a caller is a program on this machine.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
-use http::request::Parts;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, Version, request::Parts};
 
-use super::host::host_of;
-use super::page::is_cross_site;
+use crate::middleware::request::{host_of, is_cross_site};
+
+/// Checks every condition of a local caller.
+///
+/// A proxy on the same machine that adds no header and sends its own `Host` meets them all, for
+/// every stranger: nothing in a request could tell.
+///
+/// # Errors
+///
+/// The first condition that is not met.
+pub(super) fn check_local(parts: &Parts, peer: Option<SocketAddr>) -> Result<(), NotLocal> {
+    let peer = peer.ok_or(NotLocal::UnknownPeer)?.ip().to_canonical();
+    if !peer.is_loopback() {
+        return Err(NotLocal::Peer(peer));
+    }
+    // HTTP/1.0 is what old proxies speak to their backends, and it needs no Host.
+    if parts.version < Version::HTTP_11 {
+        return Err(NotLocal::OldHttp);
+    }
+    match host_of(parts) {
+        Ok(Some(host)) if host.is_loopback() => {}
+        Ok(Some(host)) => return Err(NotLocal::Host(host.to_string().into())),
+        Ok(None) => return Err(NotLocal::NoHost("there is no Host header")),
+        Err(error) => return Err(NotLocal::NoHost(error.as_str())),
+    }
+    if let Some(header) = proxy_header(&parts.headers) {
+        return Err(NotLocal::Proxied(header.into()));
+    }
+    if is_cross_site(parts) {
+        return Err(NotLocal::CrossSite);
+    }
+    Ok(())
+}
+
+/// Tells whether the request came through a proxy on this machine.
+pub(super) fn is_proxied(parts: &Parts, peer: Option<SocketAddr>) -> bool {
+    let is_loopback = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    let has_foreign_host = || matches!(host_of(parts), Ok(Some(host)) if !host.is_loopback());
+    is_loopback && (proxy_header(&parts.headers).is_some() || has_foreign_host())
+}
+
+/// Why a caller is not local.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NotLocal {
+    UnknownPeer,
+    Peer(IpAddr),
+    OldHttp,
+    Host(Box<str>),
+    NoHost(&'static str),
+    Proxied(Box<str>),
+    CrossSite,
+}
+
+impl fmt::Display for NotLocal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPeer => f.write_str(
+                "its address is not known (serve with axum's connect info or insert a PeerAddr)",
+            ),
+            Self::Peer(peer) => write!(f, "its address is {peer}"),
+            Self::OldHttp => f.write_str("it speaks HTTP/1.0"),
+            Self::Host(host) => write!(f, "the request is for {host:?}, not for localhost"),
+            Self::NoHost(what) => f.write_str(what),
+            Self::Proxied(header) => write!(f, "the header {header} comes from a proxy"),
+            Self::CrossSite => f.write_str("a page of another site made the request"),
+        }
+    }
+}
+
+fn proxy_header(headers: &HeaderMap) -> Option<&str> {
+    headers.keys().map(|name| name.as_str()).find(|name| {
+        // Some proxies and backends take `_` for `-`.
+        let name = name.replace('_', "-");
+        PROXY_NAMES.contains(&name.as_str())
+            || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
 
 /// What proxies, load balancers and delivery networks add, and programs on this machine do not.
 const PROXY_NAMES: &[&str] = &[
@@ -49,90 +125,11 @@ const PROXY_PREFIXES: &[&str] = &[
     "x-vercel-",
 ];
 
-/// Checks every condition of a local caller.
-///
-/// A proxy on the same machine that adds no header and sends its own `Host` meets them all, for
-/// every stranger: nothing in a request could tell.
-///
-/// # Errors
-///
-/// The first condition that is not met.
-pub(super) fn check_local(parts: &Parts, peer: Option<SocketAddr>) -> Result<(), NotLocal> {
-    let peer = peer.ok_or(NotLocal::UnknownPeer)?.ip().to_canonical();
-    if !peer.is_loopback() {
-        return Err(NotLocal::SocketEntry(peer));
-    }
-    // HTTP/1.0 is what old proxies speak to their backends, and it needs no Host.
-    if parts.version < Version::HTTP_11 {
-        return Err(NotLocal::OldHttp);
-    }
-    match host_of(parts) {
-        Ok(Some(host)) if host.is_loopback() => {}
-        Ok(Some(host)) => return Err(NotLocal::Host(host.to_string().into())),
-        Ok(None) => return Err(NotLocal::NoHost("there is no Host header")),
-        Err(error) => return Err(NotLocal::NoHost(error.as_str())),
-    }
-    if let Some(header) = proxy_header(&parts.headers) {
-        return Err(NotLocal::Proxied(header.into()));
-    }
-    if is_cross_site(parts) {
-        return Err(NotLocal::CrossSite);
-    }
-    Ok(())
-}
-
-/// Tells whether the request came through a proxy on this machine.
-pub(super) fn is_proxied(parts: &Parts, peer: Option<SocketAddr>) -> bool {
-    let is_loopback = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-    let has_foreign_host = || matches!(host_of(parts), Ok(Some(host)) if !host.is_loopback());
-    is_loopback && (proxy_header(&parts.headers).is_some() || has_foreign_host())
-}
-
-/// Why a caller is not local.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NotLocal {
-    UnknownPeer,
-    SocketEntry(IpAddr),
-    OldHttp,
-    Host(Box<str>),
-    NoHost(&'static str),
-    Proxied(Box<str>),
-    CrossSite,
-}
-
-impl fmt::Display for NotLocal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownPeer => f.write_str(
-                "its address is not known (serve with axum's connect info or insert a PeerAddr)",
-            ),
-            Self::SocketEntry(peer) => write!(f, "its address is {peer}"),
-            Self::OldHttp => f.write_str("it speaks HTTP/1.0"),
-            Self::Host(host) => write!(f, "the request is for {host:?}, not for localhost"),
-            Self::NoHost(what) => f.write_str(what),
-            Self::Proxied(header) => write!(f, "the header {header} comes from a proxy"),
-            Self::CrossSite => f.write_str("a page of another site made the request"),
-        }
-    }
-}
-
-fn proxy_header(headers: &HeaderMap) -> Option<&str> {
-    headers.keys().map(|name| name.as_str()).find(|name| {
-        // Some proxies and backends take `_` for `-`.
-        let name = name.replace('_', "-");
-        PROXY_NAMES.contains(&name.as_str())
-            || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use http::Request;
 
-    use http::request::Parts;
-    use http::{Request, Version};
-
-    use super::{NotLocal, check_local, is_proxied};
+    use super::*;
 
     fn request(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::post("/__broadcastWebSocket.wc");
@@ -190,10 +187,7 @@ mod tests {
             "[::ffff:10.0.0.1]:5",
         ] {
             let refused = check_local(&parts, peer(address));
-            assert!(
-                matches!(refused, Err(NotLocal::SocketEntry(_))),
-                "{address}"
-            );
+            assert!(matches!(refused, Err(NotLocal::Peer(_))), "{address}");
         }
     }
 

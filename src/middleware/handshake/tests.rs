@@ -1,9 +1,12 @@
-use http::request::Parts;
-use http::{Request, Uri};
+//! What a handshake's snapshot keeps, shows and forwards.
+
+use http::{Request, Uri, request::Parts};
 
 use super::Handshake;
-use crate::config::{Config, ForwardHeaders};
-use crate::protocol::{GroupId, UserId};
+use crate::{
+    config::{Config, ForwardHeaders},
+    protocol::{GroupId, UserId},
+};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Tenant(u8);

@@ -1,21 +1,22 @@
 //! The copy of a handshake that outlives its connection's buffers.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
-use http::header::{COOKIE, HOST};
-use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, Uri};
+use http::{
+    Extensions, HeaderMap, HeaderValue, Uri,
+    header::{COOKIE, HOST},
+    request::Parts,
+};
 
-use crate::config::ForwardHeaders;
-use crate::middleware::client::ClientAddr;
-use crate::middleware::server::forget_request;
-use crate::protocol::{GroupId, UserId};
-
-use super::block::{Block, UriText, header_name, header_value};
-use super::stripped::{is_stripped, named_in_connection};
+use super::{
+    hop_by_hop::{is_stripped, named_in_connection},
+    packed::{Packed, UriText, header_name, header_value},
+};
+use crate::{
+    config::ForwardHeaders,
+    middleware::request::{ClientAddr, forget_request},
+    protocol::{GroupId, UserId},
+};
 
 /// The request that opened a socket: its URL, headers, extensions and TCP peer.
 ///
@@ -43,7 +44,7 @@ pub struct Handshake {
 }
 
 struct Shared {
-    block: Block,
+    packed: Packed,
     extensions: Extensions,
     peer: Option<SocketAddr>,
     client: Option<ClientAddr>,
@@ -63,10 +64,10 @@ impl Handshake {
             };
             Some((name.as_str(), value))
         });
-        let block = Block::new(UriText::of(&parts.uri), headers);
+        let packed = Packed::new(UriText::split(&parts.uri), headers);
         Self {
             shared: Arc::new(Shared {
-                block,
+                packed,
                 extensions: parts.extensions.clone(),
                 peer,
                 client,
@@ -77,17 +78,17 @@ impl Handshake {
     /// Copies what later messages of the socket carry again.
     pub(crate) fn forwarded(&self, wanted: &ForwardHeaders) -> Self {
         let Shared {
-            block,
+            packed,
             extensions,
             peer,
             client,
         } = &*self.shared;
-        let hop_by_hop = named_in_connection(block.headers());
-        let uri = block.uri();
+        let hop_by_hop = named_in_connection(packed.headers());
+        let uri = packed.uri();
         let host = (HOST.as_str(), uri.authority.as_bytes());
         // HTTP/2 has no `Host`; what it has instead is made into one.
-        let lacks_host = block.headers().all(|(name, _)| name != host.0) && !host.1.is_empty();
-        let kept = block.headers().filter(|(name, _)| {
+        let lacks_host = packed.headers().all(|(name, _)| name != host.0) && !host.1.is_empty();
+        let kept = packed.headers().filter(|(name, _)| {
             *name == host.0
                 || wanted.wants(name)
                     && !is_stripped(name)
@@ -95,12 +96,12 @@ impl Handshake {
                         .iter()
                         .any(|named| named.eq_ignore_ascii_case(name.as_bytes()))
         });
-        let block = Block::new(uri, lacks_host.then_some(host).into_iter().chain(kept));
+        let packed = Packed::new(uri, lacks_host.then_some(host).into_iter().chain(kept));
         let mut extensions = extensions.clone();
         forget_request(&mut extensions);
         Self {
             shared: Arc::new(Shared {
-                block,
+                packed,
                 extensions,
                 peer: *peer,
                 client: *client,
@@ -120,7 +121,7 @@ impl Handshake {
     /// ```
     #[must_use]
     pub fn uri(&self) -> Uri {
-        self.shared.block.uri().to_uri()
+        self.shared.packed.uri().to_uri()
     }
 
     /// Returns the raw path.
@@ -135,7 +136,7 @@ impl Handshake {
     /// ```
     #[must_use]
     pub fn path(&self) -> &str {
-        self.shared.block.path()
+        self.shared.packed.path()
     }
 
     /// Returns the first value of a header; its name is matched without regard to case.
@@ -169,7 +170,7 @@ impl Handshake {
     pub fn header_all(&self, name: &str) -> impl Iterator<Item = HeaderValue> {
         let wanted = move |seen: &str| seen.eq_ignore_ascii_case(name);
         self.shared
-            .block
+            .packed
             .headers()
             .filter(move |(seen, _)| wanted(seen))
             .map(|(_, value)| header_value(value))
@@ -189,9 +190,9 @@ impl Handshake {
     /// ```
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
-        let block = &self.shared.block;
-        let mut headers = HeaderMap::with_capacity(block.headers().count() + ROOM_FOR_OURS);
-        for (name, value) in block.headers() {
+        let packed = &self.shared.packed;
+        let mut headers = HeaderMap::with_capacity(packed.headers().count() + ROOM_FOR_OURS);
+        for (name, value) in packed.headers() {
             headers.append(header_name(name), header_value(value));
         }
         headers
@@ -280,7 +281,7 @@ impl Handshake {
     /// }
     /// ```
     pub fn query_all<'a>(&'a self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
-        let query = self.shared.block.query();
+        let query = self.shared.packed.query();
         form_urlencoded::parse(query.as_bytes())
             .filter(move |(seen, _)| seen.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
@@ -321,6 +322,3 @@ fn joined_cookies(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
 
 /// Room for the headers that a dispatch adds: a map that has to grow hashes all its names again.
 const ROOM_FOR_OURS: usize = 10;
-
-#[cfg(test)]
-mod tests;
