@@ -1,15 +1,29 @@
+//! How the middleware writes to the log: each kind of line limited, each text on one line.
+
 use std::fmt::{self, Display, Write};
 
 use http::Uri;
 
 use super::rejection::RejectionKind;
+use crate::hub::LogLimit;
 
-/// What of the middleware's log is limited.
-pub(crate) type LogLimit = crate::hub::LogLimit<Kind>;
+/// The middleware's log, in which no kind of line hides another.
+#[derive(Debug, Default)]
+pub(super) struct Log(LogLimit<Kind>);
 
-/// What a line is about. There are few of them, and no client makes more.
+impl Log {
+    /// Calls `write` with the number of lines that were left out since the last of this kind, unless
+    /// that one has only just been written.
+    pub(super) fn write(&self, kind: Kind, write: impl FnOnce(u64)) {
+        if let Some(suppressed) = self.0.pass(kind) {
+            write(suppressed);
+        }
+    }
+}
+
+/// What a line is about. There are few kinds, and no client makes more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     Refused(RejectionKind),
     IdentifyPanicked,
     IdentifyExceeded,
@@ -79,7 +93,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_of_one_kind_hides_no_other() {
-        let limit = LogLimit::default();
+        let log = Log::default();
+        let written = |kind| {
+            let mut written = None;
+            log.write(kind, |suppressed| written = Some(suppressed));
+            written
+        };
         for kind in [
             Kind::HandlerFailed,
             Kind::HandlerPanicked,
@@ -88,8 +107,8 @@ mod tests {
             Kind::NotHandled("one"),
             Kind::NotHandled("other"),
         ] {
-            assert_eq!(limit.pass(kind), Some(0), "{kind:?}");
-            assert_eq!(limit.pass(kind), None, "{kind:?}");
+            assert_eq!(written(kind), Some(0), "{kind:?}");
+            assert_eq!(written(kind), None, "{kind:?}");
         }
     }
 

@@ -130,13 +130,13 @@ where
     Ok(match json {
         Some(json) if is_nothing(&response) => with_body(response, json),
         Some(_) => {
-            if let Some(suppressed) = shared.log.pass(Kind::RepliesNotSent) {
+            shared.log.write(Kind::RepliesNotSent, |suppressed| {
                 tracing::warn!(
                     suppressed,
                     "replies to a message that came without a socket were not sent: the \
                      application's own answer has a body, or a status other than 2xx"
                 );
-            }
+            });
             response
         }
         None => response,
@@ -148,13 +148,13 @@ fn note_orders(shared: &Shared, has_orders: bool) {
     if !has_orders {
         return;
     }
-    if let Some(suppressed) = shared.log.pass(Kind::OrdersWithoutSocket) {
+    shared.log.write(Kind::OrdersWithoutSocket, |suppressed| {
         tracing::warn!(
             suppressed,
             "the application answered a message that came without a socket with orders for one: \
              joining, leaving and closing are ignored there"
         );
-    }
+    });
 }
 
 /// Whether it says no more than that all went well.

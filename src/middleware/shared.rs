@@ -9,7 +9,7 @@ use http::{Response, request::Parts};
 use super::{
     access::{check_host, looks_proxied, may_call},
     hooks::{Fallback, Hooks},
-    log::{Kind, LogLimit, OneLine, shown_path},
+    log::{Kind, Log, OneLine, shown_path},
     rejection::{Cause, Rejection},
     request::{is_by_page, peer_of},
     route::{Route, route},
@@ -24,7 +24,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
     pub(super) target: Target,
-    pub(super) log: LogLimit,
+    pub(super) log: Log,
     pub(crate) unread: AtomicBool,
     controlled: Arc<AtomicBool>,
     proxied: AtomicBool,
@@ -42,7 +42,7 @@ impl Shared {
             config,
             hub,
             hooks,
-            log: LogLimit::default(),
+            log: Log::default(),
             unread: AtomicBool::new(false),
             controlled,
             proxied: AtomicBool::new(false),
@@ -129,7 +129,7 @@ impl Shared {
     pub(super) fn note(&self, parts: &Parts, rejection: &Rejection) {
         let kind = rejection.kind();
         self.hub.counters().refused(kind.as_str());
-        if let Some(suppressed) = self.log.pass(Kind::Refused(kind)) {
+        self.log.write(Kind::Refused(kind), |suppressed| {
             let peer = peer_of(&parts.extensions);
             tracing::info!(
                 kind = kind.as_str(),
@@ -139,7 +139,7 @@ impl Shared {
                 "refused a request: {}",
                 OneLine(rejection)
             );
-        }
+        });
     }
 }
 

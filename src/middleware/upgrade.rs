@@ -90,9 +90,9 @@ async fn visitor(
         });
     };
     let answer = Contained::new(identify(handshake.clone()), || {
-        if let Some(suppressed) = shared.log.pass(Kind::IdentifyPanicked) {
+        shared.log.write(Kind::IdentifyPanicked, |suppressed| {
             tracing::error!(suppressed, "the identify hook panicked");
-        }
+        });
     });
     let identity = match timeout(shared.config.identify_timeout, answer).await {
         Ok(Ok(Ok(identity))) => identity,
@@ -104,9 +104,9 @@ async fn visitor(
         return Err(Cause::IdentityExpired.into());
     }
     if let Err(excess) = shared.hub.check_names(&identity) {
-        if let Some(suppressed) = shared.log.pass(Kind::IdentifyExceeded) {
+        shared.log.write(Kind::IdentifyExceeded, |suppressed| {
             complain_of(excess, suppressed);
-        }
+        });
         return Err(Cause::IdentifyFailed.into());
     }
     Ok(Visitor {
@@ -211,14 +211,14 @@ pub(super) async fn open(
                 session::spawn_upgraded(upgraded, carrier, registration, config, inbound);
             }
             Some(Ok(Err(error))) if error.is_user() => {
-                if let Some(suppressed) = shared.log.pass(Kind::NoUpgrades) {
+                shared.log.write(Kind::NoUpgrades, |suppressed| {
                     tracing::warn!(
                         %error,
                         suppressed,
                         "a handshake was accepted, but the server keeps its connections to itself: \
                          with plain hyper call with_upgrades, or serve_connection_with_upgrades"
                     );
-                }
+                });
                 session::run_unopened(registration, inbound).await;
             }
             Some(Ok(Err(error))) => {
@@ -227,14 +227,14 @@ pub(super) async fn open(
             }
             None => session::run_unopened(registration, inbound).await,
             Some(Err(_elapsed)) => {
-                if let Some(suppressed) = shared.log.pass(Kind::NoHandover) {
+                shared.log.write(Kind::NoHandover, |suppressed| {
                     tracing::warn!(
                         suppressed,
                         "a handshake was accepted, but the server did not hand the connection over: \
                          no layer outside may replace the response, the server has to allow \
                          upgrades, and the client has to take the answer"
                     );
-                }
+                });
                 session::run_unopened(registration, inbound).await;
             }
         }

@@ -27,24 +27,24 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
         return;
     }
     if encoded_by(&parts.headers, &CONTENT_ENCODING).is_some() {
-        if let Some(suppressed) = shared.log.pass(Kind::AnswerCompressed) {
+        shared.log.write(Kind::AnswerCompressed, |suppressed| {
             tracing::warn!(
                 suppressed,
                 "the application's answer to a message is compressed, so it is not read: put the \
                  compression outside of this layer"
             );
-        }
+        });
         return;
     }
     let messages = messages(body, shared.config.max_recipients);
     if messages == Err(MessageErrorKind::NotUtf8) {
-        if let Some(suppressed) = shared.log.pass(Kind::AnswerNotUtf8) {
+        shared.log.write(Kind::AnswerNotUtf8, |suppressed| {
             tracing::warn!(
                 suppressed,
                 "the application's JSON answer to a message is not UTF-8, so it is not read: in FoxPro \
                  use STRCONV(…, 9)"
             );
-        }
+        });
     }
     for message in messages.unwrap_or_default() {
         if let Err(error) = socket.reply(&message) {
@@ -58,9 +58,9 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
 pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
     for group in names(shared, headers, JOIN) {
         if let Err(error) = socket.join(group) {
-            if let Some(suppressed) = shared.log.pass(Kind::JoinNotFollowed) {
+            shared.log.write(Kind::JoinNotFollowed, |suppressed| {
                 tracing::warn!(%error, suppressed, "a WebSocket-Join header was not followed");
-            }
+            });
         }
     }
     for group in names(shared, headers, LEAVE) {
@@ -79,9 +79,9 @@ pub(super) fn close_reason(shared: &Shared, parts: &Parts) -> Option<CloseReason
     match order.parse() {
         Ok(reason) => Some(reason),
         Err(error) => {
-            if let Some(suppressed) = shared.log.pass(Kind::CloseNotFollowed) {
+            shared.log.write(Kind::CloseNotFollowed, |suppressed| {
                 tracing::warn!(%error, suppressed, "a WebSocket-Close header was not followed");
-            }
+            });
             gone()
         }
     }
@@ -121,12 +121,12 @@ fn names(shared: &Shared, headers: &HeaderMap, name: &str) -> impl Iterator<Item
 fn decoded(shared: &Shared, value: &HeaderValue) -> Option<String> {
     let text = percent_decode(value.as_bytes()).decode_utf8();
     if text.is_err() {
-        if let Some(suppressed) = shared.log.pass(Kind::HeaderNotUtf8) {
+        shared.log.write(Kind::HeaderNotUtf8, |suppressed| {
             tracing::warn!(
                 suppressed,
                 "a WebSocket- header of the application's answer is not UTF-8"
             );
-        }
+        });
     }
     Some(text.ok()?.into_owned())
 }

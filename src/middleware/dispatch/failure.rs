@@ -90,10 +90,10 @@ pub(in super::super) async fn of_handler(
     outcome: impl Future<Output = Result<(), HandlerError>>,
 ) -> Result<(), Failure> {
     outcome.await.map_err(|error| {
-        if let Some(suppressed) = shared.log.pass(Kind::HandlerFailed) {
+        shared.log.write(Kind::HandlerFailed, |suppressed| {
             let error = OneLine(error);
             tracing::error!(%error, suppressed, "a message handler returned an error");
-        }
+        });
         shared.hub.counters().dispatch_failed();
         Failure::Failed
     })

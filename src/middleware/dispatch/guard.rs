@@ -81,12 +81,12 @@ async fn run<F: Future>(
     };
     let _running = Running::new(counters);
     let work = Contained::new(work, || {
-        if let Some(suppressed) = shared.log.pass(Kind::HandlerPanicked) {
+        shared.log.write(Kind::HandlerPanicked, |suppressed| {
             tracing::error!(
                 suppressed,
                 "the application panicked while it handled a message"
             );
-        }
+        });
     });
     match timeout(limit, work).await {
         Ok(Ok(output)) => Ok(output),

@@ -126,7 +126,7 @@ pub(in super::super) fn check_reached(
     }
     let path = uri.path();
     if status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        if let Some(suppressed) = shared.log.pass(Kind::NoHandler) {
+        shared.log.write(Kind::NoHandler, |suppressed| {
             let advice = if shared.target.is_followed(uri) {
                 "the directory is the page's, which Config::follow_page_directory asks for: give it a \
                  route, or turn that off"
@@ -137,7 +137,7 @@ pub(in super::super) fn check_reached(
                 suppressed,
                 "no handler read POST {path} (the inner service answered {status}); {advice}"
             );
-        }
+        });
         shared.hub.counters().dispatch_failed();
         return Err(Failure::NoHandler(uri.clone()));
     }
@@ -172,10 +172,10 @@ async fn send(
     let response = match application.call(request, wanted, limit).await {
         Ok(response) => response,
         Err(error) => {
-            if let Some(suppressed) = shared.log.pass(Kind::InnerServiceFailed) {
+            shared.log.write(Kind::InnerServiceFailed, |suppressed| {
                 let error = OneLine(error);
                 tracing::error!(%error, suppressed, "the inner service failed on a message");
-            }
+            });
             shared.hub.counters().dispatch_failed();
             return Err(Failure::Failed);
         }

@@ -26,9 +26,9 @@ pub(super) fn handle(
             // Logged where they arise.
             Failure::Failed | Failure::NoHandler(_) | Failure::Refused => {}
             Failure::TimedOut | Failure::Overloaded | Failure::Answered { .. } => {
-                if let Some(suppressed) = shared.log.pass(Kind::NotHandled(what)) {
+                shared.log.write(Kind::NotHandled(what), |suppressed| {
                     tracing::warn!(?failure, suppressed, "{what} was not handled");
-                }
+                });
             }
         }
     })

@@ -20,9 +20,9 @@ pub(super) async fn renew(
 ) {
     let (hub, peer) = (&shared.hub, &connection.peer);
     let complain = |what: &'static str| {
-        if let Some(suppressed) = shared.log.pass(Kind::NotRenewed(what)) {
+        shared.log.write(Kind::NotRenewed(what), |suppressed| {
             tracing::error!(suppressed, "{what}, so its socket is closed");
-        }
+        });
         CloseReason::IDENTITY_EXPIRED
     };
     let answer = Contained::new(answer, || {
