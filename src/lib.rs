@@ -85,7 +85,7 @@
 //! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
 //! | `sync` | the locks and counters that the hub shares between threads | – |
 //! | `unwind` | how far a panic of the application or the host goes | – |
-//! | `hub` | who is connected (`registry`) and as whom (`standing`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, whose turn it is with the application (`turns`), shutdown, statistics | `protocol`, `config`, `sync` |
+//! | `hub` | who is connected (`registry`) and with which identity (`principal`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, whose turn it is with the application (`turns`), shutdown, statistics | `protocol`, `config`, `sync` |
 //! | `streams` | what HTTP servers and sockets have to know alike of what carries them: [`StreamExecutor`], [`PacedStream`] | – |
 //! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall`, `http2` | `hub`, `protocol`, `config`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config`, `streams`, `unwind` |
@@ -94,7 +94,7 @@
 //!
 //! Imports point downwards only. Two traits turn them where control goes up: `MessageHandler` is defined in
 //! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
-//! implemented in `session`. A socket is registered before its 101 leaves, so that whoever has seen
+//! implemented in `session`. A socket is registered before its 101 leaves, so that a client that has seen
 //! the 101 misses no broadcast.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

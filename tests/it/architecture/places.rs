@@ -1,0 +1,82 @@
+//! What belongs in one place only.
+
+use http::StatusCode;
+
+use super::{starts_with_any, violations};
+
+/// Refusals, what error frames share with them, and the server of the one file.
+const NAMES_STATUSES: &[&str] = &[
+    "middleware/rejection/",
+    "protocol/error.rs",
+    "script/service.rs",
+];
+
+/// The socket's task and the backplane's; beside them only what stands outside of the library's
+/// way of a message.
+const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "server/", "testing/"];
+
+/// Types that a server puts into a request's extensions: they exist with its feature only.
+const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];
+
+/// What the model of the hub's threads replaces, declares and makes smaller.
+const KNOWS_MODEL: &[&str] = &["sync.rs", "hub/mod.rs", "hub/flusher.rs"];
+
+#[test]
+fn one_place_names_the_statuses_of_refusals() {
+    let names: Vec<_> = (400..600).filter_map(constant_of).collect();
+    let wrong = violations(|file| {
+        let named = |name: &&String| {
+            // Reading the application's answer is not refusing.
+            let code = file.code.replace("== StatusCode::", "");
+            code.contains(&format!("StatusCode::{name}"))
+        };
+        if starts_with_any(&file.path, NAMES_STATUSES) {
+            return None;
+        }
+        names.iter().find(named).cloned()
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn only_tasks_select() {
+    let wrong = violations(|file| {
+        let selects = file.code.contains("select!") || file.code.contains("select_biased!");
+        (selects && !starts_with_any(&file.path, SELECTS)).then(|| "select!".to_owned())
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn features_stop_at_a_modules_boundary() {
+    let wrong = violations(|file| {
+        let lines: Vec<_> = file.code.lines().map(str::trim).collect();
+        let is_inside = |at: &usize| {
+            let item = lines[at + 1..].iter().find(|line| !line.starts_with("#["));
+            let boundary = item.is_some_and(|item| {
+                let item = item.strip_prefix("pub ").unwrap_or(item);
+                item.starts_with("mod ") && item.ends_with(';') || item.starts_with("use self::")
+            });
+            lines[*at].starts_with("#[cfg(") && lines[*at].contains("feature") && !boundary
+        };
+        let found = (0..lines.len()).find(is_inside)?;
+        (!starts_with_any(&file.path, FEATURES_INSIDE)).then(|| lines[found].to_owned())
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn few_files_know_of_the_model_of_the_hubs_threads() {
+    let wrong = violations(|file| {
+        let knows = file.code.contains("shuttle") && !starts_with_any(&file.path, KNOWS_MODEL);
+        knows.then(|| "shuttle".to_owned())
+    });
+    assert_eq!(wrong, [""; 0]);
+}
+
+/// The name of a status's constant in the `http` crate.
+fn constant_of(status: u16) -> Option<String> {
+    let reason = StatusCode::from_u16(status).ok()?.canonical_reason()?;
+    let name = reason.replace('\'', "").replace([' ', '-'], "_");
+    Some(name.to_ascii_uppercase())
+}
