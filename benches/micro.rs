@@ -59,7 +59,7 @@ fn write_message(bencher: Bencher<'_, '_>, bytes: usize) {
 
 /// From the broadcast to the last write, with sockets that take everything.
 #[divan::bench(args = [10, 1_000, 10_000], sample_count = 20)]
-fn fan_out_to_everybody(bencher: Bencher<'_, '_>, sockets: usize) {
+fn fan_out_to_all(bencher: Bencher<'_, '_>, sockets: usize) {
     let opened = Sockets::open(sockets);
     let message = message(128);
     bencher
@@ -77,11 +77,11 @@ fn fan_out_to_ten_of(bencher: Bencher<'_, '_>, sockets: usize) {
         .bench_local(|| opened.broadcast(&message));
 }
 
-/// Finds an audience of nobody: only the resolution is left.
+/// Finds an empty audience: only the resolution is left.
 #[divan::bench(args = REGISTERED)]
-fn resolve_nobody_of(bencher: Bencher<'_, '_>, sockets: usize) {
+fn resolve_empty_audience_of(bencher: Bencher<'_, '_>, sockets: usize) {
     let opened = Sockets::open(sockets);
-    let message = message(128).to_group("nobody").except_user("ann");
+    let message = message(128).to_group("empty").except_user("ann");
     bencher.bench_local(|| opened.hub.broadcast(black_box(&message)));
 }
 
@@ -120,10 +120,10 @@ mod contended {
     }
 
     #[divan::bench]
-    fn resolve_nobody(bencher: Bencher<'_, '_>) {
+    fn resolve_empty_audience(bencher: Bencher<'_, '_>) {
         let opened = Sockets::open(1_000);
         let hub = &opened.hub;
-        let message = message(128).to_group("nobody").except_user("ann");
+        let message = message(128).to_group("empty").except_user("ann");
         bencher.bench(|| hub.broadcast(black_box(&message)));
     }
 }

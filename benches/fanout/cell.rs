@@ -1,3 +1,5 @@
+//! The loads that are measured.
+
 use std::{fmt, str::FromStr};
 
 /// One load: how many sockets, how long the messages, how many of them in flight.
@@ -12,7 +14,7 @@ pub(crate) struct Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Every socket gets every message.
-    Everybody,
+    All,
     /// So many of the sockets are a group, and only they get the messages.
     Group(usize),
     /// So many further sockets are connected and read nothing.
@@ -25,7 +27,7 @@ impl Cell {
     /// How many sockets get each message.
     pub(crate) fn receivers(&self) -> usize {
         match self.kind {
-            Kind::Everybody | Kind::Stalled(_) => self.sockets,
+            Kind::All | Kind::Stalled(_) => self.sockets,
             Kind::Group(members) => members,
             Kind::Inbound => 1,
         }
@@ -77,7 +79,7 @@ impl Cell {
             sockets,
             bytes,
             window,
-            kind: Kind::Everybody,
+            kind: Kind::All,
         }
     }
 
@@ -95,7 +97,7 @@ impl FromStr for Cell {
         let mut number = |what| {
             let word = words.next().unwrap_or_default();
             match word.parse() {
-                Ok(0) | Err(_) => Err(format!("{word:?} is no number of {what}")),
+                Ok(0) | Err(_) => Err(format!("{word:?} is not a number of {what}")),
                 Ok(number) => Ok(number),
             }
         };
@@ -104,11 +106,17 @@ impl FromStr for Cell {
             .next()
             .map(|word| word.split_once('=').unwrap_or((word, "")))
         {
-            None => Kind::Everybody,
+            None => Kind::All,
             Some(("inbound", "")) => Kind::Inbound,
-            Some(("group", n)) => Kind::Group(n.parse().map_err(|_| "no size of the group")?),
-            Some(("stalled", n)) => Kind::Stalled(n.parse().map_err(|_| "no number of stalled")?),
-            Some((word, _)) => return Err(format!("{word:?} is no kind of cell")),
+            Some(("group", n)) => Kind::Group(
+                n.parse()
+                    .map_err(|_| "the size of the group is not a number")?,
+            ),
+            Some(("stalled", n)) => Kind::Stalled(
+                n.parse()
+                    .map_err(|_| "the number of stalled sockets is not a number")?,
+            ),
+            Some((word, _)) => return Err(format!("{word:?} is not a kind of cell")),
         };
         Ok(cell.kind(kind))
     }
@@ -118,7 +126,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{},{},{}", self.sockets, self.bytes, self.window)?;
         match self.kind {
-            Kind::Everybody => Ok(()),
+            Kind::All => Ok(()),
             Kind::Group(members) => write!(f, ",group={members}"),
             Kind::Stalled(peers) => write!(f, ",stalled={peers}"),
             Kind::Inbound => f.write_str(",inbound"),

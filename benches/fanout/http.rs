@@ -1,6 +1,6 @@
 //! HTTP/1.1 heads, as far as this program's own need be read.
 
-use crate::Result;
+use crate::error::Result;
 
 /// A request or response that arrived whole.
 pub(crate) struct Exchange<'b> {

@@ -4,11 +4,13 @@
 //!
 //! Every server and the client are processes of their own (this program again, with another role),
 //! so the kernel accounts the processor time of each. The *floor* is a bare `epoll` loop that does
-//! nothing but what nobody can leave out. Machines drift, so servers take turns, and what counts
+//! nothing but what no server can leave out. Machines drift, so servers take turns, and what counts
 //! is the ratio to the floor of the same round. The receivers check the numbers in the messages:
 //! one that is lost, doubled or out of order fails the run.
 
 mod cell;
+mod endpoints;
+mod error;
 mod frame;
 mod http;
 mod load;
@@ -17,6 +19,8 @@ mod message;
 mod options;
 mod process;
 mod rounds;
+mod run;
+mod server;
 mod servers;
 mod table;
 mod usage;
@@ -24,7 +28,6 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tower::BoxError;
 
 use self::options::{Options, Role};
 
@@ -32,7 +35,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
         Some(Role::Serve { server, threads }) => servers::serve(server, threads),
-        Some(Role::Load(load)) => load::obey(&load),
+        Some(Role::Load(load)) => load::run(&load),
         None if options.bench => rounds::run(&options),
         None => {
             println!("nothing is measured without `cargo bench -p benches --bench fanout`");
@@ -47,6 +50,3 @@ fn main() -> ExitCode {
         }
     }
 }
-
-/// What ends a measurement before its time.
-type Result<T> = std::result::Result<T, BoxError>;

@@ -1,6 +1,15 @@
-use std::{str::FromStr, thread, time::Duration};
+//! One measurement: a server and its client as processes, and what the kernel accounts for them.
 
-use crate::{Result, cell::Cell, process::Process, servers::Server, usage};
+use std::{thread, time::Duration};
+
+use crate::{
+    cell::Cell,
+    error::Result,
+    process::Process,
+    run::{Run, micros},
+    server::Server,
+    usage,
+};
 
 /// What one measurement found.
 #[derive(Clone, Copy, Debug)]
@@ -65,49 +74,6 @@ pub(crate) fn measure(
         idle,
         connect,
     })
-}
-
-/// What the client saw of the measured messages.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
-    pub(crate) seconds: f64,
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-}
-
-impl Run {
-    /// Sums up the time each message took.
-    pub(crate) fn new(took: Duration, mut latencies: Vec<Duration>) -> Self {
-        latencies.sort_unstable();
-        let at = |percent: usize| micros(latencies[(latencies.len() - 1) * percent / 100]);
-        Self {
-            seconds: took.as_secs_f64(),
-            p50: at(50),
-            p99: at(99),
-        }
-    }
-
-    pub(crate) fn line(&self) -> String {
-        format!("{} {} {}", self.seconds, self.p50, self.p99)
-    }
-}
-
-impl FromStr for Run {
-    type Err = tower::BoxError;
-
-    fn from_str(line: &str) -> Result<Self> {
-        let mut words = line.split(' ');
-        let mut number = || -> Result<f64> { Ok(words.next().unwrap_or_default().parse()?) };
-        Ok(Self {
-            seconds: number()?,
-            p50: number()?,
-            p99: number()?,
-        })
-    }
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }
 
 /// Lets what a connect left behind come to rest.

@@ -1,6 +1,8 @@
+//! The command line, that of the other roles included.
+
 use clap::{Args, Parser, Subcommand};
 
-use crate::{cell::Cell, servers::Server};
+use crate::{cell::Cell, server::Server};
 
 /// Measures what a broadcast to many sockets costs, on real sockets against other servers.
 #[derive(Parser)]

@@ -1,10 +1,12 @@
+//! This program, started again in another role.
+
 use std::{
     env,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
-use crate::Result;
+use crate::error::Result;
 
 /// This program in another role: it does a step for each line it gets and answers with a line.
 pub(crate) struct Process {

@@ -1,9 +1,11 @@
+//! All measurements that were asked for, in turn.
+
 use crate::{
-    Result,
     cell::Cell,
+    error::Result,
     measure::{Figures, measure},
     options::Options,
-    servers::Server,
+    server::Server,
     table::Table,
 };
 

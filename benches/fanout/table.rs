@@ -1,6 +1,8 @@
+//! What is printed of a cell.
+
 use std::fmt;
 
-use crate::{cell::Cell, measure::Figures, servers::Server};
+use crate::{cell::Cell, measure::Figures, server::Server};
 
 /// What a cell's rounds found: medians, each with the median of its ratios to the same round's floor.
 pub(crate) struct Table {

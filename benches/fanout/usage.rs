@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use crate::Result;
+use crate::error::Result;
 
 /// User and system time of all threads so far.
 pub(crate) fn cpu(process: u32) -> Result<Duration> {

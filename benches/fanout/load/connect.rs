@@ -1,3 +1,5 @@
+//! Opens the sockets of a load.
+
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpStream},
@@ -5,12 +7,13 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
-use super::{SOCKET_PATH, receiver::Receiver, socket_io};
+use super::{receiver::Receiver, socket_io};
 use crate::{
-    Result,
     cell::{Cell, Kind},
+    endpoints::SOCKET_PATH,
+    error::Result,
     http,
-    servers::Server,
+    server::Server,
 };
 
 /// Opens sockets with a browser's handshake.

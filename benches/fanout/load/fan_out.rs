@@ -1,16 +1,19 @@
+//! The load of broadcasts.
+
 use std::{net, time::Duration};
 
 use mio::{Events, Poll, Token};
 use tokio::time::Instant;
 
 use super::{
-    Exercise, connect::Sockets, progress::Progress, publisher::Publisher, receiver::Receiver,
+    connect::Sockets, exercise::Exercise, progress::Progress, publisher::Publisher,
+    receiver::Receiver,
 };
 use crate::{
-    Result,
     cell::{Cell, Kind},
-    measure::Run,
+    error::Result,
     message,
+    run::Run,
 };
 
 /// One publisher, and sockets that check what they get.
@@ -74,7 +77,7 @@ impl FanOut {
         if self.events.is_empty() {
             return Err(format!(
                 "nothing came for {PATIENCE:?}: {} messages were published, {} answered, and {} \
-                 have reached everybody",
+                 have reached all sockets",
                 self.progress.published(),
                 self.answered,
                 self.progress.received()

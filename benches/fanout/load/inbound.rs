@@ -1,10 +1,12 @@
+//! The load of messages from the sockets.
+
 use std::time::Duration;
 
 use mio::{Events, Poll};
 use tokio::time::Instant;
 
-use super::{Exercise, connect::Sockets, receiver::Receiver};
-use crate::{Result, cell::Cell, frame::TEXT, measure::Run, message};
+use super::{connect::Sockets, exercise::Exercise, receiver::Receiver};
+use crate::{cell::Cell, error::Result, frame::TEXT, message, run::Run};
 
 /// Sockets that send, one message each until it is answered.
 pub(super) struct Inbound {

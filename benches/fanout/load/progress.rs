@@ -1,8 +1,10 @@
+//! What is in flight, and whether each receiver gets it in order.
+
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::Result;
+use crate::error::Result;
 
 /// Which messages are on their way, and what each receiver has to get next.
 pub(super) struct Progress {
@@ -65,7 +67,7 @@ impl Progress {
         let message = self
             .in_flight
             .get_mut(index)
-            .ok_or("a message nobody published")?;
+            .ok_or("a message that was not published")?;
         message.missing -= 1;
         // Each receiver gets them in order, so they are complete in order.
         if message.missing == 0 {

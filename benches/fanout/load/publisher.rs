@@ -1,3 +1,5 @@
+//! The connection that broadcasts are posted over.
+
 use std::{
     io::{ErrorKind, Read, Write},
     net::{Ipv4Addr, SocketAddr},
@@ -5,8 +7,11 @@ use std::{
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
-use super::{PUBLISH_PATH, TOKEN};
-use crate::{Result, http};
+use crate::{
+    endpoints::{PUBLISH_PATH, TOKEN},
+    error::Result,
+    http,
+};
 
 /// Posts messages over one connection, one behind the other without waiting for answers.
 pub(super) struct Publisher {

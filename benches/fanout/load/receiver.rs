@@ -1,3 +1,5 @@
+//! The client's end of one socket.
+
 use std::{
     io::{ErrorKind, Read, Write},
     net,
@@ -7,7 +9,7 @@ use mio::{Interest, Registry, Token, net::TcpStream};
 
 use super::socket_io;
 use crate::{
-    Result,
+    error::Result,
     frame::{self, CLOSE, PING, PONG, TEXT, from_client},
 };
 

@@ -1,10 +1,12 @@
+//! The beginning of a Socket.IO session, read as bytes.
+
 use std::{
     io::{Read, Write},
     net::TcpStream,
 };
 
 use crate::{
-    Result,
+    error::Result,
     frame::{TEXT, from_client, split},
 };
 

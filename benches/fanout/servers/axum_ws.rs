@@ -13,7 +13,7 @@ use axum::{
 };
 use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc};
 
-use crate::load::{PUBLISH_PATH, SOCKET_PATH};
+use crate::endpoints::{PUBLISH_PATH, SOCKET_PATH};
 
 /// One channel that every socket's task listens to.
 pub(super) fn broadcast() -> Router {
@@ -40,8 +40,8 @@ pub(super) fn small_buffers(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
 type Sender = broadcast::Sender<Utf8Bytes>;
 
 async fn publish_to_broadcast(State(sender): State<Sender>, message: String) {
-    if let Err(nobody) = sender.send(message.into()) {
-        eprintln!("fanout: {nobody}");
+    if let Err(unheard) = sender.send(message.into()) {
+        eprintln!("fanout: {unheard}");
     }
 }
 

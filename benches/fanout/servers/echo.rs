@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use web_connection_socket::SocketMessage;
 
 use super::axum_ws::small_buffers;
-use crate::{Result, load::SOCKET_PATH};
+use crate::{endpoints::SOCKET_PATH, error::Result};
 
 /// The route that the hub hands messages to.
 pub(super) fn route() -> Router {

@@ -5,8 +5,8 @@ use tower::Layer;
 
 use web_connection_socket::{Config, WebConnectionSocketLayer};
 
-use super::{echo, listen};
-use crate::{Result, load::TOKEN};
+use super::{echo, host::listen};
+use crate::{endpoints::TOKEN, error::Result};
 
 pub(super) async fn serve() -> Result<()> {
     // The charge counts a frame once per socket: 10 000 sockets with 32 messages of 4 KiB in flight

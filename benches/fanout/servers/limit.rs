@@ -15,7 +15,7 @@ use mio::{
 use tungstenite::handshake::derive_accept_key;
 
 use crate::{
-    Result,
+    error::Result,
     frame::{TEXT, from_server},
     http,
 };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use socketioxide::{SocketIo, extract::SocketRef};
 
 use super::axum_ws::BUFFER;
-use crate::load::PUBLISH_PATH;
+use crate::endpoints::PUBLISH_PATH;
 
 pub(super) fn router() -> Router {
     let (layer, io) = SocketIo::builder()
