@@ -1,4 +1,4 @@
-//! What a connection is at, and when it is to end for doing nothing.
+//! What is under way on a connection, and when it ends for doing nothing.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -11,10 +11,25 @@ use crate::streams::StreamExecutor;
 /// How long a connection may do nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// From its acceptance to the end of its first request's head.
-    pub(super) head: Duration,
-    /// Between requests.
-    pub(super) idle: Duration,
+    head: Duration,
+    idle: Duration,
+}
+
+impl Limits {
+    pub(super) const DEFAULT: Self = Self {
+        head: Duration::from_secs(10),
+        idle: Duration::from_secs(75),
+    };
+
+    /// Sets the time from a connection's acceptance to the end of its first request's head.
+    pub(super) fn set_head(&mut self, time: Duration) {
+        self.head = time.min(LONGEST);
+    }
+
+    /// Sets the time between requests.
+    pub(super) fn set_idle(&mut self, time: Duration) {
+        self.idle = time.min(LONGEST);
+    }
 }
 
 /// The requests, responses and sockets that a connection carries now.
@@ -26,7 +41,7 @@ impl Activity {
         Arc::new(Self(Mutex::new(State::Opening(accepted_at))))
     }
 
-    /// Notes that something began, which lasts until its `Work` is dropped.
+    /// Notes that something began, which lasts until the returned guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Work {
         self.0.lock().begin();
         Work(Arc::clone(self))
@@ -37,14 +52,14 @@ impl Activity {
         matches!(*self.0.lock(), State::Opening(_))
     }
 
-    /// Tells what is due now.
+    /// Returns what is due now.
     pub(super) fn due(&self, limits: Limits) -> Due {
         self.0.lock().due(Instant::now(), limits)
     }
 
-    /// Counts the time between requests from now on.
-    pub(super) fn rest(&self) {
-        self.0.lock().rest(Instant::now());
+    /// Begins the time between requests anew.
+    pub(super) fn restart_idle(&self) {
+        self.0.lock().restart_idle(Instant::now());
     }
 }
 
@@ -83,7 +98,7 @@ pub(super) enum Due {
     At(Instant),
     /// To cut the connection: its first request did not come in time.
     Cut,
-    /// To end the connection: it has nothing in hand, and nothing came for too long.
+    /// To end the connection: nothing is under way, and nothing came for too long.
     End,
 }
 
@@ -91,9 +106,9 @@ pub(super) enum Due {
 enum State {
     /// No request has come since it was accepted at this instant.
     Opening(Instant),
-    /// So many things are under way.
+    /// So many requests, responses and sockets are under way.
     Busy(usize),
-    /// Nothing is, since this instant.
+    /// Nothing has been under way since this instant.
     Quiet(Instant),
 }
 
@@ -112,7 +127,7 @@ impl State {
         };
     }
 
-    fn rest(&mut self, now: Instant) {
+    fn restart_idle(&mut self, now: Instant) {
         if let Self::Quiet(since) = self {
             *since = now;
         }
@@ -120,21 +135,17 @@ impl State {
 
     fn due(&self, now: Instant, limits: Limits) -> Due {
         let (until, due) = match *self {
-            Self::Opening(accepted_at) => (later(accepted_at, limits.head), Due::Cut),
-            Self::Quiet(since) => (later(since, limits.idle), Due::End),
-            // What is under way now may end at any time, and the limit begins then.
-            Self::Busy(_) => return Due::At(later(now, limits.idle)),
+            Self::Opening(accepted_at) => (accepted_at + limits.head, Due::Cut),
+            Self::Quiet(since) => (since + limits.idle, Due::End),
+            // What is under way may end at any time, and the limit begins then.
+            Self::Busy(_) => return Due::At(now + limits.idle),
         };
         if until <= now { due } else { Due::At(until) }
     }
 }
 
-/// `now + wait`; an instant years away where the sum cannot be represented.
-fn later(now: Instant, wait: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-
-    now.checked_add(wait).unwrap_or_else(|| now + FAR)
-}
+/// Longer than any connection lasts, and short enough to be added to any instant.
+const LONGEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 #[cfg(test)]
 mod tests {
@@ -144,19 +155,16 @@ mod tests {
     enum Step {
         Begin,
         End,
-        Rest,
+        Restart,
         At(u64),
         Cut,
         Over,
     }
-    use Step::{At, Begin, Cut, End, Over, Rest};
+    use Step::{At, Begin, Cut, End, Over, Restart};
 
-    /// Plays `steps`, each at its second, with 10 s for the first head and 75 s between requests.
+    /// Plays `steps`, each at its second, under the default limits.
     fn play(steps: &[(u64, Step)]) {
-        let limits = Limits {
-            head: Duration::from_secs(10),
-            idle: Duration::from_secs(75),
-        };
+        let limits = Limits::DEFAULT;
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);
         let mut state = State::Opening(start);
@@ -171,8 +179,8 @@ mod tests {
                     state.end(now);
                     continue;
                 }
-                Rest => {
-                    state.rest(now);
+                Restart => {
+                    state.restart_idle(now);
                     continue;
                 }
                 At(until) => Due::At(at(*until)),
@@ -210,18 +218,23 @@ mod tests {
     }
 
     #[test]
-    fn what_rests_anew_has_its_time_anew_and_what_is_busy_does_not_rest() {
-        play(&[(1, Begin), (2, End), (77, Over), (77, Rest), (77, At(152))]);
-        play(&[(0, Rest), (10, Cut)]);
-        play(&[(1, Begin), (5, Rest), (6, End), (6, At(81))]);
+    fn the_time_begins_anew_where_nothing_is_under_way() {
+        play(&[
+            (1, Begin),
+            (2, End),
+            (77, Over),
+            (77, Restart),
+            (77, At(152)),
+        ]);
+        play(&[(0, Restart), (10, Cut)]);
+        play(&[(1, Begin), (5, Restart), (6, End), (6, At(81))]);
     }
 
     #[test]
-    fn a_limit_beyond_all_clocks_is_none() {
-        let limits = Limits {
-            head: Duration::MAX,
-            idle: Duration::MAX,
-        };
+    fn a_limit_beyond_all_clocks_never_comes() {
+        let mut limits = Limits::DEFAULT;
+        limits.set_head(Duration::MAX);
+        limits.set_idle(Duration::MAX);
         let now = Instant::now();
         for state in [State::Opening(now), State::Busy(1), State::Quiet(now)] {
             assert!(matches!(state.due(now, limits), Due::At(until) if until > now));

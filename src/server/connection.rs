@@ -10,9 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
-use http_body::Body;
-use hyper::{body::Incoming, server::conn::http1};
+use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
@@ -22,43 +20,39 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
-use tower::{BoxError, Service};
 
 use super::{
     activity::{Activity, Due, Limits, Tasks},
-    service::Noted,
+    application::Application,
+    service::ConnectionService,
 };
 use crate::streams::PacedStream;
 
-/// What is the same for all connections of a server.
+/// The options of a server's connections.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct Options {
     pub(super) limits: Limits,
-    /// How long a client may take next to nothing of what is written.
+    /// How long a client may read next to nothing of what is written.
     pub(super) write_timeout: Duration,
     pub(super) http2: bool,
 }
 
 /// Serves one connection, in the version of HTTP that its client speaks, until it ends.
 ///
-/// `handshake` makes the stream of it, and is timed with the first request's head. `stop` asks it to
-/// end once what is in hand is done; when the sender of it is dropped, the connection is cut.
-pub(super) async fn run<IO, S, RB>(
+/// `handshake` makes its stream, within the time of the first request's head. A change of `stop` ends
+/// the connection once its requests are done; when the sender is dropped, the connection is cut.
+pub(super) async fn run<IO>(
     handshake: impl Future<Output = io::Result<IO>>,
-    app: S,
+    app: impl Application,
     peer: Option<SocketAddr>,
-    terms: Terms,
+    options: Options,
     mut stop: watch::Receiver<bool>,
 ) where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<BoxError>,
-    RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     let accepted_at = Instant::now();
     let activity = Activity::new(accepted_at);
-    let deadline = match activity.due(terms.limits) {
+    let deadline = match activity.due(options.limits) {
         Due::At(deadline) => deadline,
         Due::Cut | Due::End => accepted_at,
     };
@@ -71,22 +65,22 @@ pub(super) async fn run<IO, S, RB>(
         _asked_or_cut = stop.changed() => return,
     };
     let stream = match stream {
-        Ok(stream) => TokioIo::new(PacedStream::new(stream, terms.write_timeout)),
+        Ok(stream) => TokioIo::new(PacedStream::new(stream, options.write_timeout)),
         Err(error) => {
             tracing::debug!(?peer, %error, "a TLS handshake failed");
             return;
         }
     };
 
-    let service = Noted::new(app, peer, activity.clone());
-    let care = Care {
+    let service = ConnectionService::new(app, peer, activity.clone());
+    let driver = Driver {
         activity: activity.clone(),
-        limits: terms.limits,
+        limits: options.limits,
         peer,
         deadline,
         stop,
     };
-    if terms.http2 {
+    if options.http2 {
         let mut server = auto::Builder::new(Tasks(activity));
         server
             .http2()
@@ -98,17 +92,17 @@ pub(super) async fn run<IO, S, RB>(
             .max_send_buf_size(SEND_BUFFER);
         let connection = server.serve_connection_with_upgrades(stream, service);
         let end = auto::UpgradeableConnection::graceful_shutdown;
-        care.take(pin!(connection), end).await;
+        driver.drive(pin!(connection), end).await;
     } else {
-        // The builder above speaks both with upgrades, whatever it is told.
+        // With upgrades, the builder above speaks HTTP/2 even where it is told not to.
         let connection = http1::Builder::new().serve_connection(stream, service);
         let end = http1::UpgradeableConnection::graceful_shutdown;
-        care.take(pin!(connection.with_upgrades()), end).await;
+        driver.drive(pin!(connection.with_upgrades()), end).await;
     }
 }
 
-/// Ends a connection in time.
-struct Care {
+/// Polls a connection and ends it in time.
+struct Driver {
     activity: Arc<Activity>,
     limits: Limits,
     peer: Option<SocketAddr>,
@@ -116,9 +110,9 @@ struct Care {
     stop: watch::Receiver<bool>,
 }
 
-impl Care {
-    /// `end` lets the connection finish what is in hand, and begin nothing more.
-    async fn take<C, E>(mut self, mut connection: Pin<&mut C>, end: fn(Pin<&mut C>))
+impl Driver {
+    /// `end` lets the connection finish the requests it has, and begin no more.
+    async fn drive<C, E>(mut self, mut connection: Pin<&mut C>, end: fn(Pin<&mut C>))
     where
         C: Future<Output = Result<(), E>>,
         E: fmt::Display,
@@ -135,7 +129,7 @@ impl Care {
                     return;
                 }
                 asked = self.stop.changed() => {
-                    // What has not asked for anything yet is owed nothing.
+                    // No request has come, so no response is owed.
                     if asked.is_err() || self.activity.is_opening() {
                         return;
                     }
@@ -149,13 +143,13 @@ impl Care {
                         return;
                     }
                     Due::End if is_ending => {
-                        tracing::debug!(?peer, "a client did not take the end of its connection");
+                        tracing::debug!(?peer, "a client did not read the end of its last response in time");
                         return;
                     }
                     Due::End => {
-                        // What it has not taken yet of the last response has as much time again.
+                        // The client has as much time again to read the rest of the last response.
                         is_ending = true;
-                        self.activity.rest();
+                        self.activity.restart_idle();
                         end(connection.as_mut());
                     }
                 },
@@ -164,11 +158,11 @@ impl Care {
     }
 }
 
-/// An HTTP/2 connection on which nothing came for so long is asked whether its client is there.
+/// An HTTP/2 connection on which nothing came for so long is sent a ping.
 const PING_AFTER: Duration = Duration::from_secs(25);
 
-/// How long that client has to answer.
+/// How long the client has to answer that ping.
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
-/// Bytes that an HTTP/2 stream may hold while its client has room for them and does not take them.
+/// Bytes that an HTTP/2 stream may hold while its client has room for them and does not read them.
 const SEND_BUFFER: usize = 64 * 1024;

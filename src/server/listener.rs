@@ -1,4 +1,4 @@
-//! Where connections come from.
+//! The sources of connections: TCP, Unix sockets, and what an application makes.
 
 use std::{future::Future, io, net::SocketAddr};
 
@@ -7,12 +7,11 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Where a [`Server`](super::Server)'s connections come from: a TCP listener, a Unix socket, or what
-/// you make of them.
+/// A source of connections for a [`Server`](super::Server): a TCP listener, a Unix socket, or your own.
 ///
 /// # Examples
 ///
-/// A listener that lets in the addresses of one network only:
+/// A listener that accepts connections from one network only:
 ///
 /// ```
 /// use std::{io, net::SocketAddr};
@@ -39,15 +38,15 @@ pub trait Listener: Send + 'static {
     /// A connection's byte stream.
     type Io: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// Waits for the next connection and tells the address of its peer, where it has one.
+    /// Waits for the next connection and returns it with the address of its peer, where it has one.
     ///
-    /// The address becomes the request extension [`PeerAddr`](crate::PeerAddr): take it from the
-    /// accepted connection and never from what the client sends.
+    /// The address becomes the request extension [`PeerAddr`](crate::PeerAddr). Take it from the
+    /// accepted connection, never from what the client sends.
     ///
     /// # Errors
     ///
-    /// If a connection could not be accepted. The server logs that at most once a second and goes on,
-    /// after a pause where the error may be of the listener rather than of one connection.
+    /// If a connection could not be accepted. The server logs the error at most once a second and goes
+    /// on, after a pause unless the error is that of a single connection.
     ///
     /// # Cancel safety
     ///
@@ -70,7 +69,8 @@ impl Listener for TcpListener {
     }
 }
 
-/// Its peers have no address: `trust_local_callers` and `allow_callers_from` let none of them in.
+/// The peers have no address, so `trust_local_callers` and `allow_callers_from` do not let them call
+/// the reserved URLs.
 #[cfg(unix)]
 impl Listener for tokio::net::UnixListener {
     type Io = tokio::net::UnixStream;

@@ -1,6 +1,8 @@
-//! A server for the layered application: it accepts, times and ends connections.
+//! A server for the layered application: it accepts connections, times them and ends them.
 
+mod accept;
 mod activity;
+mod application;
 mod connection;
 mod listener;
 mod options;

@@ -4,30 +4,30 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 
-use super::{activity::Limits, connection::Terms, listener::Listener};
+use super::{activity::Limits, connection, listener::Listener};
 use crate::hub::Hub;
 
-/// Serves an application with sockets: what `axum::serve` does, and what sockets want beside it.
+/// Serves an application with sockets over HTTP/1.1 and HTTP/2.
 ///
-/// - The application may be any tower service around the layer, with whatever body and error the
-///   layers outside make of it: CORS, sessions, compression, body limits.
-/// - HTTP/1.1 and HTTP/2 share the port, without TLS as behind a proxy, or [with](Self::serve_tls);
-///   sockets open over both.
+/// - The application is any tower service around the layer. Layers outside may change its body and
+///   error: CORS, sessions, compression, body limits.
+/// - Both versions of HTTP share the port, plain or over [TLS](Self::serve_tls), and sockets open over
+///   both.
 /// - Requests carry their peer's address, as [`PeerAddr`](crate::PeerAddr) and, with the feature
-///   `axum`, for the extractor `ConnectInfo<SocketAddr>`; TCP connections have `TCP_NODELAY`.
-/// - A connection has [10 seconds](Self::head_timeout) from its acceptance, a TLS handshake included,
-///   to its first request, and [75 seconds](Self::idle_timeout) from one request to the next. Requests,
-///   responses and sockets take as long as they take.
-/// - A client that [takes nothing for 30 seconds](Self::write_timeout), and one that answers no ping of
-///   HTTP/2, loses its connection; a socket that is too slow over HTTP/2 loses its stream alone
+///   `axum`, for the extractor `ConnectInfo<SocketAddr>`. TCP connections have `TCP_NODELAY`.
+/// - Connections that do nothing end: without a first request after
+///   [`head_timeout`](Self::head_timeout), between requests after [`idle_timeout`](Self::idle_timeout).
+///   Requests, responses and sockets have no limit here.
+/// - A client that stops reading ([`write_timeout`](Self::write_timeout)) or answers no HTTP/2 ping
+///   loses its connection. A slow socket over HTTP/2 loses its stream alone
 ///   ([`StreamExecutor`](crate::StreamExecutor)).
-/// - When a connection cannot be accepted, because too many files are open, the server says so at most
-///   once a second and goes on.
+/// - Where a connection cannot be accepted, because too many files are open, the server logs that at
+///   most once a second and goes on.
 /// - A graceful stop ends the sockets first, then the connections.
 ///
 /// # Examples
 ///
-/// Layers outside:
+/// Layers outside of this one:
 ///
 /// ```no_run
 /// use axum::{Router, routing::post};
@@ -56,32 +56,29 @@ use crate::hub::Hub;
 pub struct Server<L = TcpListener> {
     pub(super) listener: L,
     pub(super) hub: Arc<Hub>,
-    /// None: the process's signals.
+    /// `None`: the process's signals.
     pub(super) stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    pub(super) drain: Duration,
-    pub(super) terms: Terms,
+    pub(super) drain_timeout: Duration,
+    pub(super) connections: connection::Options,
 }
 
 impl<L: Listener> Server<L> {
-    /// Makes a server for an application inside the layer whose hub this is.
+    /// Makes a server for an application inside the layer that `hub` belongs to.
     pub fn new(listener: L, hub: &Arc<Hub>) -> Self {
         Self {
             listener,
             hub: Arc::clone(hub),
             stop: None,
-            drain: Duration::from_secs(10),
-            terms: Terms {
-                limits: Limits {
-                    head: Duration::from_secs(10),
-                    idle: Duration::from_secs(75),
-                },
+            drain_timeout: Duration::from_secs(10),
+            connections: connection::Options {
+                limits: Limits::DEFAULT,
                 write_timeout: Duration::from_secs(30),
                 http2: true,
             },
         }
     }
 
-    /// Stops when `stop` is done, in the place of Ctrl+C and SIGTERM.
+    /// Stops when `stop` is done instead of on Ctrl+C and SIGTERM.
     ///
     /// # Examples
     ///
@@ -104,18 +101,18 @@ impl<L: Listener> Server<L> {
     }
 
     /// Sets how long a stop waits for the sockets ([`Hub::shutdown`](crate::Hub::shutdown)), and then
-    /// again for the requests that are still under way. Default: 10 seconds each.
+    /// again for requests that are under way. Default: 10 seconds each.
     ///
-    /// Keep twice the time below what your supervisor grants before it kills the process.
+    /// Keep twice this time below the time after which your supervisor kills the process.
     pub fn drain_timeout(mut self, time: Duration) -> Self {
-        self.drain = time;
+        self.drain_timeout = time;
         self
     }
 
     /// Sets how long a connection has from its acceptance to the end of its first request's head,
     /// a TLS handshake included. Default: 10 seconds.
     ///
-    /// Each connection that says nothing costs a file and some 10 KB for this time.
+    /// For this time, each silent connection costs a file and some 10 KB.
     ///
     /// # Panics
     ///
@@ -126,17 +123,17 @@ impl<L: Listener> Server<L> {
             time != Duration::ZERO,
             "Server::head_timeout: zero would stop everything"
         );
-        self.terms.limits.head = time;
+        self.connections.limits.set_head(time);
         self
     }
 
     /// Sets how long a connection is kept between two requests: an HTTP/1.1 connection that is kept
     /// alive, and an HTTP/2 connection without streams. Default: 75 seconds.
     ///
-    /// It is ended gracefully, and cut if its client has not taken the rest of the last response after
-    /// the same time again. A request that is handled, a response that is streamed, and an open socket
-    /// are no idleness. Behind a proxy it should be longer than the proxy's own limit, so that the
-    /// proxy sends no request to a connection that ends at this moment.
+    /// The connection ends gracefully, and is cut if its client has not read the rest of the last
+    /// response after the same time again. Requests being handled, responses being sent and open
+    /// sockets do not count as idle. Behind a proxy, set more than the proxy's own limit, so that the
+    /// proxy does not send a request on a connection that is about to end.
     ///
     /// # Panics
     ///
@@ -147,17 +144,17 @@ impl<L: Listener> Server<L> {
             time != Duration::ZERO,
             "Server::idle_timeout: zero would end connections before their requests"
         );
-        self.terms.limits.idle = time;
+        self.connections.limits.set_idle(time);
         self
     }
 
-    /// Sets how long a client may take next to nothing of what is written to it before its connection is
-    /// closed: of what waits, all or 16 KiB in each such time. Default: 30 seconds.
+    /// Sets how long a client may go without reading before its connection is closed. Default:
+    /// 30 seconds.
     ///
-    /// A slow client is served for as long as it takes. One that stops reading holds what waits for it:
-    /// over HTTP/2 up to some 80 KB for each stream. The time also holds for sockets over HTTP/2 or
-    /// TLS: keep it longer than [`Config::write_timeout`](crate::Config::write_timeout), which closes one
-    /// socket.
+    /// Within each such time it has to read 16 KiB, or all that waits. Slow clients are served as long
+    /// as they read; a client that stops holds what waits for it, over HTTP/2 some 80 KB per stream.
+    /// The limit also holds for sockets over HTTP/2 or TLS: keep it longer than
+    /// [`Config::write_timeout`](crate::Config::write_timeout), which closes a single socket.
     ///
     /// # Panics
     ///
@@ -168,7 +165,7 @@ impl<L: Listener> Server<L> {
             time != Duration::ZERO,
             "Server::write_timeout: zero would end connections that have to wait"
         );
-        self.terms.write_timeout = time;
+        self.connections.write_timeout = time;
         self
     }
 
@@ -176,7 +173,7 @@ impl<L: Listener> Server<L> {
     ///
     /// Without it, offer `http/1.1` alone in TLS's ALPN, too.
     pub fn http2(mut self, enabled: bool) -> Self {
-        self.terms.http2 = enabled;
+        self.connections.http2 = enabled;
         self
     }
 }
@@ -184,8 +181,8 @@ impl<L: Listener> Server<L> {
 impl<L> fmt::Debug for Server<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("drain", &self.drain)
-            .field("terms", &self.terms)
+            .field("drain_timeout", &self.drain_timeout)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

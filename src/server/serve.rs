@@ -1,10 +1,8 @@
-//! The loop that accepts connections, and its graceful stop.
+//! The functions that serve an application.
 
 use std::{
     future::{Future, ready},
-    io::{self, ErrorKind},
-    pin::pin,
-    time::Duration,
+    io,
 };
 
 use bytes::Bytes;
@@ -14,22 +12,16 @@ use hyper::body::Incoming;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::watch,
-    task::yield_now,
-    time::{sleep, timeout},
 };
 use tower::{BoxError, Layer, Service};
 
-use super::{connection, listener::Listener, options::Server, signal::StopSignal};
-use crate::{
-    hub::LogLimit,
-    middleware::{RequestBody, WebConnectionSocketLayer},
-};
+use super::{accept, listener::Listener, options::Server, signal::StopSignal};
+use crate::middleware::{RequestBody, WebConnectionSocketLayer};
 
 /// Serves an application inside the layer until the process is asked to stop (Ctrl+C, or SIGTERM).
 ///
-/// It is the short form of [`Server`], for an application without layers outside of this one:
-/// `Server::new(listener, &layer.hub()).serve(layer.layer(app))`.
+/// Short for `Server::new(listener, &layer.hub()).serve(layer.layer(app))`. Use [`Server`] for layers
+/// outside of this one, for TLS and for its options.
 ///
 /// # Errors
 ///
@@ -37,7 +29,7 @@ use crate::{
 ///
 /// # Cancel safety
 ///
-/// As [`Server::serve`].
+/// Like [`Server::serve`].
 ///
 /// # Examples
 ///
@@ -66,15 +58,17 @@ where
     server.serve(layer.layer(app)).await
 }
 
-/// As [`serve`], until `stop` is done.
+/// Serves an application inside the layer until `stop` is done.
+///
+/// Like [`serve`], without listening for signals.
 ///
 /// # Errors
 ///
-/// None that is known today.
+/// None at present.
 ///
 /// # Cancel safety
 ///
-/// As [`Server::serve`].
+/// Like [`Server::serve`].
 ///
 /// # Examples
 ///
@@ -113,9 +107,9 @@ where
 impl<L: Listener> Server<L> {
     /// Serves the application until the server is stopped.
     ///
-    /// A stop accepts no more connections, ends the sockets, each with 1001, and then lets requests
-    /// that are under way end. What has not ended after the time of
-    /// [`drain_timeout`](Self::drain_timeout) is cut. A second Ctrl+C or SIGTERM stops at once.
+    /// On a stop, the server accepts no more connections, closes the sockets with 1001, and then waits
+    /// for requests that are under way. It cuts what has not ended after
+    /// [`drain_timeout`](Self::drain_timeout). A second Ctrl+C or SIGTERM stops at once.
     ///
     /// # Errors
     ///
@@ -123,8 +117,8 @@ impl<L: Listener> Server<L> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it cuts all connections, without a word to the sockets; those over HTTP/1.1, which are
-    /// connections no more, stay open until the hub closes them or the runtime ends.
+    /// Dropping the future cuts all connections without closing their sockets first. Sockets over
+    /// HTTP/1.1 have left the server's care and stay open until the hub closes them or the runtime ends.
     pub async fn serve<S, RB>(self, app: S) -> io::Result<()>
     where
         S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + 'static,
@@ -135,11 +129,11 @@ impl<L: Listener> Server<L> {
         self.serve_tls(|stream| ready(Ok(stream)), app).await
     }
 
-    /// As [`serve`](Self::serve), over what `handshake` makes of each connection, in most cases TLS.
+    /// Serves the application over the streams that `handshake` makes of connections, usually TLS.
     ///
-    /// The handshake runs beside all others, and counts to [`head_timeout`](Self::head_timeout).
-    /// Offer `h2` and `http/1.1` in its ALPN, so that browsers open sockets on the page's own
-    /// connection.
+    /// Handshakes run side by side, and their time counts towards
+    /// [`head_timeout`](Self::head_timeout). Offer `h2` and `http/1.1` in ALPN, so that browsers open
+    /// sockets on the page's own connection.
     ///
     /// # Errors
     ///
@@ -147,7 +141,7 @@ impl<L: Listener> Server<L> {
     ///
     /// # Cancel safety
     ///
-    /// As [`serve`](Self::serve).
+    /// Like [`serve`](Self::serve).
     ///
     /// # Examples
     ///
@@ -180,93 +174,16 @@ impl<L: Listener> Server<L> {
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         if let Some(stop) = self.stop.take() {
-            self.run(handshake, app, stop).await;
+            accept::run(self, handshake, app, stop).await;
             return Ok(());
         }
         let mut stop = StopSignal::listen()?;
         let mut stop_at_once = StopSignal::listen()?;
         let stop = async move { stop.received().await };
         tokio::select! {
-            () = self.run(handshake, app, stop) => {}
+            () = accept::run(self, handshake, app, stop) => {}
             () = async { stop_at_once.received().await; stop_at_once.received().await } => {}
         }
         Ok(())
     }
-
-    async fn run<T, F, IO, S, RB>(self, mut handshake: T, app: S, stop: impl Future<Output = ()>)
-    where
-        T: FnMut(L::Io) -> F,
-        F: Future<Output = io::Result<IO>> + Send + 'static,
-        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        S: Service<Request<Incoming>, Response = Response<RB>> + Clone + Send + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
-    {
-        let Self {
-            mut listener,
-            hub,
-            drain,
-            terms,
-            ..
-        } = self;
-        // Connections hold a receiver each. Where this future ends, they do.
-        let connections = watch::Sender::new(false);
-        let errors = LogLimit::default();
-        let mut stop = pin!(stop);
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = &mut stop => break,
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let stopping = connections.subscribe();
-                    let connection =
-                        connection::run(handshake(stream), app.clone(), peer, terms, stopping);
-                    #[expect(clippy::disallowed_methods, reason = "each connection has its task")]
-                    tokio::spawn(connection);
-                }
-                Err(error) => bear(&error, &errors).await,
-            }
-        }
-        drop(listener);
-
-        // The sockets first: an HTTP/2 connection ends when its last stream does.
-        let end = hub.shutdown(drain).await;
-        tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
-        connections.send_replace(true);
-        // A client that takes nothing keeps its connection.
-        if timeout(drain, connections.closed()).await.is_err() {
-            let cut = connections.receiver_count();
-            tracing::warn!(cut, "connections that did not end are cut");
-        }
-    }
 }
-
-/// Goes on after an error of accepting, and says so at most once a second.
-async fn bear(error: &io::Error, errors: &LogLimit<()>) {
-    let is_of_one_connection = matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
-    );
-    if is_of_one_connection {
-        tracing::debug!(%error, "a connection was gone before it was accepted");
-        // So that a listener which says nothing else keeps no thread to itself.
-        return yield_now().await;
-    }
-    if let Some(suppressed) = errors.pass(()) {
-        tracing::error!(
-            %error,
-            suppressed,
-            "no connection can be accepted for now; where too many files are open, raise the limit \
-             of the process (`ulimit -n`) or set `Config::max_sockets`"
-        );
-    }
-    // Nothing says when it is over: for want of files it is when a connection ends.
-    sleep(PAUSE).await;
-}
-
-/// How long accepting pauses after an error.
-const PAUSE: Duration = Duration::from_millis(100);

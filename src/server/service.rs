@@ -1,4 +1,4 @@
-//! One connection's way into the application.
+//! The service of one connection: it names the peer and notes what is under way.
 
 use std::{
     future::Future,
@@ -17,15 +17,15 @@ use tower::{Service, util::Oneshot};
 use super::activity::{Activity, Work};
 use crate::middleware::PeerAddr;
 
-/// One connection's way into the application: it names the peer, and notes what is under way.
+/// The application, as one connection calls it.
 #[derive(Clone, Debug)]
-pub(super) struct Noted<S> {
+pub(super) struct ConnectionService<S> {
     app: S,
     peer: Option<SocketAddr>,
     activity: Arc<Activity>,
 }
 
-impl<S> Noted<S> {
+impl<S> ConnectionService<S> {
     pub(super) fn new(app: S, peer: Option<SocketAddr>, activity: Arc<Activity>) -> Self {
         Self {
             app,
@@ -35,20 +35,20 @@ impl<S> Noted<S> {
     }
 }
 
-impl<S, RB> hyper::service::Service<Request<Incoming>> for Noted<S>
+impl<S, RB> hyper::service::Service<Request<Incoming>> for ConnectionService<S>
 where
     S: Service<Request<Incoming>, Response = Response<RB>> + Clone,
 {
-    type Response = Response<NotedBody<RB>>;
+    type Response = Response<TrackedBody<RB>>;
     type Error = S::Error;
-    type Future = NotedFuture<S>;
+    type Future = TrackedFuture<S>;
 
-    fn call(&self, mut request: Request<Incoming>) -> NotedFuture<S> {
+    fn call(&self, mut request: Request<Incoming>) -> TrackedFuture<S> {
         if let Some(peer) = self.peer {
-            name(request.extensions_mut(), peer);
+            insert_peer(request.extensions_mut(), peer);
         }
-        NotedFuture {
-            answer: Oneshot::new(self.app.clone(), request),
+        TrackedFuture {
+            response: Oneshot::new(self.app.clone(), request),
             work: Some(self.activity.begin()),
         }
     }
@@ -56,37 +56,37 @@ where
 
 pin_project! {
     /// A request until its response begins.
-    pub(super) struct NotedFuture<S: Service<Request<Incoming>>> {
+    pub(super) struct TrackedFuture<S: Service<Request<Incoming>>> {
         #[pin]
-        answer: Oneshot<S, Request<Incoming>>,
+        response: Oneshot<S, Request<Incoming>>,
         work: Option<Work>,
     }
 }
 
-impl<S, RB> Future for NotedFuture<S>
+impl<S, RB> Future for TrackedFuture<S>
 where
     S: Service<Request<Incoming>, Response = Response<RB>>,
 {
-    type Output = Result<Response<NotedBody<RB>>, S::Error>;
+    type Output = Result<Response<TrackedBody<RB>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx))?;
+        let response = ready!(this.response.poll(cx))?;
         let work = this.work.take();
-        Poll::Ready(Ok(response.map(|body| NotedBody { body, work })))
+        Poll::Ready(Ok(response.map(|body| TrackedBody { body, work })))
     }
 }
 
 pin_project! {
-    /// A response's body until the server has taken all of it.
-    pub(super) struct NotedBody<RB> {
+    /// A response's body until the server has read all of it.
+    pub(super) struct TrackedBody<RB> {
         #[pin]
         body: RB,
         work: Option<Work>,
     }
 }
 
-impl<RB: Body> Body for NotedBody<RB> {
+impl<RB: Body> Body for TrackedBody<RB> {
     type Data = RB::Data;
     type Error = RB::Error;
 
@@ -106,8 +106,8 @@ impl<RB: Body> Body for NotedBody<RB> {
     }
 }
 
-/// Names the peer to the layer, and to handlers that ask axum for it.
-fn name(extensions: &mut Extensions, peer: SocketAddr) {
+/// Tells the layer the peer, and handlers that ask axum for it.
+fn insert_peer(extensions: &mut Extensions, peer: SocketAddr) {
     #[cfg(feature = "axum")]
     extensions.insert(axum::extract::ConnectInfo(peer));
     extensions.insert(PeerAddr(peer));

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// What asks a process to stop: Ctrl+C, or SIGTERM.
+/// Ctrl+C or SIGTERM.
 #[cfg(unix)]
 pub(super) struct StopSignal {
     interrupt: tokio::signal::unix::Signal,
@@ -39,7 +39,7 @@ impl StopSignal {
 
     pub(super) async fn received(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!(%error, "Ctrl+C cannot be listened for");
+            tracing::error!(%error, "the process cannot listen for Ctrl+C");
             std::future::pending::<()>().await;
         }
     }
