@@ -1,10 +1,12 @@
+//! The client's end of a socket.
+
 use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Instant, timeout, timeout_at},
+    time::{self, Instant},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -12,18 +14,18 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    Error,
-    seen::{Seen, shown},
+    error::Error,
+    received::{Received, shown},
 };
 use crate::{
     hub::CloseReason,
     protocol::{RawMessage, SocketMessage},
 };
 
-/// An open socket, seen from the client. It answers pings while it is read.
+/// The client's end of an open socket. It answers pings while it is read.
 ///
-/// It waits for 5 s of tokio's clock, or [`Server::patience`](super::Server::patience), and then
-/// returns an error that lists what it received so far.
+/// Each wait ends after [`Server::timeout`](super::Server::timeout) with an error that lists what the
+/// client has received so far.
 ///
 /// # Examples
 ///
@@ -38,7 +40,7 @@ use crate::{
 /// let server = Server::new(layer.layer(Router::new()));
 ///
 /// let mut ann = server.connect("/").await?;
-/// ann.send_text("no JSON").await?;
+/// ann.send_text("not JSON").await?;
 /// assert!(ann.receive_text().await?.contains("bad_message"));
 /// assert_eq!(ann.close(CloseReason::NORMAL).await?.code(), 1000);
 ///
@@ -51,16 +53,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     stream: WebSocketStream<Box<dyn Stream>>,
-    patience: Duration,
-    seen: Seen,
+    timeout: Duration,
+    received: Received,
 }
 
 impl Client {
-    pub(super) fn new(stream: WebSocketStream<Box<dyn Stream>>, patience: Duration) -> Self {
+    pub(super) fn new(stream: WebSocketStream<Box<dyn Stream>>, timeout: Duration) -> Self {
         Self {
             stream,
-            patience,
-            seen: Seen::default(),
+            timeout,
+            received: Received::default(),
         }
     }
 
@@ -74,7 +76,7 @@ impl Client {
         self.send_text(json).await
     }
 
-    /// Sends a text frame, whatever it holds.
+    /// Sends a text frame as it is, valid message or not.
     ///
     /// # Errors
     ///
@@ -92,11 +94,11 @@ impl Client {
         self.send_frame(Message::binary(bytes)).await
     }
 
-    /// Waits for the next message. Pings are answered, pongs passed over.
+    /// Waits for the next message.
     ///
     /// # Errors
     ///
-    /// If nothing comes in time, the socket is closed, or what it received is not a message.
+    /// If nothing comes in time, the socket is closed, or the text is not a valid message.
     ///
     /// # Cancel safety
     ///
@@ -109,7 +111,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next text frame, as it is. Error frames are read with this.
+    /// Waits for the next text frame and returns it as it is, error frames included.
     ///
     /// # Errors
     ///
@@ -127,7 +129,7 @@ impl Client {
         }
     }
 
-    /// Waits for the next message, text or binary, as it is.
+    /// Waits for the next frame, text or binary, and returns it as it is.
     ///
     /// # Errors
     ///
@@ -147,10 +149,10 @@ impl Client {
         }
     }
 
-    /// Waits for a time in which no message may come. Pings are answered.
+    /// Waits for a time of tokio's clock, in which no message may come.
     ///
-    /// The time is of tokio's clock. A paused clock moves when everything waits, so that no time is
-    /// too short for what is under way, and none takes long; a clock that runs is waited for.
+    /// A paused clock moves only while all tasks wait: then even a short time is long enough, and none
+    /// takes long.
     ///
     /// # Errors
     ///
@@ -184,7 +186,7 @@ impl Client {
     /// # })
     /// # }
     /// ```
-    pub async fn receives_nothing(&mut self, time: Duration) -> Result<(), Error> {
+    pub async fn receives_nothing(&mut self, within: Duration) -> Result<(), Error> {
         let reading = async {
             loop {
                 match self.read().await? {
@@ -196,15 +198,15 @@ impl Client {
                 }
             }
         };
-        timeout(time, reading).await.unwrap_or(Ok(()))
+        time::timeout(within, reading).await.unwrap_or(Ok(()))
     }
 
-    /// Reads on until the server closes the socket and tells why; 1006 if the connection broke.
-    /// Messages that come before are passed over.
+    /// Skips messages until the server closes the socket, and returns the reason; 1006 if the
+    /// connection broke.
     ///
     /// # Panics
     ///
-    /// If the socket is not closed in time: the test has failed, and no close code says so.
+    /// If the server does not close the socket in time.
     pub async fn closed(&mut self) -> CloseReason {
         match self.until_closed().await {
             Ok(reason) => reason,
@@ -212,7 +214,7 @@ impl Client {
         }
     }
 
-    /// Closes the socket and waits until the server has answered.
+    /// Closes the socket and returns the close frame that the server answers with.
     ///
     /// # Errors
     ///
@@ -226,13 +228,13 @@ impl Client {
         self.until_closed().await
     }
 
-    /// Gives up the frames and hands over the bytes of the connection.
+    /// Returns the bytes of the connection, to read and write without frames.
     #[must_use]
     pub fn into_inner(self) -> impl AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin + 'static {
         self.stream.into_inner()
     }
 
-    /// The reason, or that there was none in time.
+    /// Returns the reason, or the error that there was none in time.
     async fn until_closed(&mut self) -> Result<CloseReason, Error> {
         let deadline = self.deadline();
         loop {
@@ -255,9 +257,13 @@ impl Client {
         let Some(deadline) = deadline else {
             return self.read().await;
         };
-        match timeout_at(deadline, self.read()).await {
+        match time::timeout_at(deadline, self.read()).await {
             Ok(message) => message,
-            Err(_elapsed) => Err(Error::timed_out(late, self.patience, self.seen.to_string())),
+            Err(_elapsed) => Err(Error::timed_out(
+                late,
+                self.timeout,
+                self.received.to_string(),
+            )),
         }
     }
 
@@ -265,25 +271,29 @@ impl Client {
         match self.stream.next().await {
             Some(Ok(Message::Close(frame))) => Err(Error::closed(frame)),
             Some(Ok(message)) => {
-                self.seen.note(&message);
+                self.received.note(&message);
                 Ok(message)
             }
-            Some(Err(error)) => Err(Error::of_tungstenite(error)),
+            Some(Err(error)) => Err(Error::from_tungstenite(error)),
             None => Err(Error::closed(None)),
         }
     }
 
     async fn send_frame(&mut self, frame: Message) -> Result<(), Error> {
         let late = "the server did not read what was sent";
-        match timeout(self.patience, self.stream.send(frame)).await {
-            Ok(sent) => sent.map_err(Error::of_tungstenite),
-            Err(_elapsed) => Err(Error::timed_out(late, self.patience, self.seen.to_string())),
+        match time::timeout(self.timeout, self.stream.send(frame)).await {
+            Ok(sent) => sent.map_err(Error::from_tungstenite),
+            Err(_elapsed) => Err(Error::timed_out(
+                late,
+                self.timeout,
+                self.received.to_string(),
+            )),
         }
     }
 
-    /// None where the patience has no end.
+    /// `None` where the timeout is beyond all clocks.
     fn deadline(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.patience)
+        Instant::now().checked_add(self.timeout)
     }
 }
 

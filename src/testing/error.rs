@@ -1,3 +1,5 @@
+//! Why a test client could not go on.
+
 use std::{error::Error as StdError, fmt, time::Duration};
 
 use bytes::Bytes;
@@ -7,8 +9,8 @@ use tower::BoxError;
 
 use crate::{hub::CloseReason, protocol::MessageError};
 
-/// Why a test client could not go on. The examples of [`Server`](super::Server) and
-/// [`Client`](super::Client) look into it.
+/// Why a test client could not go on. [`Server`](super::Server) and [`Client`](super::Client) have
+/// examples.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -24,15 +26,15 @@ enum ErrorKind {
     },
     TimedOut {
         late: &'static str,
-        patience: Duration,
-        seen: String,
+        timeout: Duration,
+        received: String,
     },
     Unexpected(String),
     Other(BoxError),
 }
 
 impl Error {
-    /// The answer to a handshake that was refused.
+    /// Returns the response to a handshake that was refused.
     #[must_use]
     pub fn refusal(&self) -> Option<&Response<Bytes>> {
         match &self.kind {
@@ -41,7 +43,7 @@ impl Error {
         }
     }
 
-    /// Why the server closed the socket.
+    /// Returns why the server closed the socket.
     #[must_use]
     pub fn close_reason(&self) -> Option<&CloseReason> {
         match &self.kind {
@@ -50,19 +52,19 @@ impl Error {
         }
     }
 
-    /// Whether the client waited in vain ([`Server::patience`](super::Server::patience)).
+    /// Whether [`Server::timeout`](super::Server::timeout) ended a wait.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         matches!(self.kind, ErrorKind::TimedOut { .. })
     }
 
-    /// `late`: half a sentence that says what did not happen; `seen`: what did, if it matters.
-    pub(super) fn timed_out(late: &'static str, patience: Duration, seen: String) -> Self {
+    /// `late`: half a sentence that says what did not happen; `received`: what came before, if any.
+    pub(super) fn timed_out(late: &'static str, timeout: Duration, received: String) -> Self {
         Self {
             kind: ErrorKind::TimedOut {
                 late,
-                patience,
-                seen,
+                timeout,
+                received,
             },
         }
     }
@@ -97,7 +99,7 @@ impl Error {
         }
     }
 
-    pub(super) fn of_tungstenite(error: tungstenite::Error) -> Self {
+    pub(super) fn from_tungstenite(error: tungstenite::Error) -> Self {
         let kind = match error {
             tungstenite::Error::Http(response) => {
                 return Self::refused(response.map(|body| body.unwrap_or_default().into()));
@@ -130,21 +132,24 @@ impl fmt::Display for Error {
             }
             ErrorKind::Closed(reason) => write!(f, "the socket was closed: {reason}"),
             ErrorKind::NotAMessage { text, error } => {
-                write!(f, "the socket received no message ({error}): {text}")
+                write!(
+                    f,
+                    "the text received is not a valid message ({error}): {text}"
+                )
             }
             ErrorKind::TimedOut {
                 late,
-                patience,
-                seen,
+                timeout,
+                received,
             } => {
-                write!(f, "{late} within {patience:?} (Server::patience)")?;
-                match &**seen {
+                write!(f, "{late} within {timeout:?} (Server::timeout)")?;
+                match &**received {
                     "" => Ok(()),
-                    seen => write!(f, "; {seen}"),
+                    received => write!(f, "; {received}"),
                 }
             }
             ErrorKind::Unexpected(message) => {
-                write!(f, "a message came that was not expected: {message}")
+                write!(f, "an unexpected message came: {message}")
             }
             ErrorKind::Other(error) => write!(f, "the connection failed: {error}"),
         }

@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP/1.1.
+//! Connections over HTTP/1.1.
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header::HOST};
@@ -10,7 +10,7 @@ use tokio::io::DuplexStream;
 use tokio_tungstenite::{WebSocketStream, tungstenite::client::IntoClientRequest};
 use tower::BoxError;
 
-use super::{Error, client::Stream};
+use super::{client::Stream, error::Error};
 
 pub(super) fn serve<S>(pipe: DuplexStream, service: S)
 where
@@ -38,7 +38,7 @@ pub(super) async fn connect(
         .map_or("/", |path| path.as_str());
     let mut handshake = format!("ws://localhost{path}")
         .into_client_request()
-        .map_err(Error::of_tungstenite)?;
+        .map_err(Error::from_tungstenite)?;
     for (name, value) in request.headers() {
         if name == HOST {
             handshake.headers_mut().insert(name, value.clone());
@@ -49,7 +49,7 @@ pub(super) async fn connect(
     let pipe: Box<dyn Stream> = Box::new(pipe);
     let (stream, _response) = tokio_tungstenite::client_async(handshake, pipe)
         .await
-        .map_err(Error::of_tungstenite)?;
+        .map_err(Error::from_tungstenite)?;
     Ok(stream)
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn request(
     tokio::pin!(exchange);
     tokio::select! {
         response = &mut exchange => response,
-        // The answer may have come whole before the end.
+        // The whole response may have come before the end.
         ended = connection => exchange.await.map_err(|error| match ended {
             Ok(()) => error,
             Err(cause) => Error::other(cause),

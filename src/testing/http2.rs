@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP/2.
+//! Connections over HTTP/2.
 
 use std::io;
 
@@ -19,7 +19,7 @@ use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tower::BoxError;
 
-use super::{Error, client::Stream};
+use super::{client::Stream, error::Error};
 use crate::streams::StreamExecutor;
 
 pub(super) fn serve<S>(pipe: DuplexStream, service: S)
@@ -69,13 +69,13 @@ pub(super) async fn request(
     whole(response).await
 }
 
-/// Makes a connection on which a socket may be asked for.
+/// Opens a connection and waits until it allows sockets.
 async fn open(pipe: DuplexStream) -> Result<SendRequest<Full<Bytes>>, Error> {
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(pipe));
     let (sender, connection) = handshake.await.map_err(Error::other)?;
     let mut connection = Box::pin(connection);
-    // RFC 8441 §4: no `:protocol` before the server's SETTINGS allow it. They are read by a task of
-    // hyper's own, which tells nobody that they have come.
+    // RFC 8441 §4: no `:protocol` before the server's SETTINGS allow it. hyper reads them in a task of
+    // its own, without an event when they have come.
     while !connection.is_extended_connect_protocol_enabled() {
         if let Some(ended) = (&mut connection).now_or_never() {
             let early = || io::Error::from(io::ErrorKind::UnexpectedEof).into();

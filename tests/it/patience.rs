@@ -73,19 +73,15 @@ async fn waiting_for_the_end_ends_and_is_no_close_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn patience_is_the_tests_to_choose() {
+async fn the_timeout_is_an_option() {
     let layer = relay();
     let patience = Duration::from_secs(3_600);
-    let mut ann = server(&layer)
-        .patience(patience)
-        .connect("/")
-        .await
-        .unwrap();
+    let mut ann = server(&layer).timeout(patience).connect("/").await.unwrap();
     // It answers pings meanwhile, or its socket would be gone.
     late_after(patience, ann.receive()).await.unwrap_err();
     assert_eq!(layer.hub().len(), 1);
     let mut bob = server(&layer)
-        .patience(Duration::MAX)
+        .timeout(Duration::MAX)
         .connect("/")
         .await
         .unwrap();
@@ -165,7 +161,7 @@ async fn a_clock_that_runs_is_waited_for() {
             socket.send_raw(&answer)
         });
     let short = Duration::from_millis(50);
-    let mut ann: Client = server(&layer).patience(short).connect("/").await.unwrap();
+    let mut ann: Client = server(&layer).timeout(short).connect("/").await.unwrap();
     assert!(ann.receive().await.unwrap_err().is_timeout());
     ann.receives_nothing(short).await.unwrap();
     ann.send(&news("x")).await.unwrap();

@@ -48,7 +48,7 @@ pub(crate) fn serve(layer: &WebConnectionSocketLayer) -> Server {
 
 /// A server in memory around an application.
 pub(crate) fn serve_app(layer: &WebConnectionSocketLayer, app: Router) -> Server {
-    Server::new(layer.layer(app)).patience(A_DAY)
+    Server::new(layer.layer(app)).timeout(A_DAY)
 }
 
 /// Opens a socket for a user in some groups.

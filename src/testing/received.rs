@@ -1,17 +1,17 @@
-//! The last messages that a test client received.
+//! The last messages that a test client received, for its errors.
 
 use std::{collections::VecDeque, fmt};
 
 use tokio_tungstenite::tungstenite::Message;
 
-/// The last messages that a client received, for the error that says what it did not receive.
+/// The last messages that a client received, and how many there were.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Received {
     last: VecDeque<String>,
     count: u64,
 }
 
-impl Seen {
+impl Received {
     pub(super) fn note(&mut self, message: &Message) {
         let shown = match message {
             Message::Text(text) => shown(text.as_str()),
@@ -26,7 +26,7 @@ impl Seen {
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.count {
             0 => return f.write_str("no message came before"),
@@ -61,15 +61,15 @@ mod tests {
 
     #[test]
     fn shows_the_last_ones_cut() {
-        let mut seen = Seen::default();
-        assert_eq!(seen.to_string(), "no message came before");
-        seen.note(&Message::binary("abc"));
-        seen.note(&Message::Ping("x".into()));
-        assert_eq!(seen.to_string(), "one message came before:\n  3 bytes");
+        let mut received = Received::default();
+        assert_eq!(received.to_string(), "no message came before");
+        received.note(&Message::binary("abc"));
+        received.note(&Message::Ping("x".into()));
+        assert_eq!(received.to_string(), "one message came before:\n  3 bytes");
         for number in 0..12 {
-            seen.note(&Message::text(format!("{number}{}", "é".repeat(300))));
+            received.note(&Message::text(format!("{number}{}", "é".repeat(300))));
         }
-        let shown = seen.to_string();
+        let shown = received.to_string();
         let lines: Vec<_> = shown.lines().collect();
         assert_eq!(lines.len(), 2 + KEPT);
         assert_eq!(lines[..2], ["13 messages came before:", "  …"]);
