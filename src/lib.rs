@@ -126,14 +126,13 @@ pub use self::{
     config::Config,
     hub::{Broadcast, Hub, Identity, ShutdownReport, SocketError, SocketErrorKind, Stats, User},
     middleware::{
-        ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Refusal, Rejection,
-        RejectionKind, RequestBody, ResponseFuture, Socket, SocketEvent, WebConnectionSocket,
-        WebConnectionSocketLayer,
+        ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Rejection, RequestBody,
+        ResponseFuture, Socket, SocketEvent, WebConnectionSocket, WebConnectionSocketLayer,
     },
     protocol::{
         BroadcastReport, CloseReason, ConnectionId, DefaultAudience, ErrorCode, GroupId,
         MessageError, MessageErrorKind, ParseCloseReasonError, ParseConnectionIdError, RawMessage,
-        Recipient, RecipientType, SocketMessage, UserId,
+        Recipient, RecipientType, RejectionKind, SocketMessage, UserId,
     },
     streams::{PacedStream, StreamExecutor},
 };

@@ -30,7 +30,7 @@ use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Refusal, Server, Socket, SocketError,
+    CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, Socket, SocketError,
     SocketMessage, WebConnectionSocketLayer, script,
 };
 
@@ -86,17 +86,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Lets in whoever has signed in, as the user that the session names.
-async fn identify(visitor: Handshake) -> Result<Identity, Refusal> {
+async fn identify(visitor: Handshake) -> Result<Identity, Rejection> {
     let Some(session) = visitor.extensions().get::<Session>() else {
-        let refusal = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR);
+        let refusal = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR);
         return Err(refusal.detail("The session layer has to stand outside of the sockets'."));
     };
     match session.get::<SignedIn>(SIGNED_IN).await {
         Ok(Some(SignedIn { user, device })) => Ok(Identity::user(user).group(group_of(device))),
-        Ok(None) => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+        Ok(None) => Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
         Err(error) => {
             eprintln!("A session could not be read: {error}");
-            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE))
+            Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE))
         }
     }
 }

@@ -25,7 +25,7 @@ pub mod messages {}
 /// ---
 ///
 /// Items: [`WebConnectionSocketLayer::identify`], [`Handshake`](crate::Handshake),
-/// [`Identity`](crate::Identity), [`Refusal`](crate::Refusal), [`User`](crate::User).
+/// [`Identity`](crate::Identity), [`Rejection`](crate::Rejection), [`User`](crate::User).
 ///
 /// [`WebConnectionSocketLayer::identify`]: crate::WebConnectionSocketLayer::identify
 pub mod identity {}
@@ -35,7 +35,7 @@ pub mod identity {}
 /// ---
 ///
 /// Items: [`script`](crate::script), [`Config::subprotocols`](crate::Config::subprotocols),
-/// [`Refusal`](crate::Refusal), [`RejectionKind`](crate::RejectionKind).
+/// [`Rejection`](crate::Rejection), [`RejectionKind`](crate::RejectionKind).
 pub mod browser {}
 
 #[doc = include_str!("hosts.md")]

@@ -2,9 +2,12 @@ use std::collections::BTreeMap;
 
 use tokio::{sync::Notify, time::Instant};
 
-use crate::sync::{
-    Mutex,
-    atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+use crate::{
+    protocol::RejectionKind,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
@@ -56,9 +59,8 @@ pub struct Stats {
     /// Panics of what belongs to a connection, in total: of the stream that the host gave, or of what
     /// was dropped with the socket. Each ends that socket alone.
     pub panics: u64,
-    /// Requests refused with a status of 400 or above, in total, by kind
-    /// ([`RejectionKind::as_str`](crate::RejectionKind::as_str)).
-    pub refusals: BTreeMap<&'static str, u64>,
+    /// Refused requests, in total, by kind. Metrics name it by [`RejectionKind::as_str`].
+    pub refusals: BTreeMap<RejectionKind, u64>,
 }
 
 /// What is counted as it happens. Shared by the hub, its sockets and the middleware.
@@ -74,7 +76,7 @@ pub(crate) struct Counters {
     failed: AtomicU64,
     shed: AtomicU64,
     panics: AtomicU64,
-    refusals: Mutex<BTreeMap<&'static str, u64>>,
+    refusals: Mutex<BTreeMap<RejectionKind, u64>>,
     published: AtomicU64,
     quiet: Notify,
 }
@@ -124,7 +126,7 @@ impl Counters {
         self.panics.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn refused(&self, kind: &'static str) {
+    pub(crate) fn refused(&self, kind: RejectionKind) {
         *self.refusals.lock().entry(kind).or_default() += 1;
     }
 

@@ -92,7 +92,7 @@ impl<S: Clone> WebConnectionSocket<S> {
                 }
                 Err(rejection) => {
                     let reason =
-                        CloseReason::refused(&rejection.to_string(), rejection.is_for_now());
+                        CloseReason::refused(&rejection.to_string(), rejection.is_temporary());
                     let goodbye = Frame::close(&reason);
                     let sent = async {
                         stream.write_all(goodbye.as_bytes()).await?;

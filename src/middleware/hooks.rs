@@ -1,6 +1,6 @@
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{handshake::Handshake, refusal::Refusal, route::Predicate, socket::Socket};
+use super::{handshake::Handshake, rejection::Rejection, route::Predicate, socket::Socket};
 use crate::{hub::Identity, protocol::RawMessage};
 
 /// What an application gave the layer beside its configuration.
@@ -8,9 +8,9 @@ use crate::{hub::Identity, protocol::RawMessage};
 pub(crate) struct Hooks {
     pub(crate) upgrade_if: Option<Arc<Predicate>>,
     pub(crate) caller_if: Option<Arc<Predicate>>,
-    pub(crate) identify: Option<Hook<Handshake, Result<Identity, Refusal>>>,
-    pub(crate) expiry: Option<Hook<Socket, Result<Identity, Refusal>>>,
-    pub(crate) connect: Option<Hook<Socket, Result<(), Refusal>>>,
+    pub(crate) identify: Option<Hook<Handshake, Result<Identity, Rejection>>>,
+    pub(crate) expiry: Option<Hook<Socket, Result<Identity, Rejection>>>,
+    pub(crate) connect: Option<Hook<Socket, Result<(), Rejection>>>,
     pub(crate) open: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) disconnect: Option<Hook<Socket, Result<(), HandlerError>>>,
     pub(crate) actions: HashMap<Box<str>, Hook<Socket, Result<(), HandlerError>>>,

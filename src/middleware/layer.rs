@@ -11,7 +11,7 @@ use super::{
     control::ControlService,
     handshake::Handshake,
     hooks::{Fallback, HandlerOutput, Hooks, handler, hook},
-    refusal::Refusal,
+    rejection::Rejection,
     service::WebConnectionSocket,
     shared::Shared,
     socket::Socket,
@@ -150,7 +150,7 @@ impl WebConnectionSocketLayer {
     ///
     /// ```
     /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Handshake, Identity, Refusal, WebConnectionSocketLayer};
+    /// use web_connection_socket::{Config, Handshake, Identity, Rejection, WebConnectionSocketLayer};
     ///
     /// # async fn user_of(_token: &str) -> Option<String> { None }
     /// // A token that the page fetched from the application, for `new WebSocket("/?token=…")`. The
@@ -159,7 +159,7 @@ impl WebConnectionSocketLayer {
     ///     let token = handshake.query("token").unwrap_or_default();
     ///     match user_of(&token).await {
     ///         Some(user) => Ok(Identity::user(user).group("staff")),
-    ///         None => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+    ///         None => Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
     ///     }
     /// });
     /// ```
@@ -167,7 +167,7 @@ impl WebConnectionSocketLayer {
     pub fn identify<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Handshake) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+        Fut: Future<Output = Result<Identity, Rejection>> + Send + 'static,
     {
         self.hooks.identify = Some(hook(function));
         self
@@ -193,13 +193,13 @@ impl WebConnectionSocketLayer {
     /// use std::time::Duration;
     ///
     /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Identity, Refusal, Socket, WebConnectionSocketLayer};
+    /// use web_connection_socket::{Config, Identity, Rejection, Socket, WebConnectionSocketLayer};
     ///
     /// # async fn is_active(_: &str) -> bool { true }
     /// let layer = WebConnectionSocketLayer::new(Config::new()).on_expiry(|socket: Socket| async move {
     ///     let user = socket.user().id().clone();
     ///     if !is_active(user.as_str()).await {
-    ///         return Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in again."));
+    ///         return Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in again."));
     ///     }
     ///     Ok(Identity::user(user).expires_in(Duration::from_secs(15 * 60)))
     /// });
@@ -208,7 +208,7 @@ impl WebConnectionSocketLayer {
     pub fn on_expiry<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+        Fut: Future<Output = Result<Identity, Rejection>> + Send + 'static,
     {
         self.hooks.expiry = Some(hook(function));
         self
@@ -272,12 +272,12 @@ impl WebConnectionSocketLayer {
     /// # Examples
     ///
     /// ```
-    /// use web_connection_socket::{Config, Handshake, Identity, Recipient, Refusal, WebConnectionSocketLayer};
+    /// use web_connection_socket::{Config, Handshake, Identity, Recipient, Rejection, WebConnectionSocketLayer};
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new())
     ///     .identify(|_: Handshake| async {
     ///         let member = Identity::user("ann").group("lobby");
-    ///         Ok::<_, Refusal>(member.may_broadcast(Recipient::user("support")))
+    ///         Ok::<_, Rejection>(member.may_broadcast(Recipient::user("support")))
     ///     })
     ///     .relay();
     /// ```

@@ -5,7 +5,7 @@ use std::future::Future;
 use super::{
     hooks::{HandlerOutput, handler, hook},
     layer::WebConnectionSocketLayer,
-    refusal::Refusal,
+    rejection::Rejection,
     socket::Socket,
 };
 
@@ -18,19 +18,19 @@ impl WebConnectionSocketLayer {
     ///
     /// ```
     /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Refusal, Socket, SocketMessage, WebConnectionSocketLayer};
+    /// use web_connection_socket::{Config, Rejection, Socket, SocketMessage, WebConnectionSocketLayer};
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new()).on_connect(|socket: Socket| async move {
-    ///     socket.join("lobby").map_err(|_| Refusal::new(StatusCode::CONFLICT))?;
+    ///     socket.join("lobby").map_err(|_| Rejection::new(StatusCode::CONFLICT))?;
     ///     let welcome = SocketMessage::new("welcome");
-    ///     socket.reply(&welcome).map_err(|_| Refusal::new(StatusCode::CONFLICT))
+    ///     socket.reply(&welcome).map_err(|_| Rejection::new(StatusCode::CONFLICT))
     /// });
     /// ```
     #[must_use]
     pub fn on_connect<F, Fut>(mut self, function: F) -> Self
     where
         F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), Refusal>> + Send + 'static,
+        Fut: Future<Output = Result<(), Rejection>> + Send + 'static,
     {
         self.hooks_mut().connect = Some(hook(function));
         self

@@ -4,8 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use http::Uri;
 
-use super::rejection::RejectionKind;
-use crate::hub::LogLimit;
+use crate::{hub::LogLimit, protocol::RejectionKind};
 
 /// The middleware's log, in which no kind of line hides another.
 #[derive(Debug, Default)]

@@ -14,7 +14,6 @@ mod layer;
 mod lifecycle;
 mod log;
 mod raw;
-mod refusal;
 mod rejection;
 mod replies;
 mod request;
@@ -36,8 +35,7 @@ pub use self::{
     handshake::Handshake,
     hooks::HandlerOutput,
     layer::WebConnectionSocketLayer,
-    refusal::Refusal,
-    rejection::{Rejection, RejectionKind},
+    rejection::Rejection,
     request::{ClientAddr, PeerAddr},
     service::WebConnectionSocket,
     socket::Socket,

@@ -128,7 +128,7 @@ impl Shared {
 
     pub(super) fn note(&self, parts: &Parts, rejection: &Rejection) {
         let kind = rejection.kind();
-        self.hub.counters().refused(kind.as_str());
+        self.hub.counters().refused(kind);
         self.log.write(Kind::Refused(kind), |suppressed| {
             let peer = peer_of(&parts.extensions);
             tracing::info!(

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     config::Config,
     hub::{ConnectionPermit, Identity, Kill, RegisterError, Registration, User},
-    protocol::UserId,
+    protocol::{RejectionKind, UserId},
     session,
     streams::Carrier,
     unwind::{Contained, Panicked},
@@ -96,7 +96,7 @@ async fn visitor(
     });
     let identity = match timeout(shared.config.identify_timeout, answer).await {
         Ok(Ok(Ok(identity))) => identity,
-        Ok(Ok(Err(refusal))) => return Err(Cause::IdentifyRefused(Box::new(refusal)).into()),
+        Ok(Ok(Err(rejection))) => return Err(rejection.of_kind(RejectionKind::IdentifyRefused)),
         Ok(Err(Panicked)) => return Err(Cause::IdentifyFailed.into()),
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
     };

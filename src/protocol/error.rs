@@ -1,5 +1,7 @@
 //! What the server tells a socket when one of its messages came to nothing.
 
+use http::StatusCode;
+
 use crate::protocol::keys::ERROR_ACTION;
 use crate::protocol::{MessageError, SocketMessage, write};
 
@@ -11,7 +13,7 @@ use crate::protocol::{MessageError, SocketMessage, write};
 /// use web_connection_socket::ErrorCode;
 ///
 /// assert_eq!(ErrorCode::BadMessage.as_str(), "bad_message");
-/// assert_eq!(ErrorCode::BadMessage.status(), 400);
+/// assert_eq!(ErrorCode::BadMessage.status().as_u16(), 400);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -46,14 +48,14 @@ impl ErrorCode {
 
     /// The HTTP status that says the same, used where the application gave none of its own.
     #[must_use]
-    pub const fn status(self) -> u16 {
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::BadMessage => 400,
-            Self::Refused => 403,
-            Self::NoHandler => 404,
-            Self::Failed => 500,
-            Self::Overloaded => 503,
-            Self::Timeout => 504,
+            Self::BadMessage => StatusCode::BAD_REQUEST,
+            Self::Refused => StatusCode::FORBIDDEN,
+            Self::NoHandler => StatusCode::NOT_FOUND,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 }
@@ -62,7 +64,7 @@ impl ErrorCode {
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorFrame {
     pub(crate) code: ErrorCode,
-    pub(crate) status: u16,
+    pub(crate) status: StatusCode,
     pub(crate) text: String,
 }
 
@@ -78,7 +80,7 @@ impl ErrorFrame {
 
     /// Passes on the status that the application gave.
     #[must_use]
-    pub(crate) fn with_status(self, status: u16) -> Self {
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
     }
 
@@ -87,7 +89,7 @@ impl ErrorFrame {
         let message = SocketMessage::new(ERROR_ACTION).text(self.text.as_str());
         let mut json = Vec::with_capacity(160 + self.text.len());
         write::write_open(&message, &mut json);
-        let (code, status) = (self.code.as_str(), self.status);
+        let (code, status) = (self.code.as_str(), self.status.as_u16());
         let error = format!(",\"error\":{{\"code\":\"{code}\",\"status\":{status}}}}}");
         json.extend_from_slice(error.as_bytes());
         json
@@ -122,7 +124,7 @@ mod tests {
     #[test]
     fn the_status_of_the_application_wins() {
         let frame = ErrorFrame::new(ErrorCode::Failed, "")
-            .with_status(422)
+            .with_status(StatusCode::UNPROCESSABLE_ENTITY)
             .encode();
         let frame: Value = serde_json::from_slice(&frame).unwrap();
         assert_eq!(frame["error"], json!({"code": "failed", "status": 422}));

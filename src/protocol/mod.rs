@@ -1,6 +1,6 @@
 //! What travels between browser, server and application, as plain data.
 //!
-//! No async and no HTTP in here: a message is read, written and resolved to its audience by
+//! No async in here: a message is read, written and resolved to its audience by
 //! functions of their arguments.
 
 mod address;
@@ -18,6 +18,7 @@ mod read;
 mod read_name;
 mod read_recipients;
 mod recipient;
+mod rejection_kind;
 mod report;
 mod scan;
 mod trail;
@@ -36,4 +37,5 @@ pub use self::message::SocketMessage;
 pub use self::message_error::{MessageError, MessageErrorKind};
 pub use self::raw::RawMessage;
 pub use self::recipient::{Recipient, RecipientType};
+pub use self::rejection_kind::RejectionKind;
 pub use self::report::BroadcastReport;

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tower::{Layer, util::BoxCloneService};
 use web_connection_socket::{
-    CloseReason, Hub, Refusal, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
+    CloseReason, Hub, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -150,7 +150,7 @@ async fn a_refusal_is_a_close_with_1008() {
     };
     let unidentified = {
         let layer = relay().identify(async |_| {
-            Err(Refusal::new(http::StatusCode::FORBIDDEN).detail("Who are you?"))
+            Err(Rejection::new(http::StatusCode::FORBIDDEN).detail("Who are you?"))
         });
         (
             layer,
@@ -162,7 +162,7 @@ async fn a_refusal_is_a_close_with_1008() {
     let refused = {
         let long = "é".repeat(200);
         let layer = relay().on_connect(move |_| {
-            let refusal = Refusal::new(http::StatusCode::CONFLICT).detail(long.clone());
+            let refusal = Rejection::new(http::StatusCode::CONFLICT).detail(long.clone());
             async { Err(refusal) }
         });
         (layer, parts("/"), RejectionKind::ApplicationRefused, "éééé")

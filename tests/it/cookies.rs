@@ -4,7 +4,7 @@ use cookie::Cookie;
 use http::{Request, StatusCode, request::Builder};
 use tower::Layer;
 use web_connection_socket::{
-    Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer, testing::Server,
+    Handshake, Identity, Rejection, Socket, WebConnectionSocketLayer, testing::Server,
 };
 
 use crate::support::{
@@ -26,10 +26,10 @@ fn session_cookie(visitor: &Handshake) -> Option<String> {
     Some(session.value().to_owned())
 }
 
-async fn identify(visitor: Handshake) -> Result<Identity, Refusal> {
+async fn identify(visitor: Handshake) -> Result<Identity, Rejection> {
     match session_cookie(&visitor).as_deref() {
         Some("ann1") => Ok(Identity::user("ann")),
-        _ => Err(Refusal::new(StatusCode::UNAUTHORIZED)),
+        _ => Err(Rejection::new(StatusCode::UNAUTHORIZED)),
     }
 }
 
@@ -134,6 +134,6 @@ fn seen(socket: &Socket) -> String {
     lines.join(" | ")
 }
 
-fn refused<E>(_: E) -> Refusal {
-    Refusal::new(StatusCode::CONFLICT)
+fn refused<E>(_: E) -> Rejection {
+    Rejection::new(StatusCode::CONFLICT)
 }

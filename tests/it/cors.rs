@@ -6,7 +6,9 @@ use axum::Router;
 use http::{HeaderValue, StatusCode};
 use tower::{Layer, ServiceBuilder};
 use tower_http::cors::CorsLayer;
-use web_connection_socket::{Config, Identity, Refusal, WebConnectionSocketLayer, testing::Server};
+use web_connection_socket::{
+    Config, Identity, Rejection, WebConnectionSocketLayer, testing::Server,
+};
 
 use crate::support::{
     config, join,
@@ -62,8 +64,8 @@ async fn a_page_that_may_open_sockets_reads_every_answer() {
         let html = html.clone();
         async move {
             match visitor.query("who").as_deref() {
-                Some("refused") => Err(Refusal::new(StatusCode::UNAUTHORIZED)),
-                Some("told") => Err(Refusal::new(StatusCode::FOUND).body(html, "<p>Sign in</p>")),
+                Some("refused") => Err(Rejection::new(StatusCode::UNAUTHORIZED)),
+                Some("told") => Err(Rejection::new(StatusCode::FOUND).body(html, "<p>Sign in</p>")),
                 Some("panics") => panic!("as asked"),
                 _ => Ok(Identity::anonymous()),
             }
@@ -100,7 +102,7 @@ async fn a_page_that_may_open_sockets_reads_every_answer() {
 #[tokio::test]
 async fn no_other_page_learns_anything_but_that_it_is_foreign() {
     let layer = WebConnectionSocketLayer::new(config().origins([APP]).max_sockets(1))
-        .identify(async |_| Err::<Identity, _>(Refusal::new(StatusCode::PAYMENT_REQUIRED)));
+        .identify(async |_| Err::<Identity, _>(Rejection::new(StatusCode::PAYMENT_REQUIRED)));
     let server = serve(&layer);
     for origin in ["https://evil.test", "http://app.example", "null", ""] {
         let answer = asked(&server, origin, "").await;

@@ -17,8 +17,8 @@ use tokio::{
 };
 use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, RawMessage, Recipient, Refusal, Socket,
-    SocketEvent, User, WebConnectionSocketLayer, testing::Client,
+    CloseReason, Config, Handshake, Hub, Identity, RawMessage, Recipient, Rejection, RejectionKind,
+    Socket, SocketEvent, User, WebConnectionSocketLayer, testing::Client,
 };
 
 use crate::support::{
@@ -209,7 +209,7 @@ async fn who_is_not_renewed_has_no_message_dispatched_any_more() {
     let gate = Arc::new(Semaphore::new(0));
     let opener = gate.clone();
     let layer = for_a_minute()
-        .on_expiry(async |_: Socket| Err(Refusal::new(StatusCode::FORBIDDEN)))
+        .on_expiry(async |_: Socket| Err(Rejection::new(StatusCode::FORBIDDEN)))
         .on_web_socket(move |socket: Socket| {
             let (saw, gate) = (saw.clone(), gate.clone());
             async move {
@@ -248,10 +248,17 @@ async fn an_identity_that_has_ended_opens_nothing() {
             answer.header("www-authenticate"),
             Some("Bearer error=\"invalid_token\"")
         );
-        assert!(answer.body.contains("Sign in again"), "{}", answer.body);
+        assert!(
+            answer.body.contains("Sign in and reconnect"),
+            "{}",
+            answer.body
+        );
     }
     assert!(layer.hub().is_empty());
-    assert_eq!(layer.hub().stats().refusals["identity_expired"], 2);
+    assert_eq!(
+        layer.hub().stats().refusals[&RejectionKind::IdentityExpired],
+        2
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -333,7 +340,7 @@ async fn what_is_no_identity_closes_the_socket() {
         ),
     ] {
         let layer = for_a_minute().on_expiry(move |_: Socket| async move {
-            let refusal = Refusal::new(StatusCode::FORBIDDEN);
+            let refusal = Rejection::new(StatusCode::FORBIDDEN);
             match what {
                 "refuse" => Err(refusal),
                 "explain" => Err(refusal.detail("Your session is over.")),
@@ -418,7 +425,7 @@ async fn an_identity_shorter_than_the_hooks_time_is_renewed_after_its_half() {
 #[tokio::test(start_paused = true)]
 async fn who_is_re_identified_meanwhile_is_asked_about_no_more() {
     for answer in [
-        Err(Refusal::new(StatusCode::FORBIDDEN)),
+        Err(Rejection::new(StatusCode::FORBIDDEN)),
         Ok(Identity::user("eve")),
     ] {
         let (say, mut said) = mpsc::channel(8);
@@ -517,7 +524,7 @@ async fn over_tcp_the_code_arrives_and_a_renewed_socket_lives() {
             let counted = counted.clone();
             async move {
                 if socket.user().id().as_str() != "ann" {
-                    return Err(Refusal::new(StatusCode::FORBIDDEN));
+                    return Err(Rejection::new(StatusCode::FORBIDDEN));
                 }
                 counted.fetch_add(1, SeqCst);
                 Ok(Identity::user("ann").expires_in(short))

@@ -105,7 +105,11 @@ async fn each_cap_bounds_the_sockets_that_are_open_and_those_whose_work_is_left(
         for answer in [refused, probed] {
             assert_eq!((answer.status, answer.code()), (status, code.to_owned()));
             assert_eq!(answer.header("retry-after"), Some("1"));
-            assert!(answer.body.contains("have ended"), "{}", answer.body);
+            assert!(
+                answer.body.contains("still have messages in hand"),
+                "{}",
+                answer.body
+            );
         }
         // One of them is done: there is room for one.
         gate.open.add_permits(1);

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use tower::{Layer, ServiceExt};
-use web_connection_socket::{Config, WebConnectionSocketLayer, testing::Server};
+use web_connection_socket::{Config, RejectionKind, WebConnectionSocketLayer, testing::Server};
 
 use crate::support::{app::Visits, news, raw::Raw, serve_app, wire::Wire};
 
@@ -119,8 +119,8 @@ async fn a_handshake_that_is_not_whole_is_refused_with_what_it_lacks() {
     assert!(layer.hub().is_empty());
     assert!(visits.take().is_empty());
     let refusals = layer.hub().stats().refusals;
-    assert_eq!(refusals["method_not_allowed"], 3);
-    assert_eq!(refusals["unsupported_version"], 5);
+    assert_eq!(refusals[&RejectionKind::MethodNotAllowed], 3);
+    assert_eq!(refusals[&RejectionKind::UnsupportedVersion], 5);
 }
 
 #[tokio::test]
@@ -369,7 +369,10 @@ async fn a_server_that_hands_no_connection_over_is_told_so() {
         .await
         .unwrap();
     assert_eq!(response.status(), 500);
-    assert_eq!(layer.hub().stats().refusals["no_upgrade_handle"], 1);
+    assert_eq!(
+        layer.hub().stats().refusals[&RejectionKind::NoUpgradeHandle],
+        1
+    );
     assert!(layer.hub().is_empty());
 }
 

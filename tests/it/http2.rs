@@ -28,7 +28,8 @@ use tokio_rustls::{TlsAcceptor, rustls::pki_types::ServerName, server::TlsStream
 use tower::{Layer, ServiceExt as _, util::MapRequestLayer};
 use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Identity, Refusal, Socket, WebConnectionSocketLayer, serve_until,
+    CloseReason, Config, Identity, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
+    serve_until,
 };
 
 use crate::support::{
@@ -146,7 +147,7 @@ async fn what_is_refused_over_http_1_is_refused() {
     let layer = WebConnectionSocketLayer::new(config()).identify(async |handshake| match handshake
         .query("who")
     {
-        Some(_) => Err(Refusal::new(http::StatusCode::PAYMENT_REQUIRED)),
+        Some(_) => Err(Rejection::new(http::StatusCode::PAYMENT_REQUIRED)),
         None => Ok(Identity::user("ann")),
     });
     let server = serve(&layer).http2();
@@ -388,7 +389,10 @@ async fn a_server_that_hands_no_stream_over_is_told_so() {
     let service = layer.layer(Visits::default().app());
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 500);
-    assert_eq!(layer.hub().stats().refusals["no_upgrade_handle"], 1);
+    assert_eq!(
+        layer.hub().stats().refusals[&RejectionKind::NoUpgradeHandle],
+        1
+    );
     let lines = log.of(Level::INFO);
     assert!(
         lines[0].contains("serve_connection_with_upgrades"),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use web_connection_socket::{
-    CloseReason, Config, ConnectionId, GroupId, Hub, Identity, Recipient, Socket, SocketErrorKind,
-    User, UserId, WebConnectionSocketLayer,
+    CloseReason, Config, ConnectionId, GroupId, Hub, Identity, Recipient, RejectionKind, Socket,
+    SocketErrorKind, User, UserId, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -238,7 +238,7 @@ async fn the_figures_add_up() {
     assert_eq!((stats.messages_in, stats.messages_out), (4, 7));
     assert_eq!((stats.dropped, stats.undelivered), (0, 0));
     assert_eq!((stats.dispatches_running, stats.dispatches_failed), (0, 0));
-    assert_eq!(stats.refusals, [("bad_message", 1)].into());
+    assert_eq!(stats.refusals, [(RejectionKind::BadMessage, 1)].into());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, StatusCode};
 use serde_json::json;
 use tokio::time::Instant;
 use web_connection_socket::{
-    Config, Handshake, Identity, Recipient, Refusal, Socket, SocketMessage, User,
+    Config, Handshake, Identity, Recipient, Rejection, RejectionKind, Socket, SocketMessage, User,
     WebConnectionSocketLayer,
     testing::{Client, Error, Server},
 };
@@ -189,9 +189,9 @@ async fn a_refusal_has_the_applications_status_and_body_and_opens_nothing() {
     let layer = WebConnectionSocketLayer::new(Config::new()).identify(|handshake: Handshake| {
         let page = HeaderValue::from_static("text/html");
         let refusal = match handshake.query("how").as_deref() {
-            Some("page") => Refusal::new(StatusCode::FORBIDDEN).body(page, "<p>Members only</p>"),
-            Some("detail") => Refusal::new(StatusCode::PAYMENT_REQUIRED).detail("Please renew."),
-            _ => Refusal::new(StatusCode::OK),
+            Some("page") => Rejection::new(StatusCode::FORBIDDEN).body(page, "<p>Members only</p>"),
+            Some("detail") => Rejection::new(StatusCode::PAYMENT_REQUIRED).detail("Please renew."),
+            _ => Rejection::new(StatusCode::OK),
         };
         async { Err(refusal) }
     });
@@ -209,13 +209,16 @@ async fn a_refusal_has_the_applications_status_and_body_and_opens_nothing() {
     // Nothing that reads as a yes opens a socket.
     assert_eq!(ask("yes").await.status, 403);
     assert!(layer.hub().is_empty());
-    assert_eq!(layer.hub().stats().refusals["identify_refused"], 3);
+    assert_eq!(
+        layer.hub().stats().refusals[&RejectionKind::IdentifyRefused],
+        3
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_takes_too_long_is_503() {
     let layer = WebConnectionSocketLayer::new(Config::new())
-        .identify(|_: Handshake| pending::<Result<Identity, Refusal>>());
+        .identify(|_: Handshake| pending::<Result<Identity, Rejection>>());
     let server = serve(&layer);
     let start = Instant::now();
     let answer = Raw::handshake("/").ask(&server).await;

@@ -16,8 +16,8 @@ use tokio::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 use web_connection_socket::{
-    CloseReason, Recipient, Refusal, Socket, SocketEvent, SocketMessage, WebConnectionSocketLayer,
-    testing::Server,
+    CloseReason, Recipient, Rejection, Socket, SocketEvent, SocketMessage,
+    WebConnectionSocketLayer, testing::Server,
 };
 
 use crate::support::{
@@ -31,10 +31,10 @@ use crate::support::{
 async fn a_hook_that_refuses_decides_status_and_body() {
     let layer = relay().on_connect(async |socket: Socket| match socket.user().id().as_str() {
         "ann" => Ok(()),
-        "bob" => Err(Refusal::new(StatusCode::PAYMENT_REQUIRED).detail("Bob has to pay.")),
+        "bob" => Err(Rejection::new(StatusCode::PAYMENT_REQUIRED).detail("Bob has to pay.")),
         _ => {
             let html = HeaderValue::from_static("text/html");
-            Err(Refusal::new(StatusCode::FORBIDDEN).body(html, "<p>no</p>"))
+            Err(Rejection::new(StatusCode::FORBIDDEN).body(html, "<p>no</p>"))
         }
     });
     let server = serve(&layer);
@@ -295,7 +295,7 @@ async fn a_connect_event_that_hangs_refuses_at_the_dispatch_timeout() {
 #[tokio::test]
 async fn a_refused_connect_gets_no_disconnect_event() {
     let (layer, mut ends) = with_ends();
-    let layer = layer.on_connect(async |_| Err(Refusal::new(StatusCode::FORBIDDEN)));
+    let layer = layer.on_connect(async |_| Err(Rejection::new(StatusCode::FORBIDDEN)));
     let server = serve(&layer);
     assert!(server.connect("/").await.is_err());
     until("its task has ended", no_tasks_left).await;

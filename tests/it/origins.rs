@@ -7,7 +7,7 @@ use std::sync::{
 
 use http::StatusCode;
 use web_connection_socket::{
-    Config, Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer,
+    Config, Handshake, Identity, Rejection, Socket, RejectionKind, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -206,7 +206,7 @@ async fn a_refusal_names_what_it_saw_and_what_would_let_it_in() {
     ] {
         assert!(answer.body.contains(told), "{told}: {}", answer.body);
     }
-    assert_eq!(layer.hub().stats().refusals["foreign_origin"], 2);
+    assert_eq!(layer.hub().stats().refusals[&RejectionKind::ForeignOrigin], 2);
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn the_probe_asks_identify_and_no_connect_hook() {
         .identify(|handshake: Handshake| async move {
             match handshake.header("cookie") {
                 Some(_) => Ok(Identity::user("ann")),
-                None => Err(Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
+                None => Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
             }
         })
         .on_connect(move |_: Socket| {

@@ -1,7 +1,7 @@
 //! What a plain GET tells the browser client of an attempt that did not open.
 
 use http::{HeaderValue, StatusCode};
-use web_connection_socket::{Handshake, Identity, Refusal, WebConnectionSocketLayer};
+use web_connection_socket::{Handshake, Identity, Rejection, WebConnectionSocketLayer};
 
 use crate::support::{config, raw::Raw, serve};
 
@@ -23,9 +23,9 @@ async fn the_subprotocols_that_a_client_may_offer_are_named() {
 #[tokio::test]
 async fn a_refusal_can_be_told_from_the_answer_of_a_proxy() {
     let refusals = [
-        Refusal::new(StatusCode::FORBIDDEN),
-        Refusal::new(StatusCode::UNAUTHORIZED).detail("Sign in first."),
-        Refusal::new(StatusCode::NOT_FOUND)
+        Rejection::new(StatusCode::FORBIDDEN),
+        Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in first."),
+        Rejection::new(StatusCode::NOT_FOUND)
             .body(HeaderValue::from_static("text/html"), "<p>Gone</p>"),
     ];
     for refusal in refusals {

@@ -7,7 +7,9 @@ use http::{Request, StatusCode};
 use tokio::time::sleep;
 use tower::Layer;
 use tracing::Level;
-use web_connection_socket::{Config, Refusal, Socket, WebConnectionSocketLayer, testing::Server};
+use web_connection_socket::{
+    Config, Rejection, RejectionKind, Socket, WebConnectionSocketLayer, testing::Server,
+};
 
 use crate::support::{
     config, error_of, http::BROADCAST, join, log, news, raw::Raw, relay, serve, serve_app, until,
@@ -37,7 +39,7 @@ async fn each_says_where_from_whom_and_what_would_help() {
             Raw::handshake("/old?hush").set("Sec-WebSocket-Version", "8"),
             "unsupported_version",
             "/old",
-            "has to be 13",
+            "must be 13",
         ),
     ] {
         assert_eq!(request.ask(&server).await.code(), kind);
@@ -120,7 +122,7 @@ async fn a_flood_of_one_kind_hides_no_other_and_is_counted() {
     sleep(Duration::from_secs(1)).await;
     post("Bearer wrong").ask(&server).await;
     assert!(log.of(Level::INFO)[3].contains("suppressed=19"));
-    assert_eq!(layer.hub().stats().refusals["token_wrong"], 21);
+    assert_eq!(layer.hub().stats().refusals[&RejectionKind::TokenWrong], 21);
 }
 
 #[tokio::test]
@@ -188,7 +190,7 @@ async fn a_wrong_header_of_the_application_s_answer_is_told_once_in_a_while() {
 async fn a_path_and_a_text_stay_on_one_line_of_bounded_length() {
     let log = log::capture();
     let layer = relay().on_connect(async |_| {
-        Err(Refusal::new(StatusCode::FORBIDDEN).detail("no\nERROR forged\u{2028}too"))
+        Err(Rejection::new(StatusCode::FORBIDDEN).detail("no\nERROR forged\u{2028}too"))
     });
     let server = serve(&layer);
     let path = format!("/{}?hush", "a%0Ab".repeat(200));

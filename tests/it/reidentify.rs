@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 use tokio::sync::Semaphore;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Recipient, Refusal, Socket, SocketErrorKind,
+    CloseReason, Config, Handshake, Hub, Identity, Recipient, Rejection, Socket, SocketErrorKind,
     SocketMessage, User, WebConnectionSocketLayer,
 };
 
@@ -72,7 +72,7 @@ async fn later_messages_carry_the_new_identity_and_the_one_in_hand_the_old() {
     let visits = Visits::default();
     let gate = Arc::new(Semaphore::new(0));
     let layer = WebConnectionSocketLayer::new(config())
-        .identify(async |_: Handshake| Ok::<_, Refusal>(Identity::user("ann").group("sales")))
+        .identify(async |_: Handshake| Ok::<_, Rejection>(Identity::user("ann").group("sales")))
         .on_action("hold", {
             let gate = gate.clone();
             move |socket: Socket| {

@@ -5,7 +5,7 @@ use std::{future::pending, time::Duration};
 use serde_json::json;
 use tokio::time::Instant;
 use web_connection_socket::{
-    Config, Socket, WebConnectionSocketLayer,
+    Config, RejectionKind, Socket, WebConnectionSocketLayer,
     config::IpNet,
     testing::{Client, Server},
 };
@@ -79,7 +79,10 @@ async fn by_default_nobody_may_call() {
         assert!(answer.body.contains(told), "{}", answer.body);
     }
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
-    assert_eq!(site.layer.hub().stats().refusals["nobody_may_call"], 2);
+    assert_eq!(
+        site.layer.hub().stats().refusals[&RejectionKind::NobodyMayCall],
+        2
+    );
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tokio::{
 };
 use tower::Layer;
 use web_connection_socket::{
-    Config, Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer, testing::Server,
+    Config, Handshake, Identity, Rejection, Socket, WebConnectionSocketLayer, testing::Server,
 };
 
 use crate::support::{
@@ -62,7 +62,7 @@ fn failing() -> WebConnectionSocketLayer {
             match visit.query("identify").as_deref() {
                 Some("panics") => panic!("nobody"),
                 Some("hangs") => pending().await,
-                Some("refuses") => Err(Refusal::new(StatusCode::UNAUTHORIZED)),
+                Some("refuses") => Err(Rejection::new(StatusCode::UNAUTHORIZED)),
                 Some("finds nobody") => Ok(ann.expires_in(Duration::ZERO)),
                 Some("finds a crowd") => Ok((0..65).fold(ann, |ann, n| ann.group(n.to_string()))),
                 _ => Ok(ann),
@@ -73,7 +73,7 @@ fn failing() -> WebConnectionSocketLayer {
             match visit.query("connect").as_deref() {
                 Some("panics") => panic!("no"),
                 Some("hangs") => pending().await,
-                Some("refuses") => Err(Refusal::new(StatusCode::CONFLICT)),
+                Some("refuses") => Err(Rejection::new(StatusCode::CONFLICT)),
                 _ => Ok(()),
             }
         })
@@ -184,7 +184,7 @@ async fn a_socket_that_is_still_opening_counts_and_one_that_gave_up_does_not() {
 async fn whoever_is_refused_for_another_reason_takes_no_seat() {
     let layer = WebConnectionSocketLayer::new(for_one().max_groups(1)).on_connect(
         async |socket: Socket| {
-            let refusal = Refusal::new(StatusCode::CONFLICT);
+            let refusal = Rejection::new(StatusCode::CONFLICT);
             let fine = socket.user().id().as_str() != "refused";
             fine.then_some(()).ok_or(refusal)
         },

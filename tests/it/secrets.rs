@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 use tracing::Level;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer,
+    CloseReason, Config, Handshake, Identity, Rejection, Socket, WebConnectionSocketLayer,
     config::IpNet,
 };
 
@@ -150,7 +150,7 @@ async fn what_an_application_repeats_of_a_visitor_stays_on_its_line_too() {
     let layer = WebConnectionSocketLayer::new(config())
         .identify(|visit: Handshake| async move {
             match visit.query("user") {
-                Some(user) => Err(Refusal::new(StatusCode::UNAUTHORIZED)
+                Some(user) => Err(Rejection::new(StatusCode::UNAUTHORIZED)
                     .detail(format!("{user} is not known here."))),
                 None => Ok(Identity::anonymous()),
             }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::json;
 use web_connection_socket::{
-    Config, Handshake, Identity, Refusal, Socket, SocketMessage, WebConnectionSocketLayer,
+    Config, Handshake, Identity, Rejection, Socket, SocketMessage, WebConnectionSocketLayer,
 };
 
 use crate::support::browser::{Browser, Engine, Viewport, in_each_browser};
@@ -105,8 +105,8 @@ async fn s14_a_page_as_west_wind_documents_it_runs_unchanged(engine: Engine) {
         .await;
 }
 
-fn greet(socket: &Socket) -> Result<(), Refusal> {
-    let failed = |_| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR);
+fn greet(socket: &Socket) -> Result<(), Rejection> {
+    let failed = |_| Rejection::new(StatusCode::INTERNAL_SERVER_ERROR);
     let earlier = SocketMessage::new("initialmessages").text(r#"["one","two"]"#);
     socket.reply(&earlier).map_err(failed)
 }
@@ -164,7 +164,7 @@ async fn a_refusal_is_told_with_its_text_and_not_tried_again(engine: Engine) {
                     .ok()
                     .and_then(|code| StatusCode::from_u16(code).ok())
                 {
-                    Some(status) => Err(Refusal::new(status).detail("Sign in first.")),
+                    Some(status) => Err(Rejection::new(status).detail("Sign in first.")),
                     None => Ok(Identity::user(user)),
                 }
             }

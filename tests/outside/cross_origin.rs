@@ -6,7 +6,7 @@ use axum::routing::get;
 use http::StatusCode;
 use http::header::{HeaderValue, RETRY_AFTER};
 use serde_json::{Value, json};
-use web_connection_socket::{Config, Identity, Refusal, WebConnectionSocketLayer};
+use web_connection_socket::{Config, Identity, Rejection, WebConnectionSocketLayer};
 
 use crate::support::browser::{Browser, Viewport};
 use crate::support::site::Site;
@@ -19,7 +19,7 @@ async fn a_page_reads_why_a_server_of_another_origin_refuses_it() {
     let layer = WebConnectionSocketLayer::new(config).identify(async |visitor| {
         match visitor.header("cookie") {
             Some(cookie) if cookie == "session=ann" => Ok(Identity::user("ann")),
-            _ => Err(Refusal::new(StatusCode::UNAUTHORIZED)
+            _ => Err(Rejection::new(StatusCode::UNAUTHORIZED)
                 .detail("Sign in first.")
                 .header(RETRY_AFTER, HeaderValue::from_static("7"))),
         }

@@ -8,7 +8,7 @@ use axum::routing::get;
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use web_connection_socket::{Config, Handshake, Identity, Refusal, WebConnectionSocketLayer};
+use web_connection_socket::{Config, Handshake, Identity, Rejection, WebConnectionSocketLayer};
 
 use crate::support::browser::{Browser, Engine, in_each_browser};
 use crate::support::silent_proxy::SilentProxy;
@@ -214,7 +214,7 @@ async fn a_page_of_another_origin_reads_why_it_is_refused_with_its_own_cookies(e
             let cookie = headers.get("cookie").map(HeaderValue::as_bytes);
             let seen = cookie.unwrap_or_default().to_vec();
             let text = HeaderValue::from_static("text/plain");
-            Err::<Identity, _>(Refusal::new(StatusCode::FORBIDDEN).body(text, seen))
+            Err::<Identity, _>(Rejection::new(StatusCode::FORBIDDEN).body(text, seen))
         });
         let other = Site::start(layer, Router::new()).await;
         let url = other.url("/__initializeSocket.wc");

@@ -70,7 +70,7 @@ async fn a_failure_is_one_line_with_the_reason_and_exit_code_1() {
         (
             &chat.url("/"),
             &*too_large,
-            "413 Payload Too Large: The body is larger",
+            "413 Payload Too Large: The body exceeds",
         ),
         (
             &chat.url("/"),

@@ -149,7 +149,7 @@ mod tests {
     use http::Request;
 
     use super::*;
-    use crate::{config::IpNet, middleware::rejection::RejectionKind};
+    use crate::{config::IpNet, protocol::RejectionKind};
 
     fn request(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::post("/__broadcastWebSocket.wc");

@@ -100,7 +100,7 @@ mod tests {
     use http::{Request, request::Parts};
 
     use super::*;
-    use crate::middleware::rejection::RejectionKind;
+    use crate::protocol::RejectionKind;
 
     fn request(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::post("/__broadcastWebSocket.wc");

@@ -66,7 +66,7 @@ impl Failure {
                 ErrorCode::Failed,
                 format!("The application answered this message with {status}."),
             )
-            .with_status(status.as_u16()),
+            .with_status(status),
         }
     }
 

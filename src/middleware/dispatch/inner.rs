@@ -14,8 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use super::{
     super::{
         log::{Kind, OneLine},
-        refusal::Refusal,
-        rejection::{Cause, Rejection},
+        rejection::Rejection,
         shared::Shared,
         socket::{Mark, Socket},
     },
@@ -64,12 +63,11 @@ pub(super) async fn connect(
         }
         return Ok(());
     }
-    let refusal = Refusal::new(parts.status);
-    let refusal = match parts.headers.get(CONTENT_TYPE).cloned() {
-        Some(content_type) => refusal.body(content_type, body),
-        None => refusal,
-    };
-    Err(Cause::ApplicationRefused(Box::new(refusal)).into())
+    let rejection = Rejection::new(parts.status);
+    Err(match parts.headers.get(CONTENT_TYPE).cloned() {
+        Some(content_type) => rejection.body(content_type, body),
+        None => rejection,
+    })
 }
 
 /// The path, headers and mark of a request that carries a message into the application.

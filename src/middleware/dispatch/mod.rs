@@ -25,7 +25,7 @@ use super::{
     event::SocketEvent,
     handshake::Handshake,
     hooks::Fallback,
-    rejection::{Cause, Rejection},
+    rejection::Rejection,
     request::ClientAddr,
     sender::Sender,
     shared::Shared,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     hub::{Backlog, Frame, Lane, Principal, Push, SocketEntry, User},
-    protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, SocketMessage},
+    protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, RejectionKind, SocketMessage},
     session::{Ending, HandlerFuture, MessageHandler, Taken},
 };
 
@@ -70,7 +70,7 @@ impl Dispatcher {
             let outcome = guarded(&self.shared, ask(), connect(socket())).await;
             return outcome
                 .map_err(Failure::into_rejection)?
-                .map_err(|refusal| Cause::ApplicationRefused(Box::new(refusal)).into());
+                .map_err(|rejection| rejection.of_kind(RejectionKind::ApplicationRefused));
         }
         match &self.application {
             Some(application) if self.shared.config.lifecycle_events => {

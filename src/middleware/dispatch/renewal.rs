@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 
 use super::super::{
-    hooks::HookFuture, log::Kind, refusal::Refusal, shared::Shared, source::Connection,
+    hooks::HookFuture, log::Kind, rejection::Rejection, shared::Shared, source::Connection,
 };
 use crate::{
     hub::{Backlog, CloseReason, Identity, Principal, SocketErrorKind},
@@ -16,7 +16,7 @@ pub(super) async fn renew(
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     principal: Principal,
-    answer: HookFuture<Result<Identity, Refusal>>,
+    answer: HookFuture<Result<Identity, Rejection>>,
 ) {
     let (hub, peer) = (&shared.hub, &connection.peer);
     let complain = |what: &'static str| {
@@ -43,7 +43,7 @@ pub(super) async fn renew(
                 complain("the on_expiry hook named more groups than Config::max_groups allows")
             }
         },
-        Ok(Ok(Err(refusal))) => CloseReason::not_renewed(refusal.text()),
+        Ok(Ok(Err(rejection))) => CloseReason::not_renewed(rejection.text()),
         Ok(Err(Panicked)) => CloseReason::IDENTITY_EXPIRED,
         Err(_elapsed) => complain("the on_expiry hook had no answer when an identity ended"),
     };

@@ -167,7 +167,7 @@ mod tests {
     use hyper::ext::Protocol;
 
     use super::*;
-    use crate::middleware::rejection::RejectionKind;
+    use crate::protocol::RejectionKind;
 
     /// The example of RFC 6455 §1.3.
     fn good() -> Parts {

@@ -12,7 +12,7 @@ use http::{
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
 use web_connection_socket::{
-    Config, Handshake, PeerAddr, Refusal, WebConnectionSocketLayer,
+    Config, Handshake, PeerAddr, Rejection, WebConnectionSocketLayer,
     config::{ClientHeader, IpNet},
 };
 use web_connection_socket_fuzz::{
@@ -106,7 +106,7 @@ impl Rules {
         let layer = WebConnectionSocketLayer::new(config);
         let mut layer = layer.identify(|handshake: Handshake| async move {
             let seen = handshake.client_addr().map(|client| client.to_string());
-            Err(Refusal::new(StatusCode::FORBIDDEN)
+            Err(Rejection::new(StatusCode::FORBIDDEN)
                 .body(HeaderValue::from_static(TEXT), seen.unwrap_or_default()))
         });
         if self.predicate() {

@@ -8,7 +8,7 @@ use http::{Request, StatusCode, header};
 use tower::Layer;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 use web_connection_socket::{
-    CloseReason, Handshake, Identity, Refusal, Socket, WebConnectionSocketLayer,
+    CloseReason, Handshake, Identity, Rejection, Socket, WebConnectionSocketLayer,
     testing::{Client, Server},
 };
 
@@ -73,10 +73,10 @@ fn sessions() -> SessionManagerLayer<MemoryStore> {
     SessionManagerLayer::new(MemoryStore::default()).with_secure(false)
 }
 
-async fn identify(visitor: Handshake) -> Result<Identity, Refusal> {
+async fn identify(visitor: Handshake) -> Result<Identity, Rejection> {
     let session: &Session = visitor.extensions().get().expect("what is outside put in");
     let user: Option<String> = session.get("user").await.expect("a session");
-    let refusal = Refusal::new(StatusCode::UNAUTHORIZED);
+    let refusal = Rejection::new(StatusCode::UNAUTHORIZED);
     user.map(Identity::user).ok_or(refusal)
 }
 

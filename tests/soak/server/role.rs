@@ -21,7 +21,7 @@ use tokio::{
 };
 use tower::Layer;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Refusal, Server, Shutdown, Socket,
+    CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, Shutdown, Socket,
     SocketMessage, WebConnectionSocketLayer,
 };
 
@@ -240,7 +240,7 @@ fn config(options: &Options) -> Config {
 }
 
 /// Believes what the query says, as only a test may.
-async fn identify(handshake: Handshake) -> std::result::Result<Identity, Refusal> {
+async fn identify(handshake: Handshake) -> std::result::Result<Identity, Rejection> {
     let uri = handshake.uri();
     let query = uri.query().unwrap_or_default();
     assert!(!query.contains("panic"), "a secret of the application");
@@ -250,7 +250,7 @@ async fn identify(handshake: Handshake) -> std::result::Result<Identity, Refusal
         match pair.split_once('=') {
             Some(("userId", name)) => user = name,
             Some(("groupId", name)) => groups.push(name),
-            Some(("refuse", _)) => return Err(Refusal::new(StatusCode::FORBIDDEN)),
+            Some(("refuse", _)) => return Err(Rejection::new(StatusCode::FORBIDDEN)),
             _ => {}
         }
     }

@@ -1,19 +1,21 @@
-//! Errors of handlers as refusals.
+//! Errors of other modules as rejections.
 
 use super::{Cause, Rejection};
-use crate::hub::SocketError;
-use crate::protocol::{MessageError, MessageErrorKind};
+use crate::{
+    hub::{LimitReached, SocketError},
+    protocol::{ErrorFrame, MessageError, MessageErrorKind},
+};
 
-/// Says to the caller what a handler could not do: 409 if the sender has no open socket or is in too
-/// many groups, 503 if its queue is full, 500 if a posted message got too many replies.
+/// Answers 409 if the sender has no open socket or is in too many groups, 400 if a name is too long,
+/// 503 if its queue is full, 500 if a posted message got too many replies.
 impl From<SocketError> for Rejection {
     fn from(error: SocketError) -> Self {
         Cause::Socket(error).into()
     }
 }
 
-/// Says to the caller why a handler could not read a message (400; 422 if only its content is not
-/// what is asked for) or make one (500).
+/// Answers 400 if the message is not valid, 422 if only its content is not what the handler reads,
+/// 500 if the handler could not make a message.
 impl From<MessageError> for Rejection {
     fn from(error: MessageError) -> Self {
         let why = error.to_string().into();
@@ -27,13 +29,25 @@ impl From<MessageError> for Rejection {
     }
 }
 
+/// Answers an upgrade with what an error frame would tell an open socket.
+impl From<ErrorFrame> for Rejection {
+    fn from(frame: ErrorFrame) -> Self {
+        Self::new(frame.status).detail(frame.text)
+    }
+}
+
+impl From<LimitReached> for Rejection {
+    fn from(reached: LimitReached) -> Self {
+        Cause::LimitReached(reached).into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serializer;
 
-    use super::Rejection;
-    use crate::hub::{SocketError, SocketErrorKind};
-    use crate::protocol::SocketMessage;
+    use super::*;
+    use crate::{hub::SocketErrorKind, protocol::SocketMessage};
 
     fn told(rejection: &Rejection) -> (u16, &'static str) {
         (rejection.status().as_u16(), rejection.kind().as_str())

@@ -1,4 +1,4 @@
-use http::StatusCode;
+//! The kinds of refusal, by which statistics, logs and the browser client tell them apart.
 
 /// What was wrong with a refused request.
 ///
@@ -13,7 +13,7 @@ use http::StatusCode;
 ///     matches!(rejection.kind(), NobodyMayCall | NotDispatched | NoUpgradeHandle)
 /// }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The method is not the one that the URL takes.
@@ -97,57 +97,42 @@ impl RejectionKind {
     /// assert_eq!(RejectionKind::TooLarge.as_str(), "too_large");
     /// ```
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.row().0
-    }
-
-    pub(super) fn status(self) -> StatusCode {
-        self.row().1
-    }
-
-    fn row(self) -> (&'static str, StatusCode) {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::MethodNotAllowed => ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED),
-            Self::UnsupportedVersion => ("unsupported_version", StatusCode::UPGRADE_REQUIRED),
-            Self::MalformedHandshake => ("malformed_handshake", StatusCode::BAD_REQUEST),
-            Self::HandshakeTooLarge => (
-                "handshake_too_large",
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            ),
-            Self::MalformedOrigin => ("malformed_origin", StatusCode::FORBIDDEN),
-            Self::ForeignOrigin => ("foreign_origin", StatusCode::FORBIDDEN),
-            Self::HostNotAllowed => ("host_not_allowed", StatusCode::FORBIDDEN),
-            Self::NobodyMayCall => ("nobody_may_call", StatusCode::FORBIDDEN),
-            Self::TokenMissing => ("token_missing", StatusCode::UNAUTHORIZED),
-            Self::TokenWrong => ("token_wrong", StatusCode::UNAUTHORIZED),
-            Self::CallerNotAllowed => ("caller_not_allowed", StatusCode::FORBIDDEN),
-            Self::TooManySockets => ("too_many_sockets", StatusCode::SERVICE_UNAVAILABLE),
-            Self::TooManySocketsOfUser => {
-                ("too_many_sockets_of_user", StatusCode::TOO_MANY_REQUESTS)
-            }
-            Self::TooManySocketsOfClient => {
-                ("too_many_sockets_of_client", StatusCode::TOO_MANY_REQUESTS)
-            }
-            Self::EncodedBody => ("encoded_body", StatusCode::UNSUPPORTED_MEDIA_TYPE),
-            Self::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE),
-            Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT),
-            Self::BodyFailed => ("body_failed", StatusCode::BAD_REQUEST),
-            Self::BadMessage => ("bad_message", StatusCode::BAD_REQUEST),
-            Self::ShuttingDown => ("shutting_down", StatusCode::SERVICE_UNAVAILABLE),
-            Self::IdentifyRefused => ("identify_refused", StatusCode::FORBIDDEN),
-            Self::IdentifyFailed => ("identify_failed", StatusCode::INTERNAL_SERVER_ERROR),
-            Self::IdentifyTimedOut => ("identify_timed_out", StatusCode::SERVICE_UNAVAILABLE),
-            Self::IdentityExpired => ("identity_expired", StatusCode::UNAUTHORIZED),
-            Self::ApplicationRefused => ("application_refused", StatusCode::FORBIDDEN),
-            Self::NotConnected => ("not_connected", StatusCode::CONFLICT),
-            Self::TooManyGroups => ("too_many_groups", StatusCode::CONFLICT),
-            Self::NameTooLong => ("name_too_long", StatusCode::BAD_REQUEST),
-            Self::QueueFull => ("queue_full", StatusCode::SERVICE_UNAVAILABLE),
-            Self::UnsuitableMessage => ("unsuitable_message", StatusCode::UNPROCESSABLE_ENTITY),
-            Self::HandlerFailed => ("handler_failed", StatusCode::INTERNAL_SERVER_ERROR),
-            Self::NoUpgradeHandle => ("no_upgrade_handle", StatusCode::INTERNAL_SERVER_ERROR),
-            Self::NotFound => ("not_found", StatusCode::NOT_FOUND),
-            Self::NotDispatched => ("not_dispatched", StatusCode::FORBIDDEN),
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::UnsupportedVersion => "unsupported_version",
+            Self::MalformedHandshake => "malformed_handshake",
+            Self::HandshakeTooLarge => "handshake_too_large",
+            Self::MalformedOrigin => "malformed_origin",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::HostNotAllowed => "host_not_allowed",
+            Self::NobodyMayCall => "nobody_may_call",
+            Self::TokenMissing => "token_missing",
+            Self::TokenWrong => "token_wrong",
+            Self::CallerNotAllowed => "caller_not_allowed",
+            Self::TooManySockets => "too_many_sockets",
+            Self::TooManySocketsOfUser => "too_many_sockets_of_user",
+            Self::TooManySocketsOfClient => "too_many_sockets_of_client",
+            Self::EncodedBody => "encoded_body",
+            Self::TooLarge => "too_large",
+            Self::BodyTimeout => "body_timeout",
+            Self::BodyFailed => "body_failed",
+            Self::BadMessage => "bad_message",
+            Self::ShuttingDown => "shutting_down",
+            Self::IdentifyRefused => "identify_refused",
+            Self::IdentifyFailed => "identify_failed",
+            Self::IdentifyTimedOut => "identify_timed_out",
+            Self::IdentityExpired => "identity_expired",
+            Self::ApplicationRefused => "application_refused",
+            Self::NotConnected => "not_connected",
+            Self::TooManyGroups => "too_many_groups",
+            Self::NameTooLong => "name_too_long",
+            Self::QueueFull => "queue_full",
+            Self::UnsuitableMessage => "unsuitable_message",
+            Self::HandlerFailed => "handler_failed",
+            Self::NoUpgradeHandle => "no_upgrade_handle",
+            Self::NotFound => "not_found",
+            Self::NotDispatched => "not_dispatched",
         }
     }
 }

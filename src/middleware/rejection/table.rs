@@ -1,0 +1,323 @@
+//! The table of refusals: for each cause its kind, status, text and headers.
+
+use http::{
+    HeaderName, HeaderValue, Method, StatusCode,
+    header::{
+        ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE,
+        WWW_AUTHENTICATE,
+    },
+};
+
+use super::Rejection;
+use crate::{
+    hub::{Cap, Client, LimitReached, SocketError, SocketErrorKind},
+    protocol::RejectionKind as Kind,
+};
+
+/// What was wrong, with what its text tells.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// The handshake came with this method.
+    UpgradeMethod(Method),
+    /// A reserved URL was called with this method.
+    ReservedMethod(Method),
+    UnsupportedVersion,
+    /// Half a sentence: what is wrong with the handshake.
+    MalformedHandshake(&'static str),
+    /// The limit in bytes.
+    HandshakeTooLarge(usize),
+    /// The `Origin` header as it was sent.
+    MalformedOrigin(Box<str>),
+    ForeignOrigin {
+        origin: Box<str>,
+        host: Box<str>,
+    },
+    /// The host that the request is for.
+    HostNotAllowed(Box<str>),
+    NobodyMayCall,
+    TokenMissing,
+    TokenWrong,
+    /// Sentences: why this caller is not one of those allowed.
+    CallerNotAllowed(Box<str>),
+    /// Which limit, and when to try again.
+    LimitReached(LimitReached),
+    /// The header that names a coding of the body.
+    EncodedBody(HeaderName),
+    /// The limit in bytes.
+    TooLarge(usize),
+    BodyTimeout,
+    BodyFailed,
+    /// What the message's reader says.
+    BadMessage(Box<str>),
+    ShuttingDown,
+    IdentifyFailed,
+    IdentifyTimedOut,
+    IdentityExpired,
+    /// What a handler could not do for its sender.
+    Socket(SocketError),
+    /// What a handler could not read out of a message.
+    UnsuitableMessage(Box<str>),
+    /// Why a handler could not make a message.
+    MessageNotMade(Box<str>),
+    NoUpgradeHandle,
+    NotFound,
+    NotDispatched,
+}
+
+impl From<Cause> for Rejection {
+    #[expect(clippy::too_many_lines, reason = "a table has a row for each cause")]
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::UpgradeMethod(method) => Self::row(
+                Kind::MethodNotAllowed,
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("A WebSocket handshake is a GET, not a {method}."),
+            )
+            .with(ALLOW, "GET"),
+            Cause::ReservedMethod(method) => Self::row(
+                Kind::MethodNotAllowed,
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("This URL takes POST, not {method}."),
+            )
+            .with(ALLOW, "POST"),
+            // RFC 6455 §4.4; RFC 9110 §7.8: a sender of Upgrade names it in Connection.
+            Cause::UnsupportedVersion => Self::row(
+                Kind::UnsupportedVersion,
+                StatusCode::UPGRADE_REQUIRED,
+                "Sec-WebSocket-Version must be 13.",
+            )
+            .with(SEC_WEBSOCKET_VERSION, "13")
+            .with(UPGRADE, "websocket")
+            .with(CONNECTION, "Upgrade"),
+            Cause::MalformedHandshake(what) => Self::row(
+                Kind::MalformedHandshake,
+                StatusCode::BAD_REQUEST,
+                format!("This is not a valid WebSocket handshake: {what}."),
+            ),
+            Cause::HandshakeTooLarge(limit) => Self::row(
+                Kind::HandshakeTooLarge,
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                format!(
+                    "URL and headers exceed {limit} bytes, the limit of Config::max_handshake_size."
+                ),
+            ),
+            Cause::MalformedOrigin(seen) => Self::row(
+                Kind::MalformedOrigin,
+                StatusCode::FORBIDDEN,
+                format!(
+                    "The Origin header {seen:?} is not a valid origin (scheme, host, port). \
+                     Config::any_origin would let it in."
+                ),
+            ),
+            Cause::ForeignOrigin { origin, host } => Self::row(
+                Kind::ForeignOrigin,
+                StatusCode::FORBIDDEN,
+                format!(
+                    "The page's origin is {origin:?}, the request's host is {host:?}. \
+                     Config::origins or Config::public_origin with {origin:?} would let it in."
+                ),
+            ),
+            Cause::HostNotAllowed(host) => Self::row(
+                Kind::HostNotAllowed,
+                StatusCode::FORBIDDEN,
+                format!(
+                    "The host {host:?} is not served here. Config::hosts with it would let it in."
+                ),
+            ),
+            Cause::NobodyMayCall => Self::row(
+                Kind::NobodyMayCall,
+                StatusCode::FORBIDDEN,
+                "No caller is allowed yet. Set Config::bearer_tokens (or \
+                 WEBCONNECTION_BROADCAST_TOKEN), Config::allow_callers_from or \
+                 Config::trust_local_callers.",
+            ),
+            Cause::TokenMissing => Self::row(
+                Kind::TokenMissing,
+                StatusCode::UNAUTHORIZED,
+                "The bearer token is missing. Send `Authorization: Bearer <token>` with a token of \
+                 Config::bearer_tokens or WEBCONNECTION_BROADCAST_TOKEN.",
+            )
+            .with(WWW_AUTHENTICATE, "Bearer"),
+            Cause::TokenWrong => Self::row(
+                Kind::TokenWrong,
+                StatusCode::UNAUTHORIZED,
+                "The bearer token is wrong. Send a token of Config::bearer_tokens or \
+                 WEBCONNECTION_BROADCAST_TOKEN.",
+            )
+            .with(WWW_AUTHENTICATE, "Bearer"),
+            Cause::CallerNotAllowed(why) => Self::row(
+                Kind::CallerNotAllowed,
+                StatusCode::FORBIDDEN,
+                String::from(why),
+            ),
+            Cause::LimitReached(reached) => limit_reached(reached),
+            // RFC 9110 §15.5.16: the header tells an unsupported coding from an unsupported type.
+            Cause::EncodedBody(header) => Self::row(
+                Kind::EncodedBody,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!(
+                    "The body is encoded (see its {header}). Send it plain, without that header."
+                ),
+            )
+            .with(ACCEPT_ENCODING, "identity"),
+            Cause::TooLarge(limit) => Self::row(
+                Kind::TooLarge,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("The body exceeds {limit} bytes, the limit of Config::max_message_size."),
+            ),
+            Cause::BodyTimeout => Self::row(
+                Kind::BodyTimeout,
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not arrive within Config::body_timeout.",
+            ),
+            Cause::BodyFailed => Self::row(
+                Kind::BodyFailed,
+                StatusCode::BAD_REQUEST,
+                "The body ended before it was complete. Send it again.",
+            ),
+            Cause::BadMessage(why) => Self::row(
+                Kind::BadMessage,
+                StatusCode::BAD_REQUEST,
+                format!("The body is not a valid message: {why}."),
+            ),
+            Cause::ShuttingDown => Self::row(
+                Kind::ShuttingDown,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server is shutting down. Try again in a moment.",
+            )
+            .retry_after(5),
+            Cause::IdentifyFailed => Self::row(
+                Kind::IdentifyFailed,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The application could not identify this client. The server's log says why.",
+            ),
+            Cause::IdentifyTimedOut => Self::row(
+                Kind::IdentifyTimedOut,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The application did not identify this client within Config::identify_timeout. Try \
+                 again in a moment.",
+            )
+            .retry_after(5),
+            // RFC 6750 §3.1 words an expired token so; browsers do not ask for a password then.
+            Cause::IdentityExpired => Self::row(
+                Kind::IdentityExpired,
+                StatusCode::UNAUTHORIZED,
+                "Your session has expired. Sign in and reconnect.",
+            )
+            .with(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
+            Cause::Socket(error) => {
+                let (kind, status) = of_socket(error.kind());
+                Self::row(
+                    kind,
+                    status,
+                    format!("The handler could not do this for its sender: {error}."),
+                )
+            }
+            Cause::UnsuitableMessage(why) => Self::row(
+                Kind::UnsuitableMessage,
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!("The handler cannot use this message: {why}."),
+            ),
+            Cause::MessageNotMade(why) => Self::row(
+                Kind::HandlerFailed,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("The handler could not make a message: {why}."),
+            ),
+            Cause::NoUpgradeHandle => Self::row(
+                Kind::NoUpgradeHandle,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The server cannot hand over this connection. Serve with upgrades enabled \
+                 (axum::serve does; call with_upgrades of plain hyper, or \
+                 serve_connection_with_upgrades of hyper-util's auto builder), and let no other \
+                 layer take the request's upgrade handle.",
+            ),
+            Cause::NotFound => Self::row(
+                Kind::NotFound,
+                StatusCode::NOT_FOUND,
+                "Nothing is served at this URL.",
+            ),
+            Cause::NotDispatched => Self::row(
+                Kind::NotDispatched,
+                StatusCode::FORBIDDEN,
+                "This request did not come through the WebSocket layer. Wrap the whole application: \
+                 layer.layer(router), not router.layer(layer).",
+            ),
+        }
+    }
+}
+
+impl Rejection {
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
+        self.header(name, HeaderValue::from_static(value))
+    }
+
+    /// Tells the client in how many seconds to try again.
+    fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, seconds.into())
+    }
+}
+
+fn of_socket(kind: SocketErrorKind) -> (Kind, StatusCode) {
+    match kind {
+        SocketErrorKind::NotConnected => (Kind::NotConnected, StatusCode::CONFLICT),
+        SocketErrorKind::TooManyGroups => (Kind::TooManyGroups, StatusCode::CONFLICT),
+        SocketErrorKind::NameTooLong => (Kind::NameTooLong, StatusCode::BAD_REQUEST),
+        SocketErrorKind::QueueFull => (Kind::QueueFull, StatusCode::SERVICE_UNAVAILABLE),
+        SocketErrorKind::TooManyReplies => (Kind::HandlerFailed, StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn limit_reached(reached: LimitReached) -> Rejection {
+    let LimitReached {
+        cap,
+        finishing,
+        retry_after,
+    } = reached;
+    let (kind, status) = match cap {
+        Cap::Sockets => (Kind::TooManySockets, StatusCode::SERVICE_UNAVAILABLE),
+        Cap::User => (Kind::TooManySocketsOfUser, StatusCode::TOO_MANY_REQUESTS),
+        Cap::Client(_) => (Kind::TooManySocketsOfClient, StatusCode::TOO_MANY_REQUESTS),
+    };
+    let text = if finishing {
+        still_finishing(cap)
+    } else {
+        all_open(cap)
+    };
+    let part = u64::from(retry_after.subsec_nanos() > 0);
+    let seconds = retry_after.as_secs().saturating_add(part).max(1);
+    Rejection::row(kind, status, text).retry_after(seconds)
+}
+
+fn still_finishing(cap: Cap) -> String {
+    let (sender, option) = match cap {
+        Cap::Sockets => ("", "max_sockets"),
+        Cap::User => (" of this user", "max_sockets_per_user"),
+        Cap::Client(_) => (" of this client", "max_sockets_per_client"),
+    };
+    format!(
+        "More closed sockets{sender} than Config::{option} allows still have messages in hand. Try \
+         again in a moment."
+    )
+}
+
+fn all_open(cap: Cap) -> String {
+    match cap {
+        Cap::Sockets => "The server has as many open sockets as Config::max_sockets allows. Try \
+                         again in a moment."
+            .to_owned(),
+        Cap::User => "This user has as many open sockets as Config::max_sockets_per_user allows. \
+                      Close one, or try again in a moment."
+            .to_owned(),
+        Cap::Client(Client::Unknown) => {
+            "All clients of unknown address together have as many open \
+                                         sockets as Config::max_sockets_per_client allows. Serve \
+                                         with axum's connect info or insert a PeerAddr to count \
+                                         each client alone."
+                .to_owned()
+        }
+        Cap::Client(client) => format!(
+            "The client {client} has as many open sockets as Config::max_sockets_per_client allows. \
+             If it is a proxy, Config::trusted_proxies with it counts each client alone."
+        ),
+    }
+}
