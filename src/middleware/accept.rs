@@ -120,9 +120,6 @@ async fn enter(
     parts: Parts,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let entered = async {
-        let admitted = upgrade::admit(shared, &parts).await?;
-        upgrade::enter(shared, admitted, application).await
-    };
-    (entered.await).inspect_err(|rejection| shared.note(&parts, rejection))
+    let entered = upgrade::enter(shared, &parts, application).await;
+    entered.inspect_err(|rejection| shared.note(&parts, rejection))
 }

@@ -15,14 +15,11 @@ use super::{
     cors::{Reader, let_read},
     dispatch::{Application, InnerService},
     future::ResponseFuture,
-    handshake::check,
-    rejection::{Cause, Rejection},
     reserved,
     route::Route,
     shared::{Shared, Surface},
     upgrade,
 };
-use crate::streams::Carrier;
 
 /// The service that [`WebConnectionSocketLayer`](super::WebConnectionSocketLayer) makes of yours.
 ///
@@ -119,19 +116,10 @@ where
             Route::Upgrade => {
                 let on_upgrade = parts.extensions.remove::<OnUpgrade>();
                 let application = self.application::<B, RB>();
-                let version = parts.version;
                 ResponseFuture::own(async move {
-                    let answer = async {
-                        let accept = check(&shared.config, &parts)?;
-                        let on_upgrade =
-                            on_upgrade.ok_or_else(|| Rejection::from(Cause::NoUpgradeHandle))?;
-                        let admitted = upgrade::admit(&shared, &parts).await?;
-                        let carrier = Carrier::of(parts.version);
-                        upgrade::open(&shared, admitted, application, on_upgrade, carrier).await?;
-                        Ok(accept.response())
-                    };
-                    Ok(answer.await.unwrap_or_else(|rejection| {
-                        upgrade::ended(version, shared.refuse(&parts, rejection))
+                    let answer = upgrade::upgrade(&shared, &parts, on_upgrade, application).await;
+                    Ok(answer.unwrap_or_else(|rejection| {
+                        upgrade::ended(parts.version, shared.refuse(&parts, rejection))
                     }))
                 })
             }

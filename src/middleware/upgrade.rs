@@ -1,4 +1,4 @@
-//! From a handshake to a running socket: who is it, may it come in, then its task.
+//! How a socket opens: the steps of an upgrade in their order, then each of them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,8 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     access::{check_host, check_origin},
     dispatch::{Application, Dispatcher},
-    handshake::{Handshake, check_query, check_size},
+    handshake::{Handshake, check, check_query, check_size},
+    hooks::Hook,
     log::Kind,
     rejection::{Cause, Rejection},
     request::{ClientAddr, name_origin, peer_of},
@@ -29,67 +30,181 @@ use crate::{
     unwind::{Contained, Panicked},
 };
 
-/// Who asks for a socket, once that is known and allowed, and the permit that was taken for it.
-pub(super) struct Admitted {
-    visitor: Visitor,
-    permit: ConnectionPermit,
-}
-
-struct Visitor {
-    handshake: Handshake,
-    identity: Identity,
-    /// Whether somebody checked.
-    vouch: fn(UserId) -> User,
-}
-
-impl Visitor {
-    fn user(&self) -> User {
-        (self.vouch)(self.identity.user.clone())
-    }
-}
-
-/// Whether an upgrade may go on: the page, then the caps, then what [`visitor`] asks.
-pub(super) async fn admit(shared: &Shared, parts: &Parts) -> Result<Admitted, Rejection> {
+/// Opens a socket over the connection that the server hands over once the answer has left: a 101, or
+/// over HTTP/2 a 200. The first step that fails is the answer.
+///
+/// The socket is registered before this returns, so that a client that sees the answer misses no
+/// broadcast.
+///
+/// # Cancel safety
+///
+/// A cancelled call opens nothing, or a socket that ends at once.
+pub(super) async fn upgrade<RB: From<Bytes>>(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    on_upgrade: Option<OnUpgrade>,
+    application: Option<Arc<dyn Application>>,
+) -> Result<Response<RB>, Rejection> {
+    let accept = check(&shared.config, parts)?;
+    let on_upgrade = on_upgrade.ok_or(Cause::NoUpgradeHandle)?;
     check_page(shared, parts)?;
-    if shared.hub.is_shutting_down() {
-        return Err(Cause::ShuttingDown.into());
+    let (client, permit) = take_permit(shared, parts)?;
+    let identified = identify(shared, parts, client).await?;
+
+    // The rest is done by the socket's own task: a request that is dropped meanwhile cannot lose the
+    // disconnect event.
+    let carrier = Carrier::of(parts.version);
+    let shared = shared.clone();
+    let (answer, answered) = oneshot::channel();
+    let task = async move {
+        let entered = async {
+            let (registration, dispatcher) = register(&shared, identified, permit, application)?;
+            connect(&registration, &dispatcher).await?;
+            registration.list();
+            Ok((registration, dispatcher))
+        };
+        match entered.await {
+            Ok((registration, dispatcher)) => {
+                let on_upgrade = answer.send(Ok(())).is_ok().then_some(on_upgrade);
+                run(&shared, registration, dispatcher, on_upgrade, carrier).await;
+            }
+            Err(rejection) => {
+                // A client that is gone needs no refusal.
+                let _unheard = answer.send(Err(rejection));
+            }
+        }
+    };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each socket has a task of its own, from its opening on"
+    )]
+    tokio::spawn(task);
+    match answered.await {
+        Ok(outcome) => outcome.map(|()| accept.response()),
+        Err(_dropped) => Err(Cause::ShuttingDown.into()),
     }
-    shared.look_for_proxy(parts);
-    let client = client_of(shared, parts);
-    let permit = shared.hub.permit(client.map(ClientAddr::ip))?;
-    let visitor = visitor(shared, parts, client).await?;
-    Ok(Admitted { visitor, permit })
 }
 
-/// Whether the page that asks may have sockets here. It comes first: what else is wrong is told to no
-/// other page.
+/// Takes a socket through the same steps whose handshake the host has done itself.
+pub(super) async fn enter(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    application: Option<Arc<dyn Application>>,
+) -> Result<(Registration, Dispatcher), Rejection> {
+    check_page(shared, parts)?;
+    let (client, permit) = take_permit(shared, parts)?;
+    let identified = identify(shared, parts, client).await?;
+    let (registration, dispatcher) = register(shared, identified, permit, application)?;
+    connect(&registration, &dispatcher).await?;
+    registration.list();
+    Ok((registration, dispatcher))
+}
+
+/// Answers a plain GET as an upgrade would be answered. It registers nothing, and holds a permit only
+/// until it is answered.
+pub(super) async fn probe<RB: From<Bytes>>(
+    shared: &Shared,
+    parts: &mut Parts,
+) -> Result<Response<RB>, Rejection> {
+    name_origin(&mut parts.headers);
+    check_page(shared, parts)?;
+    // A client that could ask the hook without a permit could ask it as often as it likes.
+    let (client, _permit) = take_permit(shared, parts)?;
+    let identified = identify(shared, parts, client).await?;
+    shared.hub.check_user(&identified.user())?;
+    let mut response = Response::new(RB::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    name_subprotocols(&shared.config, response.headers_mut());
+    Ok(response)
+}
+
+/// Has the connection end after a refused upgrade: the client may have sent frames already, which
+/// must not be read as its next request.
+pub(super) fn ended<RB>(version: Version, mut response: Response<RB>) -> Response<RB> {
+    // RFC 9113 §8.2.2: streams of HTTP/2 end by themselves, and there is no such header.
+    if version <= Version::HTTP_11 {
+        let headers = response.headers_mut();
+        let names_upgrade = headers.contains_key(CONNECTION);
+        let value = if names_upgrade {
+            "Upgrade, close"
+        } else {
+            "close"
+        };
+        headers.insert(CONNECTION, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Checks that the page may have sockets here. It comes before the limits: a page that may not learns
+/// nothing else.
 fn check_page(shared: &Shared, parts: &Parts) -> Result<(), Rejection> {
     check_size(&shared.config, parts)?;
     check_host(&shared.config, parts)?;
     check_origin(&shared.config, parts)
 }
 
-/// Who asks, as the application knows it.
-async fn visitor(
+/// Takes one of the sockets that the limits allow, over all and for this client.
+fn take_permit(
+    shared: &Shared,
+    parts: &Parts,
+) -> Result<(Option<ClientAddr>, ConnectionPermit), Rejection> {
+    if shared.hub.is_shutting_down() {
+        return Err(Cause::ShuttingDown.into());
+    }
+    shared.look_for_proxy(parts);
+    let peer = peer_of(&parts.extensions);
+    let client = ClientAddr::find(&shared.config.proxies, &parts.headers, peer);
+    let permit = shared.hub.permit(client.map(ClientAddr::ip))?;
+    Ok((client, permit))
+}
+
+/// A client whose identity is known.
+struct Identified {
+    handshake: Handshake,
+    identity: Identity,
+    /// Whether the application verified it.
+    as_user: fn(UserId) -> User,
+}
+
+impl Identified {
+    fn user(&self) -> User {
+        (self.as_user)(self.identity.user.clone())
+    }
+}
+
+/// Asks the application for the client's identity, or takes what its query claims.
+async fn identify(
     shared: &Shared,
     parts: &Parts,
     client: Option<ClientAddr>,
-) -> Result<Visitor, Rejection> {
+) -> Result<Identified, Rejection> {
     check_query(parts)?;
     let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
-
-    let Some(identify) = &shared.hooks.identify else {
-        let (user, groups) = handshake.claim();
-        let mut identity = Identity::user(user);
-        identity.groups = groups;
-        shared.hub.check_names(&identity).map_err(refused)?;
-        return Ok(Visitor {
-            handshake,
-            identity,
-            vouch: User::Claimed,
-        });
+    let (identity, as_user): (_, fn(_) -> _) = match &shared.hooks.identify {
+        Some(hook) => (verified(shared, hook, &handshake).await?, User::Verified),
+        None => (claimed(shared, &handshake)?, User::Claimed),
     };
-    let answer = Contained::new(identify(handshake.clone()), || {
+    Ok(Identified {
+        handshake,
+        identity,
+        as_user,
+    })
+}
+
+fn claimed(shared: &Shared, handshake: &Handshake) -> Result<Identity, Rejection> {
+    let (user, groups) = handshake.claim();
+    let mut identity = Identity::user(user);
+    identity.groups = groups;
+    shared.hub.check_names(&identity).map_err(not_registered)?;
+    Ok(identity)
+}
+
+async fn verified(
+    shared: &Shared,
+    hook: &Hook<Handshake, Result<Identity, Rejection>>,
+    handshake: &Handshake,
+) -> Result<Identity, Rejection> {
+    let answer = Contained::new(hook(handshake.clone()), || {
         shared.log.write(Kind::IdentifyPanicked, |suppressed| {
             tracing::error!(suppressed, "the identify hook panicked");
         });
@@ -109,164 +224,40 @@ async fn visitor(
         });
         return Err(Cause::IdentifyFailed.into());
     }
-    Ok(Visitor {
-        handshake,
-        identity,
-        vouch: User::Verified,
-    })
+    Ok(identity)
 }
 
-fn client_of(shared: &Shared, parts: &Parts) -> Option<ClientAddr> {
-    let peer = peer_of(&parts.extensions);
-    ClientAddr::find(&shared.config.proxies, &parts.headers, peer)
-}
-
-/// Answers a plain GET as an upgrade would be answered. It opens and joins nothing, and has a permit
-/// only until it is answered.
-pub(super) async fn probe<RB: From<Bytes>>(
-    shared: &Shared,
-    parts: &mut Parts,
-) -> Result<Response<RB>, Rejection> {
-    name_origin(&mut parts.headers);
-    check_page(shared, parts)?;
-    if shared.hub.is_shutting_down() {
-        return Err(Cause::ShuttingDown.into());
-    }
-    shared.look_for_proxy(parts);
-    let client = client_of(shared, parts);
-    // A client that could ask the hook without a permit could ask it as often as it likes.
-    let _seat = shared.hub.permit(client.map(ClientAddr::ip))?;
-    let visitor = visitor(shared, parts, client).await?;
-    shared.hub.check_user(&visitor.user())?;
-    let mut response = Response::new(RB::from(Bytes::new()));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    name_subprotocols(&shared.config, response.headers_mut());
-    Ok(response)
-}
-
-/// Tells the client which subprotocols it might have offered: no page can offer one with a GET, and
-/// an upgrade that offers others is the application's, which may know nothing of it.
-fn name_subprotocols(config: &Config, headers: &mut HeaderMap) {
-    if config.subprotocols.is_empty() {
-        headers.insert(PROTOCOLS, HeaderValue::from_static(""));
-    }
-    for subprotocol in &config.subprotocols {
-        headers.append(PROTOCOLS, subprotocol.header());
+/// Logs that the hook named more than a socket may have.
+fn complain_of(excess: RegisterError, suppressed: u64) {
+    match excess {
+        RegisterError::NameTooLong(bytes) => tracing::error!(
+            bytes,
+            suppressed,
+            "refused a client: the identify hook named a user or group longer than \
+             Config::max_name_length"
+        ),
+        RegisterError::TooManyGroups | RegisterError::ShuttingDown => tracing::error!(
+            suppressed,
+            "refused a client: the identify hook named more groups than Config::max_groups"
+        ),
     }
 }
 
-/// Has the connection end after a refused upgrade: the client may have sent frames already, which are
-/// not to be read as its next request.
-pub(super) fn ended<RB>(version: Version, mut response: Response<RB>) -> Response<RB> {
-    // RFC 9113 §8.2.2: streams of HTTP/2 end by themselves, and there is no such header.
-    if version <= Version::HTTP_11 {
-        let headers = response.headers_mut();
-        let names_upgrade = headers.contains_key(CONNECTION);
-        let value = if names_upgrade {
-            "Upgrade, close"
-        } else {
-            "close"
-        };
-        headers.insert(CONNECTION, HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Opens a socket over the connection that the server hands over once the answer has left: a 101, or
-/// over HTTP/2 a 200.
-///
-/// The socket is registered before this returns, so that whoever sees the answer misses nothing. From
-/// the connect event on all is done by the socket's own task: a request that is dropped meanwhile
-/// cannot lose the disconnect event.
-///
-/// # Cancel safety
-///
-/// A cancelled call opens nothing, or a socket that ends at once.
-pub(super) async fn open(
+/// Gives the socket its place in the hub, if its user's limit leaves room.
+fn register(
     shared: &Arc<Shared>,
-    admitted: Admitted,
-    application: Option<Arc<dyn Application>>,
-    on_upgrade: OnUpgrade,
-    carrier: Carrier,
-) -> Result<(), Rejection> {
-    let shared = shared.clone();
-    let (opened, opening) = oneshot::channel();
-    let task = async move {
-        let (registration, dispatcher) = match enter(&shared, admitted, application).await {
-            Ok(entered) => entered,
-            Err(rejection) => {
-                // Whoever asked may be gone; then nobody needs the refusal.
-                let _unheard = opened.send(Err(rejection));
-                return;
-            }
-        };
-        let inbound = Box::new(dispatcher);
-        if opened.send(Ok(())).is_err() {
-            return session::run_unopened(registration, inbound).await;
-        }
-        let handover = timeout(HANDOVER, on_upgrade);
-        match registration.unless_killed(Kill::Connection, handover).await {
-            Some(Ok(Ok(upgraded))) => {
-                let config = shared.config.clone();
-                session::spawn_upgraded(upgraded, carrier, registration, config, inbound);
-            }
-            Some(Ok(Err(error))) if error.is_user() => {
-                shared.log.write(Kind::NoUpgrades, |suppressed| {
-                    tracing::warn!(
-                        %error,
-                        suppressed,
-                        "a handshake was accepted, but the server keeps its connections to itself: \
-                         with plain hyper call with_upgrades, or serve_connection_with_upgrades"
-                    );
-                });
-                session::run_unopened(registration, inbound).await;
-            }
-            Some(Ok(Err(error))) => {
-                tracing::debug!(%error, "a connection was lost before its socket could open");
-                session::run_unopened(registration, inbound).await;
-            }
-            None => session::run_unopened(registration, inbound).await,
-            Some(Err(_elapsed)) => {
-                shared.log.write(Kind::NoHandover, |suppressed| {
-                    tracing::warn!(
-                        suppressed,
-                        "a handshake was accepted, but the server did not hand the connection over: \
-                         no layer outside may replace the response, the server has to allow \
-                         upgrades, and the client has to take the answer"
-                    );
-                });
-                session::run_unopened(registration, inbound).await;
-            }
-        }
-    };
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "each socket has a task of its own, from its opening on"
-    )]
-    tokio::spawn(task);
-    match opening.await {
-        Ok(outcome) => outcome,
-        Err(_dropped) => Err(Cause::ShuttingDown.into()),
-    }
-}
-
-/// Gives a visitor its place in the hub, if the application agrees.
-pub(super) async fn enter(
-    shared: &Arc<Shared>,
-    admitted: Admitted,
+    identified: Identified,
+    mut permit: ConnectionPermit,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let Admitted {
-        visitor,
-        mut permit,
-    } = admitted;
-    permit.of_user(&visitor.user())?;
-    let Visitor {
+    permit.of_user(&identified.user())?;
+    let Identified {
         handshake,
         identity,
-        vouch,
-    } = visitor;
-    let mut registration = shared.hub.register(identity, vouch).map_err(refused)?;
+        as_user,
+    } = identified;
+    let registration = shared.hub.register(identity, as_user);
+    let mut registration = registration.map_err(not_registered)?;
     registration.keep(permit);
     let connection = Connection {
         peer: registration.entry().clone(),
@@ -275,17 +266,10 @@ pub(super) async fn enter(
             .then(|| handshake.forwarded(&shared.config.forward_headers)),
     };
     let dispatcher = Dispatcher::new(shared.clone(), Arc::new(connection), application);
-    let connect = dispatcher.connect();
-    match registration.unless_killed(Kill::Connection, connect).await {
-        Some(answer) => answer?,
-        None => return Err(Cause::ShuttingDown.into()),
-    }
-    registration.list();
     Ok((registration, dispatcher))
 }
 
-/// What a handshake is told whose names are too much.
-fn refused(error: RegisterError) -> Rejection {
+fn not_registered(error: RegisterError) -> Rejection {
     let cause = match error {
         RegisterError::ShuttingDown => Cause::ShuttingDown,
         RegisterError::TooManyGroups => {
@@ -298,20 +282,67 @@ fn refused(error: RegisterError) -> Rejection {
     cause.into()
 }
 
-/// Tells the application whose hook named more than a socket may have.
-fn complain_of(excess: RegisterError, suppressed: u64) {
-    match excess {
-        RegisterError::NameTooLong(bytes) => tracing::error!(
-            bytes,
-            suppressed,
-            "the identify hook named a user or a group longer than Config::max_name_length allows, so \
-             its visitor is refused"
-        ),
-        RegisterError::TooManyGroups | RegisterError::ShuttingDown => tracing::error!(
-            suppressed,
-            "the identify hook named more groups than Config::max_groups allows, so its visitor is \
-             refused"
-        ),
+/// Asks the application whether the socket may open.
+async fn connect(registration: &Registration, dispatcher: &Dispatcher) -> Result<(), Rejection> {
+    let answer = registration.unless_killed(Kill::Connection, dispatcher.connect());
+    answer
+        .await
+        .unwrap_or_else(|| Err(Cause::ShuttingDown.into()))
+}
+
+/// Waits for the connection that the server hands over, and runs the socket on it; without
+/// `on_upgrade` the client did not wait for the answer.
+async fn run(
+    shared: &Shared,
+    registration: Registration,
+    dispatcher: Dispatcher,
+    on_upgrade: Option<OnUpgrade>,
+    carrier: Carrier,
+) {
+    let handler = Box::new(dispatcher);
+    if let Some(on_upgrade) = on_upgrade {
+        let handover = timeout(HANDOVER, on_upgrade);
+        match registration.unless_killed(Kill::Connection, handover).await {
+            Some(Ok(Ok(upgraded))) => {
+                let config = shared.config.clone();
+                session::spawn_upgraded(upgraded, carrier, registration, config, handler);
+                return;
+            }
+            Some(Ok(Err(error))) if error.is_user() => {
+                shared.log.write(Kind::NoUpgrades, |suppressed| {
+                    tracing::warn!(
+                        %error,
+                        suppressed,
+                        "a handshake was accepted, but the server does not hand over its connections: \
+                         call with_upgrades of plain hyper, or serve_connection_with_upgrades"
+                    );
+                });
+            }
+            Some(Ok(Err(error))) => {
+                tracing::debug!(%error, "a connection was lost before its socket could open");
+            }
+            Some(Err(_elapsed)) => shared.log.write(Kind::NoHandover, |suppressed| {
+                tracing::warn!(
+                    suppressed,
+                    "a handshake was accepted, but the server did not hand over the connection: no \
+                     outer layer may replace the response, the server must allow upgrades, and the \
+                     client must read the answer"
+                );
+            }),
+            None => {}
+        }
+    }
+    session::run_unopened(registration, handler).await;
+}
+
+/// Tells the client which subprotocols it might have offered: no page can offer one with a GET, and
+/// an upgrade that offers others goes to the application, which may not know of it.
+fn name_subprotocols(config: &Config, headers: &mut HeaderMap) {
+    if config.subprotocols.is_empty() {
+        headers.insert(PROTOCOLS, HeaderValue::from_static(""));
+    }
+    for subprotocol in &config.subprotocols {
+        headers.append(PROTOCOLS, subprotocol.header());
     }
 }
 
