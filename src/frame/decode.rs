@@ -1,48 +1,43 @@
-//! The incoming half of a connection: bytes in, events out.
-//!
-//! tungstenite judges. It is shown one frame at a time and exists only while a message is under way,
-//! so that an idle socket holds no buffer. Nothing is sent from here: pings and closes are events,
-//! and their answers are the session's.
+//! The frames that one client sends: bytes in, events out.
 
-use bytes::Bytes;
-use tungstenite::Message;
+use std::mem;
 
-use crate::{
-    frame::{
-        assembly::{Assembly, MAX_CONTROL_PAYLOAD},
-        error::Violation,
-        header::Header,
-    },
-    protocol::is_sendable,
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+
+use crate::frame::{
+    error::Violation,
+    header::{Header, HeaderReader, Incoming},
+    message::{Event, Partial},
 };
 
-/// A reader of the frames that one client sends.
+/// Reads the frames that one client sends.
 ///
-/// After a close frame or a violation it is finished and ignores all further input.
+/// An idle decoder holds no memory beside itself. Nothing is sent from here: a ping or a close is an
+/// event, and the session answers it. After a close frame or a violation the decoder is finished, and
+/// ignores all further input.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_size: usize,
     frames: u64,
-    header: Header,
-    /// What the current frame's payload still lacks; none while its header is being read.
-    payload_left: Option<usize>,
-    assembly: Option<Box<Assembly>>,
+    place: Place,
+    /// The message under way.
+    message: Option<Box<Partial>>,
+    /// The control frame under way, which may stand between the fragments of a message.
+    control: Option<Box<Partial>>,
     finished: bool,
 }
 
-/// What a client sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// A whole text message, valid UTF-8.
-    Text(Bytes),
-    /// A whole binary message.
-    Binary(Bytes),
-    /// A ping, which wants a pong with the same payload.
-    Ping(Bytes),
-    /// A pong, asked for or not.
-    Pong,
-    /// A close frame: the code and reason, where it has them.
-    Close(Option<(u16, String)>),
+/// Where in a frame the decoder stands.
+#[derive(Debug)]
+enum Place {
+    Header(HeaderReader),
+    Payload(Incoming),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Header(HeaderReader::default())
+    }
 }
 
 impl Decoder {
@@ -53,9 +48,9 @@ impl Decoder {
         Self {
             max_message_size,
             frames: 0,
-            header: Header::default(),
-            payload_left: None,
-            assembly: None,
+            place: Place::default(),
+            message: None,
+            control: None,
             finished: false,
         }
     }
@@ -75,32 +70,32 @@ impl Decoder {
         let event = self.read_frames(input);
         if matches!(event, Err(_) | Ok(Some(Event::Close(_)))) {
             self.finished = true;
-            self.assembly = None;
+            self.message = None;
+            self.control = None;
         }
         event
     }
 
-    /// Passes over what a client sends after something that it should not have sent, as long as its
-    /// frames can be told apart, and tells whether its close frame came.
+    /// Passes over what a client sends after a message that was refused, and returns whether its close
+    /// frame came.
     pub(crate) fn skip_to_close(&mut self, input: &mut &[u8]) -> bool {
         loop {
-            let wanted = match self.payload_left {
-                Some(wanted) => wanted,
-                None if self.header.fill(input) => {
-                    usize::try_from(self.header.payload_len()).unwrap_or(usize::MAX)
-                }
-                None => return false,
+            let mut frame = match mem::take(&mut self.place) {
+                Place::Payload(frame) => frame,
+                Place::Header(mut header) => match header.read(input) {
+                    Some(header) => header.frame(),
+                    None => {
+                        self.place = Place::Header(header);
+                        return false;
+                    }
+                },
             };
-            let skipped = wanted.min(input.len());
-            *input = &input[skipped..];
-            if skipped < wanted {
-                self.payload_left = Some(wanted - skipped);
+            frame.take(input);
+            if frame.missing > 0 {
+                self.place = Place::Payload(frame);
                 return false;
             }
-            let is_close = self.header.is_close();
-            self.header.clear();
-            self.payload_left = None;
-            if is_close {
+            if frame.is_close() {
                 return true;
             }
         }
@@ -113,101 +108,83 @@ impl Decoder {
 
     fn read_frames(&mut self, input: &mut &[u8]) -> Result<Option<Event>, Violation> {
         loop {
-            let is_new = self.payload_left.is_none();
-            let wanted = match self.payload_left {
-                Some(wanted) => wanted,
-                None if self.header.fill(input) => self.admit_frame()?,
-                None => return Ok(None),
+            let mut frame = match mem::take(&mut self.place) {
+                Place::Payload(frame) => frame,
+                Place::Header(mut header) => match header.read(input) {
+                    Some(header) => self.admit(&header)?,
+                    None => {
+                        self.place = Place::Header(header);
+                        return Ok(None);
+                    }
+                },
             };
-            let (payload, rest) = input.split_at(wanted.min(input.len()));
-            *input = rest;
-
-            let header = &self.header;
-            let assembly = self
-                .assembly
-                .get_or_insert_with(|| Box::new(Assembly::new()));
-            let control = if header.is_control() {
-                assembly.control(header, is_new, payload)?
-            } else {
-                if is_new {
-                    assembly.begin(header)?;
-                }
-                let room = self.max_message_size - assembly.len();
-                assembly.extend(header, payload, wanted, room)?;
-                None
-            };
-            if payload.len() < wanted {
-                self.payload_left = Some(wanted - payload.len());
+            let wanted = frame.missing;
+            let part = frame.take(input);
+            let event = self.extend(&mut frame, part, wanted)?;
+            if frame.missing > 0 {
+                self.place = Place::Payload(frame);
                 return Ok(None);
             }
-            if let Some(event) = self.end_frame(control)? {
-                return Ok(Some(event));
+            self.frames += 1;
+            if event.is_some() {
+                return Ok(event);
             }
         }
     }
 
-    /// Judges what tungstenite judges late or not at all, and tells the payload's length.
-    fn admit_frame(&self) -> Result<usize, Violation> {
-        let is_control = self.header.is_control();
-        let length = self.header.payload_len();
-        // RFC 6455 §5.5: before the size limit, which would be a matter of 1009.
-        if is_control && length > MAX_CONTROL_PAYLOAD as u64 {
-            return Err(Violation::Protocol(
-                "control frame is longer than 125 bytes",
-            ));
-        }
-        // RFC 6455 §5.2: the minimal number of bytes, the most significant bit 0.
-        if !self.header.is_length_well_formed() {
-            return Err(Violation::Protocol("payload length is malformed"));
-        }
-        let room = match &self.assembly {
-            _ if is_control => MAX_CONTROL_PAYLOAD,
-            Some(assembly) if self.header.is_continuation() => {
-                self.max_message_size - assembly.len()
+    /// Checks a header against the rules, the frames before it, and the limit.
+    fn admit(&mut self, header: &Header) -> Result<Incoming, Violation> {
+        header.check()?;
+        let frame = header.frame();
+        // RFC 6455 §5.4.
+        let room = match (frame.opcode, &self.message) {
+            (OpCode::Control(_), _) => return Ok(frame),
+            (OpCode::Data(Data::Continue), Some(message)) => self.max_message_size - message.len(),
+            (OpCode::Data(Data::Continue), None) => {
+                return Err(Violation::Protocol("continuation without a message"));
             }
-            _ => self.max_message_size,
+            (OpCode::Data(_), Some(_)) => {
+                return Err(Violation::Protocol("new message inside a fragmented one"));
+            }
+            (OpCode::Data(_), None) => self.max_message_size,
         };
-        match usize::try_from(length) {
-            Ok(length) if length <= room => Ok(length),
-            _ => Err(Violation::TooBig),
+        if frame.missing > room {
+            // Where it ends is known: what follows can still be told apart.
+            self.place = Place::Payload(frame);
+            return Err(Violation::TooBig);
         }
+        Ok(frame)
     }
 
-    /// Notes the end of a frame and what it completed, if anything.
-    fn end_frame(&mut self, control: Option<Message>) -> Result<Option<Event>, Violation> {
-        let completes_message = self.header.is_final() && !self.header.is_control();
-        self.header.clear();
-        self.payload_left = None;
-
-        let is_over = |assembly: &mut Box<Assembly>| completes_message || !assembly.is_under_way();
-        let event = match (self.assembly.take_if(is_over), control) {
-            (_, Some(message)) => Some(control_event(message)?),
-            (Some(assembly), None) if completes_message => match assembly.finish()? {
-                (true, text) => Some(Event::Text(text.into())),
-                (false, binary) => Some(Event::Binary(binary.into())),
-            },
-            _ => None,
+    /// Adds a part of a payload, of which `wanted` bytes had not come, to its message; an event where
+    /// that is complete.
+    fn extend(
+        &mut self,
+        frame: &mut Incoming,
+        part: &[u8],
+        wanted: usize,
+    ) -> Result<Option<Event>, Violation> {
+        let is_complete = frame.is_final && frame.missing == 0;
+        let begun = if frame.is_control() {
+            &mut self.control
+        } else {
+            &mut self.message
         };
-        self.frames += 1;
-        Ok(event)
-    }
-}
-
-fn control_event(message: Message) -> Result<Event, Violation> {
-    match message {
-        // Copied, because it would keep tungstenite's buffer alive.
-        Message::Ping(payload) => Ok(Event::Ping(Bytes::copy_from_slice(&payload))),
-        Message::Pong(_) => Ok(Event::Pong),
-        Message::Close(None) => Ok(Event::Close(None)),
-        Message::Close(Some(frame)) => match u16::from(frame.code) {
-            code if is_sendable(code) => {
-                Ok(Event::Close(Some((code, frame.reason.as_str().to_owned()))))
-            }
-            _ => Err(Violation::Protocol("close code is not allowed")),
-        },
-        Message::Text(_) | Message::Binary(_) | Message::Frame(_) => {
-            Err(Violation::Protocol("frame cannot be read"))
+        if is_complete && begun.is_none() {
+            // Whole at once, as most are: no memory but its own.
+            let mut message = Partial::new(frame.opcode);
+            message.extend(frame, part, wanted)?;
+            return message.finish().map(Some);
         }
+        let message = begun.get_or_insert_with(|| Box::new(Partial::new(frame.opcode)));
+        let most = if frame.is_final {
+            wanted
+        } else {
+            self.max_message_size - message.len()
+        };
+        message.extend(frame, part, most)?;
+        let complete = begun.take_if(|_| is_complete);
+        complete.map(|message| message.finish()).transpose()
     }
 }
 
@@ -216,14 +193,14 @@ fn control_event(message: Message) -> Result<Event, Violation> {
 impl Decoder {
     /// Whether no frame and no message is under way.
     pub(super) fn is_idle(&self) -> bool {
-        self.holds_nothing() && self.header.as_bytes().is_empty()
+        self.holds_nothing() && matches!(&self.place, Place::Header(header) if header.is_empty())
     }
 
     pub(super) fn holds_nothing(&self) -> bool {
-        self.assembly.is_none()
+        self.message.is_none() && self.control.is_none()
     }
 
     pub(super) fn capacity(&self) -> usize {
-        self.assembly.as_ref().map_or(0, |it| it.capacity())
+        self.message.as_ref().map_or(0, |it| it.capacity())
     }
 }

@@ -1,4 +1,10 @@
+//! The frames that a server sends.
+
 use bytes::Bytes;
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
 
 use crate::protocol::{CloseReason, RawMessage, SocketMessage};
 
@@ -8,45 +14,41 @@ use crate::protocol::{CloseReason, RawMessage, SocketMessage};
 pub(crate) struct Frame(Bytes);
 
 impl Frame {
-    /// A text frame holding a message's JSON.
+    /// Makes a text frame of a message's JSON.
     pub(crate) fn message(message: &SocketMessage) -> Self {
-        let about = message.message.len() + ROOM_FOR_KEYS;
-        Self::build(TEXT, about, |buffer| message.write_to(buffer))
+        let room = message.message.len() + ROOM_FOR_KEYS;
+        Self::encode(TEXT, room, |buffer| message.write_to(buffer))
     }
 
-    /// A text frame holding ready-made JSON.
+    /// Makes a text frame of ready-made JSON.
     pub(crate) fn text(json: &[u8]) -> Self {
-        Self::build(TEXT, json.len(), |buffer| buffer.extend_from_slice(json))
+        Self::copy(TEXT, json)
     }
 
-    /// A frame holding what an application sends as it is.
+    /// Makes a frame of what an application sends in raw mode.
     pub(crate) fn raw(message: &RawMessage) -> Self {
         let opcode = if message.is_text() { TEXT } else { BINARY };
-        let payload = message.as_bytes();
-        Self::build(opcode, payload.len(), |buffer| {
-            buffer.extend_from_slice(payload)
-        })
+        Self::copy(opcode, message.as_bytes())
     }
 
     pub(crate) fn ping() -> Self {
-        Self(Bytes::from_static(&[FIN | PING, 0]))
+        Self(Bytes::from_static(EMPTY_PING))
     }
 
-    /// A text frame holding a message that means nothing but that the connection lives.
+    /// Makes a text frame of the message that only says that the connection lives.
     pub(crate) fn life_sign() -> Self {
         Self(Bytes::from_static(LIFE_SIGN))
     }
 
-    /// The answer to a ping, with the ping's own payload (RFC 6455 §5.5.3).
+    /// Makes the answer to a ping, with the ping's own payload (RFC 6455 §5.5.3).
     pub(crate) fn pong(payload: &[u8]) -> Self {
-        Self::build(PONG, payload.len(), |buffer| {
-            buffer.extend_from_slice(payload)
-        })
+        Self::copy(OpCode::Control(Control::Pong), payload)
     }
 
-    /// A close frame; without a body where the code may not travel in one.
+    /// Makes a close frame; without a body where the code may not travel in one.
     pub(crate) fn close(reason: &CloseReason) -> Self {
-        Self::build(CLOSE, 2 + reason.reason().len(), |buffer| {
+        let room = 2 + reason.reason().len();
+        Self::encode(OpCode::Control(Control::Close), room, |buffer| {
             if reason.is_sendable() {
                 buffer.extend_from_slice(&reason.code().to_be_bytes());
                 buffer.extend_from_slice(reason.reason().as_bytes());
@@ -58,8 +60,8 @@ impl Frame {
         self.0.len()
     }
 
-    /// What the frame counts for in a queue: its bytes, and what it takes to keep it there. Frames of
-    /// a byte could else fill many times a queue's bound.
+    /// Returns what the frame counts for in a queue: its bytes, and what it takes to keep it there.
+    /// Otherwise frames of a byte could fill many times a queue's bound.
     pub(crate) fn cost(&self) -> usize {
         self.len() + COST_OF_KEEPING
     }
@@ -72,52 +74,61 @@ impl Frame {
         &self.0
     }
 
-    /// Writes the payload behind room for the longest header, then the header right before it:
-    /// the length is known only afterwards and the payload is not moved.
-    fn build(opcode: u8, about: usize, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + about);
+    fn copy(opcode: OpCode, payload: &[u8]) -> Self {
+        Self::encode(opcode, payload.len(), |buffer| {
+            buffer.extend_from_slice(payload);
+        })
+    }
+
+    /// Writes the payload behind room for the longest header, then the header right before it: the
+    /// length is known only afterwards, and the payload is not moved.
+    fn encode(opcode: OpCode, room: usize, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut buffer = Vec::with_capacity(MAX_HEADER + room);
         buffer.resize(MAX_HEADER, 0);
         write_payload(&mut buffer);
-        let length = buffer.len() - MAX_HEADER;
+        let length = (buffer.len() - MAX_HEADER) as u64;
 
-        // RFC 6455 §5.2: the shortest of the three length encodings must be used.
-        let mut header = [0; MAX_HEADER];
-        header[0] = FIN | opcode;
-        let used = if length < 126 {
-            header[1] = length as u8;
-            2
-        } else if let Ok(length) = u16::try_from(length) {
-            header[1] = 126;
-            header[2..4].copy_from_slice(&length.to_be_bytes());
-            4
-        } else {
-            header[1] = 127;
-            header[2..].copy_from_slice(&(length as u64).to_be_bytes());
-            MAX_HEADER
+        let header = FrameHeader {
+            opcode,
+            ..FrameHeader::default()
         };
-        let start = MAX_HEADER - used;
-        buffer[start..MAX_HEADER].copy_from_slice(&header[..used]);
+        let start = MAX_HEADER - header.len(length);
+        header
+            .format(length, &mut &mut buffer[start..MAX_HEADER])
+            .expect("there is room for the header");
         // A short frame may wait for long.
         buffer.shrink_to_fit();
         Self(Bytes::from(buffer).slice(start..))
     }
 }
 
+/// Returns whether this is a whole close frame of a server. A part of another frame may look like
+/// one, until more of it follows.
+pub(crate) fn is_close(bytes: &[u8]) -> bool {
+    matches!(bytes, [FIRST_OF_CLOSE, length, ..] if bytes.len() == 2 + usize::from(*length))
+}
+
+/// A pong without a payload, which may be sent without a ping (RFC 6455 §5.5.3).
+pub(crate) const EMPTY_PONG: &[u8] = &[0x8a, 0];
+
+/// The place in a queue and the reference count, in bytes.
+pub(crate) const COST_OF_KEEPING: usize = 56;
+
+const EMPTY_PING: &[u8] = &[0x89, 0];
+
+const FIRST_OF_CLOSE: u8 = 0x88;
+
 const LIFE_SIGN: &[u8] =
     b"\x81\x49{\"action\":\"__pong\",\"message\":\"\",\"groupId\":\"\",\"userId\":\"\",\"recipients\":[]}";
-const FIN: u8 = 0x80;
-const TEXT: u8 = 0x1;
-const BINARY: u8 = 0x2;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xA;
+
+const TEXT: OpCode = OpCode::Data(Data::Text);
+const BINARY: OpCode = OpCode::Data(Data::Binary);
+
+/// The longest header of a server: two bytes, and a length of eight.
 const MAX_HEADER: usize = 10;
 
 /// What the five keys, a few names and recipients take beside the message's text.
 const ROOM_FOR_KEYS: usize = 240;
-
-/// The place in a queue and the reference count, in bytes.
-pub(crate) const COST_OF_KEEPING: usize = 56;
 
 #[cfg(test)]
 mod tests {
@@ -152,5 +163,26 @@ mod tests {
             Frame::close(&CloseReason::NORMAL).as_bytes(),
             [0x88, 2, 3, 232]
         );
+    }
+
+    #[test]
+    fn what_is_ready_made_is_what_would_be_encoded() {
+        let control = |control| Frame::copy(OpCode::Control(control), b"");
+        assert_eq!(Frame::ping().as_bytes(), control(Control::Ping).as_bytes());
+        assert_eq!(EMPTY_PONG, Frame::pong(b"").as_bytes());
+    }
+
+    #[test]
+    fn a_close_frame_is_told_from_others() {
+        for reason in [CloseReason::SLOW, CloseReason::NO_STATUS] {
+            let close = Frame::close(&reason);
+            assert!(is_close(close.as_bytes()), "{reason}");
+            assert!(!is_close(&close.as_bytes()[1..]), "{reason}");
+        }
+        let looks_alike = Frame::text(&[FIRST_OF_CLOSE; 300]);
+        for other in [Frame::text(b"x"), Frame::ping(), looks_alike] {
+            assert!(!is_close(other.as_bytes()));
+        }
+        assert!(!is_close(&[]));
     }
 }

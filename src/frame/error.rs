@@ -2,8 +2,6 @@
 
 use std::{error, fmt};
 
-use tungstenite::{Error, error::ProtocolError};
-
 use crate::protocol::CloseReason;
 
 /// A breach of the protocol, or of our limits, that ends the connection.
@@ -35,30 +33,6 @@ impl fmt::Display for Violation {
 }
 
 impl error::Error for Violation {}
-
-impl From<Error> for Violation {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Capacity(_) => Self::TooBig,
-            Error::Utf8(_) => Self::BadUtf8,
-            Error::Protocol(error) => Self::Protocol(protocol_reason(&error)),
-            _ => Self::Protocol("frame cannot be read"),
-        }
-    }
-}
-
-fn protocol_reason(error: &ProtocolError) -> &'static str {
-    match error {
-        ProtocolError::NonZeroReservedBits => "reserved bits are set",
-        ProtocolError::UnmaskedFrameFromClient => "frame is not masked",
-        ProtocolError::FragmentedControlFrame => "control frame is fragmented",
-        ProtocolError::InvalidOpcode(_) => "opcode is reserved",
-        ProtocolError::UnexpectedContinueFrame => "continuation without a message",
-        ProtocolError::ExpectedFragment(_) => "new message inside a fragmented one",
-        ProtocolError::InvalidCloseSequence => "close frame of one byte",
-        _ => "protocol error",
-    }
-}
 
 #[cfg(test)]
 mod tests {

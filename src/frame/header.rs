@@ -1,220 +1,228 @@
-//! The boundary of one incoming frame: where its header ends and how long its payload is.
+//! Frame headers as clients send them (RFC 6455 §5.2), and the rules that each must keep by itself.
 
-/// The longest header: two bytes, a length of eight bytes, a masking key of four.
-const MAX_LEN: usize = 14;
+use std::io::Cursor;
 
-/// One frame header, gathered from as many reads as it takes.
-///
-/// It says where a frame ends and little else: what a frame means is tungstenite's to judge.
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
+
+use crate::frame::error::Violation;
+
+/// A header as it arrives, in as many reads as it takes.
 #[derive(Debug, Default)]
-pub(super) struct Header {
-    bytes: [u8; MAX_LEN],
+pub(super) struct HeaderReader {
+    bytes: [u8; MAX_HEADER],
     len: u8,
 }
 
-impl Header {
-    /// Takes what the header lacks from the front of `input` and tells whether it is whole.
-    pub(super) fn fill(&mut self, input: &mut &[u8]) -> bool {
-        loop {
-            let missing = self.expected_len() - usize::from(self.len);
-            if missing == 0 {
-                return true;
-            }
-            if input.is_empty() {
-                return false;
-            }
-            self.push(input, missing);
-        }
-    }
-
-    /// Forgets the header, ready for the next frame.
-    pub(super) fn clear(&mut self) {
-        self.len = 0;
-    }
-
-    /// The bytes gathered so far.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.len)]
-    }
-
-    /// The header as it would be if no payload followed, and its length.
-    pub(super) fn without_payload(&self) -> ([u8; 6], usize) {
-        let mut bytes = [0; 6];
-        bytes[..2].copy_from_slice(&[self.bytes[0], self.bytes[1] & 0x80]);
-        match self.masking_key() {
-            Some(key) => {
-                bytes[2..].copy_from_slice(&key);
-                (bytes, 6)
-            }
-            None => (bytes, 2),
-        }
-    }
-
-    /// Unmasks a part of the payload, which still lacks `wanted` bytes from this part on.
-    pub(super) fn unmask(&self, part: &mut [u8], wanted: usize) {
-        let Some(mut key) = self.masking_key() else {
-            return;
-        };
-        let offset = self.payload_len().wrapping_sub(wanted as u64);
-        key.rotate_left((offset % 4) as usize);
-        let both = (u64::from(u32::from_ne_bytes(key)) << 32) | u64::from(u32::from_ne_bytes(key));
-        // Eight bytes at a time, which compilers make more of.
-        let mut chunks = part.chunks_exact_mut(8);
-        for chunk in &mut chunks {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(chunk);
-            chunk.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ both).to_ne_bytes());
-        }
-        let rest = chunks.into_remainder().iter_mut();
-        for (byte, key) in rest.zip(key.iter().cycle()) {
-            *byte ^= key;
-        }
-    }
-
-    /// What kind of frame this is, RFC 6455 §5.2.
-    pub(super) fn opcode(&self) -> u8 {
-        self.bytes[0] & 0x0f
-    }
-
-    /// Whether this is the last frame of its message.
-    pub(super) fn is_final(&self) -> bool {
-        self.bytes[0] & 0x80 != 0
-    }
-
-    /// Whether this is a close, a ping, a pong or one of the reserved control frames.
-    pub(super) fn is_control(&self) -> bool {
-        self.bytes[0] & 0x08 != 0
-    }
-
-    /// Whether this is a close frame.
-    pub(super) fn is_close(&self) -> bool {
-        self.opcode() == 0x8
-    }
-
-    /// Whether this frame goes on with a message that an earlier one began.
-    pub(super) fn is_continuation(&self) -> bool {
-        self.opcode() == 0
-    }
-
-    /// The length of the payload as the peer declares it.
-    pub(super) fn payload_len(&self) -> u64 {
-        match self.length_bytes() {
-            0 => u64::from(self.short_length()),
-            more => self.bytes[2..2 + more]
-                .iter()
-                .fold(0, |length, byte| length << 8 | u64::from(*byte)),
-        }
-    }
-
-    /// Whether the length takes the fewest bytes that can hold it and leaves the top bit clear.
-    pub(super) fn is_length_well_formed(&self) -> bool {
-        let length = self.payload_len();
-        match self.length_bytes() {
-            8 => length > u64::from(u16::MAX) && length >> 63 == 0,
-            2 => length > 125,
-            _ => true,
-        }
-    }
-
-    fn push(&mut self, input: &mut &[u8], wanted: usize) {
-        let (taken, rest) = input.split_at(wanted.min(input.len()));
+impl HeaderReader {
+    /// Takes a header from the front of `input`; none, and all of `input`, while a part is missing.
+    pub(super) fn read(&mut self, input: &mut &[u8]) -> Option<Header> {
         let start = usize::from(self.len);
-        self.bytes[start..start + taken.len()].copy_from_slice(taken);
-        self.len += taken.len() as u8;
-        *input = rest;
-    }
+        let taken = input.len().min(MAX_HEADER - start);
+        let end = start + taken;
+        self.bytes[start..end].copy_from_slice(&input[..taken]);
 
-    /// The length of the whole header, as far as the bytes gathered so far tell it.
-    fn expected_len(&self) -> usize {
-        if self.len < 2 {
-            return 2;
-        }
-        let masking_key = if self.bytes[1] & 0x80 != 0 { 4 } else { 0 };
-        2 + self.length_bytes() + masking_key
-    }
-
-    fn masking_key(&self) -> Option<[u8; 4]> {
-        let is_masked = self.bytes[1] & 0x80 != 0;
-        is_masked.then(|| {
-            let mut key = [0; 4];
-            let start = 2 + self.length_bytes();
-            key.copy_from_slice(&self.bytes[start..start + 4]);
-            key
+        // `parse` does not tell the length of a frame with a reserved opcode, which has to be known
+        // where frames are passed over: so it is not shown the opcode.
+        let mut bytes = self.bytes;
+        bytes[0] &= 0xf0;
+        let mut cursor = Cursor::new(&bytes[..end]);
+        let Ok(Some((mut fields, payload_len))) = FrameHeader::parse(&mut cursor) else {
+            self.len = end as u8;
+            *input = &input[taken..];
+            return None;
+        };
+        fields.opcode = OpCode::from(self.bytes[0] & 0x0f);
+        let len = cursor.position() as usize;
+        *input = &input[len - start..];
+        Some(Header {
+            fields,
+            payload_len,
+            len,
         })
     }
 
-    fn length_bytes(&self) -> usize {
-        match self.short_length() {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        }
-    }
-
-    fn short_length(&self) -> u8 {
-        self.bytes[1] & 0x7f
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
     }
 }
+
+/// A whole header, right or wrong.
+#[derive(Debug)]
+pub(super) struct Header {
+    fields: FrameHeader,
+    payload_len: u64,
+    /// The header's own length.
+    len: usize,
+}
+
+impl Header {
+    /// Checks what can be told of a frame without those before it and without a limit.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the header breaks.
+    pub(super) fn check(&self) -> Result<(), Violation> {
+        let fields = &self.fields;
+        let is_control = matches!(fields.opcode, OpCode::Control(_));
+        let broken = match fields.opcode {
+            OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => {
+                "opcode is reserved"
+            }
+            // RFC 6455 §5.2: no extension was negotiated that would give them a meaning.
+            _ if fields.rsv1 || fields.rsv2 || fields.rsv3 => "reserved bits are set",
+            // RFC 6455 §5.1: all that a client sends is masked.
+            _ if fields.mask.is_none() => "frame is not masked",
+            // RFC 6455 §5.5: control frames are whole and short.
+            _ if is_control && !fields.is_final => "control frame is fragmented",
+            _ if is_control && self.payload_len > MAX_CONTROL_PAYLOAD => {
+                "control frame is longer than 125 bytes"
+            }
+            // RFC 6455 §5.2: the fewest bytes that hold the length, and its top bit clear.
+            _ if self.len != fields.len(self.payload_len) || self.payload_len >> 63 != 0 => {
+                "payload length is malformed"
+            }
+            _ => return Ok(()),
+        };
+        Err(Violation::Protocol(broken))
+    }
+
+    /// The frame that begins with this header. A payload that no memory could hold is one of the
+    /// greatest length.
+    pub(super) fn frame(&self) -> Incoming {
+        Incoming {
+            opcode: self.fields.opcode,
+            is_final: self.fields.is_final,
+            mask: self.fields.mask.unwrap_or_default(),
+            missing: usize::try_from(self.payload_len).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// A frame whose payload is being read.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) opcode: OpCode,
+    pub(super) is_final: bool,
+    /// The masking key, turned to where the rest of the payload begins.
+    pub(super) mask: [u8; 4],
+    /// How many bytes of the payload have not come.
+    pub(super) missing: usize,
+}
+
+impl Incoming {
+    /// Takes what `input` has of the payload.
+    pub(super) fn take<'i>(&mut self, input: &mut &'i [u8]) -> &'i [u8] {
+        let (part, rest) = input.split_at(self.missing.min(input.len()));
+        *input = rest;
+        self.missing -= part.len();
+        part
+    }
+
+    pub(super) fn is_control(&self) -> bool {
+        matches!(self.opcode, OpCode::Control(_))
+    }
+
+    pub(super) fn is_close(&self) -> bool {
+        self.opcode == OpCode::Control(Control::Close)
+    }
+}
+
+/// The longest header: two bytes, a length of eight bytes, a masking key of four.
+const MAX_HEADER: usize = 14;
+
+const MAX_CONTROL_PAYLOAD: u64 = 125;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn whole(bytes: &[u8]) -> Header {
-        let mut header = Header::default();
         let mut input = bytes;
-        assert!(header.fill(&mut input));
+        let header = HeaderReader::default().read(&mut input);
         assert!(input.is_empty());
-        header
+        header.expect("it is whole")
     }
 
     #[test]
     fn every_form_of_length_is_read() {
         for (bytes, payload, well_formed) in [
-            (&[0x82, 0x00][..], 0, true),
-            (&[0x82, 0x7d], 125, true),
-            (&[0x82, 0x7e, 0x00, 0x7d], 125, false),
-            (&[0x82, 0x7e, 0x00, 0x7e], 126, true),
-            (&[0x82, 0x7e, 0xff, 0xff], 65_535, true),
-            (&[0x82, 0x7f, 0, 0, 0, 0, 0, 0, 0xff, 0xff], 65_535, false),
-            (&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0], 65_536, true),
-            (&[0x82, 0x7f, 0x40, 0, 0, 0, 0, 0, 0, 0], 1 << 62, true),
-            (&[0x82, 0x7f, 0x80, 0, 0, 0, 0, 0, 0, 0], 1 << 63, false),
-            (&[0x82, 0x82, 1, 2, 3, 4], 2, true),
+            (&[0x82, 0x80, 1, 2, 3, 4][..], 0, true),
+            (&[0x82, 0xfd, 1, 2, 3, 4], 125, true),
+            (&[0x82, 0xfe, 0x00, 0x7d, 1, 2, 3, 4], 125, false),
+            (&[0x82, 0xfe, 0x00, 0x7e, 1, 2, 3, 4], 126, true),
             (&[0x82, 0xfe, 0x01, 0x00, 1, 2, 3, 4], 256, true),
+            (&[0x82, 0xfe, 0xff, 0xff, 1, 2, 3, 4], 65_535, true),
+            (
+                &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4],
+                65_535,
+                false,
+            ),
+            (
+                &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4],
+                65_536,
+                true,
+            ),
+            (
+                &[0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4],
+                1 << 62,
+                true,
+            ),
+            (
+                &[0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4],
+                1 << 63,
+                false,
+            ),
         ] {
             let header = whole(bytes);
-            assert_eq!(header.payload_len(), payload, "{bytes:02x?}");
-            assert_eq!(header.is_length_well_formed(), well_formed, "{bytes:02x?}");
-            assert_eq!(header.as_bytes(), bytes);
+            assert_eq!(header.payload_len, payload, "{bytes:02x?}");
+            assert_eq!(header.check().is_ok(), well_formed, "{bytes:02x?}");
         }
     }
 
     #[test]
-    fn the_first_byte_tells_the_kind() {
-        assert!(whole(&[0x80, 0x00]).is_continuation());
-        assert!(whole(&[0x80, 0x00]).is_final());
-        assert!(!whole(&[0x02, 0x00]).is_final());
-        assert!(!whole(&[0x82, 0x00]).is_control());
-        assert!(whole(&[0x89, 0x00]).is_control());
+    fn the_first_rule_that_is_broken_is_told() {
+        for (bytes, broken) in [
+            ([0x83, 0x80], "opcode is reserved"),
+            ([0x8b, 0x80], "opcode is reserved"),
+            ([0xc1, 0x80], "reserved bits are set"),
+            ([0xa1, 0x80], "reserved bits are set"),
+            ([0x91, 0x80], "reserved bits are set"),
+            ([0x09, 0x80], "control frame is fragmented"),
+        ] {
+            let header = whole(&[&bytes[..], &[1, 2, 3, 4]].concat());
+            assert_eq!(header.check(), Err(Violation::Protocol(broken)));
+        }
+        let unmasked = whole(&[0x81, 0x00]);
+        let broken = Violation::Protocol("frame is not masked");
+        assert_eq!(unmasked.check(), Err(broken));
+        let long = whole(&[0x89, 0xfe, 0, 126, 1, 2, 3, 4]);
+        let broken = Violation::Protocol("control frame is longer than 125 bytes");
+        assert_eq!(long.check(), Err(broken));
     }
 
     #[test]
     fn no_byte_beyond_the_header_is_taken() {
-        let mut header = Header::default();
         let mut input = &[0x82, 0x82, 1, 2, 3, 4, 0xaa, 0xbb][..];
-        assert!(header.fill(&mut input));
+        let header = HeaderReader::default().read(&mut input);
+        assert_eq!(header.map(|header| header.payload_len), Some(2));
         assert_eq!(input, [0xaa, 0xbb]);
     }
 
     #[test]
     fn a_header_may_come_byte_by_byte() {
         let bytes = [0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 3, 4];
-        let mut header = Header::default();
-        for (index, byte) in bytes.iter().enumerate() {
-            let whole = header.fill(&mut std::slice::from_ref(byte));
-            assert_eq!(whole, index == bytes.len() - 1);
+        let (last, first) = bytes.split_last().expect("there are some");
+        let mut reader = HeaderReader::default();
+        for byte in first {
+            assert!(reader.read(&mut std::slice::from_ref(byte)).is_none());
         }
-        assert_eq!(header.payload_len(), 65_536);
+        let header = reader.read(&mut std::slice::from_ref(last));
+        let header = header.expect("it is whole");
+        assert_eq!(header.payload_len, 65_536);
+        assert_eq!(header.frame().mask, [1, 2, 3, 4]);
     }
 }

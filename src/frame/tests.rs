@@ -362,7 +362,7 @@ fn fragments_of_one_byte_reach_the_limit_and_no_further() {
 
 #[test]
 fn an_idle_decoder_is_small() {
-    assert!(size_of::<Decoder>() <= 64, "{}", size_of::<Decoder>());
+    assert!(size_of::<Decoder>() <= 56, "{}", size_of::<Decoder>());
 }
 
 #[test]

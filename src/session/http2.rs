@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use crate::{
+    frame::{EMPTY_PONG, is_close},
     hub::{Charge, Registration},
     streams::Sending,
 };
@@ -32,7 +33,8 @@ use crate::{
 pub(super) struct Http2Stream {
     stream: TokioIo<Upgraded>,
     sending: Sending,
-    /// What is to be written byte by byte before the end.
+    /// What is to be written byte by byte before the end: a pong, which needs no ping, where no close
+    /// frame was written.
     tail: &'static [u8],
     kept: Kept,
     charge: Charge,
@@ -49,7 +51,7 @@ impl Http2Stream {
         Self {
             stream: TokioIo::new(upgraded),
             sending,
-            tail: PONG,
+            tail: EMPTY_PONG,
             kept: Kept::default(),
             charge,
             close_timeout,
@@ -104,7 +106,7 @@ impl AsyncWrite for Http2Stream {
         } else {
             // More than the close frame's last byte: what looked like one was a part of another frame.
             if bytes.len() > 1 {
-                self.tail = PONG;
+                self.tail = EMPTY_PONG;
             }
             &bytes[..bytes.len().min(PIECE)]
         };
@@ -136,11 +138,6 @@ impl AsyncWrite for Http2Stream {
     }
 }
 
-/// Whether it is a whole close frame; a part of another frame may look like one, until more follows.
-fn is_close(bytes: &[u8]) -> bool {
-    matches!(bytes, [CLOSE, length, ..] if bytes.len() == 2 + usize::from(*length))
-}
-
 /// The lengths of the writes that may not be taken yet, the last one first.
 #[derive(Debug, Default)]
 struct Kept([u16; KEPT]);
@@ -163,30 +160,9 @@ const PIECE: usize = 4 * 1024;
 /// Two writes wait for hyper's task, it holds one, and one is in HTTP/2 in part.
 const KEPT: usize = 4;
 
-/// The first byte of a close frame (RFC 6455 §5.2).
-const CLOSE: u8 = 0x88;
-
-/// A pong without a ping, which RFC 6455 §5.5.3 allows: the end of a stream that ends without a
-/// close frame.
-const PONG: &[u8] = &[0x8A, 0];
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{frame::Frame, protocol::CloseReason};
-
-    #[test]
-    fn a_close_frame_is_told_from_others() {
-        for reason in [CloseReason::SLOW, CloseReason::NO_STATUS] {
-            let close = Frame::close(&reason);
-            assert!(is_close(close.as_bytes()), "{reason}");
-            assert!(!is_close(&close.as_bytes()[1..]), "{reason}");
-        }
-        for other in [Frame::text(b"x"), Frame::ping(), Frame::text(&[CLOSE; 300])] {
-            assert!(!is_close(other.as_bytes()));
-        }
-        assert!(!is_close(&[]));
-    }
 
     #[test]
     fn the_last_writes_are_kept() {
