@@ -132,28 +132,30 @@ impl Decoder {
         }
     }
 
-    /// Checks a header against the rules, the frames before it, and the limit.
+    /// Checks a header against the limit, the rules and the frames before it.
     fn admit(&mut self, header: &Header) -> Result<Incoming, Violation> {
-        header.check()?;
+        header.check_length()?;
         let frame = header.frame();
-        // RFC 6455 §5.4.
         let room = match (frame.opcode, &self.message) {
-            (OpCode::Control(_), _) => return Ok(frame),
             (OpCode::Data(Data::Continue), Some(message)) => self.max_message_size - message.len(),
-            (OpCode::Data(Data::Continue), None) => {
-                return Err(Violation::Protocol("continuation without a message"));
-            }
-            (OpCode::Data(_), Some(_)) => {
-                return Err(Violation::Protocol("new message inside a fragmented one"));
-            }
-            (OpCode::Data(_), None) => self.max_message_size,
+            _ => self.max_message_size,
         };
-        if frame.missing > room {
+        if frame.missing > room && !frame.is_control() {
             // Where it ends is known: what follows can still be told apart.
             self.place = Place::Payload(frame);
             return Err(Violation::TooBig);
         }
-        Ok(frame)
+        header.check()?;
+        // RFC 6455 §5.4.
+        match (frame.opcode, &self.message) {
+            (OpCode::Data(Data::Continue), None) => {
+                Err(Violation::Protocol("continuation without a message"))
+            }
+            (OpCode::Data(Data::Text | Data::Binary), Some(_)) => {
+                Err(Violation::Protocol("new message inside a fragmented one"))
+            }
+            _ => Ok(frame),
+        }
     }
 
     /// Adds a part of a payload, of which `wanted` bytes had not come, to its message; an event where

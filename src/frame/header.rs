@@ -60,31 +60,44 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// Checks what can be told of a frame without those before it and without a limit.
+    /// Checks how the length is told.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks.
+    pub(super) fn check_length(&self) -> Result<(), Violation> {
+        let is_control = matches!(self.fields.opcode, OpCode::Control(_));
+        let broken = match self.payload_len {
+            // RFC 6455 §5.5.
+            length if is_control && length > MAX_CONTROL_PAYLOAD => {
+                "control frame is longer than 125 bytes"
+            }
+            // RFC 6455 §5.2: the fewest bytes that hold the length, and its top bit clear.
+            length if self.len != self.fields.len(length) || length >> 63 != 0 => {
+                "payload length is malformed"
+            }
+            _ => return Ok(()),
+        };
+        Err(Violation::Protocol(broken))
+    }
+
+    /// Checks all else that can be told of a frame without those before it.
     ///
     /// # Errors
     ///
     /// The first rule that the header breaks.
     pub(super) fn check(&self) -> Result<(), Violation> {
         let fields = &self.fields;
-        let is_control = matches!(fields.opcode, OpCode::Control(_));
         let broken = match fields.opcode {
             OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => {
                 "opcode is reserved"
             }
-            // RFC 6455 §5.2: no extension was negotiated that would give them a meaning.
-            _ if fields.rsv1 || fields.rsv2 || fields.rsv3 => "reserved bits are set",
             // RFC 6455 §5.1: all that a client sends is masked.
             _ if fields.mask.is_none() => "frame is not masked",
-            // RFC 6455 §5.5: control frames are whole and short.
-            _ if is_control && !fields.is_final => "control frame is fragmented",
-            _ if is_control && self.payload_len > MAX_CONTROL_PAYLOAD => {
-                "control frame is longer than 125 bytes"
-            }
-            // RFC 6455 §5.2: the fewest bytes that hold the length, and its top bit clear.
-            _ if self.len != fields.len(self.payload_len) || self.payload_len >> 63 != 0 => {
-                "payload length is malformed"
-            }
+            // RFC 6455 §5.2: no extension was negotiated that would give them a meaning.
+            _ if fields.rsv1 || fields.rsv2 || fields.rsv3 => "reserved bits are set",
+            // RFC 6455 §5.5.
+            OpCode::Control(_) if !fields.is_final => "control frame is fragmented",
             _ => return Ok(()),
         };
         Err(Violation::Protocol(broken))
@@ -179,7 +192,7 @@ mod tests {
         ] {
             let header = whole(bytes);
             assert_eq!(header.payload_len, payload, "{bytes:02x?}");
-            assert_eq!(header.check().is_ok(), well_formed, "{bytes:02x?}");
+            assert_eq!(header.check_length().is_ok(), well_formed, "{bytes:02x?}");
         }
     }
 
@@ -201,7 +214,7 @@ mod tests {
         assert_eq!(unmasked.check(), Err(broken));
         let long = whole(&[0x89, 0xfe, 0, 126, 1, 2, 3, 4]);
         let broken = Violation::Protocol("control frame is longer than 125 bytes");
-        assert_eq!(long.check(), Err(broken));
+        assert_eq!(long.check_length(), Err(broken));
     }
 
     #[test]

@@ -1,9 +1,15 @@
-//! What holds for every stream of frames, in whatever chunks the network delivers it.
+//! What holds for every stream of frames, in whatever chunks the network delivers it. The oracle is
+//! tungstenite's `WebSocket`.
 
 use std::io::{self, ErrorKind, Read, Write};
 
 use bytes::Bytes;
-use proptest::{collection::vec, prelude::*, sample::Index};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{Index, select},
+};
 use tungstenite::{
     Error, Message, WebSocket,
     protocol::{Role, WebSocketConfig},
@@ -11,15 +17,17 @@ use tungstenite::{
 
 use crate::frame::{
     Decoder, Event,
-    tests::{BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, decode_all, frame, text},
+    tests::{BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, close, decode_all, frame, text},
 };
 
 proptest! {
     #[test]
     fn what_was_sent_arrives_however_it_is_chunked(
-        sent in vec(sent(), 0..8),
+        mut sent in vec(sent(), 0..8),
+        ending in option::of(ending()),
         cuts in vec(any::<Index>(), 0..40),
     ) {
+        sent.extend(ending);
         let bytes: Vec<u8> = sent.iter().flat_map(Sent::frames).collect();
         let mut decoder = Decoder::new(LIMIT);
         let (events, violation) = decoder.drain(chunks(&bytes, &cuts));
@@ -47,18 +55,20 @@ proptest! {
         prop_assert_eq!(whole.frames(), chunked.frames());
     }
 
+    // Events only: what is wrong with a stream, tungstenite tells later, in other words or not at all.
     #[test]
-    fn whatever_comes_is_read_as_tungstenite_alone_reads_it(
+    fn damaged_streams_give_the_events_that_tungstenite_reads(
         sent in vec(sent(), 1..4),
+        ending in option::of(ending()),
         damage in vec((any::<Index>(), any::<u8>()), 0..3),
         cuts in vec(any::<Index>(), 0..10),
     ) {
-        let mut bytes: Vec<u8> = sent.iter().flat_map(Sent::frames).collect();
+        let mut bytes: Vec<u8> = sent.iter().chain(&ending).flat_map(Sent::frames).collect();
         for (place, byte) in damage {
             *place.get_mut(&mut bytes) = byte;
         }
         let (ours, violation) = Decoder::new(LIMIT).drain(chunks(&bytes, &cuts));
-        let (theirs, fails) = read_alone(&bytes);
+        let (theirs, fails) = read_by_tungstenite(&bytes);
         let heard = ours.len().min(theirs.len());
         prop_assert_eq!(&ours[..heard], &theirs[..heard]);
         if violation.is_none() {
@@ -80,6 +90,7 @@ enum Sent {
     Binary(Vec<u8>, Vec<Index>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
+    Close(u16, String),
 }
 
 impl Sent {
@@ -89,6 +100,7 @@ impl Sent {
             Self::Binary(binary, cuts) => fragments(BINARY, binary, cuts),
             Self::Ping(payload) => frame(FIN | PING, payload),
             Self::Pong(payload) => frame(FIN | PONG, payload),
+            Self::Close(code, reason) => close(*code, reason.as_bytes()),
         }
     }
 
@@ -98,12 +110,13 @@ impl Sent {
             Self::Binary(binary, _) => Event::Binary(Bytes::copy_from_slice(binary)),
             Self::Ping(payload) => Event::Ping(Bytes::copy_from_slice(payload)),
             Self::Pong(_) => Event::Pong,
+            Self::Close(code, reason) => Event::Close(Some((*code, reason.clone()))),
         }
     }
 }
 
-/// What tungstenite by itself makes of a stream, and whether it fails.
-fn read_alone(bytes: &[u8]) -> (Vec<Event>, bool) {
+/// What tungstenite reads of a stream, and whether it fails.
+fn read_by_tungstenite(bytes: &[u8]) -> (Vec<Event>, bool) {
     struct Input<'a>(&'a [u8]);
 
     impl Read for Input<'_> {
@@ -170,6 +183,12 @@ fn chunks<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8]> {
         .zip(ends)
         .map(|(start, end)| &bytes[start..end])
         .collect()
+}
+
+/// A close frame; tungstenite does not know 1014.
+fn ending() -> impl Strategy<Value = Sent> {
+    let code = select(&[1000, 1001, 1003, 1007, 1011, 3000, 4999][..]);
+    (code, ".{0,30}").prop_map(|(code, reason)| Sent::Close(code, reason))
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
