@@ -200,7 +200,7 @@ fn in_several_runtimes() -> Outcome {
 /// The layer of each host: it says louder what it is told.
 fn loud(config: Config) -> WebConnectionSocketLayer {
     WebConnectionSocketLayer::new(config).on_web_socket(|socket: Socket| async move {
-        let louder = socket.message().message.to_uppercase();
+        let louder = socket.text().to_uppercase();
         socket.reply(&socket.create_message().text(louder))
     })
 }

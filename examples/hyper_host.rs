@@ -96,7 +96,7 @@ fn on_web_socket(extensions: &Extensions) -> Response<Full<Bytes>> {
     match Socket::from_extensions(extensions) {
         Ok(socket) => {
             // A message made anew: what the page wrote could have any action and any recipients.
-            let said = &socket.message().message;
+            let said = socket.text();
             socket.broadcast(&SocketMessage::new("said").text(said));
             answer(StatusCode::NO_CONTENT)
         }

@@ -24,7 +24,7 @@
 //! use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer};
 //!
 //! async fn on_web_socket(socket: Socket) {
-//!     let shouted = socket.message().message.to_uppercase();
+//!     let shouted = socket.text().to_uppercase();
 //!     socket.broadcast(&SocketMessage::new("shouted").text(shouted).to_group("chat"));
 //! }
 //!

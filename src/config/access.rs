@@ -15,6 +15,7 @@ pub(crate) struct Access {
     pub(crate) bearer_tokens: Vec<BearerToken>,
     pub(crate) networks: Vec<IpNet>,
     pub(crate) local_callers: bool,
+    pub(crate) control_service_only: bool,
 }
 
 /// Which pages may open a socket.
@@ -220,6 +221,24 @@ impl Config {
     #[must_use]
     pub fn trust_local_callers(mut self) -> Self {
         self.access.local_callers = true;
+        self
+    }
+
+    /// Serves the two reserved URLs by
+    /// [`control_service`](crate::WebConnectionSocketLayer::control_service) alone; off by default.
+    ///
+    /// The layered service then answers them with 404, whatever else this configuration allows.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// let config = Config::new().control_service_only(true);
+    /// ```
+    #[must_use]
+    pub fn control_service_only(mut self, only: bool) -> Self {
+        self.access.control_service_only = only;
         self
     }
 }

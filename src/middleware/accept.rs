@@ -14,7 +14,7 @@ use super::{
     dispatch::{Application, Dispatcher},
     rejection::Rejection,
     service::WebConnectionSocket,
-    shared::Shared,
+    state::Shared,
     upgrade,
 };
 use crate::{

@@ -15,7 +15,7 @@ use super::{
     rejection::Cause,
     reserved,
     route::Route,
-    shared::{Shared, Surface},
+    state::{Shared, Surface},
 };
 
 /// The two reserved URLs as a service of their own, for a private port or a Unix socket; every other

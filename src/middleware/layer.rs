@@ -1,39 +1,28 @@
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, atomic::AtomicBool},
-};
+//! The layer: made of options and a hub, it makes services.
 
-use http::request::Parts;
+use std::{fmt, sync::Arc};
+
 use tower::Layer;
 
-use super::{
-    control::ControlService,
-    handshake::Handshake,
-    hooks::{Fallback, HandlerOutput, Hooks, handler, hook},
-    rejection::Rejection,
-    service::WebConnectionSocket,
-    shared::Shared,
-    socket::Socket,
-};
-use crate::{
-    config::Config,
-    hub::{Hub, Identity},
-};
+use super::{control::ControlService, hooks::Hooks, service::WebConnectionSocket, state::Shared};
+use crate::{config::Config, hub::Hub};
 
-/// Gives the application inside it WebSockets.
+/// Adds WebSockets to the wrapped service.
 ///
-/// It opens a socket for every upgrade request, hands each message of a socket to the application
-/// as `POST /__WebSocket.<ext>` (or to a handler set here), takes messages for the sockets at
-/// `POST /__broadcastWebSocket.wc`, and passes everything else on untouched.
+/// The service opens a socket for every upgrade request, hands each message of a socket to the
+/// application as `POST /__WebSocket.<ext>` (or to a handler set here), takes messages for the sockets
+/// at `POST /__broadcastWebSocket.wc`, and passes all other requests on untouched.
 ///
 /// Put it *around* the router: `layer.layer(router)`. axum's `router.layer(layer)` wraps each route
-/// by itself, so that no dispatched message would find its route.
+/// by itself, so dispatched messages would not find their route.
 ///
-/// Layers of the router's own see dispatched messages as well as requests. What is to see requests
-/// alone, upgrades included, goes outside, and [`Server`](crate::Server) serves what comes of it.
-/// `axum::serve` wants axum's own body, which a router around all of it restores:
-/// `Router::new().fallback_service(layer.layer(router)).layer(TraceLayer::new_for_http())`.
+/// Layers of the router itself see dispatched messages as well as requests. Put layers that should see
+/// only real HTTP requests (upgrades included) outside this one, and serve the result with
+/// [`Server`](crate::Server). `axum::serve` needs axum's own body, which a router around the whole
+/// restores: `Router::new().fallback_service(layer.layer(router)).layer(TraceLayer::new_for_http())`.
+///
+/// Clones of a layer, and all services that they make, share the hub, the limits on the log, and the
+/// warnings that are given once.
 ///
 /// # Examples
 ///
@@ -49,7 +38,7 @@ use crate::{
 /// # async fn run() -> std::io::Result<()> {
 /// let layer = WebConnectionSocketLayer::new(Config::new())
 ///     .on_web_socket(|socket: Socket| async move {
-///         let heard = SocketMessage::new("heard").text(&socket.message().message);
+///         let heard = SocketMessage::new("heard").text(socket.text());
 ///         socket.broadcast(&heard.to_group("chat"));
 ///     });
 /// let app = layer.layer(Router::new());
@@ -67,15 +56,11 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct WebConnectionSocketLayer {
-    config: Arc<Config>,
-    hub: Arc<Hub>,
-    hooks: Hooks,
-    /// The reserved URLs moved to a control service.
-    controlled: Arc<AtomicBool>,
+    shared: Arc<Shared>,
 }
 
 impl WebConnectionSocketLayer {
-    /// Makes a layer with a hub of its own.
+    /// Creates a layer with a hub of its own.
     ///
     /// # Examples
     ///
@@ -90,8 +75,9 @@ impl WebConnectionSocketLayer {
         Self::with_hub(config, hub)
     }
 
-    /// Makes a layer over an existing hub, so that several share their sockets. Limits of queues,
-    /// groups, sockets and dispatches, and the default audience, are the hub's.
+    /// Creates a layer over an existing hub, so that several layers share their sockets.
+    ///
+    /// The limits of queues, groups, sockets and dispatches, and the default audience, are the hub's.
     ///
     /// # Examples
     ///
@@ -104,14 +90,11 @@ impl WebConnectionSocketLayer {
     #[must_use]
     pub fn with_hub(config: Config, hub: Arc<Hub>) -> Self {
         Self {
-            config: Arc::new(config),
-            hub,
-            hooks: Hooks::default(),
-            controlled: Arc::default(),
+            shared: Arc::new(Shared::new(config, hub)),
         }
     }
 
-    /// The sockets: to broadcast from anywhere, to close, to count.
+    /// Returns the hub, to broadcast to the sockets, close and count them from anywhere.
     ///
     /// # Examples
     ///
@@ -133,211 +116,18 @@ impl WebConnectionSocketLayer {
     /// ```
     #[must_use]
     pub fn hub(&self) -> Arc<Hub> {
-        self.hub.clone()
+        self.shared.hub.clone()
     }
 
-    /// Asks the application who opens a socket, before it is opened.
+    /// Creates a service of the two reserved URLs alone, for a private port or a Unix socket.
     ///
-    /// Without this hook user and group ids are what visitors claim in the query string, and no
-    /// broadcast is private. With it the query is ignored, what a socket's messages say of their
-    /// sender is overwritten with what the hook found out, and
-    /// [`Socket::user`] is [`User::Verified`](crate::User::Verified).
+    /// It admits every program that can reach it, or, where
+    /// [`Config::bearer_tokens`] are configured, every program with a token. It refuses pages in a
+    /// browser. `inner` gets what is posted to `__WebSocket.<ext>`: pass the service that the layer
+    /// wraps.
     ///
-    /// A hook that takes longer than [`Config::identify_timeout`] refuses with 503, one that
-    /// panics with 500.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Handshake, Identity, Rejection, WebConnectionSocketLayer};
-    ///
-    /// # async fn user_of(_token: &str) -> Option<String> { None }
-    /// // A token that the page fetched from the application, for `new WebSocket("/?token=…")`. The
-    /// // guide shows cookies.
-    /// let layer = WebConnectionSocketLayer::new(Config::new()).identify(|handshake: Handshake| async move {
-    ///     let token = handshake.query("token").unwrap_or_default();
-    ///     match user_of(&token).await {
-    ///         Some(user) => Ok(Identity::user(user).group("staff")),
-    ///         None => Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in first.")),
-    ///     }
-    /// });
-    /// ```
-    #[must_use]
-    pub fn identify<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Handshake) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Identity, Rejection>> + Send + 'static,
-    {
-        self.hooks.identify = Some(hook(function));
-        self
-    }
-
-    /// Asks the application before an identity ends ([`Identity::expires_at`]) for another one.
-    ///
-    /// It is asked [`Config::identify_timeout`] before the end, or, where less time is left, after
-    /// half of that. Meanwhile the identity holds and the socket goes on. An answer in time takes
-    /// effect as [`Hub::reidentify`] does, for the same user or another. A refusal, whose detail is
-    /// what the client is told, a panic, or no answer when the identity ends closes the socket with
-    /// 4401. So does the end of every identity where this hook is not set. Its future is dropped
-    /// when the socket ends, or somebody else re-identifies it. Sockets whose identities end at one
-    /// moment are asked about at one moment, however many they are.
-    ///
-    /// The socket has the headers of its handshake ([`Socket::handshake`]), so a session's cookie,
-    /// but a browser cannot change them any more: what is new has to be found in the session store,
-    /// or is sent by the page in a message ([`Socket::reidentify`]).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// use http::StatusCode;
-    /// use web_connection_socket::{Config, Identity, Rejection, Socket, WebConnectionSocketLayer};
-    ///
-    /// # async fn is_active(_: &str) -> bool { true }
-    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_expiry(|socket: Socket| async move {
-    ///     let user = socket.user().id().clone();
-    ///     if !is_active(user.as_str()).await {
-    ///         return Err(Rejection::new(StatusCode::UNAUTHORIZED).detail("Sign in again."));
-    ///     }
-    ///     Ok(Identity::user(user).expires_in(Duration::from_secs(15 * 60)))
-    /// });
-    /// ```
-    #[must_use]
-    pub fn on_expiry<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<Identity, Rejection>> + Send + 'static,
-    {
-        self.hooks.expiry = Some(hook(function));
-        self
-    }
-
-    /// Hands messages to a function instead of the inner service.
-    ///
-    /// A socket's next message waits until the function is done with the one before.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{Config, MessageError, Socket, SocketMessage, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_web_socket(|socket: Socket| async move {
-    ///     let numbers: Vec<i64> = socket.message().parse_json()?;
-    ///     let sum = numbers.iter().sum::<i64>();
-    ///     socket.broadcast(&SocketMessage::new("sum").text(sum.to_string()));
-    ///     Ok::<(), MessageError>(())
-    /// });
-    /// ```
-    #[must_use]
-    pub fn on_web_socket<F, Fut>(mut self, function: F) -> Self
-    where
-        F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HandlerOutput> + Send + 'static,
-    {
-        self.hooks.otherwise = Fallback::Handler(handler(function));
-        self
-    }
-
-    /// Hands messages of one action, compared exactly, to a function. Other messages go where they
-    /// go without it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{Config, Socket, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new())
-    ///     .on_action("enter", |socket: Socket| async move { socket.join(&*socket.message().message) });
-    /// ```
-    #[must_use]
-    pub fn on_action<F, Fut>(mut self, action: impl Into<Box<str>>, function: F) -> Self
-    where
-        F: Fn(Socket) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output: HandlerOutput> + Send + 'static,
-    {
-        self.hooks.actions.insert(action.into(), handler(function));
-        self
-    }
-
-    /// Broadcasts messages as they are, without asking the application.
-    ///
-    /// Without [`identify`](Self::identify) every visitor may address anybody. With it a socket may
-    /// address its own groups, its own user and what
-    /// [`Identity::may_broadcast`] allows; the rest is answered with the error `refused`. Either way its
-    /// sender writes the whole message, action included: what a page takes for the application's own
-    /// word must come by other means.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{Config, Handshake, Identity, Recipient, Rejection, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new())
-    ///     .identify(|_: Handshake| async {
-    ///         let member = Identity::user("ann").group("lobby");
-    ///         Ok::<_, Rejection>(member.may_broadcast(Recipient::user("support")))
-    ///     })
-    ///     .relay();
-    /// ```
-    #[must_use]
-    pub fn relay(mut self) -> Self {
-        self.hooks.otherwise = Fallback::Relay;
-        self
-    }
-
-    /// Takes only upgrades for which the function returns `true`; others go to the inner service.
-    /// It stands in the place of [`Config::socket_path`], and sees the request as it came: over HTTP/2
-    /// its cookies may be split over several lines.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new())
-    ///     .upgrade_if(|parts| parts.uri.path().starts_with("/live/"));
-    /// ```
-    #[must_use]
-    pub fn upgrade_if(
-        mut self,
-        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.upgrade_if = Some(Arc::new(predicate));
-        self
-    }
-
-    /// Lets callers for which the function returns `true` use the reserved URLs, beside those whom
-    /// the configuration allows. By default no caller may. The function sees the request as it came.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::{Config, WebConnectionSocketLayer};
-    ///
-    /// /// Put into the request by a layer of your own, outside of this one.
-    /// #[derive(Clone)]
-    /// struct ClientCertificate;
-    ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new())
-    ///     .allow_callers_if(|parts| parts.extensions.get::<ClientCertificate>().is_some());
-    /// ```
-    #[must_use]
-    pub fn allow_callers_if(
-        mut self,
-        predicate: impl Fn(&Parts) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.hooks.caller_if = Some(Arc::new(predicate));
-        self
-    }
-
-    /// Moves the two reserved URLs to a service of their own, for a private port or a Unix socket.
-    ///
-    /// From now on this layer answers them with 404, in services that it made before, too. The
-    /// control service trusts whoever can reach it; bearer tokens, where configured, are still
-    /// asked for, and pages in a browser are refused. `inner` gets what is posted to
-    /// `__WebSocket.<ext>`: the same service that the layer wraps.
+    /// The layered service keeps its own rules for the two URLs. With
+    /// [`Config::control_service_only`] it answers them with 404.
     ///
     /// # Examples
     ///
@@ -346,29 +136,19 @@ impl WebConnectionSocketLayer {
     /// use tower::Layer;
     /// use web_connection_socket::{Config, WebConnectionSocketLayer};
     ///
-    /// let layer = WebConnectionSocketLayer::new(Config::new());
+    /// let layer = WebConnectionSocketLayer::new(Config::new().control_service_only(true));
     /// let router: Router = Router::new();
     /// let control = layer.control_service(router.clone()); // for a private port
     /// let public = layer.layer(router);
     /// ```
     #[must_use]
     pub fn control_service<S: Clone>(&self, inner: S) -> ControlService<S> {
-        self.controlled
-            .store(true, std::sync::atomic::Ordering::Relaxed);
-        ControlService::new(inner, self.shared())
+        ControlService::new(inner, self.shared.clone())
     }
 
+    /// Returns the hooks, in a copy of the state if a service or a clone of the layer holds the same.
     pub(super) fn hooks_mut(&mut self) -> &mut Hooks {
-        &mut self.hooks
-    }
-
-    fn shared(&self) -> Arc<Shared> {
-        Arc::new(Shared::new(
-            self.config.clone(),
-            self.hub.clone(),
-            self.hooks.clone(),
-            self.controlled.clone(),
-        ))
+        &mut Arc::make_mut(&mut self.shared).hooks
     }
 }
 
@@ -376,14 +156,14 @@ impl<S: Clone> Layer<S> for WebConnectionSocketLayer {
     type Service = WebConnectionSocket<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WebConnectionSocket::new(inner, self.shared())
+        WebConnectionSocket::new(inner, self.shared.clone())
     }
 }
 
 impl fmt::Debug for WebConnectionSocketLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebConnectionSocketLayer")
-            .field("config", &self.config)
+            .field("config", &self.shared.config)
             .finish_non_exhaustive()
     }
 }

@@ -3,17 +3,16 @@
 mod accept;
 mod access;
 mod body;
+mod builder;
 mod control;
 mod cors;
 mod dispatch;
-mod event;
+mod dispatch_url;
 mod future;
 mod handshake;
 mod hooks;
 mod layer;
-mod lifecycle;
 mod log;
-mod raw;
 mod rejection;
 mod replies;
 mod request;
@@ -21,16 +20,14 @@ mod reserved;
 mod route;
 mod sender;
 mod service;
-mod shared;
 mod socket;
 mod source;
-mod target;
+mod state;
 mod upgrade;
 
 pub use self::{
     body::RequestBody,
     control::ControlService,
-    event::SocketEvent,
     future::ResponseFuture,
     handshake::Handshake,
     hooks::HandlerOutput,
@@ -38,5 +35,5 @@ pub use self::{
     rejection::Rejection,
     request::{ClientAddr, PeerAddr},
     service::WebConnectionSocket,
-    socket::Socket,
+    socket::{Socket, SocketEvent},
 };

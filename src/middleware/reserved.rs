@@ -15,17 +15,16 @@ use tower::{BoxError, Service, util::Oneshot};
 
 use super::{
     body::RequestBody,
-    dispatch::{Ask, check_reached, dispatched, guarded, of_handler, orders},
-    event::SocketEvent,
+    dispatch::{Job, check_reached, count, gives_orders, request, run, run_handler},
     handshake::Handshake,
-    hooks::Fallback,
+    hooks::Destination,
     log::Kind,
     rejection::{Cause, Rejection},
     replies::{Collected, Replies},
     request::{encoded_by, peer_of},
-    shared::{Shared, Surface},
-    socket::Socket,
+    socket::{Socket, SocketEvent},
     source::Source,
+    state::{Shared, Surface},
 };
 use crate::{
     config::ForwardHeaders,
@@ -71,31 +70,30 @@ where
     let source = Source::Request(replies.caller());
     let user = User::Claimed(message.user_id.clone());
     let socket = Socket::new(hub, source, user, SocketEvent::Message, message);
-    let action = socket.message().action.as_str();
-    let handler = match (shared.hooks.actions.get(action), &shared.hooks.otherwise) {
-        (Some(handler), _) | (None, Fallback::Handler(handler)) => handler,
-        (None, Fallback::Relay) => {
+    let handler = match shared.hooks.destination(&socket.message().action) {
+        Destination::Handler(handler) => handler,
+        Destination::Relay => {
             let answer = publish(&shared, socket.message()).await;
             return Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)));
         }
-        (None, Fallback::InnerService) => {
+        Destination::InnerService => {
             return pass_on(&shared, parts, socket, replies, inner).await;
         }
     };
-    let work = of_handler(shared.clone(), handler(socket.clone()));
-    let ask = Ask {
+    let work = run_handler(shared.clone(), handler(socket.clone()));
+    let job = Job {
         lane: Lane::Messages,
         key: Key::Callers,
-        bytes: socket.message().message.len(),
+        bytes: socket.text().len(),
         sender: None,
     };
-    Ok(match guarded(&shared, ask, work).await {
-        Ok(Ok(())) => {
+    Ok(match run(&shared, job, work).await {
+        Ok(()) => {
             let Collected { json, has_orders } = replies.take();
             note_orders(&shared, has_orders);
             answer(json.unwrap_or_else(|| Bytes::from_static(b"{}")))
         }
-        Ok(Err(failure)) | Err(failure) => shared.refuse(&parts, failure.into_rejection()),
+        Err(error) => shared.refuse(&parts, error.into_rejection()),
     })
 }
 
@@ -114,19 +112,15 @@ where
 {
     let caller = Handshake::new(&parts, peer_of(&parts.extensions), None);
     let headers = caller.forwarded(&ForwardHeaders::All).headers();
-    let (request, mark) = dispatched(shared, &socket, headers, parts.extensions);
-    let body = Bytes::from(socket.message().encode());
-    let (mut parts, ()) = request.into_parts();
-    let uri = parts.uri.clone();
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    let request = Request::from_parts(parts, RequestBody::message(body));
-
-    let response = Oneshot::new(inner, request).await?;
-    if let Err(failure) = check_reached(shared, &mark, &uri, response.status()) {
-        tracing::debug!(?failure, "a message posted from outside found no handler");
+    let (request, mark) = request(shared, &socket, headers, parts.extensions);
+    let uri = request.uri().clone();
+    let response = Oneshot::new(inner, request.map(RequestBody::message)).await?;
+    let reached = check_reached(shared, &mark, &uri, response.status());
+    if let Err(error) = count(shared, reached) {
+        tracing::debug!(?error, "a message posted from outside found no handler");
     }
     let Collected { json, has_orders } = replies.take();
-    note_orders(shared, has_orders || orders(response.headers()));
+    note_orders(shared, has_orders || gives_orders(response.headers()));
     Ok(match json {
         Some(json) if is_nothing(&response) => with_body(response, json),
         Some(_) => {
@@ -193,10 +187,8 @@ async fn publish<RB: From<Bytes>>(
         dropped: report.dropped,
         forwarded: report.forwarded().await,
     };
-    // It has no key or number that JSON could refuse.
-    Ok(answer(
-        serde_json::to_vec(&report).unwrap_or_default().into(),
-    ))
+    let json = serde_json::to_vec(&report).expect("numbers and booleans are JSON");
+    Ok(answer(json.into()))
 }
 
 /// Reads a message from a request: method, caller, coding, size, body, message, in this order.

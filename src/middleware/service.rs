@@ -17,7 +17,7 @@ use super::{
     future::ResponseFuture,
     reserved,
     route::Route,
-    shared::{Shared, Surface},
+    state::{Shared, Surface},
     upgrade,
 };
 

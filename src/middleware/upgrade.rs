@@ -18,8 +18,8 @@ use super::{
     log::Kind,
     rejection::{Cause, Rejection},
     request::{ClientAddr, name_origin, peer_of},
-    shared::Shared,
     source::Connection,
+    state::Shared,
 };
 use crate::{
     config::Config,

@@ -13,9 +13,9 @@ use crate::support::{
 
 const MESSAGE: &str = r#"{"action":"news","message":"hello"}"#;
 
-/// The same application behind a public and a private door.
-fn doors(config: Config) -> (Server, Server, Visits) {
-    let layer = WebConnectionSocketLayer::new(config);
+/// The same application behind a public and a private service.
+fn services(config: Config) -> (Server, Server, Visits) {
+    let layer = WebConnectionSocketLayer::new(config.control_service_only(true));
     let visits = Visits::default();
     let public = Server::new(layer.layer(visits.app()));
     let private = Server::new(layer.control_service(visits.app()));
@@ -23,8 +23,8 @@ fn doors(config: Config) -> (Server, Server, Visits) {
 }
 
 #[tokio::test]
-async fn whoever_reaches_it_may_broadcast_without_a_token() {
-    let (public, private, visits) = doors(Config::new());
+async fn any_program_that_reaches_it_may_broadcast_without_a_token() {
+    let (public, private, visits) = services(Config::new());
     let mut ann = join(&public, "ann", &[]).await;
     let stranger = private.peer("192.0.2.7:50000".parse().unwrap());
     let answer = Raw::post(BROADCAST, MESSAGE).ask(&stranger).await;
@@ -43,24 +43,30 @@ async fn whoever_reaches_it_may_broadcast_without_a_token() {
 }
 
 #[tokio::test]
-async fn the_public_door_has_nothing_there_any_more() {
-    let layer = WebConnectionSocketLayer::new(Config::new().bearer_tokens(["secret"]));
-    let visits = Visits::default();
-    // Made before the control service was asked for.
-    let public = Server::new(layer.layer(visits.app()));
-    let _control = layer.control_service(visits.app());
-    for path in [BROADCAST, WEB_SOCKET] {
-        let answer = Raw::post(path, MESSAGE)
-            .with("Authorization", "Bearer secret")
-            .ask(&public)
-            .await;
-        assert_eq!(
-            (answer.status, &*answer.code()),
-            (404, "not_found"),
-            "{path}"
-        );
+async fn the_option_alone_closes_the_reserved_urls_of_the_layered_service() {
+    for (only, broadcast, posted) in [
+        (true, (404, "not_found"), (404, "not_found")),
+        (false, (200, ""), (200, "")),
+    ] {
+        let config = Config::new().bearer_tokens(["secret"]);
+        let layer = WebConnectionSocketLayer::new(config.control_service_only(only));
+        let visits = Visits::default();
+        let before = Server::new(layer.layer(visits.app()));
+        // Building one changes nothing, for services made before and after.
+        let _control = layer.control_service(visits.app());
+        let after = Server::new(layer.layer(visits.app()));
+        for server in [before, after] {
+            for (path, expected) in [(BROADCAST, broadcast), (WEB_SOCKET, posted)] {
+                let answer = Raw::post(path, MESSAGE)
+                    .with("Authorization", "Bearer secret")
+                    .ask(&server)
+                    .await;
+                let code = if only { answer.code() } else { String::new() };
+                assert_eq!((answer.status, &*code), expected, "{path}");
+            }
+        }
+        assert_eq!(visits.take().len(), if only { 0 } else { 2 });
     }
-    assert!(visits.take().is_empty());
 }
 
 #[tokio::test]
@@ -68,7 +74,7 @@ async fn tokens_are_still_asked_for_where_there_are_some() {
     let config = Config::new()
         .bearer_tokens(["secret"])
         .trust_local_callers();
-    let (_, private, _) = doors(config);
+    let (_, private, _) = services(config);
     let post = || Raw::post(BROADCAST, MESSAGE);
     assert_eq!(post().ask(&private).await.code(), "token_missing");
     let wrong = post().with("Authorization", "Bearer Secret");
@@ -79,7 +85,7 @@ async fn tokens_are_still_asked_for_where_there_are_some() {
 
 #[tokio::test]
 async fn pages_are_kept_out_even_of_a_rebound_host() {
-    let (_, private, visits) = doors(Config::new());
+    let (_, private, visits) = services(Config::new());
     for (name, value) in [
         ("Origin", "https://evil.test"),
         ("Origin", "null"),
@@ -105,7 +111,7 @@ async fn pages_are_kept_out_even_of_a_rebound_host() {
 
 #[tokio::test]
 async fn a_rebound_host_is_kept_out() {
-    let (_, private, _) = doors(Config::new().hosts(["localhost"]));
+    let (_, private, _) = services(Config::new().hosts(["localhost"]));
     let rebound = Raw::post(BROADCAST, MESSAGE).set("Host", "evil.test");
     assert_eq!(rebound.ask(&private).await.code(), "host_not_allowed");
     assert_eq!(
@@ -116,7 +122,7 @@ async fn a_rebound_host_is_kept_out() {
 
 #[tokio::test]
 async fn everything_else_is_not_there() {
-    let (public, private, visits) = doors(Config::new());
+    let (public, private, visits) = services(Config::new());
     for request in [
         Raw::handshake("/__initializeSocket.wc"),
         Raw::new("GET /__initializeSocket.wc HTTP/1.1"),
@@ -135,7 +141,7 @@ async fn everything_else_is_not_there() {
 }
 
 #[tokio::test]
-async fn methods_and_messages_are_checked_as_on_the_public_door() {
+async fn methods_and_messages_are_checked_as_by_the_layered_service() {
     let layer = WebConnectionSocketLayer::new(Config::new())
         .on_web_socket(|_: Socket| async { Err::<(), _>("no") });
     let private = Server::new(layer.control_service(Visits::default().app()));

@@ -215,7 +215,7 @@ async fn what_an_application_replies_fills_an_answer_without_a_body() {
         let body: Value = serde_json::from_str(&answer.body).unwrap();
         assert_eq!(body, told("one"), "{what}");
 
-        // It is the same over the door of the control service.
+        // The control service answers the same.
         let server = Server::new(layer.control_service(app));
         let answer = Raw::post(WEB_SOCKET, MESSAGE).ask(&server).await;
         let same: Value = serde_json::from_str(&answer.body).unwrap();

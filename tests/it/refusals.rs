@@ -12,7 +12,11 @@ use web_connection_socket::{
 };
 
 use crate::support::{
-    config, error_of, http::BROADCAST, join, log, news, raw::Raw, relay, serve, serve_app, until,
+    config, error_of,
+    http::{BROADCAST, WEB_SOCKET},
+    join, log, news,
+    raw::Raw,
+    relay, serve, serve_app, until,
     wire::Wire,
 };
 
@@ -93,6 +97,36 @@ async fn each_says_where_from_whom_and_what_would_help() {
         assert!(line.contains(&format!("peer={peer}")), "{line}");
         assert!(!line.contains("hush"), "{line}");
     }
+}
+
+/// A layer's clones, its services, and those made before a hook was set share one log.
+#[tokio::test(start_paused = true)]
+async fn all_services_of_a_layer_write_one_line_of_a_kind_and_warn_once() {
+    let log = log::capture();
+    let layer = WebConnectionSocketLayer::new(Config::new().bearer_tokens(["right"]));
+    // Reads the body by itself, so that no handler takes the socket out.
+    let app = || Router::new().fallback(async || "seen");
+    let servers = [
+        serve_app(&layer, app()),
+        serve_app(&layer, app()),
+        serve_app(&layer.clone(), app()),
+        Server::new(layer.control_service(app())),
+        serve_app(&layer.upgrade_if(|_| true), app()),
+    ];
+    let post = |path: &str, token: &str| Raw::post(path, "{}").with("Authorization", token);
+    for server in &servers {
+        let refused = post(BROADCAST, "Bearer wrong").ask(server).await;
+        assert_eq!(refused.code(), "token_wrong");
+        let answer = post(WEB_SOCKET, "Bearer right").ask(server).await;
+        assert_eq!((answer.status, &*answer.body), (200, "seen"));
+    }
+    let (refusals, warnings) = (log.of(Level::INFO), log.of(Level::WARN));
+    assert_eq!((refusals.len(), warnings.len()), (1, 1), "{}", log.text());
+    assert!(warnings[0].contains("no handler took the socket"));
+    sleep(Duration::from_secs(1)).await;
+    post(BROADCAST, "Bearer wrong").ask(&servers[1]).await;
+    let last = log.of(Level::INFO).pop().expect("a line");
+    assert!(last.contains("suppressed=4"), "{last}");
 }
 
 #[tokio::test(start_paused = true)]

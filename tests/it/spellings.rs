@@ -154,10 +154,9 @@ async fn what_a_trusted_caller_spells_oddly_is_marked_at_the_configured_spelling
 
 #[tokio::test]
 async fn no_spelling_reaches_past_the_control_service() {
-    let layer = WebConnectionSocketLayer::new(config());
+    let layer = WebConnectionSocketLayer::new(config().control_service_only(true));
     let visits = Visits::default();
     let server = serve_app(&layer, visits.app());
-    let _control = layer.control_service(visits.app());
     for target in every_spelling() {
         let answer = Raw::post(&target, MESSAGE).ask(&server).await;
         assert!(matches!(answer.status, 200 | 400 | 404), "{target}");

@@ -66,7 +66,7 @@ async fn a_token_keeps_strangers_behind_nginx_out() {
 
 #[tokio::test]
 async fn a_control_service_keeps_strangers_behind_nginx_out() {
-    let layer = WebConnectionSocketLayer::new(config());
+    let layer = WebConnectionSocketLayer::new(config().control_service_only(true));
     let control = ServiceExt::<Request>::into_make_service(layer.control_service(Router::new()));
     let private = Server::start(|listener| axum::serve(listener, control).into_future()).await;
     let public = Server::start(|listener| serve(listener, layer, Router::new())).await;

@@ -1,3 +1,5 @@
+//! The inner service as sockets call it, whatever its type.
+
 use std::{future::Future, marker::PhantomData, pin::Pin};
 
 use bytes::Bytes;
@@ -7,11 +9,11 @@ use http_body_util::{BodyExt, Limited};
 use parking_lot::Mutex;
 use tower::{BoxError, Service, util::Oneshot};
 
-use super::super::body::RequestBody;
+use crate::middleware::body::RequestBody;
 
-/// The inner service as sockets call it, whatever its type is.
-pub(in super::super) trait Application: Send + Sync {
-    /// Sends a request. The response's body is read, up to `limit` bytes, if `wanted` says so.
+/// The inner service, without its type.
+pub(in crate::middleware) trait Application: Send + Sync {
+    /// Sends a request. Reads the response's body, up to `limit` bytes, if it is `wanted`.
     fn call(
         &self,
         request: Request<Bytes>,
@@ -20,15 +22,17 @@ pub(in super::super) trait Application: Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
 }
 
-/// A socket's own clone of the inner service. The lock makes it shareable, whether or not the
-/// service is; nobody waits for it, because a socket dispatches one message at a time.
-pub(in super::super) struct InnerService<S, B> {
+/// A socket's own clone of the inner service.
+///
+/// The lock makes it `Sync`, even if the service is not. It is never contended, because a socket
+/// dispatches one message at a time.
+pub(in crate::middleware) struct InnerService<S, B> {
     service: Mutex<S>,
     body: PhantomData<fn() -> B>,
 }
 
 impl<S, B> InnerService<S, B> {
-    pub(in super::super) fn new(service: S) -> Self {
+    pub(in crate::middleware) fn new(service: S) -> Self {
         Self {
             service: Mutex::new(service),
             body: PhantomData,

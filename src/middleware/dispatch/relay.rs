@@ -1,17 +1,19 @@
-use super::{
-    super::{sender::Sender, shared::Shared},
-    Failure,
-};
-use crate::protocol::SocketMessage;
+//! A message that is broadcast without asking the application.
 
-/// Broadcasts a message as it stands, if its sender may address whom it names.
+use super::error::DispatchError;
+use crate::{
+    middleware::{sender::Sender, state::Shared},
+    protocol::SocketMessage,
+};
+
+/// Broadcasts a message as it is, if its sender may address all its recipients.
 pub(super) fn relay(
     shared: &Shared,
     sender: &Sender,
     message: &SocketMessage,
-) -> Result<(), Failure> {
+) -> Result<(), DispatchError> {
     if !sender.may_relay(message) {
-        return Err(Failure::Refused);
+        return Err(DispatchError::Refused);
     }
     shared.hub.broadcast(message);
     Ok(())

@@ -1,17 +1,18 @@
+//! The `on_expiry` hook: a new identity for a socket, or the socket's end.
+
 use std::sync::Arc;
 
 use tokio::time::timeout_at;
 
-use super::super::{
-    hooks::HookFuture, log::Kind, rejection::Rejection, shared::Shared, source::Connection,
-};
 use crate::{
     hub::{Backlog, CloseReason, Identity, Principal, SocketErrorKind},
+    middleware::{
+        hooks::HookFuture, log::Kind, rejection::Rejection, source::Connection, state::Shared,
+    },
     unwind::{Contained, Panicked},
 };
 
-/// Has the application say whose a socket is from now on. Whatever it does but name somebody closes
-/// the socket.
+/// Replaces a socket's identity with the hook's answer, or closes the socket if there is none.
 pub(super) async fn renew(
     shared: Arc<Shared>,
     connection: Arc<Connection>,
@@ -45,7 +46,7 @@ pub(super) async fn renew(
         },
         Ok(Ok(Err(rejection))) => CloseReason::not_renewed(rejection.text()),
         Ok(Err(Panicked)) => CloseReason::IDENTITY_EXPIRED,
-        Err(_elapsed) => complain("the on_expiry hook had no answer when an identity ended"),
+        Err(_elapsed) => complain("the on_expiry hook had no answer when an identity expired"),
     };
     hub.expire(peer, &principal, reason, Backlog::Deliver);
 }

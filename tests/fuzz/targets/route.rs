@@ -180,11 +180,7 @@ thread_local! {
         Setup { dispatch: Some("/messages"), ..setup(|config| config.dispatch_path("/messages")) },
         setup(|config| config.socket_path("/ws")),
         Setup { is_on: false, ..setup(|config| config.enabled(false)) },
-        {
-            let layer = WebConnectionSocketLayer::new(config());
-            drop(layer.control_service(()));
-            Setup { app: layered(&layer), is_controlled: true, ..setup(|config| config) }
-        },
+        Setup { is_controlled: true, ..setup(|config| config.control_service_only(true)) },
     ];
 }
 

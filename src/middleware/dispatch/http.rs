@@ -1,6 +1,6 @@
 //! A message as an HTTP request to the inner service.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
@@ -8,84 +8,82 @@ use http::{
     header::{
         AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName, PROXY_AUTHORIZATION,
     },
+    response::Parts,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::{
-    super::{
-        log::{Kind, OneLine},
-        rejection::Rejection,
-        shared::Shared,
-        socket::{Mark, Socket},
-    },
-    Application, Failure, answer,
+use super::{Application, error::DispatchError, response};
+use crate::middleware::{
+    log::{Kind, OneLine},
+    rejection::Rejection,
+    socket::{DispatchMark, Socket},
+    state::Shared,
 };
 
-/// Hands a message, or the news of a disconnect, to the application and does what it answers.
+/// Hands a message, or a disconnect event, to the application and does what its response says.
 pub(super) async fn message(
     shared: Arc<Shared>,
     application: Arc<dyn Application>,
     socket: Socket,
-) -> Result<(), Failure> {
-    let response = send(&shared, &*application, &socket, answer::holds_messages).await?;
+) -> Result<(), DispatchError> {
+    let response = send(&shared, &*application, &socket, response::holds_messages).await?;
     let (parts, body) = response.into_parts();
-    answer::regroup(&shared, &socket, &parts.headers);
-    let close = answer::close_reason(&shared, &parts);
+    response::regroup(&shared, &socket, &parts.headers);
+    let close = response::close_reason(&shared, &parts);
     if parts.status.is_success() {
-        answer::reply(&shared, &socket, &parts, &body);
+        response::reply(&shared, &socket, &parts, &body);
         if let Some(reason) = close {
             socket.close(reason);
         }
         return Ok(());
     }
-    shared.hub.counters().dispatch_failed();
     let status = parts.status;
-    Err(Failure::Answered { status, close })
+    Err(DispatchError::Answered { status, close })
 }
 
-/// Asks the application whether a socket may open.
+/// Asks the application whether a socket may open. A refusal is an answer, not a failed dispatch.
 pub(super) async fn connect(
     shared: &Shared,
     application: Arc<dyn Application>,
     socket: Socket,
-) -> Result<(), Rejection> {
-    let wanted =
-        |parts: &http::response::Parts| !parts.status.is_success() || answer::holds_messages(parts);
-    let response = send(shared, &*application, &socket, wanted)
-        .await
-        .map_err(Failure::into_rejection)?;
+) -> Result<Result<(), Rejection>, DispatchError> {
+    let wanted = |parts: &Parts| !parts.status.is_success() || response::holds_messages(parts);
+    let response = send(shared, &*application, &socket, wanted).await?;
     let (parts, body) = response.into_parts();
     if parts.status.is_success() {
-        answer::regroup(shared, &socket, &parts.headers);
-        answer::reply(shared, &socket, &parts, &body);
-        if let Some(reason) = answer::close_reason(shared, &parts) {
+        response::regroup(shared, &socket, &parts.headers);
+        response::reply(shared, &socket, &parts, &body);
+        if let Some(reason) = response::close_reason(shared, &parts) {
             socket.close(reason);
         }
-        return Ok(());
+        return Ok(Ok(()));
     }
     let rejection = Rejection::new(parts.status);
-    Err(match parts.headers.get(CONTENT_TYPE).cloned() {
+    Ok(Err(match parts.headers.get(CONTENT_TYPE).cloned() {
         Some(content_type) => rejection.body(content_type, body),
         None => rejection,
-    })
+    }))
 }
 
-/// The path, headers and mark of a request that carries a message into the application.
-pub(in super::super) fn dispatched(
+/// Makes the request that carries a message into the application, with these headers and extensions
+/// besides its own.
+pub(in crate::middleware) fn request(
     shared: &Shared,
     socket: &Socket,
     headers: HeaderMap,
     extensions: Extensions,
-) -> (Request<()>, Mark) {
+) -> (Request<Bytes>, DispatchMark) {
+    // A posted message has no page whose directory could be followed.
     let path = socket.handshake().map_or("", |handshake| handshake.path());
-    let mut request = Request::new(());
+    let mut request = Request::new(Bytes::from(socket.message().encode()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = shared.target.uri(path);
+    *request.uri_mut() = shared.dispatch_url.uri(path);
     *request.headers_mut() = headers;
     *request.extensions_mut() = extensions;
 
-    let mark = Mark::new(socket.clone());
+    let mark = DispatchMark::new(socket.clone());
     request.extensions_mut().insert(mark.clone());
+    let length = request.body().len();
     let headers = request.headers_mut();
     for (name, value) in headers.iter_mut() {
         // Layers inside that log headers leave out those that are marked.
@@ -94,6 +92,7 @@ pub(in super::super) fn dispatched(
         }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, length.into());
     headers.insert(EVENT, HeaderValue::from_static(socket.event().as_str()));
     let user = socket.user();
     let identity = if user.is_verified() {
@@ -112,20 +111,20 @@ pub(in super::super) fn dispatched(
     (request, mark)
 }
 
-/// Says loudly when a message did not reach the code that is meant to read it.
-pub(in super::super) fn check_reached(
+/// Checks whether a message reached the code that is meant to read it, and says loudly if not.
+pub(in crate::middleware) fn check_reached(
     shared: &Shared,
-    mark: &Mark,
+    mark: &DispatchMark,
     uri: &Uri,
     status: StatusCode,
-) -> Result<(), Failure> {
-    if mark.taken() {
+) -> Result<(), DispatchError> {
+    if mark.is_taken() {
         return Ok(());
     }
     let path = uri.path();
     if status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
         shared.log.write(Kind::NoHandler, |suppressed| {
-            let advice = if shared.target.is_followed(uri) {
+            let advice = if shared.dispatch_url.is_followed(uri) {
                 "the directory is the page's, which Config::follow_page_directory asks for: give it a \
                  route, or turn that off"
             } else {
@@ -136,10 +135,9 @@ pub(in super::super) fn check_reached(
                 "no handler read POST {path} (the inner service answered {status}); {advice}"
             );
         });
-        shared.hub.counters().dispatch_failed();
-        return Err(Failure::NoHandler(uri.clone()));
+        return Err(DispatchError::NoHandler(uri.clone()));
     }
-    if status.is_success() && !shared.unread.swap(true, Relaxed) {
+    if status.is_success() && shared.is_first_unread() {
         tracing::warn!(
             "POST {path} was answered {status}, but no handler took the socket out of it: use the \
              Socket extractor or Socket::from_extensions, and layer.layer(router), not \
@@ -153,18 +151,14 @@ async fn send(
     shared: &Shared,
     application: &dyn Application,
     socket: &Socket,
-    wanted: fn(&http::response::Parts) -> bool,
-) -> Result<Response<Bytes>, Failure> {
+    wanted: fn(&Parts) -> bool,
+) -> Result<Response<Bytes>, DispatchError> {
     let (headers, extensions) = match socket.handshake() {
         Some(handshake) => (handshake.headers(), handshake.extensions().clone()),
         None => Default::default(),
     };
-    let (request, mark) = dispatched(shared, socket, headers, extensions);
-    let (mut parts, ()) = request.into_parts();
-    let uri = parts.uri.clone();
-    let body = Bytes::from(socket.message().encode());
-    parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    let request = Request::from_parts(parts, body);
+    let (request, mark) = request(shared, socket, headers, extensions);
+    let uri = request.uri().clone();
 
     let limit = shared.config.max_message_size;
     let response = match application.call(request, wanted, limit).await {
@@ -174,29 +168,29 @@ async fn send(
                 let error = OneLine(error);
                 tracing::error!(%error, suppressed, "the inner service failed on a message");
             });
-            shared.hub.counters().dispatch_failed();
-            return Err(Failure::Failed);
+            return Err(DispatchError::Failed);
         }
     };
     check_reached(shared, &mark, &uri, response.status())?;
     Ok(response)
 }
 
-/// A name as a header value: nothing in it can end the header, and a comma is never a separator.
+/// Makes a header value of a name. No name can end the header, and a comma is never a separator.
 fn encoded(name: &str) -> HeaderValue {
     let text = utf8_percent_encode(name, RESERVED).to_string();
-    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("nothing but visible ASCII is left")
+    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible ASCII is left")
 }
-
-const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';').add(b'"');
-
-const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 const EVENT: HeaderName = HeaderName::from_static("websocket-event");
 const IDENTITY: HeaderName = HeaderName::from_static("websocket-identity");
 const CONNECTION_ID: HeaderName = HeaderName::from_static("websocket-connection-id");
 const USER_ID: HeaderName = HeaderName::from_static("websocket-user-id");
 const GROUP_ID: HeaderName = HeaderName::from_static("websocket-group-id");
+
+const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// What is escaped in a name: what would end the header, and what separates values in a list.
+const RESERVED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b',').add(b';').add(b'"');
 
 #[cfg(test)]
 mod tests {

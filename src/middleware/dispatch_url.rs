@@ -7,18 +7,20 @@ use crate::config::{BasePath, Paths, is_plain_segment, segment_is};
 use super::route::{INITIALIZE, WEB_SOCKET};
 
 /// The dispatch URL, parsed once; and the rule that derives another from a page's directory.
-pub(crate) struct Target {
+#[derive(Clone)]
+pub(crate) struct DispatchUrl {
     uri: Uri,
     /// None where every message goes to the one URL.
     followed: Option<Followed>,
 }
 
+#[derive(Clone)]
 struct Followed {
     base: BasePath,
     file: Box<str>,
 }
 
-impl Target {
+impl DispatchUrl {
     pub(super) fn new(paths: &Paths) -> Self {
         let file = format!("{WEB_SOCKET}{}", paths.script_map.as_str());
         let path = match &paths.dispatch {
@@ -76,11 +78,11 @@ impl Followed {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::DispatchUrl;
     use crate::config::Config;
 
     fn path(config: &Config, handshake: &str) -> String {
-        Target::new(&config.paths).uri(handshake).to_string()
+        DispatchUrl::new(&config.paths).uri(handshake).to_string()
     }
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
         let config = Config::new()
             .script_map("w".repeat(200))
             .follow_page_directory(true);
-        let target = Target::new(&config.paths);
+        let target = DispatchUrl::new(&config.paths);
         let long = |length| format!("/{}/__initializeSocket.wc", "d".repeat(length));
         assert!(target.uri(&long(65_000)).path().starts_with("/ddd"));
         assert!(

@@ -1,4 +1,4 @@
-//! What the application's HTTP answer to a message means for the socket.
+//! What the application's HTTP response to a message means for the socket.
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -7,21 +7,21 @@ use http::{
 };
 use percent_encoding::percent_decode;
 
-use super::super::{log::Kind, request::encoded_by, shared::Shared, socket::Socket};
 use crate::{
     hub::CloseReason,
+    middleware::{log::Kind, request::encoded_by, socket::Socket, state::Shared},
     protocol::{MessageErrorKind, SocketMessage},
 };
 
-/// Whether the answer's body can be a reply: only JSON of a success can.
+/// Returns whether the body can be a reply: only JSON of a 2xx response can.
 pub(super) fn holds_messages(parts: &Parts) -> bool {
     parts.status.is_success() && is_json(&parts.headers)
 }
 
-/// Sends the messages in the answer to this socket alone.
+/// Sends the messages in the response to this socket alone.
 ///
 /// A page, an empty body or JSON that is not a message is no reply: West Wind's handlers return
-/// nothing, and what their framework makes of that is none either.
+/// nothing, and their framework makes one of these of it.
 pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]) {
     if !is_json(&parts.headers) {
         return;
@@ -36,17 +36,22 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
         });
         return;
     }
-    let messages = messages(body, shared.config.max_recipients);
-    if messages == Err(MessageErrorKind::NotUtf8) {
-        shared.log.write(Kind::AnswerNotUtf8, |suppressed| {
-            tracing::warn!(
-                suppressed,
-                "the application's JSON answer to a message is not UTF-8, so it is not read: in FoxPro \
-                 use STRCONV(…, 9)"
-            );
-        });
-    }
-    for message in messages.unwrap_or_default() {
+    let messages = match messages(body, shared.config.max_recipients) {
+        Ok(messages) => messages,
+        Err(MessageErrorKind::NotUtf8) => {
+            shared.log.write(Kind::AnswerNotUtf8, |suppressed| {
+                tracing::warn!(
+                    suppressed,
+                    "the application's JSON answer to a message is not UTF-8, so it is not read: in \
+                     FoxPro use STRCONV(…, 9)"
+                );
+            });
+            return;
+        }
+        // JSON of the application's own.
+        Err(_) => return,
+    };
+    for message in messages {
         if let Err(error) = socket.reply(&message) {
             tracing::debug!(%error, "a reply found its socket closing");
             return;
@@ -54,7 +59,7 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
     }
 }
 
-/// Follows the answer's `WebSocket-Join` and `WebSocket-Leave` headers.
+/// Follows the `WebSocket-Join` and `WebSocket-Leave` headers of the response.
 pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
     for group in names(shared, headers, JOIN) {
         if let Err(error) = socket.join(group) {
@@ -68,7 +73,7 @@ pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
     }
 }
 
-/// Why the socket is to be closed once it has all else that the answer means for it: what a
+/// Returns the reason to close the socket after all else that the response asks for: what a
 /// `WebSocket-Close` header says, or status 410.
 pub(super) fn close_reason(shared: &Shared, parts: &Parts) -> Option<CloseReason> {
     let gone = || (parts.status == StatusCode::GONE).then_some(CloseReason::GONE);
@@ -87,14 +92,15 @@ pub(super) fn close_reason(shared: &Shared, parts: &Parts) -> Option<CloseReason
     }
 }
 
-/// Whether an answer orders something of a socket.
-pub(in super::super) fn orders(headers: &HeaderMap) -> bool {
+/// Returns whether a response asks a socket to join, leave or close.
+pub(in crate::middleware) fn gives_orders(headers: &HeaderMap) -> bool {
     [JOIN, LEAVE, CLOSE]
         .iter()
         .any(|name| headers.contains_key(*name))
 }
 
-/// Returns none where one of them has no action: what it answers is no reply then.
+/// Reads the messages in a body. There are none if one of them has no action: the body is no reply
+/// then.
 fn messages(body: &[u8], max_recipients: usize) -> Result<Vec<SocketMessage>, MessageErrorKind> {
     let messages = SocketMessage::read_all(body, max_recipients).map_err(|error| error.kind())?;
     let are_replies = messages.iter().all(|message| !message.action.is_empty());

@@ -1,42 +1,43 @@
+//! Why a message was not handled, and what its sender is told.
+
 use std::{future::Future, sync::Arc};
 
 use http::{StatusCode, Uri};
 
-use super::super::{
-    hooks::HandlerError,
-    log::{Kind, OneLine},
-    rejection::Rejection,
-    shared::Shared,
-};
 use crate::{
     hub::CloseReason,
+    middleware::{
+        hooks::HandlerError,
+        log::{Kind, OneLine},
+        rejection::Rejection,
+        state::Shared,
+    },
     protocol::{ErrorCode, ErrorFrame},
 };
 
 /// Why a message was not handled.
 #[derive(Debug)]
-pub(in super::super) enum Failure {
-    /// The sender may not address whom it named.
+pub(in crate::middleware) enum DispatchError {
+    /// The sender may not address the recipients that it named.
     Refused,
     /// The inner service has nothing at this URL.
     NoHandler(Uri),
     /// The application took too long.
     TimedOut,
-    /// Its turn did not come in time.
+    /// Too much work waits, or the message's turn did not come in time.
     Overloaded,
     /// The application returned an error or panicked.
     Failed,
-    /// The application answered with a status that is no success, and maybe wants to see the socket
-    /// closed.
+    /// The application answered with a status other than 2xx, and may want the socket closed.
     Answered {
         status: StatusCode,
         close: Option<CloseReason>,
     },
 }
 
-impl Failure {
-    /// What the sender is told: nothing of the application's own texts.
-    pub(in super::super) fn into_frame(self) -> ErrorFrame {
+impl DispatchError {
+    /// Makes the error frame for the sender. It repeats no text of the application's.
+    pub(super) fn into_frame(self) -> ErrorFrame {
         let frame = |code, text: &str| ErrorFrame::new(code, text);
         match self {
             Self::Refused => frame(
@@ -70,31 +71,30 @@ impl Failure {
         }
     }
 
-    /// Why the socket is to be closed when it has been told, if it is.
+    /// Makes the response for a program that posted the message, or a client that wants to connect.
+    pub(in crate::middleware) fn into_rejection(self) -> Rejection {
+        self.into_frame().into()
+    }
+
+    /// Returns why the socket is to be closed after its error frame, if it is.
     pub(super) fn close_reason(&self) -> Option<CloseReason> {
         match self {
             Self::Answered { close, .. } => close.clone(),
             _ => None,
         }
     }
-
-    /// The same to who wants to open a socket.
-    pub(in super::super) fn into_rejection(self) -> Rejection {
-        self.into_frame().into()
-    }
 }
 
-/// A handler's own error as a failure; its text goes to the log alone.
-pub(in super::super) async fn of_handler(
+/// Waits for a handler, and logs its error.
+pub(in crate::middleware) async fn run_handler(
     shared: Arc<Shared>,
     outcome: impl Future<Output = Result<(), HandlerError>>,
-) -> Result<(), Failure> {
+) -> Result<(), DispatchError> {
     outcome.await.map_err(|error| {
         shared.log.write(Kind::HandlerFailed, |suppressed| {
             let error = OneLine(error);
             tracing::error!(%error, suppressed, "a message handler returned an error");
         });
-        shared.hub.counters().dispatch_failed();
-        Failure::Failed
+        DispatchError::Failed
     })
 }

@@ -1,4 +1,6 @@
-/// Why a handler was called.
+//! Why a handler was called: a message, or a step in the socket's life.
+
+/// The reason why a handler was called.
 ///
 /// # Examples
 ///
@@ -14,20 +16,22 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocketEvent {
-    /// The socket sent a message, or somebody posted one to `__WebSocket.<ext>`.
+    /// The socket sent a message, or a program posted one to `__WebSocket.<ext>`.
     Message,
     /// The socket is about to open.
     Connect,
     /// The socket has opened.
     Open,
-    /// The socket's identity is about to end.
+    /// The socket's identity is about to expire.
     Expiry,
     /// The socket has ended.
     Disconnect,
 }
 
 impl SocketEvent {
-    /// The value of the header `WebSocket-Event`, and the action of the messages that no socket sent.
+    /// Returns the value of the header `WebSocket-Event`. It is also the action of the messages that
+    /// the layer itself makes for an event.
+    ///
     /// `open` and `expiry` are for hooks alone: no request carries them.
     ///
     /// # Examples

@@ -1,3 +1,5 @@
+//! What all services of one layer share: options, hub, hooks, log limits and warn-once flags.
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
@@ -8,62 +10,72 @@ use http::{Response, request::Parts};
 
 use super::{
     access::{check_host, looks_proxied, may_call},
-    hooks::{Fallback, Hooks},
+    dispatch_url::DispatchUrl,
+    hooks::Hooks,
     log::{Kind, Log, OneLine, shown_path},
     rejection::{Cause, Rejection},
     request::{is_by_page, peer_of},
     route::{Route, route},
-    socket::Mark,
-    target::Target,
+    socket::DispatchMark,
 };
 use crate::{config::Config, hub::Hub};
 
-/// What all requests and sockets of one layered service have in common.
+/// What a layer, its clones, and all services and sockets of them have in common.
+///
+/// A layer makes it once; its services hold the same one. A hook that is set afterwards is set in a
+/// copy, which still shares the hub, the log limits and the flags.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
-    pub(super) target: Target,
-    pub(super) log: Log,
-    pub(crate) unread: AtomicBool,
-    controlled: Arc<AtomicBool>,
+    pub(super) dispatch_url: DispatchUrl,
+    pub(super) log: Arc<Log>,
+    warned: Arc<Warned>,
+}
+
+/// What the log was told once.
+#[derive(Debug, Default)]
+struct Warned {
+    unread: AtomicBool,
     proxied: AtomicBool,
 }
 
+/// The kind of service through which a reserved URL is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Surface {
+    /// The layered service, open to the world: closed unless configured.
+    Public,
+    /// The control service, open to every program that can reach it.
+    Control,
+}
+
 impl Shared {
-    pub(super) fn new(
-        config: Arc<Config>,
-        hub: Arc<Hub>,
-        hooks: Hooks,
-        controlled: Arc<AtomicBool>,
-    ) -> Self {
+    pub(super) fn new(config: Config, hub: Arc<Hub>) -> Self {
         Self {
-            target: Target::new(&config.paths),
-            config,
+            dispatch_url: DispatchUrl::new(&config.paths),
+            config: Arc::new(config),
             hub,
-            hooks,
-            log: Log::default(),
-            unread: AtomicBool::new(false),
-            controlled,
-            proxied: AtomicBool::new(false),
+            hooks: Hooks::default(),
+            log: Arc::default(),
+            warned: Arc::default(),
         }
     }
 
-    /// Where a request goes. One that was dispatched already is the application's, whatever else
-    /// it looks like.
+    /// Decides where a request goes. A dispatched one goes to the application, whatever it looks like.
     pub(super) fn route(&self, parts: &Parts) -> Route {
-        if parts.extensions.get::<Mark>().is_some() {
+        if parts.extensions.get::<DispatchMark>().is_some() {
             return Route::Inner;
         }
         route(&self.config, self.hooks.upgrade_if.as_deref(), parts)
     }
 
-    /// Whether a caller may use the reserved URLs.
-    pub(super) fn admit_caller(&self, door: Surface, parts: &Parts) -> Result<(), Rejection> {
-        if door == Surface::Control {
+    /// Checks whether a caller may use the reserved URLs.
+    pub(super) fn admit_caller(&self, surface: Surface, parts: &Parts) -> Result<(), Rejection> {
+        if surface == Surface::Control {
             return self.admit_controller(parts);
         }
-        if self.controlled.load(Relaxed) {
+        if self.config.access.control_service_only {
             return Err(Cause::NotFound.into());
         }
         self.look_for_proxy(parts);
@@ -71,11 +83,13 @@ impl Shared {
         may_call(&self.config, parts, peer, self.hooks.caller_if.as_deref())
     }
 
-    /// Warns once of a proxy that makes strangers local callers. One that adds no header and leaves the
-    /// `Host` to the visitor is seen only by what honest visitors ask for.
+    /// Warns once of a proxy that makes strangers look like local callers.
+    ///
+    /// A proxy that adds no header and leaves the `Host` to the visitor shows only in what honest
+    /// visitors ask for.
     pub(super) fn look_for_proxy(&self, parts: &Parts) {
         let peer = peer_of(&parts.extensions);
-        if looks_proxied(&self.config, parts, peer) && !self.proxied.swap(true, Relaxed) {
+        if looks_proxied(&self.config, parts, peer) && !self.warned.proxied.swap(true, Relaxed) {
             tracing::warn!(
                 "a request from this machine names another host or was forwarded: there is a proxy \
                  on this machine, and `trust_local_callers` lets every visitor through it who asks \
@@ -84,10 +98,16 @@ impl Shared {
         }
     }
 
-    /// Whoever reaches the control service may use it, except a page in a browser.
+    /// Returns whether this is the first time that no handler took the socket out of a request.
+    pub(super) fn is_first_unread(&self) -> bool {
+        !self.warned.unread.swap(true, Relaxed)
+    }
+
+    /// Lets every program use the control service that reaches it and has the token, where tokens are
+    /// configured; refuses pages in a browser.
     fn admit_controller(&self, parts: &Parts) -> Result<(), Rejection> {
         check_host(&self.config, parts)?;
-        // A page that DNS rebinding brought here is of the same site.
+        // A page that came here by DNS rebinding is of the same site.
         if is_by_page(parts) {
             let why = "A page in a browser made the request; the control service is for programs.";
             return Err(Cause::CallerNotAllowed(why.into()).into());
@@ -95,28 +115,21 @@ impl Shared {
         if self.config.access.bearer_tokens.is_empty() {
             return Ok(());
         }
-        // Without an address only a token can be what admits the caller.
+        // Without an address only a token can admit the caller.
         may_call(&self.config, parts, None, None)
     }
 
-    /// Whether messages, or news of sockets, go to the inner service.
+    /// Returns whether messages or lifecycle events go to the inner service.
     pub(super) fn needs_inner_service(&self) -> bool {
-        self.config.lifecycle_events || matches!(self.hooks.otherwise, Fallback::InnerService)
+        self.config.lifecycle_events || self.hooks.need_inner_service()
     }
 
-    /// Whether anything that runs after the upgrade can look at the request that asked for it.
+    /// Returns whether the upgrade request can be looked at after the upgrade.
     pub(super) fn needs_handshake(&self) -> bool {
-        self.needs_inner_service()
-            || matches!(self.hooks.otherwise, Fallback::Handler(_))
-            || !self.hooks.actions.is_empty()
-            || self.hooks.raw.is_some()
-            || self.hooks.expiry.is_some()
-            || self.hooks.connect.is_some()
-            || self.hooks.open.is_some()
-            || self.hooks.disconnect.is_some()
+        self.config.lifecycle_events || self.hooks.need_handshake()
     }
 
-    /// Counts a refusal and makes it the answer.
+    /// Counts and logs a refusal, and makes the response of it.
     pub(super) fn refuse<RB: From<Bytes>>(
         &self,
         parts: &Parts,
@@ -126,6 +139,7 @@ impl Shared {
         rejection.into_response()
     }
 
+    /// Counts and logs a refusal.
     pub(super) fn note(&self, parts: &Parts, rejection: &Rejection) {
         let kind = rejection.kind();
         self.hub.counters().refused(kind);
@@ -141,13 +155,4 @@ impl Shared {
             );
         });
     }
-}
-
-/// Through which service a reserved URL is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Surface {
-    /// The layered service, open to the world: closed unless configured.
-    Public,
-    /// The control service, open to whom the host lets reach it.
-    Control,
 }

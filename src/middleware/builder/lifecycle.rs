@@ -1,8 +1,8 @@
-//! A socket's life as the application follows it: before it opens, once it has, after it ended.
+//! Hooks that follow a socket's life: before it opens, once it has opened, after it ended.
 
 use std::future::Future;
 
-use super::{
+use crate::middleware::{
     hooks::{HandlerOutput, handler, hook},
     layer::WebConnectionSocketLayer,
     rejection::Rejection,
@@ -10,9 +10,10 @@ use super::{
 };
 
 impl WebConnectionSocketLayer {
-    /// Calls a function before each socket opens; a refusal is the answer to the upgrade.
+    /// Calls a function before each socket opens; a refusal is the response to the upgrade.
     ///
-    /// Joins, and replies, which are the first the client hears, take effect when the socket opens.
+    /// Joins and replies take effect when the socket opens; the replies are the first messages that
+    /// the client receives.
     ///
     /// # Examples
     ///
@@ -38,22 +39,20 @@ impl WebConnectionSocketLayer {
 
     /// Calls a function when a socket has opened, before its first message.
     ///
-    /// The socket is counted and addressed by now: replies and broadcasts reach it, and what is
-    /// broadcast from here on finds the sockets that opened before. It is the place to say hello, to
-    /// join groups and to note who is there; the [guide](crate::guide::messages#who-is-online) has the
-    /// recipe.
+    /// By now replies and broadcasts reach the socket, and what the function broadcasts reaches the
+    /// sockets that opened before. Use it to greet the client, to join groups and to note who is
+    /// online; the [guide](crate::guide::messages#who-is-online) has the recipe.
     ///
     /// The function is called once for every socket that opened, in the order `on_open`, messages,
-    /// `on_disconnect`. What the socket sends meanwhile waits for its turn as it does behind a message
-    /// in hand. A visitor that leaves during the handshake never opens a socket, and a shutdown may cut
-    /// one off first: then only `on_disconnect` is called. The inner service is not told: there is no
-    /// request with `WebSocket-Event: open`.
+    /// `on_disconnect`. Messages that the socket sends meanwhile wait, as behind any message in hand. A
+    /// client that leaves during the handshake never opens a socket, and a shutdown may end one first:
+    /// then only `on_disconnect` is called. The inner service is not told of it: no request has
+    /// `WebSocket-Event: open`.
     ///
     /// An error, a panic, or more time than
-    /// [`Config::dispatch_timeout`](crate::Config::dispatch_timeout) costs what the function would have
-    /// done and nothing else: it is logged and counted
-    /// ([`Stats::dispatches_failed`](crate::Stats::dispatches_failed)), and the socket, which has asked
-    /// for nothing, is sent no error.
+    /// [`Config::dispatch_timeout`](crate::Config::dispatch_timeout) is logged and counted
+    /// ([`Stats::dispatches_failed`](crate::Stats::dispatches_failed)). The socket stays open and gets
+    /// no error frame, since it asked for nothing.
     ///
     /// # Examples
     ///
@@ -76,10 +75,11 @@ impl WebConnectionSocketLayer {
         self
     }
 
-    /// Calls a function once after each socket ended. The message's text is
-    /// `{"code":1000,"reason":"","undelivered":0}`: the close code and reason, and how many messages
-    /// were queued for the socket and never written. All reasons are listed at
-    /// [`CloseReason`](crate::CloseReason).
+    /// Calls a function once after each socket ended.
+    ///
+    /// The message's text is `{"code":1000,"reason":"","undelivered":0}`: the close code and reason,
+    /// and how many messages were queued for the socket and never written.
+    /// [`CloseReason`](crate::CloseReason) lists all reasons.
     ///
     /// # Examples
     ///

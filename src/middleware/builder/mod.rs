@@ -1,0 +1,6 @@
+//! The layer's methods that set hooks, one file for each kind.
+
+mod access;
+mod identity;
+mod lifecycle;
+mod messages;

@@ -1,0 +1,284 @@
+//! One socket's way into the application: which hook, or the inner service, gets what.
+
+use std::{future::Future, sync::Arc};
+
+use serde::Serialize;
+
+use super::{
+    Application,
+    error::{DispatchError, run_handler},
+    http,
+    limits::{Job, run},
+    outcome::{Report, send_error, settle},
+    relay::relay,
+    renewal,
+};
+use crate::{
+    hub::{Lane, Principal, SocketEntry, User},
+    middleware::{
+        handshake::Handshake,
+        hooks::Destination,
+        rejection::Rejection,
+        request::ClientAddr,
+        sender::Sender,
+        socket::{Socket, SocketEvent},
+        source::{Connection, Source},
+        state::Shared,
+    },
+    protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, RejectionKind, SocketMessage},
+    session::{Ending, HandlerFuture, MessageHandler, Taken},
+};
+
+/// Dispatches the messages and events of one socket.
+pub(in crate::middleware) struct Dispatcher {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    application: Option<Arc<dyn Application>>,
+}
+
+impl Dispatcher {
+    pub(in crate::middleware) fn new(
+        shared: Arc<Shared>,
+        connection: Arc<Connection>,
+        application: Option<Arc<dyn Application>>,
+    ) -> Self {
+        Self {
+            shared,
+            connection,
+            application,
+        }
+    }
+
+    /// Asks the application whether the socket may open.
+    pub(in crate::middleware) async fn connect(&self) -> Result<(), Rejection> {
+        let shared = &self.shared;
+        let socket = || self.event(SocketEvent::Connect, |message| message);
+        // The client waits for the response, and can connect again.
+        let job = || Job {
+            sender: None,
+            ..self.job(Lane::Messages, 0)
+        };
+        let outcome = if let Some(connect) = &shared.hooks.connect {
+            let answer = connect(socket());
+            let refused =
+                |rejection: Rejection| rejection.of_kind(RejectionKind::ApplicationRefused);
+            run(
+                shared,
+                job(),
+                async move { Ok(answer.await.map_err(refused)) },
+            )
+            .await
+        } else if let (Some(application), true) =
+            (&self.application, shared.config.lifecycle_events)
+        {
+            let work = http::connect(shared, application.clone(), socket());
+            run(shared, job(), work).await
+        } else {
+            return Ok(());
+        };
+        outcome.map_err(DispatchError::into_rejection)?
+    }
+
+    /// Describes a piece of this socket's work.
+    fn job(&self, lane: Lane, bytes: usize) -> Job {
+        let Connection { peer, handshake } = &*self.connection;
+        let client = handshake.as_ref().and_then(Handshake::client_addr);
+        Job {
+            lane,
+            key: self.shared.hub.key_of(peer, client.map(ClientAddr::ip)),
+            bytes,
+            sender: Some(peer.clone()),
+        }
+    }
+
+    /// Runs the application's work on a message of so many bytes, unless the sender's identity has
+    /// expired when its turn comes.
+    fn run_message<F>(&self, bytes: usize, report: Report, work: F) -> HandlerFuture
+    where
+        F: Future<Output = Result<(), DispatchError>> + Send + 'static,
+    {
+        let peer = self.connection.peer.clone();
+        self.run(self.job(Lane::Messages, bytes), report, async move {
+            if is_expired(&peer) {
+                return Ok(());
+            }
+            work.await
+        })
+    }
+
+    /// Runs the application's work on an event of the socket.
+    fn run_event<F>(&self, what: &'static str, work: F) -> HandlerFuture
+    where
+        F: Future<Output = Result<(), DispatchError>> + Send + 'static,
+    {
+        self.run(self.job(Lane::Events, 0), Report::Log(what), work)
+    }
+
+    fn run<F>(&self, job: Job, report: Report, work: F) -> HandlerFuture
+    where
+        F: Future<Output = Result<(), DispatchError>> + Send + 'static,
+    {
+        let (shared, connection) = (self.shared.clone(), self.connection.clone());
+        Box::pin(async move {
+            if let Err(error) = run(&shared, job, work).await {
+                settle(&shared, &connection, report, error);
+            }
+        })
+    }
+
+    fn socket(&self, event: SocketEvent, user: User, message: SocketMessage) -> Socket {
+        let hub = self.shared.hub.clone();
+        let source = Source::Socket(self.connection.clone());
+        Socket::new(hub, source, user, event, message)
+    }
+
+    /// Makes the socket for an event, with the message that `describe` completes.
+    fn event(
+        &self,
+        event: SocketEvent,
+        describe: impl FnOnce(SocketMessage) -> SocketMessage,
+    ) -> Socket {
+        let (principal, groups) = self.shared.hub.membership_of(&self.connection.peer);
+        let mut message = SocketMessage::new(event.as_str()).from_user(principal.user.id().clone());
+        if let Some(group) = groups.into_iter().next() {
+            message = message.from_group(group);
+        }
+        self.socket(event, principal.user, describe(message))
+    }
+}
+
+impl MessageHandler for Dispatcher {
+    fn takes_binary(&self) -> bool {
+        self.shared.hooks.raw.is_some()
+    }
+
+    fn opened(&mut self) -> Option<HandlerFuture> {
+        let open = self.shared.hooks.open.as_ref()?;
+        let outcome = open(self.event(SocketEvent::Open, |message| message));
+        let work = run_handler(self.shared.clone(), outcome);
+        Some(self.run_event("the news that a socket opened", work))
+    }
+
+    fn is_ping(&self, message: &RawMessage) -> bool {
+        let shared = &self.shared;
+        let bytes = message.as_bytes();
+        let ping = PING_ACTION.as_bytes();
+        let may_be =
+            || bytes.len() <= MAX_PING && bytes.windows(ping.len()).any(|part| part == ping);
+        shared.hooks.raw.is_none() && may_be() && is_ping(&read(shared, message))
+    }
+
+    fn message(&mut self, message: RawMessage) -> Taken {
+        let shared = &self.shared;
+        shared.hub.counters().message_in();
+        let bytes = message.as_bytes().len();
+        let peer = &self.connection.peer;
+        if is_expired(peer) {
+            return Taken::Done;
+        }
+        if let Some(handler) = &shared.hooks.raw {
+            let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
+            let work = run_handler(shared.clone(), handler((socket, message)));
+            // An error frame of ours would mean nothing in the application's own protocol.
+            let report = Report::Log("a raw message");
+            return Taken::Begun(self.run_message(bytes, report, work));
+        }
+        let read = read(shared, &message);
+        if is_ping(&read) {
+            return Taken::Ping;
+        }
+        let mut message = match read {
+            Ok(message) => message,
+            Err(error) => {
+                send_error(shared, &self.connection, &ErrorFrame::from(&error));
+                return Taken::Done;
+            }
+        };
+        let sender = Sender::of(&shared.hub, peer);
+        sender.attest(&mut message);
+
+        Taken::Begun(match shared.hooks.destination(&message.action) {
+            Destination::Relay => {
+                if let Err(error) = relay(shared, &sender, &message) {
+                    send_error(shared, &self.connection, &error.into_frame());
+                }
+                return Taken::Done;
+            }
+            Destination::Handler(handler) => {
+                let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
+                let work = run_handler(shared.clone(), handler(socket));
+                self.run_message(bytes, Report::Sender, work)
+            }
+            Destination::InnerService => {
+                let Some(application) = self.application.clone() else {
+                    return Taken::Done;
+                };
+                let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
+                let work = http::message(shared.clone(), application, socket);
+                self.run_message(bytes, Report::Sender, work)
+            }
+        })
+    }
+
+    fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture> {
+        let hook = self.shared.hooks.expiry.as_ref()?;
+        let answer = hook(self.event(SocketEvent::Expiry, |message| message));
+        let (shared, connection) = (self.shared.clone(), self.connection.clone());
+        let principal = principal.clone();
+        Some(Box::pin(renewal::renew(
+            shared, connection, principal, answer,
+        )))
+    }
+
+    fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture> {
+        let shared = &self.shared;
+        let socket = || {
+            self.event(SocketEvent::Disconnect, |message| {
+                let end = End {
+                    code: end.reason.code(),
+                    reason: end.reason.reason(),
+                    undelivered: end.undelivered,
+                };
+                message.json(&end).expect("numbers and text are JSON")
+            })
+        };
+        let what = "the news that a socket ended";
+        if let Some(disconnect) = &shared.hooks.disconnect {
+            let work = run_handler(shared.clone(), disconnect(socket()));
+            return Some(self.run_event(what, work));
+        }
+        let application = self.application.as_ref()?;
+        shared.config.lifecycle_events.then(|| {
+            let work = http::message(shared.clone(), application.clone(), socket());
+            self.run_event(what, work)
+        })
+    }
+}
+
+/// The text of a disconnect event.
+#[derive(Serialize)]
+struct End<'a> {
+    code: u16,
+    reason: &'a str,
+    undelivered: u64,
+}
+
+fn read(shared: &Shared, message: &RawMessage) -> Result<SocketMessage, MessageError> {
+    SocketMessage::read(message.as_bytes(), shared.config.max_recipients)
+}
+
+fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {
+    read.as_ref().is_err_and(MessageError::is_ping)
+}
+
+/// Returns whether a message's sender has no identity any more, so that it is left undone.
+fn is_expired(peer: &SocketEntry) -> bool {
+    let is_expired = peer.is_expired();
+    if is_expired {
+        tracing::debug!("a message was dropped because its sender's identity had expired");
+    }
+    is_expired
+}
+
+/// In bytes. A longer ping waits for its turn as any message does.
+const MAX_PING: usize = 256;

@@ -1,0 +1,112 @@
+//! The bounds of the application's work: so much at one time, for so long, and no panic beyond it.
+
+use std::{future::Future, pin::pin, sync::Arc};
+
+use tokio::time::timeout;
+
+use super::{error::DispatchError, outcome::count};
+use crate::{
+    hub::{Counters, Hub, Key, Lane, SocketEntry},
+    middleware::{log::Kind, state::Shared},
+    unwind::{Contained, Panicked},
+};
+
+/// A piece of work, as it waits for its turn.
+pub(in crate::middleware) struct Job {
+    pub(in crate::middleware) lane: Lane,
+    pub(in crate::middleware) key: Key,
+    /// How many bytes are kept in memory while it waits.
+    pub(in crate::middleware) bytes: usize,
+    /// The socket that caused it, if the work is done even after that socket has ended.
+    pub(in crate::middleware) sender: Option<Arc<SocketEntry>>,
+}
+
+impl Job {
+    /// Returns whether the sender has left, so that it could not send the message again.
+    fn is_left_behind(&self, hub: &Hub) -> bool {
+        let sender = self.sender.as_ref();
+        sender.is_some_and(|peer| hub.has_left(peer))
+    }
+
+    /// Returns whether the sender can be told nothing more.
+    fn is_unheard(&self) -> bool {
+        let sender = self.sender.as_ref();
+        sender.is_some_and(|peer| !peer.outbox.is_open())
+    }
+}
+
+/// Runs the application's work on one message when its turn comes, no longer than
+/// [`Config::dispatch_timeout`](crate::Config::dispatch_timeout), and counts it.
+///
+/// A panic ends the work alone, both while it runs and when it is dropped.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the work.
+pub(in crate::middleware) async fn run<T, F>(
+    shared: &Shared,
+    job: Job,
+    work: F,
+) -> Result<T, DispatchError>
+where
+    F: Future<Output = Result<T, DispatchError>>,
+{
+    count(shared, run_in_turn(shared, &job, work).await)
+}
+
+async fn run_in_turn<T, F>(shared: &Shared, job: &Job, work: F) -> Result<T, DispatchError>
+where
+    F: Future<Output = Result<T, DispatchError>>,
+{
+    let limit = shared.config.dispatch_timeout;
+    let turns = shared.hub.turns(job.lane);
+    let mut turn = pin!(turns.turn(job.key.clone(), job.bytes));
+    let turn = match job.lane {
+        // The application is told of an event however late: the socket keeps its place until then.
+        Lane::Events => turn.await.ok(),
+        // The wait has a time of its own: a message whose turn came late is not cut off half done.
+        Lane::Messages => match timeout(limit, turn.as_mut()).await {
+            Ok(turn) => turn.ok(),
+            Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&shared.hub) => {
+                turn.await.ok()
+            }
+            Err(_elapsed) => None,
+        },
+    };
+    let Some(_turn) = turn else {
+        if job.is_unheard() {
+            shared.hub.shed();
+        }
+        return Err(DispatchError::Overloaded);
+    };
+    let _running = Running::new(shared.hub.counters());
+    let work = Contained::new(work, || {
+        shared.log.write(Kind::HandlerPanicked, |suppressed| {
+            tracing::error!(
+                suppressed,
+                "the application panicked while it handled a message"
+            );
+        });
+    });
+    match timeout(limit, work).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(Panicked)) => Err(DispatchError::Failed),
+        Err(_elapsed) => Err(DispatchError::TimedOut),
+    }
+}
+
+/// Counts the work as running until it is dropped.
+struct Running<'a>(&'a Counters);
+
+impl<'a> Running<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        counters.dispatch_started();
+        Self(counters)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.dispatch_ended();
+    }
+}
