@@ -1,4 +1,4 @@
-//! What axum handlers take from the layer, and the errors that they may return.
+//! What axum handlers extract from the layer's requests, and the errors that they may return.
 
 use axum::{
     body::Body,
@@ -13,8 +13,8 @@ use crate::{
     protocol::MessageError,
 };
 
-/// Takes the socket out of a request that the layer dispatched. A request that came in any other
-/// way is refused with 403: only the layer can make one that is taken.
+/// Takes the socket out of a request that the layer dispatched. Any other request is refused with 403:
+/// no client can forge a dispatched one.
 impl<S: Sync> FromRequestParts<S> for Socket {
     type Rejection = Rejection;
 
@@ -23,16 +23,18 @@ impl<S: Sync> FromRequestParts<S> for Socket {
     }
 }
 
-/// The refusal's status and problem text.
+/// Responds with the status and the problem details.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         Self::into_response::<Body>(self)
     }
 }
 
-/// Lets a handler use `?` on what it does for its sender: 409 with the reason as problem details if
-/// there is no open socket or it is in too many groups, 503 if its queue is full, 500 if a posted
-/// message got too many replies. A socket's sender gets an error frame with that status.
+/// Lets a handler use `?` on what it does with its socket.
+///
+/// The status is 409 if the socket is not open or is in too many groups, 400 if a name is too long,
+/// 503 if the socket's queue is full, and 500 if a posted message got too many replies; the problem
+/// details say why. The sender of a socket's message gets an error frame with that status.
 ///
 /// # Examples
 ///
@@ -51,12 +53,14 @@ impl IntoResponse for SocketError {
     }
 }
 
-/// Lets a handler use `?` on what it reads out of a message and makes of it: 422 if the content is
-/// not what is asked for, 400 if it is not a message at all, 500 if one cannot be made.
+/// Lets a handler use `?` on reading and making messages.
+///
+/// The status is 422 if the content of a message is not what the handler reads, 400 if the text is not
+/// a message at all, and 500 if a message could not be made.
 ///
 /// # Examples
 ///
-/// With errors of several kinds, `axum::response::Result` takes them all:
+/// `axum::response::Result` takes errors of several types:
 ///
 /// ```
 /// use axum::response::Result;

@@ -1,4 +1,4 @@
-//! Keeps a panic of what belongs to the application or the host from going any further.
+//! Contains panics of the application's and the host's code.
 
 use std::{
     any::Any,
@@ -11,11 +11,11 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-/// Something panicked, which the panic hook has told of.
+/// A panic, which the panic hook has reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
-/// Runs something that may panic.
+/// Runs code that may panic.
 ///
 /// # Errors
 ///
@@ -27,7 +27,7 @@ pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     })
 }
 
-/// What a panic carries may panic when it is dropped, and carry something of that kind again.
+/// Drops what a panic carries. That may panic in turn, with something that also panics when dropped.
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(again);
@@ -35,10 +35,10 @@ fn discard(payload: Box<dyn Any + Send>) {
 }
 
 pin_project! {
-    /// Work that may panic while it runs and when it is dropped, be it done or not.
+    /// Work that may panic while it runs and when it is dropped, finished or not.
     ///
-    /// Ready with an error if it panicked. `panicked` is called then, and also where it panics as it
-    /// is dropped, when no caller is left to take an error.
+    /// It resolves to an error if the work panicked, and calls `panicked`. It calls `panicked` also if
+    /// the work panics when the future is dropped, when no caller is left to take an error.
     pub(crate) struct Contained<F, P: FnMut()> {
         #[pin]
         work: Option<F>,
@@ -78,7 +78,7 @@ impl<F: Future, P: FnMut()> Future for Contained<F, P> {
             Ok(Poll::Ready(output)) => Ok(output),
             Err(panicked) => Err(panicked),
         };
-        // Here, and not with the caller: it may panic as well.
+        // Not left to the caller: dropping may panic as well.
         let dropped = contain(|| this.work.set(None));
         if output.is_err() || dropped.is_err() {
             (this.panicked)();

@@ -1,4 +1,6 @@
-use std::{future::Future, sync::Arc};
+//! Sockets over streams on which the host did the handshake itself.
+
+use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, request::Parts};
@@ -23,20 +25,20 @@ use crate::{
 };
 
 impl<S: Clone> WebConnectionSocket<S> {
-    /// Runs a socket over a stream on which the host has done the handshake itself, to its end.
+    /// Runs a socket, to its end, over a stream on which the host did the handshake itself.
     ///
-    /// `parts` is the request that asked for the upgrade: its origin is checked, the `identify`
-    /// hook asked, the connect event sent, as for every other socket; the handshake's own headers
-    /// are the host's affair. `stream` begins with the first byte after the 101. `B` is the body
-    /// type of the requests that the service otherwise gets.
+    /// `parts` is the upgrade request. As for every other socket, its origin is checked, the
+    /// `identify` hook is called and the connect event is sent; the host checks the headers of the
+    /// handshake. `stream` begins with the first byte after the 101. `B` is the body type of the
+    /// service's other requests.
     ///
-    /// A stream that panics ends its socket as a lost connection does; that is logged and counted
-    /// ([`Stats::panics`](crate::Stats::panics)), and the disconnect event comes.
+    /// A stream that panics ends its socket like a lost connection. The panic is logged and counted
+    /// ([`Stats::panics`](crate::Stats::panics)), and the disconnect event is sent.
     ///
     /// # Errors
     ///
-    /// If the socket is refused. The 101 has left, so the peer sees a close with 1008, or with 1013 if
-    /// it may come again, and the refusal's text.
+    /// If the socket is refused. As the 101 has left already, the client receives a close frame with the
+    /// text of the refusal, and with 1008, or 1013 if it may try again.
     ///
     /// # Panics
     ///
@@ -45,8 +47,8 @@ impl<S: Clone> WebConnectionSocket<S> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cuts the connection. What the socket had sent, and its disconnect event, are
-    /// handled all the same, in a task of their own: drop it within the runtime. It borrows nothing of
+    /// Dropping the future cuts the connection. A task of its own still handles what the socket had
+    /// sent, and its disconnect event, so drop the future within the runtime. It borrows nothing from
     /// the service.
     ///
     /// # Examples
@@ -91,22 +93,7 @@ impl<S: Clone> WebConnectionSocket<S> {
                     Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
                 }
                 Err(rejection) => {
-                    let reason =
-                        CloseReason::refused(&rejection.to_string(), rejection.is_temporary());
-                    let goodbye = Frame::close(&reason);
-                    let sent = async {
-                        stream.write_all(goodbye.as_bytes()).await?;
-                        stream.shutdown().await
-                    };
-                    match timeout(shared.config.close_timeout, sent).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(error)) => {
-                            tracing::debug!(%error, "a refused socket was gone before it was told");
-                        }
-                        Err(_elapsed) => {
-                            tracing::debug!("a refused socket did not take the news");
-                        }
-                    }
+                    say_goodbye(&mut stream, &rejection, shared.config.close_timeout).await;
                     Err(rejection)
                 }
             }
@@ -114,7 +101,28 @@ impl<S: Clone> WebConnectionSocket<S> {
     }
 }
 
-/// The request goes with this call: what is kept of it is a compact copy.
+/// Closes a stream whose socket was refused.
+async fn say_goodbye<IO>(stream: &mut IO, rejection: &Rejection, limit: Duration)
+where
+    IO: AsyncWrite + Unpin,
+{
+    let reason = CloseReason::refused(&rejection.to_string(), rejection.is_temporary());
+    let goodbye = Frame::close(&reason);
+    let sent = async {
+        stream.write_all(goodbye.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    match timeout(limit, sent).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "a refused client was gone before its close frame was sent");
+        }
+        Err(_elapsed) => tracing::debug!("a refused client did not take its close frame"),
+    }
+}
+
+/// Admits and registers a socket. The request ends with this call: what is kept of it is a compact
+/// copy.
 async fn enter(
     shared: &Arc<Shared>,
     parts: Parts,

@@ -1,3 +1,5 @@
+//! The body of the requests that the inner service gets.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -8,13 +10,11 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a request that the inner service sees: the client's own, or a message of a
-    /// socket.
+    /// The body of a request to the inner service: the client's own, or a message of a socket.
     ///
-    /// A body that hyper received cannot be made by anybody else, so the inner service takes
-    /// `Request<RequestBody<B>>`. axum's `Router`, and every service that is generic over its body,
-    /// does; one written for `Request<Incoming>` becomes
-    /// `async fn app<B: Body>(request: Request<B>)`.
+    /// Only hyper can create its `Incoming`, so the inner service takes `Request<RequestBody<B>>`
+    /// instead. axum's `Router` does, and so does every service that is generic over its body. A
+    /// service written for `Request<Incoming>` becomes `async fn app<B: Body>(request: Request<B>)`.
     ///
     /// # Examples
     ///
@@ -72,10 +72,10 @@ pin_project! {
 }
 
 impl<B> RequestBody<B> {
-    /// The same body once more, as long as nothing was read of it: a message of a socket; `None`
-    /// for a client's own body, which streams.
+    /// Returns a copy of a message of which nothing was read yet, or `None` for a client's own body,
+    /// which streams.
     ///
-    /// It is what lets a retrying layer inside send a message to the application again.
+    /// With it a retrying layer inside can send a message to the application again.
     ///
     /// # Examples
     ///

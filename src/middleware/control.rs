@@ -1,3 +1,5 @@
+//! The control service: the two reserved URLs alone.
+
 use std::{
     fmt,
     sync::Arc,
@@ -18,8 +20,9 @@ use super::{
     state::{Shared, Surface},
 };
 
-/// The two reserved URLs as a service of their own, for a private port or a Unix socket; every other
-/// URL is 404. From [`WebConnectionSocketLayer::control_service`].
+/// A service of the two reserved URLs alone, for a private port or a Unix socket.
+///
+/// It answers every other URL with 404. [`WebConnectionSocketLayer::control_service`] creates it.
 ///
 /// [`WebConnectionSocketLayer::control_service`]: super::WebConnectionSocketLayer::control_service
 ///
@@ -31,7 +34,7 @@ use super::{
 /// use web_connection_socket::{Config, Server, WebConnectionSocketLayer};
 ///
 /// # async fn run() -> std::io::Result<()> {
-/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let layer = WebConnectionSocketLayer::new(Config::new().control_service_only(true));
 /// let hub = layer.hub();
 /// let router = Router::new();
 /// let control = layer.control_service(router.clone());

@@ -1,16 +1,15 @@
-//! Where the messages of sockets are posted to in the application.
+//! The URL in the application to which the messages of sockets are posted.
 
 use http::Uri;
 
+use super::route::{INITIALIZE, WEB_SOCKET};
 use crate::config::{BasePath, Paths, is_plain_segment, segment_is};
 
-use super::route::{INITIALIZE, WEB_SOCKET};
-
-/// The dispatch URL, parsed once; and the rule that derives another from a page's directory.
+/// The configured URL, parsed once, and the rule that derives another one from a page's directory.
 #[derive(Clone)]
 pub(crate) struct DispatchUrl {
     uri: Uri,
-    /// None where every message goes to the one URL.
+    /// `None` if every message goes to the configured URL.
     followed: Option<Followed>,
 }
 
@@ -39,23 +38,23 @@ impl DispatchUrl {
         }
     }
 
-    /// Returns the URL for the messages of a socket that was opened at a path; for a message without
-    /// a socket the path is empty.
+    /// Returns the URL for the messages of a socket that was opened at this path. The path is empty
+    /// for a message without a socket.
     pub(super) fn uri(&self, handshake_path: &str) -> Uri {
         let followed = self.followed.as_ref();
         let followed = followed.and_then(|followed| followed.uri(handshake_path));
         followed.unwrap_or_else(|| self.uri.clone())
     }
 
-    /// Tells whether a URL is another than the configured one.
+    /// Returns whether a URL was derived from a page's directory.
     pub(super) fn is_followed(&self, uri: &Uri) -> bool {
         *uri != self.uri
     }
 }
 
 impl Followed {
-    /// Returns none where the path is not the browser client's, where servers could disagree about
-    /// its directory, or where that is too long.
+    /// Returns `None` if the path is not the browser client's, if servers could disagree about its
+    /// directory, or if the URL would be too long.
     fn uri(&self, handshake_path: &str) -> Option<Uri> {
         let (directory, name) = handshake_path.rsplit_once('/')?;
         if !segment_is(name, &[INITIALIZE]) || !self.base.contains(directory) {
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_go_to_one_url_wherever_the_page_lies() {
+    fn messages_go_to_one_url_whatever_the_pages_directory() {
         let config = Config::new();
         for handshake in [
             "",

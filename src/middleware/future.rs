@@ -1,3 +1,5 @@
+//! The response future of the layered service and the control service.
+
 use std::{
     future::Future,
     pin::Pin,
@@ -12,7 +14,7 @@ use super::body::RequestBody;
 
 pin_project! {
     /// The response of [`WebConnectionSocket`](super::WebConnectionSocket): the inner service's, or
-    /// one of its own.
+    /// one of the layer's own. Only the latter is boxed.
     ///
     /// # Examples
     ///
@@ -52,7 +54,7 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<RequestBody<B>>>,
 {
-    /// Waits until this very clone of the service is ready, then calls it.
+    /// Waits until this clone of the inner service is ready, then calls it.
     pub(super) fn inner(service: S, request: Request<RequestBody<B>>) -> Self {
         let oneshot = Oneshot::new(service, request);
         Self {
@@ -60,6 +62,7 @@ where
         }
     }
 
+    /// Answers in place of the inner service.
     pub(super) fn own(
         answer: impl Future<Output = Result<S::Response, S::Error>> + Send + 'static,
     ) -> Self {

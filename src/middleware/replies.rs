@@ -12,7 +12,7 @@ use crate::{
 
 /// Collects the replies to a posted message until its request is answered.
 ///
-/// When it is dropped, because they were taken or the caller is gone, further replies fail.
+/// Once it is dropped, because the replies were taken or the caller is gone, further replies fail.
 #[derive(Debug)]
 pub(super) struct Replies(Arc<Mutex<State>>);
 
@@ -20,12 +20,12 @@ pub(super) struct Replies(Arc<Mutex<State>>);
 #[derive(Clone, Debug)]
 pub(super) struct Caller(Weak<Mutex<State>>);
 
-/// What a handler wanted done for the sender of a posted message.
+/// What a handler asked for while it handled a posted message.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     /// One message, or a list of several.
     pub(super) json: Option<Bytes>,
-    /// It also wanted to regroup or close a socket, which is not there.
+    /// Whether it asked to join, leave or close, which needs a socket.
     pub(super) has_orders: bool,
 }
 
@@ -40,7 +40,7 @@ struct State {
 }
 
 impl Replies {
-    /// Takes any one message, and more until all have `max_bytes`.
+    /// Accepts one message of any length, and more up to `max_bytes` in all.
     pub(super) fn new(max_bytes: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             json: Vec::new(),
@@ -76,7 +76,7 @@ impl Caller {
     ///
     /// # Errors
     ///
-    /// If the request was answered already, or its answer has no room.
+    /// If the request was answered already, or the answer has no room left.
     pub(super) fn reply(&self, message: &SocketMessage) -> Result<(), SocketError> {
         let gone = || SocketError::new(SocketErrorKind::NotConnected);
         let state = self.0.upgrade().ok_or_else(gone)?;
@@ -97,7 +97,7 @@ impl Caller {
         Ok(())
     }
 
-    /// Notes that a group or an end was asked for a socket that is not there.
+    /// Notes that the handler asked to join, leave or close without a socket.
     pub(super) fn ignore_order(&self) {
         if let Some(state) = self.0.upgrade() {
             state.lock().has_orders = true;

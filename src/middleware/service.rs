@@ -1,3 +1,5 @@
+//! The service that the layer makes: it decides for each request what answers it.
+
 use std::{
     fmt,
     sync::Arc,
@@ -21,11 +23,11 @@ use super::{
     upgrade,
 };
 
-/// The service that [`WebConnectionSocketLayer`](super::WebConnectionSocketLayer) makes of yours.
+/// The service that [`WebConnectionSocketLayer`](super::WebConnectionSocketLayer) wraps around yours.
 ///
-/// It is always ready: your service's readiness is awaited for each request that goes there, on the
-/// clone that is then called. So a handler that posts to `__broadcastWebSocket.wc` under a
-/// concurrency limit does not wait for itself.
+/// It is always ready. For each request that goes to your service it waits until the clone that it
+/// calls is ready, so a handler that posts to `__broadcastWebSocket.wc` under a concurrency limit does
+/// not wait for itself.
 ///
 /// # Examples
 ///
@@ -52,7 +54,7 @@ impl<S: Clone> WebConnectionSocket<S> {
         &self.shared
     }
 
-    /// The way of a socket's messages into the inner service, where any of them goes there.
+    /// Returns the way of a socket's messages into the inner service, if any message goes there.
     pub(super) fn application<B, RB>(&self) -> Option<Arc<dyn Application>>
     where
         S: Service<Request<RequestBody<B>>, Response = Response<RB>> + Send + 'static,
