@@ -1,4 +1,4 @@
-//! What lets the page of another origin read why it may not open a socket.
+//! The CORS headers by which a page of another origin may read why a handshake failed.
 
 use http::{
     HeaderMap, HeaderValue,
@@ -15,16 +15,16 @@ use super::{
 };
 use crate::config::Config;
 
-/// The page that may read an answer of the handshake's URL: one that may open sockets there.
+/// A page that may read the answers of the handshake's URL, because it may open sockets there.
 pub(super) struct Reader {
-    /// As the browser wrote it, which compares it byte for byte.
+    /// As the browser wrote it: it compares byte for byte.
     origin: HeaderValue,
     with_credentials: bool,
 }
 
 impl Reader {
-    /// The page that a request names as its own; none if it may open no socket, or names none.
-    pub(super) fn of(config: &Config, parts: &Parts) -> Option<Self> {
+    /// Finds the page that a request names; none if it may not open sockets, or the request names none.
+    pub(super) fn find(config: &Config, parts: &Parts) -> Option<Self> {
         let trust = trust(config, parts);
         if trust == Trust::None || check_host(config, parts).is_err() {
             return None;
@@ -36,8 +36,7 @@ impl Reader {
     }
 }
 
-/// Says in an answer which page may read it. An answer that says so itself, as a hook's may, is left
-/// as it is.
+/// Adds which page may read an answer. An answer that already says so, as a hook's may, keeps its own.
 pub(super) fn let_read(headers: &mut HeaderMap, reader: Option<Reader>) {
     // A cache must not give one page what was meant for another.
     if !has_token(headers, VARY, "origin") && !has_token(headers, VARY, "*") {
@@ -62,7 +61,7 @@ pub(super) fn let_read(headers: &mut HeaderMap, reader: Option<Reader>) {
     }
 }
 
-/// Beyond what every page may read (the Fetch standard's safelist): names, separated by commas.
+/// Header names that the Fetch standard's safelist does not hold.
 const EXPOSED: &str = "Retry-After, WebSocket-Protocols, WebSocket-Refusal";
 
 #[cfg(test)]
@@ -73,7 +72,7 @@ mod tests {
 
     const APP: &str = "https://app.example";
 
-    /// What an answer with these headers says to a page at `app.example`, or to another.
+    /// Returns the headers of an answer to a request with these origins.
     fn told(config: &Config, origins: &[&str], answer: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut request = Request::get("/__initializeSocket.wc").header("host", "inside:8080");
         for origin in origins {
@@ -85,7 +84,7 @@ mod tests {
             let name: http::HeaderName = name.parse().unwrap();
             headers.append(name, value.parse().unwrap());
         }
-        let_read(&mut headers, Reader::of(config, &parts));
+        let_read(&mut headers, Reader::find(config, &parts));
         let lines = headers.iter();
         let mut lines: Vec<_> = lines
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))

@@ -1,4 +1,4 @@
-//! How the middleware writes to the log: each kind of line limited, each text on one line.
+//! The middleware's log lines: limited by kind, and each text on one line.
 
 use std::fmt::{self, Display, Write};
 
@@ -6,13 +6,13 @@ use http::Uri;
 
 use crate::{hub::LogLimit, protocol::RejectionKind};
 
-/// The middleware's log, in which no kind of line hides another.
+/// Limits each kind of log line by itself, so that a flood of one hides no other.
 #[derive(Debug, Default)]
 pub(super) struct Log(LogLimit<Kind>);
 
 impl Log {
-    /// Calls `write` with the number of lines that were left out since the last of this kind, unless
-    /// that one has only just been written.
+    /// Calls `write` with the number of lines left out since the last of this kind, at most once in the
+    /// interval of [`LogLimit`].
     pub(super) fn write(&self, kind: Kind, write: impl FnOnce(u64)) {
         if let Some(suppressed) = self.0.pass(kind) {
             write(suppressed);
@@ -20,7 +20,7 @@ impl Log {
     }
 }
 
-/// What a line is about. There are few kinds, and no client makes more.
+/// The kinds of log line: few, however many clients cause them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Refused(RejectionKind),
@@ -32,9 +32,9 @@ pub(super) enum Kind {
     HandlerPanicked,
     InnerServiceFailed,
     NoHandler,
-    /// What no error frame answers, and what it was.
+    /// An event or message that no error frame answers, by its name.
     NotHandled(&'static str),
-    /// Why the `on_expiry` hook did not name an identity.
+    /// Why the `on_expiry` hook did not renew an identity.
     NotRenewed(&'static str),
     AnswerCompressed,
     AnswerNotUtf8,
@@ -45,8 +45,8 @@ pub(super) enum Kind {
     RepliesNotSent,
 }
 
-/// Shows the path of a request in the log: without its query, which holds secrets, and cut, because
-/// its length is the client's.
+/// Shows a request's path in the log, without its query, which holds secrets, and cut, since the client
+/// chooses its length.
 pub(super) fn shown_path(uri: &Uri) -> &str {
     let path = uri.path();
     match path.char_indices().nth(LONGEST_PATH) {
@@ -55,8 +55,8 @@ pub(super) fn shown_path(uri: &Uri) -> &str {
     }
 }
 
-/// Shows a text on one line of the log, with escapes for what would begin another or steer a
-/// terminal: applications repeat in their errors what visitors say.
+/// Shows a text on one log line. Escapes what would begin another line or steer a terminal, since
+/// applications repeat client input in their errors.
 pub(super) struct OneLine<T>(pub(super) T);
 
 impl<T: Display> Display for OneLine<T> {
@@ -78,7 +78,8 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Unicode's line and paragraph separators end a line for some readers, too.
+/// Tells whether a character steers a terminal or ends a line, as Unicode's separators do for some
+/// readers.
 fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }

@@ -1,4 +1,4 @@
-//! What is posted to the two reserved URLs.
+//! The two reserved URLs, to which other programs post messages.
 
 use std::sync::Arc;
 
@@ -32,10 +32,10 @@ use crate::{
     protocol::{BroadcastReport, SocketMessage},
 };
 
-/// `POST …/__broadcastWebSocket.wc`: a message for the sockets.
+/// Answers `POST …/__broadcastWebSocket.wc`: broadcasts a message to the sockets.
 pub(super) async fn broadcast<B, RB>(
     shared: &Shared,
-    door: Surface,
+    surface: Surface,
     parts: &Parts,
     body: B,
 ) -> Result<Response<RB>, Rejection>
@@ -43,15 +43,15 @@ where
     B: Body<Error: Into<BoxError>>,
     RB: From<Bytes>,
 {
-    let message = receive(shared, door, parts, body).await?;
+    let message = receive(shared, surface, parts, body).await?;
     publish(shared, &message).await
 }
 
-/// `POST …/__WebSocket.<ext>` from outside: a message for the application, without a socket. What a
-/// handler replies to it is the answer.
+/// Answers `POST …/__WebSocket.<ext>` from outside: hands the application a message without a socket.
+/// The handler's replies are the answer.
 pub(super) async fn web_socket<S, B, RB>(
     shared: Arc<Shared>,
-    door: Surface,
+    surface: Surface,
     parts: Parts,
     body: B,
     inner: S,
@@ -61,7 +61,7 @@ where
     B: Body<Error: Into<BoxError>>,
     RB: Body + From<Bytes>,
 {
-    let message = match receive(&shared, door, &parts, body).await {
+    let message = match receive(&shared, surface, &parts, body).await {
         Ok(message) => message,
         Err(rejection) => return Ok(shared.refuse(&parts, rejection)),
     };
@@ -97,8 +97,8 @@ where
     })
 }
 
-/// Sends a message from outside to the dispatch path, in its one configured spelling, and returns
-/// what the application answers, or, where that is nothing, what its handler replied.
+/// Sends a message from outside to the dispatch path, in its configured spelling. Returns the
+/// application's answer, or its handler's replies where the answer is empty.
 async fn pass_on<S, B, RB>(
     shared: &Shared,
     parts: Parts,
@@ -122,13 +122,13 @@ where
     let Collected { json, has_orders } = replies.take();
     note_orders(shared, has_orders || gives_orders(response.headers()));
     Ok(match json {
-        Some(json) if is_nothing(&response) => with_body(response, json),
+        Some(json) if is_empty_success(&response) => with_body(response, json),
         Some(_) => {
             shared.log.write(Kind::RepliesNotSent, |suppressed| {
                 tracing::warn!(
                     suppressed,
-                    "replies to a message that came without a socket were not sent: the \
-                     application's own answer has a body, or a status other than 2xx"
+                    "dropped the replies to a posted message: the application's own answer has a body, \
+                     or a status other than 2xx"
                 );
             });
             response
@@ -137,7 +137,7 @@ where
     })
 }
 
-/// Says that a handler wanted to regroup or close a socket which is not there.
+/// Warns that a handler wanted to regroup or close a socket, but a posted message has none.
 fn note_orders(shared: &Shared, has_orders: bool) {
     if !has_orders {
         return;
@@ -145,22 +145,21 @@ fn note_orders(shared: &Shared, has_orders: bool) {
     shared.log.write(Kind::OrdersWithoutSocket, |suppressed| {
         tracing::warn!(
             suppressed,
-            "the application answered a message that came without a socket with orders for one: \
-             joining, leaving and closing are ignored there"
+            "ignored join, leave or close in the answer to a posted message: it has no socket"
         );
     });
 }
 
-/// Whether it says no more than that all went well.
-fn is_nothing<RB: Body>(response: &Response<RB>) -> bool {
+/// Tells whether an answer is a success without a body.
+fn is_empty_success<RB: Body>(response: &Response<RB>) -> bool {
     let body = response.body();
     response.status().is_success() && (body.is_end_stream() || body.size_hint().exact() == Some(0))
 }
 
-/// Gives an empty answer a body of JSON; its other headers stay.
+/// Gives an empty answer a body of JSON. Its other headers stay.
 fn with_body<RB: From<Bytes>>(response: Response<RB>, json: Bytes) -> Response<RB> {
     let (mut parts, _empty) = response.into_parts();
-    // RFC 9110 §15.3: these two have no body.
+    // RFC 9110 §15.3: these two statuses have no body.
     if matches!(
         parts.status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT
@@ -191,10 +190,11 @@ async fn publish<RB: From<Bytes>>(
     Ok(answer(json.into()))
 }
 
-/// Reads a message from a request: method, caller, coding, size, body, message, in this order.
+/// Reads a message from a request. Checks method, caller, coding, size, body and message, in this
+/// order.
 async fn receive<B>(
     shared: &Shared,
-    door: Surface,
+    surface: Surface,
     parts: &Parts,
     body: B,
 ) -> Result<SocketMessage, Rejection>
@@ -204,7 +204,7 @@ where
     if parts.method != Method::POST {
         return Err(Cause::ReservedMethod(parts.method.clone()).into());
     }
-    shared.admit_caller(door, parts)?;
+    shared.admit_caller(surface, parts)?;
     for name in [CONTENT_ENCODING, TRANSFER_ENCODING] {
         if encoded_by(&parts.headers, &name).is_some() {
             return Err(Cause::EncodedBody(name).into());

@@ -1,31 +1,29 @@
-//! Which of the middleware's concerns a request is, read off its head alone.
+//! Where a request goes, decided by its head alone.
 
 use http::{HeaderMap, HeaderValue, Method, header::SEC_WEBSOCKET_PROTOCOL, request::Parts};
 
 use super::request::{asks_for_websocket, tokens};
 use crate::config::{Config, Subprotocol, segment_is};
 
-/// A condition of the user's that takes the place of the socket path.
+/// A predicate of the application's on a request's head.
 pub(crate) type Predicate = dyn Fn(&Parts) -> bool + Send + Sync;
 
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// A handshake for one of our sockets, still to be checked.
+    /// A handshake for one of our sockets, not checked yet.
     Upgrade,
-    /// The browser client's question why its handshake failed.
+    /// The browser client asks why its handshake failed.
     Probe,
     /// A message for the sockets.
     Broadcast,
     /// A message for the application.
     WebSocket,
-    /// Not ours.
+    /// Any other request.
     Inner,
 }
 
-/// Decides where a request goes.
-///
-/// The reserved names come first, so that no header turns a call of one into something else.
+/// Decides where a request goes. The reserved names come first, so that no header diverts a call.
 pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> Route {
     if !config.enabled {
         return Route::Inner;
@@ -51,7 +49,7 @@ pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Part
     Route::Inner
 }
 
-/// Picks the subprotocol: the first that the client offers and we speak.
+/// Picks the first subprotocol of the client's offer that is configured.
 pub(super) fn subprotocol<'a>(config: &'a Config, headers: &HeaderMap) -> Option<&'a Subprotocol> {
     tokens(headers, SEC_WEBSOCKET_PROTOCOL).find_map(|offered| {
         config
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn s04_switched_off_everything_is_the_inner_services() {
+    fn s04_switched_off_every_request_is_the_inner_services() {
         let config = Config::new().enabled(false).dispatch_path("/messages");
         assert_eq!(upgrade(&config, "/__initializeSocket.wc"), Route::Inner);
         assert_eq!(get(&config, "/__initializeSocket.wc"), Route::Inner);

@@ -1,21 +1,21 @@
-//! What a socket's identity says of its messages.
+//! The sender of a message: what it may claim, and which recipients it may address.
 
 use crate::{
     hub::{Hub, Principal, SocketEntry, User},
     protocol::{ConnectionId, GroupId, Recipient, RecipientType, SocketMessage},
 };
 
-/// Who sends a message, at one moment: what it says of itself and what it may do go together, also
-/// while the socket becomes somebody else's.
+/// A message's sender at one moment: user, groups and grants stay together even while the socket is
+/// re-identified.
 pub(super) struct Sender {
     connection: ConnectionId,
     principal: Principal,
-    /// Looked up where somebody vouches for them.
+    /// Looked up for verified users only.
     groups: Vec<GroupId>,
 }
 
 impl Sender {
-    pub(super) fn of(hub: &Hub, peer: &SocketEntry) -> Self {
+    pub(super) fn look_up(hub: &Hub, peer: &SocketEntry) -> Self {
         let principal = peer.principal();
         let (principal, groups) = if principal.user.is_verified() {
             hub.membership_of(peer)
@@ -29,9 +29,8 @@ impl Sender {
         }
     }
 
-    /// Overwrites what a message says of its sender with what is known of it.
-    ///
-    /// Claims stay as they are: nothing better is known.
+    /// Overwrites a message's user and group with the verified ones. Without verification the claims
+    /// stay.
     pub(super) fn attest(&self, message: &mut SocketMessage) {
         if !self.principal.user.is_verified() {
             return;
@@ -42,8 +41,8 @@ impl Sender {
         }
     }
 
-    /// Whether it may relay to whom the message selects: a verified one only to what it was granted.
-    /// What a message excludes only narrows it.
+    /// Tells whether the sender may address the message's recipients: a verified one only itself, its
+    /// groups and its grants. Exclusions only narrow the audience.
     pub(super) fn may_relay(&self, message: &SocketMessage) -> bool {
         let grants = self.principal.grants();
         if !self.principal.user.is_verified()
@@ -56,7 +55,7 @@ impl Sender {
             .iter()
             .filter(|recipient| !recipient.kind.excludes())
             .peekable();
-        // No include at all is everybody.
+        // Without includes a message is for all sockets.
         includes.peek().is_some()
             && includes.all(|recipient| self.is(recipient) || grants.contains(recipient))
     }
@@ -65,7 +64,7 @@ impl Sender {
         self.principal.user
     }
 
-    /// Whether a recipient is the sender itself, or one of its groups.
+    /// Tells whether a recipient is the sender itself, or one of its groups.
     fn is(&self, recipient: &Recipient) -> bool {
         let value = recipient.value.as_str();
         match recipient.kind {
@@ -97,29 +96,29 @@ mod tests {
 
     fn allowed(grants: &[Recipient], message: &SocketMessage) -> bool {
         let (hub, ann) = ann(grants);
-        Sender::of(&hub, ann.entry()).may_relay(message)
+        Sender::look_up(&hub, ann.entry()).may_relay(message)
     }
 
     #[test]
     fn a_verified_sender_cannot_speak_as_another() {
         let (hub, ann) = ann(&[]);
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
-        Sender::of(&hub, ann.entry()).attest(&mut message);
+        Sender::look_up(&hub, ann.entry()).attest(&mut message);
         assert_eq!(message.user_id, "ann");
         assert_eq!(message.group_id, "sales");
 
         let mut message = SocketMessage::new("x").from_group("lobby");
-        Sender::of(&hub, ann.entry()).attest(&mut message);
+        Sender::look_up(&hub, ann.entry()).attest(&mut message);
         assert_eq!(message.group_id, "lobby");
     }
 
     #[test]
     fn a_sender_stays_who_it_was_when_its_message_came() {
         let (hub, ann) = ann(&[Recipient::user("bob")]);
-        let before = Sender::of(&hub, ann.entry());
+        let before = Sender::look_up(&hub, ann.entry());
         let bob = Identity::user("bob").group("board");
         hub.reidentify(ann.entry().id, bob).unwrap();
-        let after = Sender::of(&hub, ann.entry());
+        let after = Sender::look_up(&hub, ann.entry());
         for (sender, user, group, to_bob, to_board) in [
             (&before, "ann", "sales", true, false),
             (&after, "bob", "board", true, true),

@@ -108,7 +108,7 @@ where
                 ))
             }
             Route::Probe => ResponseFuture::own(async move {
-                let reader = Reader::of(&shared.config, &parts);
+                let reader = Reader::find(&shared.config, &parts);
                 let answer = upgrade::probe(&shared, &mut parts).await;
                 let mut answer =
                     answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection));

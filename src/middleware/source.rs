@@ -1,15 +1,15 @@
-//! Where a message came from: a socket, or the caller that posted it.
+//! The source of a message: a socket, or the caller that posted it.
 
 use std::sync::Arc;
 
 use super::{handshake::Handshake, replies::Caller};
 use crate::hub::{SocketEntry, SocketError, SocketErrorKind};
 
-/// Where a message came from, which is where replies to it go.
+/// The source of a message, which gets the replies to it.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     Socket(Arc<Connection>),
-    /// A program that posted it.
+    /// The caller that posted it.
     Request(Caller),
 }
 
@@ -22,10 +22,10 @@ impl Source {
     }
 }
 
-/// What a socket is to the application, for as long as anything refers to it.
+/// An open socket as the application's handlers know it.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) peer: Arc<SocketEntry>,
-    /// Kept for dispatches; relays need none.
+    /// Kept for the application; relaying needs none.
     pub(super) handshake: Option<Handshake>,
 }

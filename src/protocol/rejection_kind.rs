@@ -1,6 +1,6 @@
-//! The kinds of refusal, by which statistics, logs and the browser client tell them apart.
+//! The kinds of refusal, as statistics, logs and the browser client name them.
 
-/// What was wrong with a refused request.
+/// The kind of a [`Rejection`](crate::Rejection): what was wrong with the request.
 ///
 /// # Examples
 ///
@@ -18,31 +18,31 @@
 pub enum RejectionKind {
     /// The method is not the one that the URL takes.
     MethodNotAllowed,
-    /// The handshake wants another version of the WebSocket protocol than 13.
+    /// The handshake is not of version 13 of the WebSocket protocol.
     UnsupportedVersion,
-    /// The handshake is not a whole one.
+    /// The request is not a valid WebSocket handshake.
     MalformedHandshake,
     /// The handshake's URL and headers are larger than allowed.
     HandshakeTooLarge,
-    /// The `Origin` header is not one origin.
+    /// The `Origin` header is not a single valid origin.
     MalformedOrigin,
-    /// The page comes from an origin that may not open a socket.
+    /// The page's origin may not open sockets.
     ForeignOrigin,
     /// The request is for a host that is not served.
     HostNotAllowed,
-    /// Nothing is configured that would let anybody call this URL.
+    /// No configured option admits callers to this URL.
     NobodyMayCall,
     /// The request carries no bearer token.
     TokenMissing,
-    /// The request's bearer token is not one of ours.
+    /// The request's bearer token is not a configured one.
     TokenWrong,
     /// The caller meets none of the configured conditions.
     CallerNotAllowed,
-    /// No more sockets may be open at one time.
+    /// The server has as many sockets as it may.
     TooManySockets,
-    /// The user may have no more sockets open at one time.
+    /// The user has as many sockets as one user may.
     TooManySocketsOfUser,
-    /// The client's address may have no more sockets open at one time.
+    /// The client's address has as many sockets as one address may.
     TooManySocketsOfClient,
     /// The body is compressed or otherwise encoded.
     EncodedBody,
@@ -50,15 +50,15 @@ pub enum RejectionKind {
     TooLarge,
     /// The body did not arrive in time.
     BodyTimeout,
-    /// The body broke off.
+    /// The body ended before it was complete.
     BodyFailed,
-    /// The body is not a message.
+    /// The body is not a valid message.
     BadMessage,
     /// The hub is shutting down.
     ShuttingDown,
-    /// The `identify` hook refused the visitor.
+    /// The `identify` hook refused the client.
     IdentifyRefused,
-    /// The `identify` hook panicked.
+    /// The `identify` hook panicked, or named more than a socket may have.
     IdentifyFailed,
     /// The `identify` hook took too long.
     IdentifyTimedOut,
@@ -66,23 +66,23 @@ pub enum RejectionKind {
     IdentityExpired,
     /// The application refused the `connect` event, or failed on a message posted to it.
     ApplicationRefused,
-    /// A handler wanted something of a socket that is closed, or that a posted message does not have.
+    /// A handler used the socket of its message, which is closed or, for a posted message, missing.
     NotConnected,
     /// A handler made a socket join more groups than allowed.
     TooManyGroups,
-    /// A handler gave a socket the name of a user or group that is longer than allowed.
+    /// A handler gave a socket a user or group whose name is longer than allowed.
     NameTooLong,
     /// A handler sent more than the socket's queue has room for.
     QueueFull,
-    /// The message is not what its handler reads.
+    /// The handler cannot use the content of the message.
     UnsuitableMessage,
     /// A handler could not make a message, or made too many replies to a posted one.
     HandlerFailed,
-    /// The server offers no way to take over the connection.
+    /// The server does not hand over the connection.
     NoUpgradeHandle,
-    /// The URL is served elsewhere.
+    /// Nothing is served at this URL.
     NotFound,
-    /// The request was not dispatched by the middleware, so there is no socket in it.
+    /// The middleware did not dispatch the request, so it carries no socket.
     NotDispatched,
 }
 

@@ -17,11 +17,11 @@ use crate::{
     },
 };
 
-/// Checks that the caller may use the reserved URLs: each configured way in admits by itself.
+/// Checks that the caller may use the reserved URLs. Each configured condition admits by itself.
 ///
 /// # Errors
 ///
-/// If the host is not served, if no way in is configured, or if the caller meets none.
+/// If the host is not served, if no condition is configured, or if the caller meets none.
 pub(crate) fn may_call(
     config: &Config,
     parts: &Parts,
@@ -30,16 +30,16 @@ pub(crate) fn may_call(
 ) -> Result<(), Rejection> {
     check_host(config, parts)?;
     let access = &config.access;
-    let ways: [&dyn Fn() -> Way; 4] = [
-        &|| with_token(access, parts),
-        &|| from_network(access, parts, peer),
-        &|| as_local(access, parts, peer),
-        &|| by_predicate(custom, parts),
+    let conditions: [&dyn Fn() -> Verdict; 4] = [
+        &|| has_token(access, parts),
+        &|| is_in_network(access, parts, peer),
+        &|| is_local(access, parts, peer),
+        &|| meets_predicate(custom, parts),
     ];
-    // A missing token is told first: of all ways in, it is the one that the caller can mend.
+    // The first refusal is told: a missing token before all, since the caller can add one.
     let mut refused = None;
-    for way in ways {
-        match way() {
+    for condition in conditions {
+        match condition() {
             Some(Ok(())) => return Ok(()),
             Some(Err(cause)) => _ = refused.get_or_insert(cause),
             None => {}
@@ -48,15 +48,15 @@ pub(crate) fn may_call(
     Err(refused.unwrap_or(Cause::NobodyMayCall).into())
 }
 
-/// Tells whether local callers are trusted although a proxy on this machine makes everybody local.
+/// Tells whether local callers are trusted although a proxy on this machine makes every client local.
 pub(crate) fn looks_proxied(config: &Config, parts: &Parts, peer: Option<SocketAddr>) -> bool {
     config.access.local_callers && is_proxied(parts, peer)
 }
 
-/// One way in: none if it is not configured.
-type Way = Option<Result<(), Cause>>;
+/// What one condition says of the caller: none if it is not configured.
+type Verdict = Option<Result<(), Cause>>;
 
-fn with_token(access: &Access, parts: &Parts) -> Way {
+fn has_token(access: &Access, parts: &Parts) -> Verdict {
     if access.bearer_tokens.is_empty() {
         return None;
     }
@@ -67,13 +67,13 @@ fn with_token(access: &Access, parts: &Parts) -> Way {
     })
 }
 
-fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way {
+fn is_in_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Verdict {
     if access.networks.is_empty() {
         return None;
     }
     let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
         return refused(
-            "The caller's address is not known, as Config::allow_callers_from needs it: serve with \
+            "The caller's address is unknown, but Config::allow_callers_from needs it. Serve with \
              axum's connect info or insert a PeerAddr.",
         );
     };
@@ -89,55 +89,54 @@ fn from_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way
     }
     if is_cross_site(parts) {
         return refused(
-            "A page of another site made this request. Callers with a token of \
-             Config::bearer_tokens may do so.",
+            "A page of another site made this request. A token of Config::bearer_tokens would let it \
+             in.",
         );
     }
-    // A page that DNS rebinding brought here is of the same site, whatever its name: only a list of
-    // names tells it from ours. A local caller's `Host` is one of this machine's.
+    // A page that DNS rebinding leads here counts as the same site under any name: only a list of names
+    // tells it from ours. The `Host` of a local caller is this machine's.
     if access.hosts.is_empty() && is_by_page(parts) {
         return refused(
-            "A page in a browser made this request. Config::hosts with the names of this site lets its \
+            "A page in a browser made this request. Config::hosts with this site's names would let its \
              own pages in.",
         );
     }
     Some(Ok(()))
 }
 
-fn as_local(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Way {
+fn is_local(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Verdict {
     if !access.local_callers {
         return None;
     }
     match check_local(parts, peer) {
         Ok(()) => Some(Ok(())),
         Err(why) => refused(&format!(
-            "The caller is not local, as Config::trust_local_callers demands: {why}. A token of \
-             Config::bearer_tokens would let it in."
+            "The caller is not local: {why}. A token of Config::bearer_tokens would let it in."
         )),
     }
 }
 
-fn by_predicate(custom: Option<&Predicate>, parts: &Parts) -> Way {
+fn meets_predicate(custom: Option<&Predicate>, parts: &Parts) -> Verdict {
     if custom?(parts) {
         return Some(Ok(()));
     }
     refused(
-        "The application's own condition for callers does not admit this request. A token of \
-         Config::bearer_tokens would.",
+        "The predicate of allow_callers_if does not admit this request. A token of \
+         Config::bearer_tokens would let it in.",
     )
 }
 
-fn refused(why: &str) -> Way {
+fn refused(why: &str) -> Verdict {
     Some(Err(Cause::CallerNotAllowed(why.into())))
 }
 
-/// Returns the one bearer token of a request.
+/// Returns the bearer token of a request that has exactly one `Authorization` header.
 fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let (Some(line), None) = (lines.next(), lines.next()) else {
         return None;
     };
-    // RFC 9110 §11.1: the scheme's name has no case.
+    // RFC 9110 §11.1: the scheme is case-insensitive.
     let (scheme, token) = line.as_bytes().split_at_checked("Bearer ".len())?;
     scheme
         .eq_ignore_ascii_case(b"Bearer ")
@@ -172,7 +171,7 @@ mod tests {
     const LOCALHOST: (&str, &str) = ("host", "localhost");
 
     #[test]
-    fn by_default_nobody_may_call() {
+    fn by_default_no_caller_is_admitted() {
         let headers = [LOCALHOST, ("authorization", "Bearer x")];
         let refused = Err((RejectionKind::NobodyMayCall, 403));
         assert_eq!(call(&Config::new(), &headers, "127.0.0.1:5"), refused);
@@ -287,9 +286,9 @@ mod tests {
         assert_eq!(call(&anywhere, &by_hand, "10.1.2.3:5"), Ok(()));
     }
 
-    /// The other ways in say by themselves which pages they mean.
+    /// The other conditions say by themselves which pages they mean.
     #[test]
-    fn a_page_that_dns_rebinding_brought_has_no_other_way_in_but_one_that_is_meant() {
+    fn no_other_condition_admits_a_page_of_dns_rebinding_unless_it_is_meant_to() {
         let page = |host: &str| {
             let origin = format!("http://{host}");
             request(&[
@@ -302,13 +301,13 @@ mod tests {
         let kind = |config: &Config, parts: &Parts, custom| {
             may_call(config, parts, peer, custom).map_err(|rejection| rejection.kind())
         };
-        // Its name is not one of this machine's; the application's own pages here have one.
+        // Its host is not this machine's; that of the application's own pages is.
         let local = Config::new().trust_local_callers();
         let refused = Err(RejectionKind::CallerNotAllowed);
         assert_eq!(kind(&local, &page("evil.test"), None), refused);
         assert_eq!(kind(&local, &page("localhost:3000"), None), Ok(()));
 
-        // It has no token, and one that has it is meant.
+        // It has no token; a page that has one is meant to call.
         let tokens = Config::new().bearer_tokens(["secret"]);
         let missing = Err(RejectionKind::TokenMissing);
         assert_eq!(kind(&tokens, &page("evil.test"), None), missing);
@@ -317,7 +316,7 @@ mod tests {
         trusted.headers.insert(http::header::AUTHORIZATION, token);
         assert_eq!(kind(&tokens, &trusted, None), Ok(()));
 
-        // The application's condition sees the page, and hosts are checked before it is asked.
+        // The predicate sees the page, and the host is checked first.
         let admit_all: &Predicate = &|_| true;
         assert_eq!(
             kind(&Config::new(), &page("evil.test"), Some(admit_all)),
@@ -348,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_in_admits_by_itself_and_a_missing_token_is_told_first() {
+    fn each_condition_admits_by_itself_and_a_missing_token_is_told_first() {
         let config = Config::new()
             .bearer_tokens(["secret"])
             .trust_local_callers();
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_predicate_of_the_users_admits_too() {
+    fn the_applications_predicate_admits_too() {
         let cron: &Predicate = &|parts| parts.headers.contains_key("x-cron");
         let config = Config::new();
         let ask = |headers| may_call(&config, &request(headers), None, Some(cron));
@@ -390,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_served_closes_every_way_in() {
+    fn a_host_that_is_not_served_admits_no_caller() {
         let config = Config::new().hosts(["app.example"]).trust_local_callers();
         let refused = Err((RejectionKind::HostNotAllowed, 403));
         assert_eq!(call(&config, &[LOCALHOST], "127.0.0.1:5"), refused);

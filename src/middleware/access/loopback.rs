@@ -11,8 +11,8 @@ use crate::middleware::request::{host_of, is_cross_site};
 
 /// Checks every condition of a local caller.
 ///
-/// A proxy on the same machine that adds no header and sends its own `Host` meets them all, for
-/// every stranger: nothing in a request could tell.
+/// A proxy on this machine that adds no header and sends its own `Host` meets them all for every
+/// client: its requests show no difference.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(super) fn check_local(parts: &Parts, peer: Option<SocketAddr>) -> Result<(),
     match host_of(parts) {
         Ok(Some(host)) if host.is_loopback() => {}
         Ok(Some(host)) => return Err(NotLocal::Host(host.to_string().into())),
-        Ok(None) => return Err(NotLocal::NoHost("there is no Host header")),
+        Ok(None) => return Err(NotLocal::NoHost("the Host header is missing")),
         Err(error) => return Err(NotLocal::NoHost(error.as_str())),
     }
     if let Some(header) = proxy_header(&parts.headers) {
@@ -64,7 +64,7 @@ impl fmt::Display for NotLocal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownPeer => f.write_str(
-                "its address is not known (serve with axum's connect info or insert a PeerAddr)",
+                "its address is unknown (serve with axum's connect info or insert a PeerAddr)",
             ),
             Self::Peer(peer) => write!(f, "its address is {peer}"),
             Self::OldHttp => f.write_str("it speaks HTTP/1.0"),
@@ -78,14 +78,14 @@ impl fmt::Display for NotLocal {
 
 fn proxy_header(headers: &HeaderMap) -> Option<&str> {
     headers.keys().map(|name| name.as_str()).find(|name| {
-        // Some proxies and backends take `_` for `-`.
+        // Some proxies and backends treat `_` as `-`.
         let name = name.replace('_', "-");
         PROXY_NAMES.contains(&name.as_str())
             || PROXY_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     })
 }
 
-/// What proxies, load balancers and delivery networks add, and programs on this machine do not.
+/// Headers that proxies, load balancers and delivery networks add, and programs on this machine do not.
 const PROXY_NAMES: &[&str] = &[
     "ali-cdn-real-ip",
     "cdn-loop",

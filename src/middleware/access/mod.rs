@@ -1,4 +1,4 @@
-//! Who may open a socket, and who may call the reserved URLs.
+//! Which requests may open a socket, and which callers may use the reserved URLs.
 
 mod caller;
 mod loopback;

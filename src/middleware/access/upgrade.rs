@@ -1,4 +1,4 @@
-//! Which requests may open a socket: those for a host that is served, from a page that may.
+//! Which requests may open a socket: those for a served host, from an allowed page.
 
 use http::{HeaderMap, header::ORIGIN, request::Parts};
 
@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// Checks that the request is for a host that is served, against DNS rebinding.
+/// Checks that the request is for a served host, which stops DNS rebinding.
 ///
 /// # Errors
 ///
@@ -27,11 +27,11 @@ pub(crate) fn check_host(config: &Config, parts: &Parts) -> Result<(), Rejection
     Err(Cause::HostNotAllowed(shown_host(parts)).into())
 }
 
-/// Checks that the page which asks for a socket may have one; a program sends no `Origin`.
+/// Checks that the page may open a socket. A program sends no `Origin` and passes.
 ///
 /// # Errors
 ///
-/// If the origin is not one of those allowed, or not one origin.
+/// If the origin is not allowed, or if the header is not a single valid origin.
 pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejection> {
     if matches!(config.access.origins, Origins::Any) {
         return Ok(());
@@ -56,15 +56,15 @@ pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejecti
 /// How far the page that made a request is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
-    /// It may open no socket, or there is none.
+    /// It may not open sockets, or the request names no page.
     None,
-    /// It may open sockets as any page may, be it one without an origin.
+    /// It may open sockets because every page may, even one without an origin.
     Any,
-    /// It may open sockets because it is the one it is.
+    /// It may open sockets because its origin is allowed.
     Named,
 }
 
-/// Tells how far the page that a request names in `Origin` is trusted.
+/// Returns how far the page that a request names in `Origin` is trusted.
 pub(crate) fn trust(config: &Config, parts: &Parts) -> Trust {
     let is_any = matches!(config.access.origins, Origins::Any);
     match PageOrigin::read(&parts.headers) {
@@ -75,7 +75,7 @@ pub(crate) fn trust(config: &Config, parts: &Parts) -> Trust {
     }
 }
 
-/// Tells whether the page is one that has no origin: a sandboxed frame, a file.
+/// Tells whether the page has no origin, as a sandboxed frame or a file.
 fn is_null(headers: &HeaderMap) -> bool {
     let mut lines = headers.get_all(ORIGIN).iter();
     lines.next().is_some_and(|line| line == "null") && lines.next().is_none()
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_without_origin_is_no_page() {
+    fn a_program_without_origin_passes() {
         assert!(check_origin(&Config::new(), &request(&[("host", "app.example")])).is_ok());
         let none: [&str; 0] = [];
         assert!(check_origin(&Config::new().origins(none), &request(&[])).is_ok());
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_page_is_told_who_it_is_and_what_would_let_it_in() {
+    fn a_rejected_page_is_told_its_origin_and_what_would_let_it_in() {
         let told = origin(&Config::new(), "app.example", "https://evil.test")
             .unwrap_err()
             .to_string();

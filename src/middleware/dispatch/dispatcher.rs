@@ -194,7 +194,7 @@ impl MessageHandler for Dispatcher {
                 return Taken::Done;
             }
         };
-        let sender = Sender::of(&shared.hub, peer);
+        let sender = Sender::look_up(&shared.hub, peer);
         sender.attest(&mut message);
 
         Taken::Begun(match shared.hooks.destination(&message.action) {

@@ -1,4 +1,4 @@
-//! Whether a handshake is a whole one, and the answer to it.
+//! The checks of a WebSocket handshake, and the answer to a valid one.
 
 use bytes::Bytes;
 use http::{
@@ -21,13 +21,11 @@ use crate::{
     },
 };
 
-/// Checks that a request which asks for an upgrade is a whole WebSocket handshake.
-///
-/// Who asks is not checked here: see `access`.
+/// Checks that a request for an upgrade is a valid WebSocket handshake. `access` checks its sender.
 ///
 /// # Errors
 ///
-/// The refusal to answer with.
+/// If a header or the request line breaks RFC 6455 §4.2.1 or RFC 8441 §5.
 pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection> {
     let is_http2 = is_extended_connect(parts);
     // RFC 6455 §4.2.1, item 1: a GET request of HTTP/1.1 or higher; RFC 8441 §5: or a CONNECT.
@@ -40,10 +38,10 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
     // RFC 6455 §4.2.1, item 2: a Host header with the server's authority.
     match host_of(parts) {
         Ok(Some(_)) => {}
-        Ok(None) => return Err(Cause::MalformedHandshake("there is no Host header").into()),
+        Ok(None) => return Err(Cause::MalformedHandshake("the Host header is missing").into()),
         Err(error) => return Err(Cause::MalformedHandshake(error.as_str()).into()),
     }
-    // A body would be read as frames after the answer.
+    // The bytes of a body would be read as frames.
     if announces_body(&parts.headers) {
         return Err(Cause::MalformedHandshake("it announces a body").into());
     }
@@ -52,7 +50,7 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
         return Err(Cause::UnsupportedVersion.into());
     }
     Ok(Accept {
-        // RFC 8441 §5: `:protocol` says what key and answer are there to prove.
+        // RFC 8441 §5: `:protocol` replaces the key and its answer.
         key: if is_http2 {
             None
         } else {
@@ -62,11 +60,11 @@ pub(crate) fn check(config: &Config, parts: &Parts) -> Result<Accept, Rejection>
     })
 }
 
-/// Checks that what a socket keeps of its handshake is no burden.
+/// Checks the size of URL and headers, which the socket keeps.
 ///
 /// # Errors
 ///
-/// If URL and headers are larger than configured.
+/// If they exceed [`Config::max_handshake_size`].
 pub(crate) fn check_size(config: &Config, parts: &Parts) -> Result<(), Rejection> {
     let url = parts
         .uri
@@ -83,15 +81,14 @@ pub(crate) fn check_size(config: &Config, parts: &Parts) -> Result<(), Rejection
     Ok(())
 }
 
-/// Checks that the query says what it says in UTF-8.
-///
-/// Decoded with replacements, the names of different users would become one.
+/// Checks that the decoded query is UTF-8: with replacement characters the names of different users
+/// would become one.
 ///
 /// # Errors
 ///
-/// If the query is not UTF-8 when its escapes are decoded.
+/// If it is not.
 pub(crate) fn check_query(parts: &Parts) -> Result<(), Rejection> {
-    // At once for all names and values: what separates them is ASCII, so no character spans two.
+    // All names and values at once: their separators are ASCII, so no character spans two.
     let query = parts.uri.query().unwrap_or_default();
     match percent_decode_str(query).decode_utf8() {
         Ok(_) => Ok(()),
@@ -102,7 +99,7 @@ pub(crate) fn check_query(parts: &Parts) -> Result<(), Rejection> {
     }
 }
 
-/// What the answer to a good handshake says.
+/// The answer to a valid handshake.
 #[derive(Clone, Debug)]
 pub(crate) struct Accept {
     /// None over HTTP/2.
@@ -111,7 +108,7 @@ pub(crate) struct Accept {
 }
 
 impl Accept {
-    /// Builds the answer that turns the connection, or the stream of one, into a WebSocket.
+    /// Builds the response that turns the connection, or the HTTP/2 stream, into a WebSocket.
     pub(crate) fn response<RB: From<Bytes>>(self) -> Response<RB> {
         let mut response = Response::new(RB::from(Bytes::new()));
         if let Some(key) = self.key {
@@ -130,7 +127,7 @@ impl Accept {
     }
 }
 
-/// Answers the client's key.
+/// Derives `Sec-WebSocket-Accept` from the client's key.
 fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Cause> {
     let key = only(headers, &SEC_WEBSOCKET_KEY)
         .filter(|key| is_key(key.as_bytes()))
@@ -146,7 +143,7 @@ fn announces_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || !headers.get_all(CONTENT_LENGTH).iter().all(is_zero)
 }
 
-/// Returns the value of a header that is there exactly once.
+/// Returns the value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut lines = headers.get_all(name).iter();
     match (lines.next(), lines.next()) {

@@ -1,24 +1,23 @@
-//! Headers that are not carried from one request to another.
+//! The handshake's headers that dispatched messages do not carry.
 
 use http::header::CONNECTION;
 
-/// Tells whether a dispatched message must not carry this header of its handshake.
-///
-/// `name` is in lower case.
+/// Tells whether dispatched messages leave out this header of their handshake. `name` is in lower
+/// case.
 pub(super) fn is_stripped(name: &str) -> bool {
     NAMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || is_ours(name)
 }
 
-/// Tells whether an application could read this header as one of ours.
+/// Tells whether an application could read this header as one of ours. `name` is in lower case.
 ///
 /// CGI and its successors turn `-`, and some every sign, into `_`: `websocket_user_id` and
-/// `WebSocket-User-Id` are one variable to them. `name` is in lower case.
+/// `WebSocket-User-Id` become the same variable.
 fn is_ours(name: &str) -> bool {
     name.strip_prefix("websocket")
         .is_some_and(|rest| rest.starts_with(|sign: char| !sign.is_ascii_alphanumeric()))
 }
 
-/// Collects the names that `Connection` declares to concern the connection alone.
+/// Collects the header names that `Connection` declares hop-by-hop.
 pub(super) fn named_in_connection<'a>(
     headers: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Vec<&'a [u8]> {
@@ -29,7 +28,7 @@ pub(super) fn named_in_connection<'a>(
         .collect()
 }
 
-/// Headers of one connection (RFC 9110 §7.6.1), of one representation, or of one question.
+/// Headers that belong to one connection (RFC 9110 §7.6.1), one representation or one request.
 const NAMES: &[&str] = &[
     "accept-encoding",
     "connection",

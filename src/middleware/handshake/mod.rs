@@ -1,4 +1,4 @@
-//! An opening handshake: its checks and answer, and the copy of it that stays.
+//! The opening handshake: its checks, its answer, and the copy that the socket keeps.
 
 mod check;
 mod hop_by_hop;

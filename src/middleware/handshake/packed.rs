@@ -1,12 +1,12 @@
-//! One allocation that holds a URL and headers.
+//! A URL and headers packed into one allocation.
 
 use http::{
     HeaderName, HeaderValue, Uri,
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 
-/// A URL and headers, copied into one block: values that refer to the server's read buffer would
-/// keep all of it alive.
+/// A copy of a URL and headers: 0.7 KiB, where hyper's values would keep the server's read buffer
+/// alive, 8 to 10 KiB for each socket.
 pub(super) struct Packed {
     bytes: Box<[u8]>,
     scheme_end: usize,
@@ -58,7 +58,7 @@ impl Packed {
         text(&self.bytes[self.authority_end..self.path_end])
     }
 
-    /// Returns what follows the question mark, empty without one.
+    /// Returns the text behind the question mark, or an empty one.
     pub(super) fn query(&self) -> &str {
         text(&self.bytes[self.path_end..self.uri_end]).trim_start_matches('?')
     }
@@ -91,11 +91,11 @@ impl<'a> UriText<'a> {
         }
     }
 
-    /// Makes a URL of its own out of the pieces.
+    /// Builds a URL from the pieces.
     ///
     /// # Panics
     ///
-    /// Never: each piece was a legal one in the URL it was copied from, and so was their sum.
+    /// Never: the pieces were copied from a valid URL.
     pub(super) fn to_uri(self) -> Uri {
         let mut parts = Parts::default();
         if !self.scheme.is_empty() {
@@ -111,8 +111,8 @@ impl<'a> UriText<'a> {
     }
 }
 
-/// The headers of a block, written as `name:value` and a line feed: no name has a colon, and no
-/// value a line feed.
+/// The packed headers, each as `name:value` and a line feed: no name has a colon, and no value a line
+/// feed.
 #[derive(Clone)]
 pub(super) struct Headers<'a> {
     rest: &'a [u8],
@@ -134,20 +134,25 @@ fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((&bytes[..at], &bytes[at + 1..]))
 }
 
-/// Makes a header's name and value of their own.
+/// Builds a header name.
 ///
 /// # Panics
 ///
-/// Never, for what a block stored.
+/// Never, for a packed one.
 pub(super) fn header_name(name: &str) -> HeaderName {
     HeaderName::from_bytes(name.as_bytes()).expect(COPIED)
 }
 
+/// Builds a header value.
+///
+/// # Panics
+///
+/// Never, for a packed one.
 pub(super) fn header_value(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value).expect(COPIED)
 }
 
-const COPIED: &str = "it was copied from a legal one";
+const COPIED: &str = "it was copied from a valid one";
 
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect(COPIED)

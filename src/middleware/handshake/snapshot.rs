@@ -1,4 +1,4 @@
-//! The copy of a handshake that outlives its connection's buffers.
+//! The copy of a handshake that a socket keeps.
 
 use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc};
 
@@ -20,10 +20,9 @@ use crate::{
 
 /// The request that opened a socket: its URL, headers, extensions and TCP peer.
 ///
-/// Cheap to clone. Hooks get it whole; what is kept for the socket's life lacks the headers that
-/// concern the connection or the handshake alone. Several `Cookie` lines, into which HTTP/2 may split
-/// the header, are one, as if they had come over HTTP/1.1. Its `Debug` shows no header and no query, since
-/// these carry secrets.
+/// It is cheap to clone. `identify` gets the whole request; the copy that the socket keeps leaves out
+/// the headers of the connection and the handshake itself. Several `Cookie` lines, into which HTTP/2
+/// may split the header, are joined. `Debug` shows no header and no query, since they carry secrets.
 ///
 /// # Examples
 ///
@@ -51,12 +50,12 @@ struct Shared {
 }
 
 impl Handshake {
-    /// Copies everything out of a request.
+    /// Copies a whole request.
     pub(crate) fn new(parts: &Parts, peer: Option<SocketAddr>, client: Option<ClientAddr>) -> Self {
         let cookies = joined_cookies(&parts.headers);
         let mut cookies = cookies.as_deref();
         let headers = parts.headers.iter().filter_map(|(name, value)| {
-            // The first line stands for all.
+            // The first line takes the place of all.
             let value = if name == COOKIE {
                 cookies.take()?
             } else {
@@ -75,7 +74,7 @@ impl Handshake {
         }
     }
 
-    /// Copies what later messages of the socket carry again.
+    /// Copies the headers and extensions that each message of the socket carries again.
     pub(crate) fn forwarded(&self, wanted: &ForwardHeaders) -> Self {
         let Shared {
             packed,
@@ -86,7 +85,7 @@ impl Handshake {
         let hop_by_hop = named_in_connection(packed.headers());
         let uri = packed.uri();
         let host = (HOST.as_str(), uri.authority.as_bytes());
-        // HTTP/2 has no `Host`; what it has instead is made into one.
+        // HTTP/2 has an authority instead of `Host`.
         let lacks_host = packed.headers().all(|(name, _)| name != host.0) && !host.1.is_empty();
         let kept = packed.headers().filter(|(name, _)| {
             *name == host.0
@@ -109,55 +108,27 @@ impl Handshake {
         }
     }
 
-    /// Returns the URL as the request wrote it: mostly path and query alone.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use web_connection_socket::Handshake;
-    /// fn is_secure(handshake: &Handshake) -> bool {
-    ///     handshake.uri().scheme_str() == Some("https")
-    /// }
-    /// ```
+    /// Returns the URL of the request: over HTTP/1.1 usually path and query only.
     #[must_use]
     pub fn uri(&self) -> Uri {
         self.shared.packed.uri().to_uri()
     }
 
-    /// Returns the raw path.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use web_connection_socket::Handshake;
-    /// fn is_admin(handshake: &Handshake) -> bool {
-    ///     handshake.path().starts_with("/admin/")
-    /// }
-    /// ```
+    /// Returns the path, not decoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.shared.packed.path()
     }
 
-    /// Returns the first value of a header; its name is matched without regard to case.
+    /// Returns the first value of a header, whose name is case-insensitive.
     ///
-    /// Lists such as `X-Forwarded-For` may stand on several lines: [`header_all`](Self::header_all).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use http::HeaderValue;
-    /// # use web_connection_socket::Handshake;
-    /// fn language(handshake: &Handshake) -> Option<HeaderValue> {
-    ///     handshake.header("accept-language")
-    /// }
-    /// ```
+    /// Lists such as `X-Forwarded-For` may span several lines: see [`header_all`](Self::header_all).
     #[must_use]
     pub fn header(&self, name: &str) -> Option<HeaderValue> {
         self.header_all(name).next()
     }
 
-    /// Returns every value of a header, in their order.
+    /// Returns all values of a header, in order.
     ///
     /// # Examples
     ///
@@ -176,18 +147,7 @@ impl Handshake {
             .map(|(_, value)| header_value(value))
     }
 
-    /// Returns all headers, in a map made for this call.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use web_connection_socket::Handshake;
-    /// fn dump(handshake: &Handshake) {
-    ///     for name in handshake.headers().keys() {
-    ///         println!("{name}");
-    ///     }
-    /// }
-    /// ```
+    /// Returns all headers. Each call builds the map anew.
     #[must_use]
     pub fn headers(&self) -> HeaderMap {
         let packed = &self.shared.packed;
@@ -198,7 +158,7 @@ impl Handshake {
         headers
     }
 
-    /// Returns what other layers had put into the request.
+    /// Returns the extensions that outer layers inserted into the request.
     ///
     /// # Examples
     ///
@@ -216,46 +176,25 @@ impl Handshake {
         &self.shared.extensions
     }
 
-    /// Returns the address of the TCP peer, if it is known: a proxy's, behind one.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use web_connection_socket::Handshake;
-    /// fn is_loopback(handshake: &Handshake) -> bool {
-    ///     handshake.peer_addr().is_some_and(|peer| peer.ip().is_loopback())
-    /// }
-    /// ```
+    /// Returns the address of the TCP peer, if it is known. Behind a proxy it is the proxy's.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.shared.peer
     }
 
-    /// Returns the address that the visitor comes from: the TCP peer's, or what the
-    /// [`Config::trusted_proxies`](crate::Config::trusted_proxies) say it is. `None` if the peer is
-    /// not known.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use web_connection_socket::Handshake;
-    /// fn log(handshake: &Handshake) {
-    ///     if let Some(client) = handshake.client_addr() {
-    ///         println!("{client} comes in");
-    ///     }
-    /// }
-    /// ```
+    /// Returns the client's address: the TCP peer's, or the one that
+    /// [`Config::trusted_proxies`](crate::Config::trusted_proxies) report. `None` if the peer is
+    /// unknown.
     #[must_use]
     pub fn client_addr(&self) -> Option<ClientAddr> {
         self.shared.client
     }
 
-    /// Returns the first value of a query field, decoded; its name is matched without regard to
-    /// case.
+    /// Returns the first value of a query field, decoded. Its name is case-insensitive.
     ///
-    /// Escapes are decoded once and `+` is a space, as forms write it; a `%` without two hexadecimal
-    /// digits stands for itself. A handshake whose query is not UTF-8 when decoded is refused with 400
-    /// before a hook sees it, so nothing in here is a replacement of anything.
+    /// Escapes are decoded once, `+` is a space as in forms, and a `%` without two hexadecimal digits
+    /// stands for itself. A query that is not UTF-8 is refused with 400 before a hook sees it, so no
+    /// character is a replacement.
     ///
     /// # Examples
     ///
@@ -270,7 +209,7 @@ impl Handshake {
         self.query_all(name).next()
     }
 
-    /// Returns every value of a query field, decoded as by [`query`](Self::query), in their order.
+    /// Returns all values of a query field, decoded as by [`query`](Self::query), in order.
     ///
     /// # Examples
     ///
@@ -287,7 +226,7 @@ impl Handshake {
             .map(|(_, value)| value)
     }
 
-    /// Reads who the client says it is: any visitor may say anything.
+    /// Reads the user and groups that the client claims, unverified.
     pub(crate) fn claim(&self) -> (UserId, Vec<GroupId>) {
         let user = self.query("userId").unwrap_or_default();
         let groups = self.query_all("groupId").filter(|group| !group.is_empty());
@@ -305,10 +244,10 @@ impl fmt::Debug for Handshake {
     }
 }
 
-/// Joins the lines of `Cookie`; none if there is no such header.
+/// Joins the lines of `Cookie`, if there are any.
 ///
-/// RFC 9113 §8.2.3: a client may split the header over HTTP/2; it is joined again before it reaches
-/// anything that does not speak HTTP/2.
+/// RFC 9113 §8.2.3: an HTTP/2 client may split the header; it is joined before it reaches an
+/// application that does not speak HTTP/2.
 fn joined_cookies(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     let mut lines = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let mut joined = Cow::Borrowed(lines.next()?);
@@ -320,5 +259,5 @@ fn joined_cookies(headers: &HeaderMap) -> Option<Cow<'_, [u8]>> {
     Some(joined)
 }
 
-/// Room for the headers that a dispatch adds: a map that has to grow hashes all its names again.
+/// Room for the headers that a dispatch adds: a map that grows hashes all its names again.
 const ROOM_FOR_OURS: usize = 10;

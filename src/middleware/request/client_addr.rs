@@ -1,4 +1,4 @@
-//! The client's address, read through the proxies that are trusted.
+//! The client's address, found through the trusted proxies.
 
 use std::{
     fmt,
@@ -9,48 +9,26 @@ use http::{HeaderMap, HeaderName, header::FORWARDED};
 
 use crate::config::{ClientHeader, Proxies};
 
-/// The address that a visitor comes from, as far as that is proven.
+/// The address of a client, as far as it is proven.
 ///
-/// It is the TCP peer's, or, where that is one of
-/// [`Config::trusted_proxies`](crate::Config::trusted_proxies), what these say. It can be counted and
-/// shown, and lets nobody in: who may call the reserved URLs is a matter of the TCP peer.
-///
-/// # Examples
-///
-/// ```
-/// use web_connection_socket::Handshake;
-///
-/// fn shown(handshake: &Handshake) -> String {
-///     match handshake.client_addr() {
-///         Some(client) => client.to_string(),
-///         None => "somewhere".to_owned(),
-///     }
-/// }
-/// ```
+/// It is the TCP peer's, or, where the peer is one of
+/// [`Config::trusted_proxies`](crate::Config::trusted_proxies), the one that these report. It counts
+/// sockets and is for display; it never admits a caller to the reserved URLs, which depend on the TCP
+/// peer. See [`Handshake::client_addr`](crate::Handshake::client_addr).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddr(IpAddr);
 
 impl ClientAddr {
     /// Returns the address.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::ClientAddr;
-    ///
-    /// fn is_v6(client: ClientAddr) -> bool {
-    ///     client.ip().is_ipv6()
-    /// }
-    /// ```
     #[must_use]
     pub fn ip(self) -> IpAddr {
         self.0
     }
 
-    /// Finds the client from the TCP peer on: behind each trusted proxy is whoever that one names.
+    /// Follows the chain of trusted proxies from the TCP peer to the address that the last one names.
     ///
-    /// Without a peer nothing is proven. Where a trusted proxy names nobody who can be read, it
-    /// counts as the client itself.
+    /// Without a peer nothing is proven. A trusted proxy that names no readable address is itself the
+    /// client.
     pub(crate) fn find(
         proxies: &Proxies,
         headers: &HeaderMap,
@@ -80,8 +58,8 @@ impl fmt::Display for ClientAddr {
     }
 }
 
-/// The addresses of a header, from the nearest on; none for what is no address. Several lines are one
-/// list.
+/// Iterates over the addresses of a header, nearest first; none for an unreadable one. Several lines
+/// are one list.
 fn hops(header: ClientHeader, headers: &HeaderMap) -> impl Iterator<Item = Option<IpAddr>> {
     let name = match header {
         ClientHeader::XForwardedFor => X_FORWARDED_FOR,
@@ -115,7 +93,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     address(unquoted.unwrap_or(node))
 }
 
-/// Reads an address, with or without a port, one of IPv6 with or without brackets.
+/// Reads an address, with or without a port, and of IPv6 with or without brackets.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -125,11 +103,11 @@ fn address(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Splits at a separator outside of quotes. From the right, because what is left of a proxy's own
-/// words is the visitor's: a quote that it leaves open must not swallow them.
+/// Splits at a separator outside of quotes, from the right: the client wrote the left part, and a quote
+/// that it leaves open must not swallow what the proxy wrote.
 ///
-/// RFC 9110 §5.6.4: a quote behind a backslash ends nothing. A proxy writes such a one where it quotes
-/// what the visitor sent, a `Host` say.
+/// RFC 9110 §5.6.4: a quote behind a backslash does not end the text. A proxy escapes so what the
+/// client sent, for example a `Host`.
 fn split_from_right(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -148,7 +126,7 @@ fn split_from_right(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether the byte behind this text stands for itself: an odd number of backslashes ends it.
+/// Tells whether the byte behind this text is escaped: an odd number of backslashes precedes it.
 fn is_escaped(before: &[u8]) -> bool {
     let backslashes = before.iter().rev().take_while(|&&byte| byte == b'\\');
     backslashes.count() % 2 == 1
@@ -181,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_client_is_the_first_from_the_right_that_is_no_trusted_proxy() {
+    fn the_client_is_the_first_from_the_right_that_is_not_a_trusted_proxy() {
         for (lines, expected) in [
             (&["192.0.2.1"] as &[&str], "192.0.2.1"),
             (&["1.1.1.1, 192.0.2.1"], "192.0.2.1"),
@@ -189,19 +167,19 @@ mod tests {
             // Several lines are one list.
             (&["192.0.2.1", "10.2.2.2"], "192.0.2.1"),
             (&["1.1.1.1", "10.2.2.2, 192.0.2.1"], "192.0.2.1"),
-            // With ports, brackets, and IPv4 in the clothes of IPv6.
+            // With ports, brackets, and IPv4 mapped into IPv6.
             (&["192.0.2.1:50123"], "192.0.2.1"),
             (&["::ffff:192.0.2.1, ::ffff:10.2.2.2"], "192.0.2.1"),
             (&["2001:db8::1"], "2001:db8::1"),
             (&["[2001:db8::1]"], "2001:db8::1"),
             (&["[2001:db8::1]:443, 2001:db8:f::7"], "2001:db8::1"),
-            // Whoever cannot be read is not believed, nor is anybody beyond.
+            // An address that cannot be read ends the chain.
             (&["192.0.2.1, unknown"], "10.1.1.1"),
             (&["192.0.2.1, "], "10.1.1.1"),
             (&["192.0.2.1, 10.2.2.2.2, 10.3.3.3"], "10.3.3.3"),
             (&["192.0.2.1, fe80::1%eth0, 10.2.2.2"], "10.2.2.2"),
             (&["192.0.2.1 10.2.2.2"], "10.1.1.1"),
-            // Nobody else is named.
+            // No other address is named.
             (&[], "10.1.1.1"),
             (&["10.2.2.2"], "10.2.2.2"),
         ] {
@@ -223,7 +201,7 @@ mod tests {
                 "192.0.2.1",
             ),
             (&["for=192.0.2.1", "for=10.2.2.2"], "192.0.2.1"),
-            // What a proxy quotes of the visitor's says nothing, whatever is in it.
+            // Text of the client that a proxy quotes says nothing.
             (
                 &[r#"for=192.0.2.1;host="\", for=9.9.9.9;x=\"""#],
                 "192.0.2.1",
@@ -237,7 +215,7 @@ mod tests {
                 "192.0.2.1",
             ),
             (&[r#"for=192.0.2.1;host="a\\""#], "192.0.2.1"),
-            // What a visitor leaves open swallows nothing that the proxy says.
+            // A quote that the client leaves open swallows nothing that the proxy wrote.
             (&[r#"for="9.9.9.9, for=192.0.2.1"#], "192.0.2.1"),
             (&[r#"for="9.9.9.9\, for="[2001:db8::1]""#], "2001:db8::1"),
             // No address, or more than one.
@@ -255,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_spoil_only_their_own_element() {
+    fn bytes_that_are_not_text_spoil_only_their_own_element() {
         let spoiled = b"\xff\xfe, 192.0.2.1";
         let seen = find(ClientHeader::XForwardedFor, &[spoiled], "10.1.1.1:5");
         assert_eq!(seen.as_deref(), Some("192.0.2.1"));
     }
 
     #[test]
-    fn a_peer_that_is_no_trusted_proxy_is_the_client_whatever_it_says() {
+    fn a_peer_that_is_not_a_trusted_proxy_is_the_client_whatever_it_sends() {
         for (peer, expected) in [
             ("192.0.2.9:5", Some("192.0.2.9")),
             ("127.0.0.1:5", Some("127.0.0.1")),

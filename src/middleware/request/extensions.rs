@@ -1,4 +1,4 @@
-//! The request extensions that servers and frameworks set for a request's connection.
+//! The request extensions that servers and frameworks insert.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ pub(super) fn connect_info(extensions: &Extensions) -> Option<SocketAddr> {
         .map(|info| info.0)
 }
 
-/// Removes what belongs to the handshake's own request and would mislead a later one.
+/// Removes the extensions of the handshake's own request, which would mislead a dispatched one.
 pub(crate) fn forget_request(extensions: &mut Extensions) {
     // The upgrade handle is `Clone`, and would keep the connection's parts alive.
     extensions.remove::<hyper::upgrade::OnUpgrade>();

@@ -1,11 +1,11 @@
-//! Header values that are comma-separated lists of tokens, over several lines.
+//! Headers that are comma-separated lists of tokens, over several lines.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AsHeaderName, TRANSFER_ENCODING},
 };
 
-/// Returns every token of every line of a header.
+/// Iterates over the tokens of all lines of a header.
 pub(crate) fn tokens(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(name)
@@ -15,14 +15,15 @@ pub(crate) fn tokens(headers: &HeaderMap, name: impl AsHeaderName) -> impl Itera
         .filter(|token| !token.is_empty())
 }
 
+/// Tells whether a header lists a token, in any case.
 pub(crate) fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
     tokens(headers, name).any(|seen| seen.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Returns the first coding that a header names and that changes the body's bytes.
 pub(crate) fn encoded_by<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
-    // RFC 9110 §8.4.1: identity says nothing. RFC 9112 §7.1: the server undoes chunked, which has to be
-    // the last.
+    // RFC 9110 §8.4.1: identity changes nothing. RFC 9112 §7.1: the server decodes chunked, which must
+    // be last.
     let plain: &[u8] = if name == TRANSFER_ENCODING {
         b"chunked"
     } else {

@@ -4,11 +4,11 @@ use http::{HeaderMap, HeaderName, header::HOST, request::Parts};
 
 use crate::config::Host;
 
-/// Reads the host out of `Host` and, where the request has one, its URI's authority.
+/// Returns the host of a request, from its `Host` header and its URL's authority.
 ///
 /// # Errors
 ///
-/// If there are several, if they differ, or if one is no host.
+/// If there are several, if they differ, or if one is not a valid host.
 pub(crate) fn host_of(parts: &Parts) -> Result<Option<Host>, AmbiguousHost> {
     let mut lines = parts.headers.get_all(HOST).iter();
     let header = match (lines.next(), lines.next()) {
@@ -32,7 +32,7 @@ pub(crate) fn host_of(parts: &Parts) -> Result<Option<Host>, AmbiguousHost> {
     }
 }
 
-/// Shows the host that the request is for, as it was sent.
+/// Shows the host of a request, as it was sent.
 pub(crate) fn shown_host(parts: &Parts) -> Box<str> {
     match host_of(parts) {
         Ok(Some(host)) => host.to_string().into(),
@@ -40,7 +40,7 @@ pub(crate) fn shown_host(parts: &Parts) -> Box<str> {
     }
 }
 
-/// Shows a header as it was sent, cut to a length that fits into a log.
+/// Shows a header as it was sent, cut to 200 characters.
 pub(crate) fn shown_header(headers: &HeaderMap, name: &HeaderName) -> Box<str> {
     let values = headers.get_all(name).iter();
     let shown: Vec<_> = values
@@ -67,7 +67,7 @@ impl AmbiguousHost {
         match self {
             Self::Several => "there is more than one Host header",
             Self::Differs => "the Host header is not the host of the URL",
-            Self::Malformed => "the Host header is not a host with an optional port",
+            Self::Malformed => "the Host header is not a valid host with an optional port",
         }
     }
 }
@@ -76,7 +76,7 @@ fn parse(text: &str) -> Result<Host, AmbiguousHost> {
     text.parse().map_err(|_no_host| AmbiguousHost::Malformed)
 }
 
-/// Compares two hosts, a missing port being the default of the URL's scheme.
+/// Compares two hosts. A missing port is the default of the URL's scheme.
 fn same(header: &Host, authority: &Host, parts: &Parts) -> bool {
     let default = match parts.uri.scheme_str() {
         Some("https" | "wss") => Some(443),

@@ -1,4 +1,4 @@
-//! What a browser tells about the page that made a request.
+//! The page that made a request, as the browser tells it.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
@@ -11,9 +11,9 @@ use crate::config::Origin;
 
 /// What the `Origin` header says.
 pub(crate) enum PageOrigin {
-    /// Nothing: the request was not made by a page, or by one of this site with a plain `GET`.
+    /// There is none: a program made the request, or a page of this site with a plain `GET`.
     Absent,
-    /// Not one origin: several headers, a list, `null`, a path behind it.
+    /// It is not a single valid origin, but several headers, a list, `null`, or one with a path.
     Malformed,
     One(Origin),
 }
@@ -31,8 +31,10 @@ impl PageOrigin {
     }
 }
 
-/// Names the page in `Origin`, as an upgrade does, where only `Referer` names it: in a GET that the
-/// browser takes for one of the page's own site, although a proxy may change the `Host` after it.
+/// Copies the page's origin from `Referer` to a missing `Origin`, which an upgrade always has.
+///
+/// Browsers leave it out of a plain GET to the page's own site, although a proxy may change the `Host`
+/// on the way.
 pub(crate) fn name_origin(headers: &mut HeaderMap) {
     if headers.contains_key(ORIGIN) {
         return;
@@ -48,7 +50,7 @@ fn referring_origin(referer: &HeaderValue) -> Option<HeaderValue> {
     origin.parse().ok()
 }
 
-/// Tells whether the origin's host and port are those that the request is for.
+/// Tells whether the request is for the origin's own host and port.
 pub(crate) fn is_same_host(origin: &Origin, parts: &Parts) -> bool {
     host_of(parts).is_ok_and(|host| host.is_some_and(|host| origin.is_at(&host)))
 }
@@ -64,7 +66,7 @@ pub(crate) fn is_cross_site(parts: &Parts) -> bool {
     foreign_origin || sites.any(|site| site != "same-origin" && site != "none")
 }
 
-/// Tells whether a page in a browser made the request, whichever site it is of.
+/// Tells whether a page in a browser made the request, of this site or another.
 pub(crate) fn is_by_page(parts: &Parts) -> bool {
     let mut sites = parts.headers.get_all(SEC_FETCH_SITE).iter();
     parts.headers.contains_key(ORIGIN) || sites.any(|site| site != "none")

@@ -8,9 +8,8 @@ use super::extensions::connect_info;
 
 /// The address of a request's TCP peer, as a request extension.
 ///
-/// Under `axum::serve` with connect info it is not needed. Other servers insert it, from the socket
-/// that was accepted and never from a header: whoever is trusted for their address is trusted for
-/// this one.
+/// `axum::serve` with connect info does without it. Other servers insert the address of the accepted
+/// socket, never that of a header: callers are admitted by it.
 ///
 /// # Examples
 ///
@@ -26,7 +25,7 @@ use super::extensions::connect_info;
 #[expect(clippy::exhaustive_structs, reason = "the server's code constructs it")]
 pub struct PeerAddr(pub SocketAddr);
 
-/// Returns the TCP peer, unless nobody named it or two disagree.
+/// Returns the TCP peer, unless the server named none or two that differ.
 pub(crate) fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
     let inserted = extensions.get::<PeerAddr>().map(|peer| canonical(peer.0));
     match (inserted, connect_info(extensions).map(canonical)) {
@@ -35,7 +34,7 @@ pub(crate) fn peer_of(extensions: &Extensions) -> Option<SocketAddr> {
     }
 }
 
-/// Writes an IPv4 peer of a dual-stack socket as what it is.
+/// Turns the mapped address of an IPv4 peer on a dual-stack socket into its own.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
@@ -45,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_unknown_when_nobody_names_it() {
+    fn a_peer_that_no_extension_names_is_unknown() {
         assert_eq!(peer_of(&Extensions::new()), None);
     }
 
