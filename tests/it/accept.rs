@@ -180,6 +180,17 @@ async fn a_refusal_is_a_close_with_1008() {
 }
 
 #[tokio::test]
+async fn a_refusal_with_a_time_to_retry_is_a_close_with_1013() {
+    let layer = relay().identify(async |_| {
+        let busy = Rejection::new(http::StatusCode::SERVICE_UNAVAILABLE).detail("Busy.");
+        Err(busy.header(http::header::RETRY_AFTER, 30.into()))
+    });
+    let (mut wire, running) = accept(&layer, parts("/"));
+    assert_eq!(wire.closed().await, (1013, "Busy.".to_owned()));
+    assert_eq!(running.await.unwrap().unwrap_err().status(), 503);
+}
+
+#[tokio::test]
 async fn a_hub_that_shuts_down_refuses_and_ends_it() {
     let layer = relay();
     let (mut wire, running) = accept(&layer, parts("/"));

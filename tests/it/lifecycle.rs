@@ -293,6 +293,19 @@ async fn a_connect_event_that_hangs_refuses_at_the_dispatch_timeout() {
 }
 
 #[tokio::test]
+async fn an_error_of_the_socket_in_the_connect_hook_refuses_it() {
+    let layer = relay().on_connect(async |socket: Socket| {
+        socket.join("g".repeat(10_000))?;
+        Ok(())
+    });
+    let refused = serve(&layer).connect("/").await.unwrap_err();
+    let answer = refused.refusal().unwrap();
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answer.headers()["websocket-refusal"], "application_refused");
+    assert!(layer.hub().is_empty());
+}
+
+#[tokio::test]
 async fn a_refused_connect_gets_no_disconnect_event() {
     let (layer, mut ends) = with_ends();
     let layer = layer.on_connect(async |_| Err(Rejection::new(StatusCode::FORBIDDEN)));

@@ -169,13 +169,13 @@ async fn a_request_that_some_proxy_or_page_had_a_hand_in_is_not_local() {
 }
 
 #[tokio::test]
-async fn a_local_caller_is_nobody_unless_local_callers_are_trusted() {
+async fn a_local_caller_may_not_call_unless_local_callers_are_trusted() {
     let server = serve(&WebConnectionSocketLayer::new(Config::new()));
     assert_eq!(post().ask(&server).await.code(), "nobody_may_call");
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_makes_the_caller_a_stranger() {
+async fn a_refusal_says_why_the_caller_is_not_local() {
     let local = serve(&WebConnectionSocketLayer::new(config()));
     for (request, told) in [
         (

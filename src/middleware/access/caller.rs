@@ -111,7 +111,8 @@ fn is_local(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Verdict
     match check_local(parts, peer) {
         Ok(()) => Some(Ok(())),
         Err(why) => refused(&format!(
-            "The caller is not local: {why}. A token of Config::bearer_tokens would let it in."
+            "Config::trust_local_callers admits local callers only: {why}. A token of \
+             Config::bearer_tokens would let it in."
         )),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Cause, Rejection, problem::REFUSAL};
 use crate::{
-    hub::{Cap, LimitReached},
+    hub::{Cap, Client, LimitReached},
     protocol::RejectionKind,
 };
 
@@ -20,9 +20,13 @@ fn response(cause: Cause) -> Response<Bytes> {
 }
 
 fn full(milliseconds: u64) -> Cause {
+    limit_reached(Cap::Sockets, false, milliseconds)
+}
+
+fn limit_reached(cap: Cap, finishing: bool, milliseconds: u64) -> Cause {
     Cause::LimitReached(LimitReached {
-        cap: Cap::Sockets,
-        finishing: false,
+        cap,
+        finishing,
         retry_after: Duration::from_millis(milliseconds),
     })
 }
@@ -71,6 +75,16 @@ fn statuses_and_keys_are_the_documented_ones() {
             "caller_not_allowed",
         ),
         (full(1), 503, "too_many_sockets"),
+        (
+            limit_reached(Cap::User, true, 1),
+            429,
+            "too_many_sockets_of_user",
+        ),
+        (
+            limit_reached(Cap::Client(Client::Unknown), false, 1),
+            429,
+            "too_many_sockets_of_client",
+        ),
         (Cause::EncodedBody(CONTENT_ENCODING), 415, "encoded_body"),
         (Cause::TooLarge(9), 413, "too_large"),
         (Cause::BodyTimeout, 408, "body_timeout"),
@@ -122,6 +136,31 @@ fn an_answer_is_problem_details() {
 }
 
 #[test]
+fn a_limit_tells_which_option_sets_it_and_what_to_do() {
+    let v4 = Client::from(Some([192, 0, 2, 1].into()));
+    for (cap, option, advice) in [
+        (Cap::Sockets, "Config::max_sockets ", "Try again"),
+        (Cap::User, "Config::max_sockets_per_user ", "Close one"),
+        (
+            Cap::Client(Client::Unknown),
+            "Config::max_sockets_per_client ",
+            "PeerAddr",
+        ),
+        (
+            Cap::Client(v4),
+            "Config::max_sockets_per_client ",
+            "Config::trusted_proxies",
+        ),
+    ] {
+        let open = Rejection::from(limit_reached(cap, false, 1)).to_string();
+        assert!(open.contains(option) && open.contains(advice), "{open}");
+        let finishing = Rejection::from(limit_reached(cap, true, 1)).to_string();
+        assert!(finishing.contains(option), "{finishing}");
+        assert!(finishing.contains("closed sockets"), "{finishing}");
+    }
+}
+
+#[test]
 fn each_status_brings_the_headers_that_it_needs() {
     for (cause, name, value) in [
         (Cause::UpgradeMethod(Method::POST), "allow", "GET"),
@@ -145,7 +184,7 @@ fn each_status_brings_the_headers_that_it_needs() {
 }
 
 #[test]
-fn what_a_visitor_sent_stays_inside_the_json() {
+fn text_that_a_client_sent_stays_inside_the_json() {
     let answer = response(Cause::MalformedOrigin("\"}\r\n<script>".into()));
     assert_eq!(problem(&answer).as_object().unwrap().len(), 5);
 }
