@@ -36,7 +36,7 @@ pub(crate) fn check_origin(config: &Config, parts: &Parts) -> Result<(), Rejecti
     if matches!(config.access.origins, Origins::Any) {
         return Ok(());
     }
-    match PageOrigin::read(&parts.headers) {
+    match PageOrigin::from_headers(&parts.headers) {
         PageOrigin::Absent => Ok(()),
         PageOrigin::Malformed => {
             Err(Cause::MalformedOrigin(shown_header(&parts.headers, &ORIGIN)).into())
@@ -67,7 +67,7 @@ pub(crate) enum Trust {
 /// Returns how far the page that a request names in `Origin` is trusted.
 pub(crate) fn trust(config: &Config, parts: &Parts) -> Trust {
     let is_any = matches!(config.access.origins, Origins::Any);
-    match PageOrigin::read(&parts.headers) {
+    match PageOrigin::from_headers(&parts.headers) {
         PageOrigin::One(_) if is_any => Trust::Any,
         PageOrigin::One(origin) if may_open(&config.access, &origin, parts) => Trust::Named,
         PageOrigin::Malformed if is_any && is_null(&parts.headers) => Trust::Any,

@@ -228,10 +228,11 @@ impl Handshake {
 
     /// Reads the user and groups that the client claims, unverified.
     pub(crate) fn claim(&self) -> (UserId, Vec<GroupId>) {
-        let user = self.query("userId").unwrap_or_default();
+        let user = self.query("userId");
+        let user = user.map_or_else(UserId::default, |user| UserId::from(&*user));
         let groups = self.query_all("groupId").filter(|group| !group.is_empty());
         let groups = groups.map(|group| GroupId::from(&*group)).collect();
-        (UserId::from(&*user), groups)
+        (user, groups)
     }
 }
 

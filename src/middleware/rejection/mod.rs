@@ -1,4 +1,4 @@
-//! Every refusal, with its status, text and headers: no other file builds one.
+//! Every refusal of the middleware, with its status, text and headers.
 
 mod conversions;
 mod problem;

@@ -19,7 +19,7 @@ pub(crate) enum PageOrigin {
 }
 
 impl PageOrigin {
-    pub(crate) fn read(headers: &HeaderMap) -> Self {
+    pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
         let mut lines = headers.get_all(ORIGIN).iter();
         let line = match (lines.next(), lines.next()) {
             (None, _) => return Self::Absent,
@@ -57,7 +57,7 @@ pub(crate) fn is_same_host(origin: &Origin, parts: &Parts) -> bool {
 
 /// Tells whether a browser made the request for a page of another site.
 pub(crate) fn is_cross_site(parts: &Parts) -> bool {
-    let foreign_origin = match PageOrigin::read(&parts.headers) {
+    let foreign_origin = match PageOrigin::from_headers(&parts.headers) {
         PageOrigin::Absent => false,
         PageOrigin::Malformed => true,
         PageOrigin::One(origin) => !is_same_host(&origin, parts),
