@@ -15,7 +15,7 @@ use clap::{CommandFactory, Parser, error::ErrorKind};
 
 use web_connection_socket::{BroadcastReport, Broadcaster, SocketMessage};
 
-/// Sends a message to the sockets of a server. Without a recipient everybody gets it.
+/// Sends a message to the sockets of a server. Without a recipient every socket gets it.
 #[derive(Parser)]
 struct Options {
     /// The application's URL, up to its virtual directory.
@@ -40,10 +40,10 @@ struct Options {
     /// Group that gets it; may be repeated.
     #[arg(long)]
     group: Vec<String>,
-    /// User who gets it; may be repeated.
+    /// User that gets it; may be repeated.
     #[arg(long)]
     user: Vec<String>,
-    /// User who does not get it; may be repeated.
+    /// User that does not get it; may be repeated.
     #[arg(long)]
     except_user: Vec<String>,
     /// File with a whole message as JSON, `-` for the standard input; the other options are added.

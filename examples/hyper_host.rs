@@ -2,7 +2,7 @@
 //!
 //! Open the printed address in two browsers: what one says, both show. HTTP/1.1 and HTTP/2 share the
 //! port. Over TLS a browser takes HTTP/2, and opens the socket as one more stream of its connection;
-//! it warns of the certificate, which nobody signed. Ctrl+C closes the sockets first, then the
+//! it warns of the certificate, which no authority signed. Ctrl+C closes the sockets first, then the
 //! server.
 
 use std::{convert::Infallible, error::Error, net::Ipv4Addr, sync::Arc};
@@ -82,7 +82,7 @@ fn show(request: Request<Incoming>) -> Request<Incoming> {
 }
 
 /// The application. The layer makes requests as well, so it is generic over their body: hyper's
-/// `Incoming` can be made by nobody but hyper.
+/// Only hyper can make an `Incoming`.
 async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => page(),

@@ -1,4 +1,4 @@
-//! A chat for all who open its page.
+//! A chat for all visitors of its page.
 //!
 //! `cargo run --example chat`, then open the printed address in two browsers.
 //!

@@ -1,4 +1,4 @@
-//! Who is in the chat.
+//! The list of the people in the chat.
 
 use std::sync::Arc;
 

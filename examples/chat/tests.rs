@@ -106,7 +106,7 @@ async fn pages_that_ask_know_in_the_end_who_is_here() {
             let server = &server;
             async move { server.connect(&path).await.unwrap() }
         };
-        // Eight at once, of whom two have a second tab.
+        // Eight at once, two of them with a second tab.
         let mut pages = futures_util::future::join_all((0..8).map(open)).await;
         let all: Vec<_> = (0..6).map(|number| format!("u{number}")).collect();
         for page in &mut pages {

@@ -85,7 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Lets in whoever has signed in, as the user that the session names.
+/// Lets in visitors that have signed in, as the user that the session names.
 async fn identify(visitor: Handshake) -> Result<Identity, Rejection> {
     let Some(session) = visitor.extensions().get::<Session>() else {
         let refusal = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR);
@@ -107,7 +107,7 @@ fn group_of(device: u64) -> String {
     format!("session:{device}")
 }
 
-/// Sends what somebody wrote to the users whom they named, and to their own pages.
+/// Sends a message to the users that it names, and to the other pages of its author.
 ///
 /// The message is built anew: who wrote it is what the session said.
 async fn send_privately(socket: Socket) -> Result<(), SocketError> {
@@ -143,7 +143,7 @@ async fn sign_in(session: Session, Form(given): Form<Credentials>) -> Result<Res
     if !ACCOUNTS.contains(&(&given.user, &given.password)) {
         return Ok((StatusCode::UNAUTHORIZED, "There is no such account.").into_response());
     }
-    // A new id, so that nobody knows it who knew the old one.
+    // A new id, so that knowing the old one is of no use.
     session.cycle_id().await?;
     let signed_in = SignedIn {
         user: given.user,

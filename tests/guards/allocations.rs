@@ -29,7 +29,7 @@ fn a_full_queue_holds_little_more_heap_than_its_bound_however_short_its_messages
         opened.open(1, "");
         let message = SocketMessage::new("").text("x".repeat(length));
         let hub = opened.hub();
-        // Nobody writes meanwhile: the runtime has no turn.
+        // Nothing is written meanwhile: the runtime has no turn.
         let counted = measure(|| while hub.broadcast(&message).dropped == 0 {});
         let bound = 1024 * 1024;
         let held = counted.bytes_max;

@@ -150,13 +150,13 @@ async fn a_refusal_is_a_close_with_1008() {
     };
     let unidentified = {
         let layer = relay().identify(async |_| {
-            Err(Rejection::new(http::StatusCode::FORBIDDEN).detail("Who are you?"))
+            Err(Rejection::new(http::StatusCode::FORBIDDEN).detail("Sign in first."))
         });
         (
             layer,
             parts("/"),
             RejectionKind::IdentifyRefused,
-            "Who are you?",
+            "Sign in first.",
         )
     };
     let refused = {
@@ -254,7 +254,7 @@ async fn what_its_stream_holds_back_is_not_waited_for_without_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_nobody_reads_is_not_waited_for_without_end() {
+async fn a_refusal_that_is_not_read_is_not_waited_for_without_end() {
     let (_client, server) = tokio::io::duplex(8);
     let service = relay().layer(Router::new());
     let mut parts = parts("/");

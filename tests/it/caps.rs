@@ -1,4 +1,4 @@
-//! How many sockets there may be, and who is refused the one too many.
+//! How many sockets there may be, and how the next one is refused.
 
 use std::{
     collections::BTreeMap,
@@ -47,7 +47,7 @@ async fn refused(server: &Server, query: &str) -> Told {
     told(&upgrade)
 }
 
-/// The server as somebody at another address sees it.
+/// The server as a client at another address sees it.
 fn seen_from(server: &Server, address: &str) -> Server {
     server.clone().peer(address.parse().expect("an address"))
 }
@@ -190,7 +190,7 @@ async fn a_user_has_so_many_sockets_and_no_more() {
     assert_eq!(refused(&server, "?user=ann").await, too_many_of_user());
     let answer = Raw::probe("?user=ann").ask(&server).await;
     assert!(answer.body.contains("Config::max_sockets_per_user"));
-    // Others, and who is nobody, are not concerned.
+    // Other users, and anonymous ones, are not concerned.
     let mut others = Vec::new();
     for user in ["bob", "Ann", "", "", ""] {
         others.push(server.connect(&format!("/?user={user}")).await.unwrap());
@@ -221,7 +221,7 @@ async fn a_user_who_comes_often_at_once_has_as_many_sockets_as_the_cap() {
 }
 
 #[tokio::test]
-async fn who_claims_a_name_takes_nothing_from_who_has_it() {
+async fn a_claimed_name_takes_nothing_from_the_user_of_that_name() {
     let members = WebConnectionSocketLayer::new(config().max_sockets_per_user(1))
         .identify(async |_: Handshake| Ok(Identity::user("ann")));
     let public = WebConnectionSocketLayer::with_hub(config(), members.hub());

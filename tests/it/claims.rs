@@ -52,10 +52,10 @@ async fn s09_a_claim_is_kept_as_it_is_and_called_a_claim() {
         });
     let server = serve(&layer);
     let mut ann = join(&server, "ann", &["chat"]).await;
-    let message = news("x").from_user("somebody else").from_group("elsewhere");
+    let message = news("x").from_user("another user").from_group("elsewhere");
     ann.send(&message).await.unwrap();
     let echo = frame(&mut ann).await;
-    assert_eq!(echo["userId"], "somebody else");
+    assert_eq!(echo["userId"], "another user");
     assert_eq!(echo["groupId"], "elsewhere");
     // The message describes its sender and never changes the socket's own user or groups.
     let hub = layer.hub();
@@ -97,7 +97,7 @@ async fn verified_users_may_be_addressed_in_silence() {
     let layer = WebConnectionSocketLayer::new(Config::new())
         .identify(|_: Handshake| async { Ok(Identity::user("ann")) });
     let server = serve(&layer);
-    let mut ann = join(&server, "whoever", &[]).await;
+    let mut ann = join(&server, "anyone", &[]).await;
     layer.hub().broadcast(&news("private").to_user("ann"));
     assert_eq!(text(&mut ann).await, "private");
     assert!(log.of(Level::WARN).is_empty(), "{}", log.text());

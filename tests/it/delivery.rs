@@ -1,4 +1,4 @@
-//! Who gets a broadcast, how often, and in which order.
+//! Which sockets get a broadcast, how often, and in which order.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ async fn one_connection_is_included_or_excluded_by_its_id() {
 }
 
 #[tokio::test]
-async fn s08_an_empty_list_and_an_empty_group_are_everybody() {
+async fn s08_an_empty_list_and_an_empty_group_reach_all_sockets() {
     let mut room = Room::open().await;
     room.expect(vec![], "ann ann2 bob cleo").await;
     room.expect(vec![Recipient::group("")], "ann ann2 bob cleo")
@@ -100,7 +100,7 @@ async fn a_socket_gets_one_copy_however_many_recipients_select_it() {
 }
 
 #[tokio::test]
-async fn names_are_compared_exactly_and_an_unknown_one_selects_nobody() {
+async fn names_are_compared_exactly_and_an_unknown_one_selects_no_socket() {
     let mut room = Room::open().await;
     for unknown in [
         Recipient::user("Ann"),
@@ -113,7 +113,7 @@ async fn names_are_compared_exactly_and_an_unknown_one_selects_nobody() {
 }
 
 #[tokio::test]
-async fn an_unknown_recipient_type_is_refused_and_reaches_nobody() {
+async fn an_unknown_recipient_type_is_refused_and_reaches_no_socket() {
     let mut room = Room::open().await;
     let to_role = r#"{"action":"a","recipients":[{"type":"role","value":"admin"}]}"#;
     let answer = post(&room.server, BROADCAST, to_role).await;
@@ -300,7 +300,7 @@ async fn sockets_that_leave_during_broadcasts_leave_nothing_behind() {
         }
         visitor.await.unwrap();
     }
-    until("everybody has left", || hub.is_empty()).await;
+    until("all sockets have left", || hub.is_empty()).await;
     assert_eq!(hub.broadcast(&news("x")).matched, 0);
     let stats = hub.stats();
     assert_eq!((stats.users, stats.groups), (0, 0));
@@ -376,7 +376,7 @@ impl Room {
         }
     }
 
-    /// Broadcasts over HTTP and compares who gets how many copies with the names given.
+    /// Broadcasts over HTTP and compares how many copies each gets with the names given.
     async fn expect(&mut self, recipients: Vec<Recipient>, names: &str) {
         self.rounds += 1;
         let mark = format!("message {}", self.rounds);

@@ -39,7 +39,9 @@ async fn s02_a_message_reaches_the_application_as_a_post() {
             .header("websocket_identity", "verified")
             .body(());
     let mut zoe = server.connect_with(request.unwrap()).await.unwrap();
-    zoe.send(&news("hello").from_user("anybody")).await.unwrap();
+    zoe.send(&news("hello").from_user("any name"))
+        .await
+        .unwrap();
 
     let (parts, body) = soon("a request", requests.recv()).await.unwrap();
     assert_eq!(parts.method, Method::POST);
@@ -76,7 +78,7 @@ async fn s02_a_message_reaches_the_application_as_a_post() {
     ] {
         assert!(header(gone).is_empty(), "{gone}");
     }
-    let expected = news("hello").from_user("anybody").encode();
+    let expected = news("hello").from_user("any name").encode();
     assert_eq!(header("content-length"), [expected.len().to_string()]);
     assert_eq!(body, expected);
 }

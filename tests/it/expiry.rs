@@ -1,4 +1,4 @@
-//! Identities that end while their socket is open, and who may renew them.
+//! Identities that end while their socket is open, and how they are renewed.
 
 use std::{
     future::pending,
@@ -204,7 +204,7 @@ async fn a_message_that_waits_for_a_place_until_the_end_is_not_dispatched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_not_renewed_has_no_message_dispatched_any_more() {
+async fn a_socket_that_is_not_renewed_has_no_message_dispatched_any_more() {
     let (saw, mut seen) = mpsc::channel(8);
     let gate = Arc::new(Semaphore::new(0));
     let opener = gate.clone();
@@ -423,7 +423,7 @@ async fn an_identity_shorter_than_the_hooks_time_is_renewed_after_its_half() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_re_identified_meanwhile_is_asked_about_no_more() {
+async fn a_socket_re_identified_meanwhile_is_not_asked_about_again() {
     for answer in [
         Err(Rejection::new(StatusCode::FORBIDDEN)),
         Ok(Identity::user("eve")),

@@ -1,4 +1,4 @@
-//! What flushers write to TCP sockets: all of it, once, in order, whoever is slow.
+//! What flushers write to TCP sockets: all of it, once, in order, whichever of them is slow.
 
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ async fn a_burst_beyond_every_queue_closes_sockets_and_accounts_for_each_message
     }
     until("the sockets are with their flusher", || hub.len() == 5).await;
 
-    // Nothing else runs on this thread meanwhile, so nobody reads.
+    // Nothing else runs on this thread meanwhile, so no client reads.
     let text = "x".repeat(60_000);
     let (mut queued, mut dropped) = (0, 0);
     for _ in 0..600 {
@@ -136,7 +136,7 @@ async fn a_burst_beyond_a_queue_costs_nothing_that_the_kernel_takes() {
     }
     until("the sockets are with their flusher", || hub.len() == 5).await;
 
-    // Nobody has a turn to write meanwhile.
+    // No flusher has a turn to write meanwhile.
     for number in 0..100 {
         let text = format!("{number} {}", "x".repeat(600));
         let recipient = (number % 7 == 0).then(|| Recipient::group("g"));
@@ -153,7 +153,7 @@ async fn a_burst_beyond_a_queue_costs_nothing_that_the_kernel_takes() {
     assert_eq!(hub.stats().undelivered, 0);
 }
 
-/// Publishes numbered messages from a thread of its own, for everybody, a group or a user in turn.
+/// Publishes numbered messages from a thread of its own, for all, a group or a user in turn.
 fn publish(hub: Arc<Hub>, publisher: usize) -> JoinHandle<()> {
     spawn_blocking(move || {
         let padding = "-".repeat(3_000);

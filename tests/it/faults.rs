@@ -135,7 +135,7 @@ async fn a_panic_on_an_outside_message_is_an_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hung_dispatch_ends_at_its_timeout_and_costs_nobody_else_anything() {
+async fn a_hung_dispatch_ends_at_its_timeout_and_costs_no_other_socket_anything() {
     let layer =
         WebConnectionSocketLayer::new(config()).on_web_socket(|socket: Socket| async move {
             if socket.message().message == "hang" {

@@ -185,7 +185,7 @@ async fn under_caps_a_half_closed_peers_message_is_handled_however_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_caps_so_much_waits_and_what_nobody_can_be_told_of_is_counted() {
+async fn without_caps_so_much_waits_and_what_no_client_can_be_told_of_is_counted() {
     let log = log::capture();
     let (layer, gate) = gated(config().max_dispatches(1).dispatch_timeout(LONG));
     let hub = layer.hub();
@@ -199,7 +199,7 @@ async fn without_caps_so_much_waits_and_what_nobody_can_be_told_of_is_counted() 
     until("one is dropped", || hub.stats().messages_shed == 1).await;
     assert_eq!(hub.stats().dispatches_waiting, 4);
 
-    // Who is there is told at once.
+    // A client that is there is told at once.
     let mut bob = join(&server, "bob", &[]).await;
     bob.send(&news("x")).await.unwrap();
     assert_eq!(error_of(&mut bob).await, ("overloaded".into(), 503));
@@ -221,7 +221,7 @@ async fn without_caps_so_much_waits_and_what_nobody_can_be_told_of_is_counted() 
 }
 
 #[tokio::test]
-async fn work_that_outlives_its_socket_answers_nobody_and_disturbs_nobody() {
+async fn work_that_outlives_its_socket_sends_no_answer_and_disturbs_no_socket() {
     let layer = WebConnectionSocketLayer::new(config().max_sockets(2));
     let gate = Gate::closed();
     let handler = gate.clone();

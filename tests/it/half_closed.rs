@@ -224,7 +224,7 @@ async fn to_the_hub_it_is_gone_while_its_message_is_in_hand() {
     until("it is gone", || hub.is_empty()).await;
     assert_eq!(hub.sockets_of("ann"), []);
 
-    // There is room for another, who gets what ann gets no more.
+    // There is room for another, which gets what ann gets no more.
     let mut bob = server.connect("/").await.expect("room");
     assert_eq!(hub.broadcast(&news("for all")).queued, 1);
     gate.add_permits(1);

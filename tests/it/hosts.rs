@@ -164,13 +164,13 @@ fn one_hub_serves_the_sockets_of_several_runtimes() {
     // With its runtime ann's socket ends, without a word.
     ann.close();
     assert_eq!(hub.sockets_of("ann"), []);
-    assert_eq!(hub.broadcast(&news("to who is left")).queued, 1);
-    assert_eq!(bob.heard(), "to who is left");
+    assert_eq!(hub.broadcast(&news("to the one left")).queued, 1);
+    assert_eq!(bob.heard(), "to the one left");
 
     let cat = Room::open(&layer, "cat");
-    assert_eq!(hub.broadcast(&news("and to who came")).queued, 2);
-    assert_eq!(bob.heard(), "and to who came");
-    assert_eq!(cat.heard(), "and to who came");
+    assert_eq!(hub.broadcast(&news("and to the new one")).queued, 2);
+    assert_eq!(bob.heard(), "and to the new one");
+    assert_eq!(cat.heard(), "and to the new one");
     bob.close();
     cat.close();
     assert!(hub.is_empty());
@@ -192,12 +192,12 @@ impl Room {
         let life = async move {
             let path = format!("/?userId={user}");
             let mut client = server.connect(&path).await.expect("an open socket");
-            tell.send(String::new()).expect("somebody who waits");
+            tell.send(String::new()).expect("a test that waits");
             loop {
                 tokio::select! {
                     message = client.receive() => {
                         let message = message.expect("an open socket");
-                        tell.send(message.message).expect("somebody who listens");
+                        tell.send(message.message).expect("a test that listens");
                     }
                     _ = &mut closed => break,
                 }

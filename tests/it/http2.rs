@@ -340,7 +340,7 @@ async fn endings_are_seen_as_over_http_1() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_answers_no_ping_or_takes_nothing_is_closed_in_time() {
+async fn a_client_that_answers_no_ping_or_reads_nothing_is_closed_in_time() {
     let (ends, mut ended) = mpsc::channel(8);
     let layer = relay().on_disconnect(move |socket: Socket| {
         let ends = ends.clone();

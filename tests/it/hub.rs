@@ -1,4 +1,4 @@
-//! The hub as an application sees it: who is there, and what can be done with them.
+//! The hub as an application sees it: which sockets are there, and what can be done with them.
 
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ async fn a_group_or_all_sockets_can_be_closed() {
         assert_eq!(soon("the close", socket.closed()).await.code(), 1001);
     }
     assert_eq!(hub.close_all(&CloseReason::GOING_AWAY), 0);
-    // It is no shutdown: the next may come, and is in the group that everybody is in.
+    // It is no shutdown: the next may come, and is in the default group, which every socket is in.
     let mut next = join(&server, "cat", &[]).await;
     assert_eq!(hub.close_group("", &out), 1);
     assert_eq!(soon("the close", next.closed()).await, out);

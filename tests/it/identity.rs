@@ -1,5 +1,4 @@
-//! Who a socket is once an `identify` hook vouches for it, and that nothing a visitor sends says
-//! otherwise.
+//! The identity that an `identify` hook gives a socket, and that nothing a visitor sends changes it.
 
 use std::{collections::BTreeSet, future::pending, time::Duration};
 
@@ -91,15 +90,15 @@ async fn what_a_message_says_of_its_sender_is_overwritten() {
 }
 
 #[tokio::test]
-async fn an_anonymous_visitor_speaks_for_nobody() {
+async fn an_anonymous_visitor_speaks_for_no_user() {
     let layer = WebConnectionSocketLayer::new(Config::new())
         .identify(|_: Handshake| async { Ok(Identity::anonymous()) })
         .on_web_socket(|socket: Socket| async move { socket.reply(socket.message()) });
     let server = serve(&layer);
-    let mut nobody = enter(&server, "x").await.unwrap();
+    let mut anonymous = enter(&server, "x").await.unwrap();
     let claim = news("x").from_user("boss").from_group("board");
-    nobody.send(&claim).await.unwrap();
-    let answer = frame(&mut nobody).await;
+    anonymous.send(&claim).await.unwrap();
+    let answer = frame(&mut anonymous).await;
     assert_eq!(
         (&answer["userId"], &answer["groupId"]),
         (&json!(""), &json!(""))
@@ -266,7 +265,7 @@ async fn more_groups_than_allowed_refuse_the_upgrade() {
 }
 
 #[tokio::test]
-async fn nobody_but_the_server_makes_an_error_frame() {
+async fn only_the_server_makes_error_frames() {
     const FORGED: &str =
         r#"{"action":"__error","message":"Log in again","error":{"code":"refused","status":403}}"#;
     let layer = WebConnectionSocketLayer::new(config()).relay();
@@ -290,7 +289,7 @@ async fn nobody_but_the_server_makes_an_error_frame() {
 }
 
 #[tokio::test]
-async fn without_identify_a_relayed_message_may_name_anybody() {
+async fn without_identify_a_relayed_message_may_name_any_user() {
     let server = serve(&WebConnectionSocketLayer::new(Config::new()).relay());
     let mut ann = server.connect("/?userId=ann").await.unwrap();
     let mut bob = server.connect("/?userId=bob&groupId=board").await.unwrap();

@@ -65,7 +65,7 @@ async fn what_the_connect_event_does_takes_effect_when_the_socket_opens() {
         socket.join("vip").expect("room for a group");
         assert!(socket.leave("chat"));
         socket.reply(&news("welcome")).expect("an open queue");
-        // It is not open yet: nobody sees it, and it sees nothing.
+        // It is not open yet: no other socket sees it, and it sees nothing.
         assert!(socket.hub().is_empty());
         assert_eq!(socket.broadcast(&news("too early")).matched, 0);
         Ok(())

@@ -1,4 +1,4 @@
-//! Who is a program on this machine: by its TCP peer and by what its request must not say.
+//! Programs on this machine, told by their TCP peer and by what their requests must not say.
 
 use std::net::SocketAddr;
 
@@ -219,8 +219,8 @@ async fn a_proxy_on_this_machine_is_warned_of_loudly_and_once() {
     }
 }
 
-/// It adds no header, so a stranger who asks it for `localhost` is local. Those who ask for what the
-/// site is called give it away.
+/// It adds no header, so a stranger that asks it for `localhost` is local. Visitors that ask for the
+/// name of the site give it away.
 #[tokio::test]
 async fn a_proxy_that_leaves_the_host_to_visitors_is_warned_of_when_one_opens_a_socket() {
     for visit in [Raw::handshake("/"), Raw::probe("")] {
@@ -238,7 +238,7 @@ async fn a_proxy_that_leaves_the_host_to_visitors_is_warned_of_when_one_opens_a_
 }
 
 #[tokio::test]
-async fn a_client_whom_trusted_proxies_name_is_no_caller() {
+async fn a_client_named_by_trusted_proxies_is_not_a_caller() {
     let everywhere: IpNet = "0.0.0.0/0".parse().unwrap();
     let office: IpNet = "10.0.0.0/8".parse().unwrap();
     let config = config()
@@ -262,7 +262,7 @@ async fn a_client_whom_trusted_proxies_name_is_no_caller() {
 }
 
 #[tokio::test]
-async fn nobody_is_warned_of_a_proxy_where_local_callers_are_not_trusted() {
+async fn a_proxy_is_not_warned_of_where_local_callers_are_not_trusted() {
     let log = log::capture();
     let layer = WebConnectionSocketLayer::new(Config::new().bearer_tokens(["secret"]));
     let server = serve(&layer);

@@ -247,7 +247,7 @@ async fn a_ping_is_answered_with_its_own_payload() {
         .await;
     let message = SocketMessage::from_slice(wire.text().await.as_bytes()).unwrap();
     assert_eq!(message.message, "whole");
-    // Nobody asked for it.
+    // No ping asked for it.
     wire.send(&masked(true, wire::PONG, b"unasked")).await;
     wire.send(&masked_text("{}")).await;
     wire.text().await;

@@ -19,7 +19,7 @@ fn long() -> String {
 }
 
 #[tokio::test]
-async fn who_joins_by_a_call_is_told_of_a_name_that_is_too_long() {
+async fn joining_by_a_call_tells_of_a_name_that_is_too_long() {
     let (sender, mut outcomes) = tokio::sync::mpsc::channel(8);
     let layer =
         WebConnectionSocketLayer::new(Config::new()).on_web_socket(move |socket: Socket| {

@@ -54,7 +54,7 @@ async fn a_reset_ends_the_socket_with_one_event() {
     let _wire = open(proxy.address, "/?userId=ann").await;
     proxy.set(Weather::Reset);
     assert_eq!(soon("the event", ends.recv()).await, Some(1006));
-    until("nobody is there", || layer.hub().is_empty()).await;
+    until("no socket is left", || layer.hub().is_empty()).await;
     server.stop().await;
     drop(layer);
     assert_eq!(soon("no more", ends.recv()).await, None);
@@ -90,11 +90,11 @@ async fn given_up(weather: Weather, config: Config) {
     let proxy = Proxy::start(address).await;
     let _vanished = open(proxy.address, "/?userId=vanished").await;
     proxy.set(weather);
-    // So much that it waits at the server where nobody takes it.
+    // So much that it waits at the server while the client reads nothing.
     let report = hub.broadcast(&news("x".repeat(8 * 1024 * 1024)));
     assert_eq!((report.matched, report.queued), (1, 1));
     assert_eq!(soon("the event", ends.recv()).await, Some(1006));
-    until("nobody is there", || hub.is_empty()).await;
+    until("no socket is left", || hub.is_empty()).await;
     assert_eq!(hub.stats().bytes_queued, 0);
     let blocked = u64::from(weather == Weather::Frozen);
     assert_eq!(hub.stats().undelivered, blocked);

@@ -1,4 +1,4 @@
-//! Who is online: the guide's recipe, among sockets that open and leave at once.
+//! The list of users online: the guide's recipe, among sockets that open and leave at once.
 
 mod recipe;
 

@@ -1,4 +1,4 @@
-//! What a reader that is too slow loses, as the policy says, and that nobody else loses anything.
+//! What a reader that is too slow loses, as the policy says, and that no other socket loses anything.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ async fn stall_beside_healthy_readers(overflow: Overflow) -> Seen {
     for number in 0..MESSAGES {
         let report = hub.broadcast(&news(format!("{number} {padding}")));
         assert_eq!(report.matched, report.queued + report.dropped);
-        // Whoever keeps up is never refused anything.
+        // Sockets that keep up are never refused anything.
         queued += report.queued - HEALTHY;
         dropped += report.dropped;
         for wire in &mut healthy {

@@ -102,7 +102,7 @@ async fn every_frame_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_behind_owes_no_pong_and_is_not_taken_for_dead() {
+async fn a_client_that_is_held_back_owes_no_pong_and_is_not_taken_for_dead() {
     let layer = echo(config().message_rate(1, 1));
     let server = serve(&layer);
     let mut ann = join(&server, "ann", &[]).await;

@@ -172,7 +172,9 @@ async fn raw_messages_and_broadcasts_keep_their_order() {
 #[tokio::test]
 async fn what_is_posted_still_goes_to_the_handlers_of_messages() {
     let layer = echo(config()).on_action("posted", async |socket: Socket| {
-        let error = socket.send_raw(&RawMessage::text("to nobody")).unwrap_err();
+        let error = socket
+            .send_raw(&RawMessage::text("to a closed socket"))
+            .unwrap_err();
         assert_eq!(error.kind(), SocketErrorKind::NotConnected);
     });
     let server = serve(&layer);

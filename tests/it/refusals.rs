@@ -21,7 +21,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn each_says_where_from_whom_and_what_would_help() {
+async fn each_says_where_for_which_client_and_what_would_help() {
     let log = log::capture();
     let layer = WebConnectionSocketLayer::new(Config::new()).relay();
     let server = serve(&layer).peer("192.0.2.7:50123".parse().unwrap());

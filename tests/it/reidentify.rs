@@ -1,4 +1,4 @@
-//! Sockets that become somebody else's while they are open.
+//! Sockets whose identity is replaced while they are open.
 
 use std::{
     sync::{
@@ -29,7 +29,7 @@ async fn the_user_the_groups_and_the_rights_become_those_of_the_new_identity() {
     let mut bob = join(&server, "bob", &["lobby"]).await;
     let id = hub.sockets_of("boss")[0];
     hub.join(id, "news").unwrap();
-    // A claim lets a visitor say anything; what somebody vouches for is checked.
+    // A claim lets a visitor say anything; what the application vouches for is checked.
     ann.send(&news("claimed").to_user("bob")).await.unwrap();
     assert_eq!(text(&mut bob).await, "claimed");
 
@@ -210,7 +210,7 @@ async fn no_broadcast_sees_a_half_of_a_change() {
     drop(clients);
 }
 
-/// Whoever is `ann` when she signs out is closed, and nobody becomes her on a closed socket.
+/// Every socket that is `ann` when she signs out is closed, and no closed socket becomes hers.
 #[tokio::test]
 async fn closing_a_user_leaves_no_socket_that_was_hers() {
     let layer = WebConnectionSocketLayer::new(Config::new());

@@ -1,4 +1,4 @@
-//! Who may call the reserved URLs, and what is refused before anything is delivered.
+//! Which callers may use the reserved URLs, and what is refused before anything is delivered.
 
 use std::{future::pending, time::Duration};
 
@@ -69,7 +69,7 @@ fn post(path: &str) -> Raw {
 }
 
 #[tokio::test]
-async fn by_default_nobody_may_call() {
+async fn by_default_no_caller_is_let_in() {
     let mut site = Site::new(Config::new()).await;
     let answer = site
         .refusal(|path| post(path).with("Authorization", "Bearer x"))
@@ -144,7 +144,7 @@ async fn a_caller_that_meets_no_rule_is_told_which_it_was() {
 }
 
 #[tokio::test]
-async fn only_posts_are_taken_whoever_calls() {
+async fn only_posts_are_taken_from_any_caller() {
     for config in [Config::new(), config()] {
         let mut site = Site::new(config).await;
         for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"] {
@@ -318,9 +318,9 @@ async fn s05_s06_a_trusted_program_broadcasts_to_the_sockets_it_names() {
 async fn a_report_says_how_many_were_selected() {
     let layer = WebConnectionSocketLayer::new(config());
     let server = serve_app(&layer, Visits::default().app());
-    let nobody = Raw::post(BROADCAST, MESSAGE).ask(&server).await;
+    let refused = Raw::post(BROADCAST, MESSAGE).ask(&server).await;
     assert_eq!(
-        nobody.body,
+        refused.body,
         r#"{"matched":0,"queued":0,"dropped":0,"forwarded":false}"#
     );
     let _sockets = (join(&server, "a", &[]).await, join(&server, "b", &[]).await);

@@ -60,10 +60,10 @@ fn failing() -> WebConnectionSocketLayer {
         .identify(async |visit: Handshake| {
             let ann = Identity::user("ann");
             match visit.query("identify").as_deref() {
-                Some("panics") => panic!("nobody"),
+                Some("panics") => panic!("no identity"),
                 Some("hangs") => pending().await,
                 Some("refuses") => Err(Rejection::new(StatusCode::UNAUTHORIZED)),
-                Some("finds nobody") => Ok(ann.expires_in(Duration::ZERO)),
+                Some("finds no time left") => Ok(ann.expires_in(Duration::ZERO)),
                 Some("finds a crowd") => Ok((0..65).fold(ann, |ann, n| ann.group(n.to_string()))),
                 _ => Ok(ann),
             }
@@ -83,7 +83,7 @@ const FAILURES: [&str; 8] = [
     "identify=panics",
     "identify=hangs",
     "identify=refuses",
-    "identify=finds+nobody",
+    "identify=finds+no+time+left",
     "identify=finds+a+crowd",
     "connect=panics",
     "connect=hangs",
@@ -112,7 +112,7 @@ async fn however_an_opening_fails_its_seat_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_gives_up_while_it_opens_leaves_its_seat() {
+async fn a_client_that_gives_up_while_it_opens_leaves_its_seat() {
     let layer = failing();
     let server = serve(&layer);
     for failure in ["identify=hangs", "connect=hangs"] {
@@ -169,7 +169,7 @@ async fn a_socket_that_is_still_opening_counts_and_one_that_gave_up_does_not() {
     let server = serve(&layer);
     let mut opening = Wire::over(server.open());
     opening.send(handshake("/?slow").as_bytes()).await;
-    until("it is asked who it is", || asked.load(Relaxed) == 1).await;
+    until("its identity is asked for", || asked.load(Relaxed) == 1).await;
     let upgrade = Raw::handshake("/").ask(&server).await;
     assert_eq!(upgrade.code(), "too_many_sockets");
     assert!(!admits(&server, "").await);
@@ -181,7 +181,7 @@ async fn a_socket_that_is_still_opening_counts_and_one_that_gave_up_does_not() {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_for_another_reason_takes_no_seat() {
+async fn a_client_refused_for_another_reason_takes_no_seat() {
     let layer = WebConnectionSocketLayer::new(for_one().max_groups(1)).on_connect(
         async |socket: Socket| {
             let refusal = Rejection::new(StatusCode::CONFLICT);

@@ -9,7 +9,7 @@ use web_connection_socket::{
 
 use crate::support::{app::Visits, config, error_of, log, news, raw::Raw, serve_app, text, until};
 
-/// Everything in this test that nobody but its owner may read carries this word.
+/// Everything in this test that only its owner may read carries this word.
 const SECRET: &str = "hush";
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn no_token_cookie_query_or_text_is_logged_at_any_level() {
 }
 
 #[tokio::test]
-async fn whoever_is_one_too_many_leaves_no_secret_in_the_log() {
+async fn a_client_beyond_the_limits_leaves_no_secret_in_the_log() {
     let log = log::capture();
     let visit = || {
         let long = "hush".repeat(100);
@@ -171,7 +171,7 @@ async fn what_an_application_repeats_of_a_visitor_stays_on_its_line_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn visitors_at_whom_the_hook_panics_do_not_fill_the_log() {
+async fn visitors_for_which_the_hook_panics_do_not_fill_the_log() {
     let log = log::capture();
     let layer = WebConnectionSocketLayer::new(config())
         .identify(|_: Handshake| async { panic!("a visitor like this") });

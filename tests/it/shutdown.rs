@@ -74,7 +74,7 @@ async fn everything_at_once_ends_by_the_deadline() {
         }));
     }
     until("it has begun", || hub.is_shutting_down()).await;
-    // A broadcast while queues drain is taken and reaches everybody who reads.
+    // A broadcast while queues drain is taken and reaches every socket that reads.
     let all = HEALTHY + STALLED + 2;
     assert_eq!(
         publish(&server, &news("the last one")).await,
@@ -117,7 +117,7 @@ async fn everything_at_once_ends_by_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_connects_at_that_moment_is_refused_or_told() {
+async fn a_client_that_connects_at_that_moment_is_refused_or_told() {
     let layer = relay();
     let server = serve(&layer);
     let (opened, mut opens) = mpsc::channel(8);

@@ -59,7 +59,7 @@ async fn the_close_code_survives_the_bytes_that_follow() {
         let mut wire = open(address, "/").await;
         wire.send(&bytes).await;
         if code == 1002 {
-            // A new message inside a fragmented one, and much that nobody reads.
+            // A new message inside a fragmented one, and much that the server does not read.
             wire.send(&masked_text("{}")).await;
             wire.send(&long).await;
         }

@@ -1,4 +1,4 @@
-//! Who is served when all places with the application are taken.
+//! Which messages are served when all places with the application are taken.
 
 use std::{future::pending, sync::Arc};
 
@@ -50,9 +50,9 @@ async fn hang(server: &Server, user: &str, address: &str, sockets: usize) -> Vec
 #[tokio::test]
 async fn one_user_or_client_holds_half_of_the_places_at_most() {
     for (layer, running) in [
-        // The user is who it says it is, whatever address it comes from.
+        // The user is verified, whatever address it comes from.
         (verified(hanging(config().max_dispatches(6))), 3),
-        // Anybody can say another name; the address stays.
+        // Any client can claim another name; the address stays.
         (
             hanging(config().max_dispatches(6).max_sockets_per_client(100)),
             3,
@@ -95,7 +95,7 @@ async fn honest_visitors_are_served_beside_one_that_hogs_what_it_can() {
 
 /// With one place it is the queues that are served in turn.
 #[tokio::test]
-async fn who_asks_for_little_waits_for_one_turn_of_who_asks_for_much() {
+async fn a_client_with_one_message_waits_for_one_turn_of_a_client_with_many() {
     let gate = Arc::new(Semaphore::new(0));
     let order = Arc::new(Mutex::new(Vec::new()));
     let (held, seen) = (gate.clone(), order.clone());
@@ -158,7 +158,7 @@ async fn the_places_are_shared_by_all_services_of_a_hub() {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_leaves_its_turn_to_the_next() {
+async fn a_message_given_up_while_it_waits_leaves_its_turn_to_the_next() {
     let gate = Arc::new(Semaphore::new(0));
     let held = gate.clone();
     let layer = WebConnectionSocketLayer::new(config().max_dispatches(1));

@@ -134,7 +134,7 @@ async fn say(browser: &Browser, text: &str) {
     browser.click("#send").await;
 }
 
-/// The messages on the page, once there are `count`: is it the visitor's own, of whom, from where, what.
+/// The messages on the page, once there are `count`: own or not, user, group, text.
 async fn shown(browser: &Browser, count: usize) -> serde_json::Value {
     browser
         .until(&format!(

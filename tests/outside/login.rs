@@ -65,7 +65,7 @@ async fn signing_out_on_one_device_leaves_the_other_signed_in() {
 }
 
 #[tokio::test]
-async fn who_has_not_signed_in_opens_no_socket_whatever_name_it_claims() {
+async fn a_visitor_not_signed_in_opens_no_socket_whatever_name_it_claims() {
     let site = Login::start().await;
     let stranger = Browser::start(Viewport::default()).await;
     stranger.go_to(&site.url("/")).await;
@@ -87,7 +87,7 @@ async fn who_has_not_signed_in_opens_no_socket_whatever_name_it_claims() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_signs_nobody_out() {
+async fn a_page_of_another_site_signs_no_user_out() {
     let site = Login::start().await;
     let foreign = [
         ("origin", "https://evil.test"),

@@ -1,4 +1,4 @@
-//! A real nginx in front, with the settings that everybody copies.
+//! A real nginx in front, with the settings that sites copy.
 //!
 //! It passes on neither the visitor's address nor the `Host`, so the server sees a caller of its own machine.
 

@@ -21,7 +21,7 @@ async fn s12_a_program_without_a_socket_reaches_the_sockets_that_it_names() {
     let note = ["--action", "note", "--message"];
     for (text, recipients, sockets) in [
         ("to ann", &["--user", "ann"][..], 1),
-        ("to nobody", &["--user", "eve"], 0),
+        ("to no socket", &["--user", "eve"], 0),
         ("to all but bob", &["--except-user", "bob"], 1),
         ("to staff", &["--group", "staff", "--group", "else"], 2),
     ] {
@@ -65,7 +65,7 @@ async fn a_whole_message_is_read_from_the_standard_input() {
 async fn a_failure_is_one_line_with_the_reason_and_exit_code_1() {
     let chat = Chat::start().await;
     let too_large = json!({ "action": "note", "message": "x".repeat(MAX_MESSAGE) }).to_string();
-    let nobody = format!("http://127.0.0.1:{}/", free_port());
+    let unused = format!("http://127.0.0.1:{}/", free_port());
     for (url, input, reason) in [
         (
             &chat.url("/"),
@@ -77,7 +77,7 @@ async fn a_failure_is_one_line_with_the_reason_and_exit_code_1() {
             "{\"message\": 7}",
             "`message` must be a string",
         ),
-        (&nobody, "{}", "the server cannot be reached: "),
+        (&unused, "{}", "the server cannot be reached: "),
         (
             &"localhost:5200".to_owned(),
             "{}",
@@ -90,7 +90,7 @@ async fn a_failure_is_one_line_with_the_reason_and_exit_code_1() {
         assert_eq!(told.lines().count(), 1, "{told}");
         assert_eq!((failed.status.code(), &*failed.stdout), (Some(1), &b""[..]));
     }
-    let misused = send(&nobody, &[], "");
+    let misused = send(&unused, &[], "");
     assert_eq!(misused.status.code(), Some(2), "{misused:?}");
 }
 

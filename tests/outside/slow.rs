@@ -9,7 +9,7 @@ use crate::support::socket::Socket;
 const BROADCASTS: usize = 512;
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_closed_and_costs_nobody_anything() {
+async fn a_client_that_never_reads_is_closed_and_costs_no_other_client_anything() {
     let chat = Chat::start().await;
     let url = chat.socket_url();
     let mut stalled = Socket::open_with_buffer(&url, 4096).await;

@@ -21,7 +21,7 @@ test("s13: a message has the documented names in their order", () => {
   );
 });
 
-test("a message is from whom tryConnect named, and what is no string becomes JSON", () => {
+test("a message is from the user that tryConnect named, and what is not a string becomes JSON", () => {
   const { socket } = client();
   socket.tryConnect(true, ["red", "blue"], "ann");
   const text = (value) => socket.createBroadcastMessage("a", value).message;
@@ -276,7 +276,7 @@ test("the queue is bounded, and its overflow is told twice", async (t) => {
   assert.deepEqual(FakeWebSocket.last.sent, ["0987654321"]);
 });
 
-test("nobody has to wait for what send returns", async (t) => {
+test("what send returns need not be awaited", async (t) => {
   control(t);
   const unhandled = t.mock.fn();
   process.on("unhandledRejection", unhandled);

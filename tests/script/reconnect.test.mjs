@@ -352,7 +352,7 @@ test("a redirect is told as one", async (t) => {
   assert.deepEqual([socket.state, told[1].code], ["refused", "redirected"]);
 });
 
-test("what opens nothing is told by who answered", async (t) => {
+test("what opens nothing is told by what answered", async (t) => {
   let answer = () => new Response(null, { status: 204 });
   control(t, () => answer());
   const { socket, told } = client();

@@ -1,4 +1,4 @@
-//! Visitors who say as much as the server takes, and those who hear it: a process of their own.
+//! Visitors that send as much as the server takes, and those that receive it: a process of their own.
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -33,7 +33,7 @@ impl Held {
         Self::start(&[&address.to_string(), name, &count.to_string()]).await
     }
 
-    /// Opens sockets whose windows are small and which nobody reads.
+    /// Opens sockets whose windows are small and that are never read.
     pub(crate) async fn stalled(address: SocketAddr, name: &str, count: usize) -> Result<Self> {
         let (address, count) = (address.to_string(), count.to_string());
         let held = Self::start(&[&address, name, &count, "--narrow"]).await?;

@@ -78,7 +78,7 @@ async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
 }
 
 /// Runs something beside.
-#[expect(clippy::disallowed_methods, reason = "whoever starts it waits for it")]
+#[expect(clippy::disallowed_methods, reason = "its caller waits for it")]
 fn spawn<F>(future: F) -> tokio::task::JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What somebody else's server answers.
+//! What other servers answer.
 
 use std::net::SocketAddr;
 
@@ -68,7 +68,7 @@ async fn a_plain_text_is_told_shortened_and_a_page_is_not() {
     }
 }
 
-/// Serves one answer to everybody at a free port.
+/// Serves one answer to every request at a free port.
 async fn answering(status: u16, headers: &[(&str, &str)], body: &str) -> SocketAddr {
     let (parts, ()) = headers
         .iter()

@@ -81,7 +81,7 @@ async fn clones_in_many_tasks_send_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_at_the_port_is_an_error_with_its_reason() {
+async fn a_port_without_a_server_is_an_error_with_its_reason() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);

@@ -27,7 +27,7 @@ async fn a_missing_or_wrong_token_is_401_with_the_servers_text() {
 }
 
 #[tokio::test]
-async fn a_server_that_lets_nobody_in_is_403_with_the_settings_that_would() {
+async fn a_server_that_lets_no_caller_in_is_403_with_the_settings_that_would() {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let sender = sender(listen(&layer).await).bearer_token(TOKEN).unwrap();
     let error = send(&sender, &news("hello")).await.unwrap_err();

@@ -80,7 +80,7 @@ async fn serve_tls(
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, service) = (acceptor.clone(), service.clone());
             spawn(async move {
-                // A client that trusts nobody breaks the handshake off.
+                // A client that trusts no authority breaks the handshake off.
                 let Ok(stream) = acceptor.accept(stream).await else {
                     return;
                 };

@@ -115,14 +115,14 @@ async fn everything_passes(stack: Stack) {
 
     let closed = ann.close(CloseReason::NORMAL).await;
     assert_eq!(closed.expect("a closing handshake").code(), 1000);
-    stack.hub.broadcast(&news("to who is left"));
-    assert_eq!(text(&mut bob).await, "to who is left");
+    stack.hub.broadcast(&news("to the one left"));
+    assert_eq!(text(&mut bob).await, "to the one left");
 }
 
 /// Sends a body part by part, each after the last one came back, then trailers.
 async fn streams_through(stack: &Stack) {
     let (sender, mut receiver) = mpsc::channel(1);
-    let send = async |frame| sender.send(frame).await.expect("somebody who reads");
+    let send = async |frame| sender.send(frame).await.expect("a reader");
     let parts = futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx));
     let request = Request::post("/echo").body(body_of(parts));
     let request = request.expect("a request");

@@ -57,7 +57,7 @@ fn app() -> Router {
     };
     let on_web_socket = async |session: Session, socket: Socket| {
         let user: Option<String> = session.get("user").await.expect("a session");
-        let user = user.expect("somebody who signed in");
+        let user = user.expect("a user who signed in");
         let message = &socket.message().message;
         let answer = socket
             .create_message()

@@ -1,4 +1,4 @@
-//! An application, our layer and another one, with somebody on each side of ours who counts.
+//! An application, our layer and another one, with a counter on each side of ours.
 
 use std::{
     convert::Infallible,
@@ -155,7 +155,7 @@ fn application() -> Router {
     )
 }
 
-/// Says to everybody what it was told, and where the layer outside said that it was.
+/// Broadcasts what the message says, and the tenant that the layer outside named.
 async fn on_web_socket(socket: Socket, Extension(of_request): Extension<Tenant>) {
     let handshake = socket.handshake().expect("a message of a socket");
     let Tenant(tenant) = handshake

@@ -261,7 +261,7 @@ async fn a_ping_is_answered_with_its_payload() {
 
 /// RFC 6455 §5.5.3.
 #[tokio::test]
-async fn a_pong_that_nobody_asked_for_is_ignored() {
+async fn an_unsolicited_pong_is_ignored() {
     let (_server, mut wire) = echoing().await;
     for payload in [&b""[..], b"unasked", &[0xff; 125]] {
         wire.send(&masked(true, PONG, payload)).await;

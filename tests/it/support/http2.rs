@@ -1,7 +1,7 @@
 //! A client of HTTP/2 that sends what a test tells it to.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, request::Builder};
+use http::{HeaderMap, Request, Response, request::Builder, response::Parts};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, client::conn::http2::SendRequest, ext::Protocol, upgrade::Upgraded};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -51,24 +51,13 @@ impl Connection {
 
     /// Sends a request and reads all of the answer.
     pub(crate) async fn ask(&mut self, request: Builder) -> Answer {
-        let response = self.send(request).await;
-        let (parts, body) = response.into_parts();
-        let body = soon("a body", body.collect()).await.expect("a whole body");
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8"),
-        }
+        Answer::read(self.send(request).await).await
     }
 
-    /// Sends a request and reads the head of the answer; its body is whatever it is.
+    /// Sends a request and reads the head of the answer.
     pub(crate) async fn head(&mut self, request: Builder) -> Answer {
         let (parts, _) = self.send(request).await.into_parts();
-        Answer {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::new(),
-        }
+        Answer::new(parts, String::new())
     }
 
     /// Whether it has ended.
@@ -86,31 +75,37 @@ impl Connection {
     /// Sends a request that may turn its stream into something else.
     pub(crate) async fn tunnel(&mut self, request: Builder) -> (Answer, Option<StreamWire>) {
         let mut response = self.send(request).await;
-        let upgrade = hyper::upgrade::on(&mut response);
-        let answer = |headers: &HeaderMap, status: u16, body| Answer {
-            status,
-            headers: headers.clone(),
-            body,
-        };
-        let status = response.status().as_u16();
         if !response.status().is_success() {
-            let (parts, body) = response.into_parts();
-            let body = soon("a body", body.collect()).await.expect("a whole body");
-            let body = String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8");
-            return (answer(&parts.headers, status, body), None);
+            return (Answer::read(response).await, None);
         }
+        let upgrade = hyper::upgrade::on(&mut response);
         let upgraded = soon("a stream", upgrade).await.expect("a tunnel");
         let wire = Wire::over(TokioIo::new(upgraded));
-        (
-            answer(response.headers(), status, String::new()),
-            Some(wire),
-        )
+        let (parts, _) = response.into_parts();
+        (Answer::new(parts, String::new()), Some(wire))
     }
 
     async fn send(&mut self, request: Builder) -> Response<Incoming> {
         let request = request.body(Full::default()).expect("a request");
         let response = soon("an answer", self.sender.send_request(request)).await;
         response.expect("an answer")
+    }
+}
+
+impl Answer {
+    fn new(head: Parts, body: String) -> Self {
+        Self {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
+    }
+
+    async fn read(response: Response<Incoming>) -> Self {
+        let (head, body) = response.into_parts();
+        let body = soon("a body", body.collect()).await.expect("a whole body");
+        let body = String::from_utf8(body.to_bytes().to_vec()).expect("UTF-8");
+        Self::new(head, body)
     }
 }
 

@@ -28,7 +28,7 @@ thread_local! {
 /// Starts to keep what is traced on this thread.
 ///
 /// One subscriber serves all threads: with one for each, a thread without any could teach `tracing`
-/// for good that nobody listens to an event.
+/// for good that an event has no listener.
 pub(crate) fn capture() -> Log {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -1,4 +1,4 @@
-//! What the tests share: a server in memory, a client of bytes, and a log that can be read.
+//! What the tests share: servers, clients that send anything, networks, and a log to read.
 
 pub(crate) mod app;
 pub(crate) mod http;
@@ -25,7 +25,7 @@ use web_connection_socket::{
     testing::{Client, Server},
 };
 
-/// How long anything that should simply happen may take on a busy machine.
+/// How long a wait may take on a busy machine before the test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Longer than any test runs a paused clock: those that run wait with [`soon`].
@@ -123,7 +123,7 @@ pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
     }
 }
 
-/// Runs something beside the test.
+/// Runs a future beside the test.
 #[expect(clippy::disallowed_methods, reason = "the test joins it")]
 pub(crate) fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -132,7 +132,7 @@ where
     tokio::spawn(future)
 }
 
-/// Asks again and again until it is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {

@@ -1,12 +1,12 @@
 //! Requests as bytes, for what no HTTP client sends.
 
 use http::HeaderMap;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use web_connection_socket::testing::Server;
 
-use super::{soon, wire::Wire};
+use super::wire::Wire;
 
-/// A request under construction; nothing is added to what a test asks for.
+/// A request under construction, to which nothing is added.
 #[derive(Clone)]
 pub(crate) struct Raw {
     line: String,
@@ -33,7 +33,7 @@ impl Raw {
             .with("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
     }
 
-    /// Asks what an upgrade would be answered.
+    /// Asks how an upgrade would be answered.
     pub(crate) fn probe(query: &str) -> Self {
         Self::new(&format!("GET /__initializeSocket.wc{query} HTTP/1.1"))
     }
@@ -96,34 +96,26 @@ impl Raw {
         let mut lines = head.split("\r\n");
         let line = lines.next().expect("a status line");
         let status = line.split(' ').nth(1).expect("a status");
+        let lines = lines.filter_map(|line| line.split_once(": "));
         let headers: HeaderMap = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| {
-                (
-                    name.parse().expect("a name"),
-                    value.parse().expect("a value"),
-                )
-            })
-            .collect();
+            .map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)))
+            .collect::<Option<_>>()
+            .expect("names and values");
         let length = headers.get("content-length").map_or(0, |length| {
             length.to_str().expect("digits").parse().expect("digits")
         });
-        let mut body = vec![
-            0;
-            if self.line.starts_with("HEAD ") {
-                0
-            } else {
-                length
-            }
-        ];
-        let mut stream = wire.into_inner();
-        let read = soon("the body of an answer", stream.read_exact(&mut body)).await;
-        read.expect("a whole body");
+        // HEAD is answered by the head alone.
+        let length = if self.line.starts_with("HEAD ") {
+            0
+        } else {
+            length
+        };
+        let body = wire.bytes(length).await;
         Answer {
             status: status.parse().expect("digits"),
             headers,
             body: String::from_utf8(body).expect("UTF-8"),
-            wire: Wire::over(stream),
+            wire,
         }
     }
 }

@@ -51,7 +51,7 @@ impl Stalled {
                 Poll::Pending => pin!(&mut connection).poll(cx).map(drop),
             })
             .await;
-            // What it holds stays open, and nobody reads it.
+            // What it holds stays open and is not read.
             pending::<()>().await;
         });
         let settings = async {

@@ -10,10 +10,7 @@ use tokio::{
 };
 use web_connection_socket::{WebConnectionSocketLayer, serve_until};
 
-use super::{
-    soon, spawn,
-    wire::{Wire, handshake},
-};
+use super::{soon, spawn, wire::Wire};
 
 /// A server on a port of the kernel's choice.
 pub(crate) struct Running {
@@ -68,19 +65,10 @@ pub(crate) async fn open_with(address: SocketAddr, path: &str, first: &[u8]) -> 
     let stream = TcpStream::connect(address).await;
     let stream = stream.expect("a server that listens");
     stream.set_nodelay(true).expect("a TCP socket");
-    open_over_with(stream, path, first).await
+    Wire::open_over(stream, path, first).await
 }
 
 /// Opens a socket at a path over a connection.
 pub(crate) async fn open_over(stream: TcpStream, path: &str) -> Wire<TcpStream> {
-    open_over_with(stream, path, &[]).await
-}
-
-async fn open_over_with(stream: TcpStream, path: &str, first: &[u8]) -> Wire<TcpStream> {
-    let mut wire = Wire::over(stream);
-    let request = [handshake(path).as_bytes(), first].concat();
-    wire.send(&request).await;
-    let head = wire.head().await;
-    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-    wire
+    Wire::open_over(stream, path, &[]).await
 }

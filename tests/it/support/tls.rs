@@ -1,4 +1,4 @@
-//! Certificates for a test, and who trusts them.
+//! Certificates for a test, and clients that trust them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_rustls::{
     },
 };
 
-/// Who signs the certificates of a test.
+/// The authority that signs the certificates of a test.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }

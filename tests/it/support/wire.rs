@@ -1,4 +1,4 @@
-//! A client that is no client: it writes the bytes that it is told to and reads frames.
+//! A client that writes any bytes and reads frames.
 
 use std::io;
 
@@ -90,17 +90,22 @@ impl Wire {
 
     /// Opens a socket and sends these bytes in the handshake's own segment.
     pub(crate) async fn open_with(server: &Server, path: &str, first: &[u8]) -> Self {
-        let mut wire = Self::over(server.open());
+        Self::open_over(server.open(), path, first).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Opens a socket over a connection and sends these bytes in the handshake's own segment.
+    pub(crate) async fn open_over(stream: S, path: &str, first: &[u8]) -> Self {
+        let mut wire = Self::over(stream);
         let request = [handshake(path).as_bytes(), first].concat();
         wire.send(&request).await;
         let head = wire.head().await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         wire
     }
-}
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    /// Speaks over a stream that is a socket already.
+    /// Takes a stream that is a socket already.
     pub(crate) fn over(stream: S) -> Self {
         Self { stream }
     }
@@ -136,13 +141,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         let frame = self.frame().await.expect("a close frame");
         let (code, reason) = frame.close();
-        // A server that has done with the connection hears no answer.
+        // The server may have closed the connection already.
         let _gone = self.try_send(&masked(true, CLOSE, &frame.payload)).await;
         assert_eq!(self.frame().await, None, "after the close frame");
         (code, reason.to_owned())
     }
 
-    /// Reads so many bytes, whatever they are.
+    /// Reads so many bytes.
     pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         let read = soon("bytes", self.stream.read_exact(&mut bytes)).await;
@@ -150,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         bytes
     }
 
-    /// Reads all that is left, whatever it is, and tells how many bytes it was.
+    /// Reads all that is left and returns how many bytes it was.
     pub(crate) async fn drain(&mut self) -> usize {
         let mut rest = Vec::new();
         // A connection that was reset has ended like any other.

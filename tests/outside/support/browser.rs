@@ -32,7 +32,7 @@ impl Default for Viewport {
     }
 }
 
-/// Whose browser it is.
+/// The maker of the browser.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Engine {
     Chromium,

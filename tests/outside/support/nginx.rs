@@ -1,4 +1,4 @@
-//! nginx with the settings that everybody copies.
+//! nginx with the settings that sites copy.
 
 use std::net::SocketAddr;
 use std::process::Command;

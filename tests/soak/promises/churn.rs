@@ -51,7 +51,7 @@ async fn churn(server: &mut Server, seconds: u32) -> Result<u32> {
     for number in 0..seconds * PER_SECOND {
         ticks.tick().await;
         if number % PER_SECOND == 0 {
-            // The server remembers how sockets ended until somebody asks.
+            // The server remembers how sockets ended until it is asked.
             server.figures().await?;
         }
         let address = server.address;

@@ -56,7 +56,7 @@ pub(super) async fn ten_thousand_panics() -> Result<Line> {
         ))
 }
 
-/// Has the handler panic and counts who is told that it failed, and not how.
+/// Has the handler panic and counts the clients that are told that it failed, and not how.
 async fn panic_often(clients: &mut Vec<Client>, times: usize) -> Result<usize> {
     let mut tasks: JoinSet<Result<(Client, usize)>> = JoinSet::new();
     for mut client in clients.drain(..) {

@@ -59,7 +59,7 @@ pub(super) async fn eight_publishers() -> Result<Line> {
                     broadcaster.broadcast(&numbered(&name, number)).await?;
                 }
             } else {
-                // It reads what it says as well: who does not is closed.
+                // It reads what it sends as well: a socket that does not is closed.
                 let mut socket = Client::open(address, &format!("userId={name}")).await?;
                 for number in 0..EACH {
                     socket.send(&numbered(&name, number)).await?;

@@ -112,7 +112,7 @@ const ASKED: &[(u8, &str)] = &[
     ),
     (
         8,
-        "matched = queued + dropped; who stays connected saw what was queued to it",
+        "matched = queued + dropped; a socket that stays connected receives what was queued to it",
     ),
     (9, "audience = a model's set in 10 000 random cases"),
     (
@@ -129,7 +129,7 @@ const ASKED: &[(u8, &str)] = &[
     ),
     (
         13,
-        "who ignores our close is gone in 5 s; half a frame or a byte per second at the pong deadline",
+        "a client that ignores our close is gone in 5 s; half a frame or a byte per second at the pong deadline",
     ),
     (
         14,
@@ -167,7 +167,10 @@ const ASKED: &[(u8, &str)] = &[
     ),
     (24, "local means the TCP peer; shown with a real nginx"),
     (25, "no spelling of a reserved URL forges a dispatch"),
-    (26, "nobody speaks as another, no header or name is forged"),
+    (
+        26,
+        "no visitor speaks as another, no header or name is forged",
+    ),
     (27, "caps before the 101, rates, nothing secret in logs"),
     (
         31,

@@ -1,4 +1,4 @@
-//! Work that outlives its socket: how much of it there is, whom it delays, and that each end is told.
+//! Work that outlives its socket: how much of it there is, what it delays, and that each end is told.
 
 use std::{
     collections::BTreeSet,
@@ -46,7 +46,7 @@ struct Visits {
 
 /// Has clients come, send 60 KB and hang up, and again, for 15 seconds. `most`: how many sockets they
 /// may have, those whose work is left included.
-async fn visits(who: &str, clients: u8, most: usize) -> Result<Line> {
+async fn visits(user: &str, clients: u8, most: usize) -> Result<Line> {
     let options = ["--max-sockets", "100", "--max-sockets-per-client", "5"];
     let mut server = Server::with(&options).await?;
     let mut honest = Client::open_many(server.address, "honest", 4).await?;
@@ -80,7 +80,7 @@ async fn visits(who: &str, clients: u8, most: usize) -> Result<Line> {
     let bound = 2 * CAP * 64;
     Ok(Line::new()
         .remark(format!(
-            "{who}: {} visits, {} refused",
+            "{user}: {} visits, {} refused",
             seen.opened, seen.refused
         ))
         .figure(

@@ -50,7 +50,7 @@ pub(super) async fn beside_the_healthy() -> Result<Line> {
         let beside = p99(&server, &mut seen, HEALTHY).await?;
         let figures = server.figures().await?;
         if figures.sockets != HEALTHY + STALLED || figures.bytes_queued == 0 {
-            return Err(format!("nobody stalled: {figures:?}").into());
+            return Err(format!("no client stalled: {figures:?}").into());
         }
         ratios.push((beside as f64 / alone as f64, alone, beside));
         drop(stalled);

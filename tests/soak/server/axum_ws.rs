@@ -43,7 +43,7 @@ async fn join(upgrade: WebSocketUpgrade, State(sender): State<Sender>) -> Respon
                 },
                 heard = socket.recv() => match heard {
                     Some(Ok(Message::Text(text))) => {
-                        // It is itself one who listens.
+                        // The sender is a listener itself.
                         let _listeners = sender.send(text);
                     }
                     Some(Ok(_)) => {}

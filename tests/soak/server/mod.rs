@@ -1,4 +1,4 @@
-//! A server in a process of its own, and the one who asks it.
+//! A server in a process of its own, and the side that asks it.
 
 mod axum_ws;
 mod order;

@@ -24,7 +24,7 @@ pub(crate) struct Publish {
     pub(crate) size: usize,
     /// The only group that gets it, where there is one.
     pub(crate) group: Option<String>,
-    /// The users that get it, each a message of its own; nobody else does then.
+    /// The users that get it, each a message of its own; no other user does then.
     pub(crate) users: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Figures {
     /// How long the hub took to say how many sockets it has, since it was asked last: in microseconds,
     /// each time.
     pub(crate) lens: Vec<u64>,
-    /// The disconnect events since somebody asked last.
+    /// The disconnect events since they were asked for last.
     pub(crate) ends: Vec<End>,
     /// Milliseconds since the server began.
     pub(crate) now: u64,
