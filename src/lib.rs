@@ -1,9 +1,8 @@
-//! Gives any axum, hyper or tower application WebSockets while it stays an ordinary
-//! request/response HTTP application.
+//! Adds WebSockets to request/response applications in axum, hyper or any other tower service.
 //!
-//! A tower layer keeps the sockets. What a browser says reaches the application as a `POST`; what
-//! the application, or any trusted program, wants to say to browsers it broadcasts, with a call in
-//! Rust or with a `POST`. The protocol is that of West Wind Web Connection.
+//! A tower layer keeps the sockets. A message from a browser reaches the application as a `POST`. The
+//! application, or another trusted program, broadcasts to browsers with a call in Rust or with a
+//! `POST`. The protocol is that of West Wind Web Connection.
 //!
 //! ```text
 //! browser ─ ws ─▶ WebConnectionSocketLayer ─ POST /__WebSocket.wwd ─▶ application
@@ -12,8 +11,8 @@
 //!                           (or hub.broadcast in Rust)    scripts, cron jobs, …
 //! ```
 //!
-//! **Without an [`identify`](WebConnectionSocketLayer::identify) hook, user and group ids are what
-//! visitors say.** Send nothing private without one.
+//! **Without an [`identify`](WebConnectionSocketLayer::identify) hook, user and group ids are claims of
+//! the client.** Send nothing private without one.
 //!
 //! # Examples
 //!
@@ -38,64 +37,79 @@
 //! # }
 //! ```
 //!
-//! Layers outside of this one: [`Server`]. Without a route, and without axum: [`WebConnectionSocketLayer::on_web_socket`] and
-//! [`on_action`](WebConnectionSocketLayer::on_action). A hyper service has to be generic over its body,
-//! `async fn app<B: Body>(request: Request<B>)`, because it gets a [`RequestBody`].
+//! [`Server`] serves applications with layers outside of this one. Without axum, or without a route,
+//! set handlers with [`WebConnectionSocketLayer::on_web_socket`] and
+//! [`on_action`](WebConnectionSocketLayer::on_action). A hyper service must be generic over its body,
+//! `async fn app<B: Body>(request: Request<B>)`, because it receives a [`RequestBody`].
 //!
-//! Sockets open over HTTP/1.1 and, as streams of an HTTP/2 connection, by the extended `CONNECT` of
-//! RFC 8441. [`Server`] offers both, as axum's does; a hyper server does after `enable_connect_protocol()`.
+//! Sockets open over HTTP/1.1 and, by the extended `CONNECT` of RFC 8441, as streams of an HTTP/2
+//! connection. [`Server`] and axum's own server offer both; a hyper server does after
+//! `enable_connect_protocol()`.
 //!
-//! # Where to read on
+//! # Guide
 //!
-//! [`guide::access`]: who may open sockets and broadcast. [`guide::messages`]: the life of a message,
-//! its errors and limits; who is online. [`guide::identity`]: who is who. [`guide::hosts`]: axum,
-//! hyper and other hosts, and what other layers do on either side. [`guide::browser`]: the browser
-//! client, with Vite and React. [`guide::testing`]: tests without a port.
-//! [`guide::engine`]: how the fan-out works. [`guide::promises`]: what holds on bad days.
-//! [`guide::web_connection`]: moving a site from Web Connection. [`script`]: the client's source.
-//! [`Config`] has every option with its default.
+//! | page | about |
+//! |---|---|
+//! | [`guide::access`] | which pages and programs may open sockets and broadcast |
+//! | [`guide::messages`] | the life of a message, its errors and limits; a list of users online |
+//! | [`guide::identity`] | verified users, groups, signing out |
+//! | [`guide::browser`] | the browser client, with Vite and React |
+//! | [`guide::hosts`] | axum, hyper and other hosts; other layers on either side |
+//! | [`guide::testing`] | tests without a port |
+//! | [`guide::engine`] | how the fan-out works |
+//! | [`guide::promises`] | what holds under load and failure, and how it is tested |
+//! | [`guide::web_connection`] | moving a site from Web Connection |
+//!
+//! [`Config`] lists every option with its default, [`script`] the source of the browser client.
 //!
 //! # Features
 //!
 //! None is on by default.
 //!
 //! - `server`: [`serve`] and [`Server`], for any tower service.
-//! - `axum`: the same, and the [`Socket`] extractor.
-//! - `client`: [`Broadcaster`], the sender for other programs; `client-tls`: the same over HTTPS.
+//! - `axum`: `server`, and the [`Socket`] extractor.
+//! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
 //! - `testing`: the module [`testing`].
 //!
 //! # Module map
 //!
-//! For who reads or changes the source. A message's way through the house:
+//! For readers of the source. An upgrade, a frame from a socket and a broadcast take these ways:
 //!
 //! ```text
-//! upgrade ─▶ middleware/route ─▶ handshake ─▶ upgrade (access, identify,
-//!            hub.register, connect) ─▶ 101 ─▶ session, one task per socket
-//! frame   ─▶ session ─▶ MessageHandler ─▶ middleware/dispatch
-//!            ─▶ inner service | handler | relay
-//! publish ─▶ middleware/route ─▶ post (access) ─▶ hub ─▶ registry (who)
-//!            ─▶ outbox (queued: the report is known) ─▶ flusher ─▶ Transport ─▶ socket
+//! upgrade ─▶ middleware: route ─▶ handshake ─▶ access ─▶ identify ─▶ hub (register)
+//!            ─▶ connect ─▶ 101 ─▶ session, one task per socket
+//! frame   ─▶ session ─▶ frame (decode) ─▶ MessageHandler ─▶ middleware: dispatch
+//!            ─▶ inner service, handler or relay
+//! publish ─▶ middleware: route ─▶ access ─▶ hub ─▶ frame (encode, once)
+//!            ├─ to all:  one entry in the log of each shard ────────────┐
+//!            └─ to some: registry (which sockets) ─▶ each one's queue ──┤
+//!                  here the broadcast is accepted and its report known  │
+//!                                             Transport ◀── flusher ◀───┘
 //! ```
 //!
-//! | module | what it holds | may import |
+//! A socket that has read all follows its shard's log. One that is slow leaves the log, takes what it
+//! lacks along into its own queue, and is then written by its own task.
+//!
+//! | module | contents | may import |
 //! |---|---|---|
-//! | `protocol` | messages, recipients, audience, ids: pure data, no async, no HTTP | – |
-//! | [`config`] | every option, origins, hosts, tokens (hashed), paths; settings files and the environment: plain data | `protocol` |
+//! | `protocol` | messages, recipients, audience, ids, close reasons: pure data, without async or HTTP | – |
 //! | [`script`] | the browser client's source and the service that serves it | – |
-//! | [`Broadcaster`] | the outside sender, behind a feature | `protocol` |
-//! | `sync` | the locks and counters that the hub shares between threads | – |
+//! | `sync` | the locks and counters that the hub's threads share | – |
 //! | `unwind` | how far a panic of the application or the host goes | – |
-//! | `hub` | who is connected (`registry`) and with which identity (`principal`), what waits for each (`outbox`), who writes it (`flusher`), broadcast, close, whose turn it is with the application (`turns`), shutdown, statistics | `protocol`, `config`, `sync` |
-//! | `streams` | what HTTP servers and sockets have to know alike of what carries them: [`StreamExecutor`], [`PacedStream`] | – |
-//! | `session` | one task per socket over any byte stream: `wire` between bytes and messages, `heartbeat`, `life_sign`, `stall`, `http2` | `hub`, `protocol`, `config`, `streams`, `unwind` |
-//! | `middleware` | the tower layer: `route`, `handshake`, `access`, `upgrade`, `dispatch`, `post`, `rejection` | `session`, `hub`, `protocol`, `config`, `streams`, `unwind` |
-//! | [`Server`] | accepts, times and ends connections, behind a feature | `middleware`, `hub`, `streams` |
+//! | `streams` | [`StreamExecutor`] and [`PacedStream`], shared by HTTP servers and sockets | – |
+//! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
+//! | [`config`] | every option with its default; settings files and the environment | `protocol` |
+//! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
+//! | `hub` | which sockets are connected and with which identity; delivery by log and queues; turns with the application; shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
+//! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
+//! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
+//! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |
 //! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol`, `streams` |
 //!
-//! Imports point downwards only. Two traits turn them where control goes up: `MessageHandler` is defined in
-//! `session` and implemented in `middleware::dispatch`; `Transport` is defined in `hub` and
-//! implemented in `session`. A socket is registered before its 101 leaves, so that a client that has seen
-//! the 101 misses no broadcast.
+//! Imports point downwards only, and never in a ring; `tests/it/architecture` holds both. Two traits turn
+//! the direction where control goes up: `MessageHandler` is defined in `session` and implemented in
+//! `middleware::dispatch`; `Transport` is defined in `hub` and implemented in `session`. A socket is
+//! registered before its 101 leaves, so a client that has seen the 101 misses no broadcast.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
