@@ -130,7 +130,7 @@ async fn a_page_that_is_loaded_again_is_not_refused_for_what_it_had_asked_for() 
     let hub = layer.hub();
     let server = serve(&layer);
     assert!(visit(&server, &hub, 1).await);
-    let mut again = server.connect("/?user=ann").await.expect("a free seat");
+    let mut again = server.connect("/?user=ann").await.expect("a free permit");
     again.send(&news("x")).await.unwrap();
     gate.open.add_permits(2);
     until("both are handled", || gate.passed() == 2).await;

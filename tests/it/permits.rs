@@ -44,7 +44,7 @@ async fn room(server: &Server) {
             sleep(SECOND).await;
         }
     };
-    soon("a free seat", room).await;
+    soon("a free permit", room).await;
 }
 
 fn for_one() -> Config {
@@ -149,7 +149,7 @@ async fn a_probe_has_a_seat_while_the_hook_is_asked() {
     let answer = soon("the time is up", hanging).await.expect("no panic");
     assert_eq!(answer.code(), "identify_timed_out");
     assert!(admits(&server, "").await);
-    drop(server.connect("/").await.expect("a seat"));
+    drop(server.connect("/").await.expect("a permit"));
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn a_socket_that_is_still_opening_counts_and_one_that_gave_up_does_not() {
     assert_eq!(asked.load(Relaxed), 1);
     drop(opening);
     let room = async { while !admits(&server, "").await {} };
-    soon("the seat to be free", room).await;
+    soon("the permit to be free", room).await;
     let _ann = join(&server, "ann", &[]).await;
 }
 
@@ -204,7 +204,7 @@ async fn a_client_refused_for_another_reason_takes_no_seat() {
     }
     let ann = join(&server, "ann", &[]).await;
     leave(ann, &layer.hub()).await;
-    until("the seat is free", || layer.hub().is_empty()).await;
+    until("the permit is free", || layer.hub().is_empty()).await;
     let _ann = join(&server, "ann", &[]).await;
 }
 

@@ -123,7 +123,7 @@ async fn a_raw_handler_and_an_event_may_do_so_too() {
     let layer = layer.on_disconnect(|_: Socket| explode::<()>());
     let server = serve(&layer);
     for _ in 0..3 {
-        // A seat that was lost would not be free for the next one.
+        // A permit that was lost would not be free for the next one.
         drop(join(&server, "bob", &[]).await);
         let stats = || layer.hub().stats();
         until("the event runs", || stats().dispatches_running == 1).await;
@@ -341,7 +341,7 @@ async fn what_was_kept_of_a_handshake_may_panic_as_it_goes() {
         let running = spawn(service.accept::<Body, _, _>(parts, stream));
         drop(Wire::over(client));
         let reason = soon("the end", running).await.expect("no panic");
-        assert_eq!(reason.expect("a free seat").code(), 1006);
+        assert_eq!(reason.expect("a free permit").code(), 1006);
         assert_eq!(
             (ends.len(), layer.hub().stats().panics),
             (round, round as u64)
