@@ -21,14 +21,14 @@ struct Options {
     /// The application's URL, up to its virtual directory.
     #[arg(long, default_value = "http://localhost:5200/")]
     url: String,
-    /// Token that the server wants. Others on this machine can read it on the command line: better
-    /// name it in the environment.
+    /// Bearer token. Other users of this machine can read it on the command line: better set it in
+    /// the environment.
     #[arg(long, env = "WEBCONNECTION_BROADCAST_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// PEM file with a certificate authority to trust beside those of this machine.
+    /// PEM file with a further certificate authority to trust.
     #[arg(long)]
     ca: Option<PathBuf>,
-    /// Seconds until the server must have answered.
+    /// Seconds that the server has to answer.
     #[arg(long, default_value_t = 10)]
     timeout: u64,
     /// What the message is about.
@@ -37,13 +37,13 @@ struct Options {
     /// The message's text.
     #[arg(long)]
     message: Option<String>,
-    /// Group that gets it; may be repeated.
+    /// Group that gets the message; may be repeated.
     #[arg(long)]
     group: Vec<String>,
-    /// User that gets it; may be repeated.
+    /// User that gets the message; may be repeated.
     #[arg(long)]
     user: Vec<String>,
-    /// User that does not get it; may be repeated.
+    /// User that does not get the message; may be repeated.
     #[arg(long)]
     except_user: Vec<String>,
     /// File with a whole message as JSON, `-` for the standard input; the other options are added.

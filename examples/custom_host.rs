@@ -1,7 +1,6 @@
 //! Sockets without axum's server: five hosts, each in a few lines.
 //!
-//! `cargo run --example custom_host` opens sockets in each of them, prints what they heard, and
-//! ends.
+//! `cargo run --example custom_host` opens sockets in each of them, prints what they receive, and ends.
 
 #![expect(
     clippy::disallowed_methods,
@@ -38,7 +37,7 @@ use web_connection_socket::{
 };
 
 fn main() -> Outcome {
-    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::builder()
@@ -60,7 +59,7 @@ async fn in_one_runtime() -> Outcome {
     two_hubs_on_one_application().await
 }
 
-/// The whole server on a Unix socket, as a proxy on the same machine likes it.
+/// The whole server on a Unix socket, for a proxy on the same machine.
 #[cfg(unix)]
 async fn over_a_unix_socket() -> Outcome {
     use tokio::net::{UnixListener, UnixStream};
@@ -80,7 +79,7 @@ async fn over_a_unix_socket() -> Outcome {
     Ok(std::fs::remove_file(&path)?)
 }
 
-/// A host that answers the 101 itself, and hands over what follows.
+/// A host that sends the 101 itself and hands over the stream after it.
 async fn after_an_upgrade_of_its_own() -> Outcome {
     let (client, server) = duplex(1_024);
     let service = loud(Config::new()).layer(Router::new());
@@ -96,7 +95,7 @@ async fn after_an_upgrade_of_its_own() -> Outcome {
     Ok(())
 }
 
-/// Does what the layer would: here a host can choose, limit, log, or hand some elsewhere.
+/// Upgrades a request in place of the layer. Here a host can choose, limit or log upgrades.
 async fn upgrade(
     service: WebConnectionSocket<Router>,
     mut request: Request<Incoming>,
@@ -131,7 +130,7 @@ async fn upgrade(
     Ok(answer)
 }
 
-/// A stream that no HTTP went over: the request is what the host says that it was.
+/// A stream without HTTP: the host makes up the request.
 async fn without_http() -> Outcome {
     let (client, server) = duplex(1_024);
     let layer = loud(Config::new());
@@ -166,7 +165,7 @@ async fn two_hubs_on_one_application() -> Outcome {
     Ok(())
 }
 
-/// One hub for threads that have a runtime each, and a broadcast from one that has none.
+/// One hub for threads with a runtime each, and a broadcast from a thread without one.
 fn in_several_runtimes() -> Outcome {
     let layer = loud(Config::new());
     let (opened, opening) = mpsc::channel();
@@ -197,7 +196,7 @@ fn in_several_runtimes() -> Outcome {
     Ok(())
 }
 
-/// The layer of each host: it says louder what it is told.
+/// The layer of each host: it broadcasts messages in upper case.
 fn loud(config: Config) -> WebConnectionSocketLayer {
     WebConnectionSocketLayer::new(config).on_web_socket(|socket: Socket| async move {
         let louder = socket.text().to_uppercase();

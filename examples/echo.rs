@@ -1,4 +1,4 @@
-//! Sends every message back as it came, text and binary: what conformance suites run against.
+//! Echoes text and binary messages, for conformance suites.
 //!
 //! `cargo run --release --example echo -- --port 9001 --max-message 33554432`
 
@@ -14,7 +14,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use web_connection_socket::{Config, RawMessage, Socket, SocketError, WebConnectionSocketLayer};
 
-/// Sends every Web Socket message back as it came.
+/// Echoes every WebSocket message.
 #[derive(Parser)]
 struct Options {
     /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
@@ -28,7 +28,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::builder()
@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
     let config = Config::new()
         .max_message_size(options.max_message)
-        // So that a client may send a few messages before it reads their echoes.
+        // A client may send a few messages before it reads their echoes.
         .max_queue_bytes(options.max_message.saturating_mul(4).max(1024 * 1024));
     let layer = WebConnectionSocketLayer::new(config).on_raw(echo);
 

@@ -1,8 +1,8 @@
 //! `cargo run --example hyper_host`, or with `-- --tls`, starts a plain hyper server with sockets.
 //!
-//! Open the printed address in two browsers: what one says, both show. HTTP/1.1 and HTTP/2 share the
-//! port. Over TLS a browser takes HTTP/2, and opens the socket as one more stream of its connection;
-//! it warns of the certificate, which no authority signed. Ctrl+C closes the sockets first, then the
+//! Open the printed address in two browsers: both show the messages of each. HTTP/1.1 and HTTP/2 share the
+//! port. Over TLS a browser uses HTTP/2 and opens the socket as a stream of its connection; it warns
+//! of the certificate, which no authority signed. Ctrl+C closes the sockets first, then the
 //! server.
 
 use std::{convert::Infallible, error::Error, net::Ipv4Addr, sync::Arc};
@@ -40,7 +40,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::builder()
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let layer = WebConnectionSocketLayer::new(Config::new());
     let hub = layer.hub();
     let service = layer.layer(service_fn(app::<RequestBody<Incoming>>));
-    // What stands outside of the layer sees what is asked for, and no message of a socket.
+    // Outside of the layer: sees requests, but no messages of sockets.
     let service = MapRequest::new(service, show);
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let scheme = if options.tls { "https" } else { "http" };
     println!("Open {scheme}://localhost:{port}/ in two browsers; Ctrl+C ends the server.");
 
-    // The loop that accepts, with its timers, and the stop are the server's.
+    // The server accepts connections, times them and stops.
     let server = Server::new(listener, &hub);
     if options.tls {
         let tls = acceptor()?;
@@ -74,15 +74,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints what is asked for.
+/// Prints each request.
 fn show(request: Request<Incoming>) -> Request<Incoming> {
     let (method, path) = (request.method(), request.uri().path());
     println!("{:?} {method} {path}", request.version());
     request
 }
 
-/// The application. The layer makes requests as well, so it is generic over their body: hyper's
-/// Only hyper can make an `Incoming`.
+/// The application. The layer makes requests as well, so it is generic over their body: only hyper can
+/// make an `Incoming`.
 async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/") => page(),
@@ -91,11 +91,11 @@ async fn app<B: Body>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infa
     })
 }
 
-/// Sends what a browser says to all of them.
+/// Broadcasts the message of a browser.
 fn on_web_socket(extensions: &Extensions) -> Response<Full<Bytes>> {
     match Socket::from_extensions(extensions) {
         Ok(socket) => {
-            // A message made anew: what the page wrote could have any action and any recipients.
+            // A new message: the received one could have any action and any recipients.
             let said = socket.text();
             socket.broadcast(&SocketMessage::new("said").text(said));
             answer(StatusCode::NO_CONTENT)

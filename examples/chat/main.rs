@@ -3,9 +3,9 @@
 //! `cargo run --example chat`, then open the printed address in two browsers.
 //!
 //! The application is a plain router. A browser's message reaches it as a POST; it renders the
-//! Markdown and broadcasts the result under the same action. What a program on this machine posts to
-//! `/__broadcastWebSocket.wc` under that action goes to the browsers directly, so its `message` is
-//! HTML, too; of either, the page shows harmless elements alone.
+//! Markdown and broadcasts the result under the same action. A message that a program on this machine
+//! posts to `/__broadcastWebSocket.wc` goes to the browsers directly, so its `message` is HTML as well.
+//! The page shows only harmless elements of either.
 
 use std::{
     error::Error,
@@ -38,7 +38,7 @@ struct Options {
     /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
     #[arg(long, default_value_t = 5200)]
     port: u16,
-    /// Extension of the URL at which the application gets the browsers' messages.
+    /// Extension of the URL that browsers' messages are posted to.
     #[arg(long, default_value = "wwd")]
     script_map: String,
     /// Largest message that a browser may send, in bytes.
@@ -49,7 +49,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::builder()
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let app = app(&options.script_map);
 
-    // Local callers are trusted with the broadcast URL: no other machine may reach this port.
+    // Local callers may broadcast: no other machine may reach this port.
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
     println!(
         "Open http://{}/ in two browsers; Ctrl+C ends the chat.",
@@ -91,7 +91,7 @@ fn app(script_map: &str) -> Router {
         .route(&format!("/__WebSocket.{script_map}"), post(on_web_socket))
 }
 
-/// Gets every message of every socket, and what programs post to the same URL.
+/// Handles the messages of all sockets, and those that programs post to the same URL.
 async fn on_web_socket(socket: Socket) -> response::Result<()> {
     match socket.message().action.as_str() {
         CHAT => chat(&socket).await,
@@ -102,15 +102,13 @@ async fn on_web_socket(socket: Socket) -> response::Result<()> {
     }
 }
 
-/// The one action that the page and the application speak of, in both directions.
+/// The one action that the page and the application use, in both directions.
 const CHAT: &str = "broadcastchatmessage";
 
-/// Sends a message to the recipients that its sender chose, and, where the sender wants to know, how
-/// many sockets those are.
+/// Sends a message to the recipients that its sender chose, and their number to a sender that asks.
 ///
-/// The message is made anew instead of passed on, with the chat's own action: so no page can speak
-/// for the application. Its author is what the sender claims, because this chat has no `identify`
-/// hook.
+/// The message is a new one with the chat's own action, so that no page can speak for the
+/// application. Its author is a claim of the sender, because this chat has no `identify` hook.
 async fn chat(socket: &Socket) -> response::Result<()> {
     let written = socket.message();
     let mut message = SocketMessage::new(CHAT)
@@ -137,6 +135,6 @@ fn page(media_type: &str, text: &'static str) -> MethodRouter {
     get((headers, text))
 }
 
-/// Only the page's own files run, and it talks to its own server only; `data:` is the tab's icon.
+/// Allows the page's own files and its own server only; `data:` is the tab's icon.
 const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

@@ -5,10 +5,10 @@ use std::iter::Peekable;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd, html};
 
-/// Renders Markdown to HTML that holds nothing but text, its marks and links to other sites.
+/// Renders Markdown to HTML that holds only text, its marks and links to other sites.
 ///
-/// What the writer typed as HTML is shown as text, an image is a link to it, and a link that leads
-/// anywhere but to `http`, `https` and `mailto` is its text alone.
+/// HTML becomes text, an image a link to it, and a link to anything but `http`, `https` and `mailto`
+/// its text alone.
 pub(crate) fn render(markdown: &str) -> String {
     let parser = Parser::new_ext(markdown, Options::ENABLE_STRIKETHROUGH);
     let html = html_of(Tamer::default().tame(parser.peekable()));
@@ -35,7 +35,7 @@ fn as_typed(text: &str) -> [Event<'_>; 3] {
     ]
 }
 
-/// Turns what does not belong into a chat into what does.
+/// Replaces elements that do not belong into a chat.
 #[derive(Default)]
 struct Tamer<'a> {
     tamed: Vec<Event<'a>>,
@@ -53,7 +53,7 @@ impl<'a> Tamer<'a> {
                         dest_url,
                         ..
                     }
-                    // An image would tell its host who reads along; a link asks first.
+                    // An image would report each reader to its host; a link asks first.
                     | Tag::Image {
                         link_type,
                         dest_url,
@@ -70,7 +70,7 @@ impl<'a> Tamer<'a> {
                     }
                     Event::InlineHtml("</a>".into())
                 }
-                // Visitors who write `<div>` want to be read, not to be obeyed.
+                // A visitor that writes `<div>` means the text.
                 Event::InlineHtml(text) => Event::Text(text),
                 Event::Html(line) => {
                     self.tamed.push(Event::Text(line.trim_end().to_owned().into()));
@@ -125,7 +125,7 @@ fn is_harmless(address: &str) -> bool {
     is("mailto") && !rest.is_empty() || (is("http") || is("https")) && has_host()
 }
 
-/// The link vouches for nothing, and its site does not learn where it was found.
+/// Endorses no site, and tells it nothing of the page.
 fn opening(address: &str) -> String {
     let address = utf8_percent_encode(address, NOT_IN_URLS).to_string();
     let address = address.replace('&', "&amp;");

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use web_connection_socket::{Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer};
 
-/// Tells the pages that joined [`GROUP`] who is here, whenever that may have changed.
+/// Sends the list to the pages that joined [`GROUP`], whenever it may have changed.
 ///
-/// They get the whole list each time, so that no order of comings and goings can leave one of them
-/// with a wrong one. A page of another making did not ask, and hears nothing of it.
+/// They get the whole list each time, so that no order of comings and goings leaves a page with a
+/// wrong one. Pages that did not join get none.
 pub(crate) fn tell(layer: WebConnectionSocketLayer) -> WebConnectionSocketLayer {
     // Held while the list is made and queued, so that an older one never comes after a newer one.
     let order = Arc::new(Mutex::new(()));
@@ -24,10 +24,10 @@ pub(crate) fn tell(layer: WebConnectionSocketLayer) -> WebConnectionSocketLayer 
     layer.on_open(changed.clone()).on_disconnect(changed)
 }
 
-/// The group of the pages that show who is here; they name it when they connect.
+/// The group of the pages that show the list; they join it when they connect.
 pub(crate) const GROUP: &str = "chat/people";
 
-/// Those whose names come first. A longer list would cost each change that much for each page.
+/// The longest list, of the names that come first: each change costs so much for each page.
 const MOST_NAMES: usize = 100;
 
 #[derive(Serialize)]

@@ -1,8 +1,8 @@
-//! Private messages between people who sign in.
+//! Private messages between signed-in users.
 //!
 //! `cargo run --example login`, then open the printed address in two browsers and sign in as two.
 //!
-//! The session layer stands outside of the sockets' layer: it puts the visitor's session into the
+//! The session layer is outside of the sockets' layer: it inserts the visitor's session into the
 //! request that opens a socket, where `identify` finds it. Signing out closes that session's sockets.
 
 use std::{
@@ -34,7 +34,7 @@ use web_connection_socket::{
     SocketMessage, WebConnectionSocketLayer, script,
 };
 
-/// Private messages over Web Sockets.
+/// Private messages over WebSockets.
 #[derive(Parser)]
 struct Options {
     /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
@@ -45,7 +45,7 @@ struct Options {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    // To stderr: what is refused and what fails, and more with RUST_LOG=debug.
+    // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::builder()
@@ -68,7 +68,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/logout", post(sign_out))
         .nest_service("/scripts", script::service())
         .with_state(hub.clone());
-    // Behind TLS leave the cookie as it is by default, for HTTPS alone.
+    // Behind TLS keep the default, a cookie for HTTPS only.
     let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
     let service = ServiceBuilder::new()
         .layer(CsrfLayer::new())
@@ -101,15 +101,15 @@ async fn identify(visitor: Handshake) -> Result<Identity, Rejection> {
     }
 }
 
-/// The group of a session's sockets. Its name is not the session's id, which is a secret: what a
-/// message says of its group can be seen by others.
+/// The group of a session's sockets. Its name is not the session's id, which is a secret: messages show
+/// the groups of their senders.
 fn group_of(device: u64) -> String {
     format!("session:{device}")
 }
 
 /// Sends a message to the users that it names, and to the other pages of its author.
 ///
-/// The message is built anew: who wrote it is what the session said.
+/// It is a new message, and its author is the user of the session.
 async fn send_privately(socket: Socket) -> Result<(), SocketError> {
     let written = socket.message();
     let author = socket.user().id().clone();
@@ -153,7 +153,7 @@ async fn sign_in(session: Session, Form(given): Form<Credentials>) -> Result<Res
     Ok(Redirect::to("/").into_response())
 }
 
-/// Ends the session, then its sockets: one that tries to open from now on is refused. The user's
+/// Ends the session, so that no socket opens with it any more, then closes its sockets. The user's
 /// other devices stay signed in.
 async fn sign_out(State(hub): State<Arc<Hub>>, session: Session) -> Result<Redirect, Failure> {
     let signed_in = session.remove::<SignedIn>(SIGNED_IN).await?;
@@ -180,20 +180,20 @@ impl IntoResponse for Failure {
     }
 }
 
-/// What a session knows.
+/// The data of a session.
 #[derive(Deserialize, Serialize)]
 struct SignedIn {
     user: String,
-    /// One user may have signed in on several.
+    /// A user may have several sessions.
     device: u64,
 }
 
-/// The session's key for it.
+/// The key of that data.
 const SIGNED_IN: &str = "signed in";
 
 static NEXT_DEVICE: AtomicU64 = AtomicU64::new(1);
 
-/// A real application keeps hashes.
+/// A real application stores hashes.
 const ACCOUNTS: [(&str, &str); 3] = [("ann", "apple"), ("bob", "berry"), ("cat", "cherry")];
 
 const PAGE_SCRIPT: &str = include_str!("login.js");

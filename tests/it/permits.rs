@@ -91,7 +91,7 @@ const FAILURES: [&str; 8] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn however_an_opening_fails_its_seat_is_free() {
+async fn however_an_opening_fails_its_permit_is_free() {
     let layer = failing();
     let server = serve(&layer);
     for failure in FAILURES {
@@ -112,7 +112,7 @@ async fn however_an_opening_fails_its_seat_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_gives_up_while_it_opens_leaves_its_seat() {
+async fn a_client_that_gives_up_while_it_opens_leaves_its_permit() {
     let layer = failing();
     let server = serve(&layer);
     for failure in ["identify=hangs", "connect=hangs"] {
@@ -133,7 +133,7 @@ async fn a_client_that_gives_up_while_it_opens_leaves_its_seat() {
 
 /// Else a client could ask the hook as often as it likes, and never open a socket.
 #[tokio::test(start_paused = true)]
-async fn a_probe_has_a_seat_while_the_hook_is_asked() {
+async fn a_probe_has_a_permit_while_the_hook_is_asked() {
     let layer = failing();
     let server = serve(&layer);
     let hanging = {
@@ -181,7 +181,7 @@ async fn a_socket_that_is_still_opening_counts_and_one_that_gave_up_does_not() {
 }
 
 #[tokio::test]
-async fn a_client_refused_for_another_reason_takes_no_seat() {
+async fn a_client_refused_for_another_reason_takes_no_permit() {
     let layer = WebConnectionSocketLayer::new(for_one().max_groups(1)).on_connect(
         async |socket: Socket| {
             let refusal = Rejection::new(StatusCode::CONFLICT);
