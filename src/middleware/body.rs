@@ -43,9 +43,9 @@ pin_project! {
     /// use tower::{Layer, service_fn, util::MapRequestLayer};
     /// use web_connection_socket::{Config, RequestBody, WebConnectionSocketLayer};
     ///
-    /// type AnyBody = UnsyncBoxBody<Bytes, hyper::Error>;
+    /// type ErasedBody = UnsyncBoxBody<Bytes, hyper::Error>;
     ///
-    /// async fn app(request: Request<AnyBody>) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    /// async fn app(request: Request<ErasedBody>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     ///     let body = request.into_body().collect().await?;
     ///     Ok(Response::new(Full::from(body.to_bytes())))
     /// }
