@@ -2,7 +2,7 @@ use std::fmt::Display;
 
 use ipnet::IpNet;
 
-use super::text::literal;
+use super::parse::literal;
 use super::{BearerToken, Config, Host, Origin};
 
 /// Who may open a socket, and who may call the reserved URLs.

@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::text::parsed_from_text;
+use super::parse::parsed_from_text;
 
 /// A host name or address with an optional port, as in a `Host` header.
 ///

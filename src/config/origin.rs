@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::host::Host;
-use super::text::parsed_from_text;
+use super::parse::parsed_from_text;
 
 /// Where a page came from: scheme, host and port, as browsers write them in `Origin`.
 ///

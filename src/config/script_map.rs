@@ -1,6 +1,6 @@
 use std::str::FromStr;
 
-use super::text::parsed_from_text;
+use super::parse::parsed_from_text;
 
 /// The extension of `__WebSocket.<ext>` (`WebSocketProcessScriptmap`), such as `wwd`.
 ///

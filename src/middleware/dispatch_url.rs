@@ -3,7 +3,7 @@
 use http::Uri;
 
 use super::route::{INITIALIZE, WEB_SOCKET};
-use crate::config::{BasePath, Paths, is_plain_segment, segment_is};
+use crate::config::{BasePath, Routes, is_plain_segment, segment_is};
 
 /// The configured URL, parsed once, and the rule that derives another one from a page's directory.
 #[derive(Clone)]
@@ -20,19 +20,19 @@ struct Followed {
 }
 
 impl DispatchUrl {
-    pub(super) fn new(paths: &Paths) -> Self {
-        let file = format!("{WEB_SOCKET}{}", paths.script_map.as_str());
-        let path = match &paths.dispatch {
+    pub(super) fn new(routes: &Routes) -> Self {
+        let file = format!("{WEB_SOCKET}{}", routes.script_map.as_str());
+        let path = match &routes.dispatch {
             Some(path) => path.as_str().to_owned(),
-            None => format!("{}/{file}", paths.base.as_str()),
+            None => format!("{}/{file}", routes.base.as_str()),
         };
-        let follows = paths.follow_page_directory && paths.dispatch.is_none();
+        let follows = routes.follow_page_directory && routes.dispatch.is_none();
         Self {
             uri: path
                 .try_into()
                 .expect("plain segments of a bounded length are a URL"),
             followed: follows.then(|| Followed {
-                base: paths.base.clone(),
+                base: routes.base.clone(),
                 file: file.into(),
             }),
         }
@@ -81,7 +81,7 @@ mod tests {
     use crate::config::Config;
 
     fn path(config: &Config, handshake: &str) -> String {
-        DispatchUrl::new(&config.paths).uri(handshake).to_string()
+        DispatchUrl::new(&config.routes).uri(handshake).to_string()
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         let config = Config::new()
             .script_map("w".repeat(200))
             .follow_page_directory(true);
-        let target = DispatchUrl::new(&config.paths);
+        let target = DispatchUrl::new(&config.routes);
         let long = |length| format!("/{}/__initializeSocket.wc", "d".repeat(length));
         assert!(target.uri(&long(65_000)).path().starts_with("/ddd"));
         assert!(

@@ -42,7 +42,7 @@ pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Part
     if parts.method == Method::GET && is_probe(config, predicate, parts) {
         return Route::Probe;
     }
-    let dispatch = config.paths.dispatch.as_ref();
+    let dispatch = config.routes.dispatch.as_ref();
     if parts.method == Method::POST && dispatch.is_some_and(|dispatch| dispatch.is(path)) {
         return Route::WebSocket;
     }
@@ -63,25 +63,25 @@ fn reserved(config: &Config, path: &str) -> Option<Route> {
     let name = last_segment(path);
     let route = if segment_is(name, &[BROADCAST]) {
         Route::Broadcast
-    } else if segment_is(name, &[WEB_SOCKET, config.paths.script_map.as_str()]) {
+    } else if segment_is(name, &[WEB_SOCKET, config.routes.script_map.as_str()]) {
         Route::WebSocket
     } else {
         return None;
     };
-    config.paths.base.contains(path).then_some(route)
+    config.routes.base.contains(path).then_some(route)
 }
 
 fn is_socket(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> bool {
     let path = parts.uri.path();
-    match (predicate, &config.paths.socket) {
+    match (predicate, &config.routes.socket) {
         (Some(predicate), _) => predicate(parts),
         (None, Some(socket)) => socket.is(path),
-        (None, None) => config.paths.base.contains(path),
+        (None, None) => config.routes.base.contains(path),
     }
 }
 
 fn is_probe(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> bool {
-    let is_named = config.paths.socket.is_some() && predicate.is_none();
+    let is_named = config.routes.socket.is_some() && predicate.is_none();
     (is_named || segment_is(last_segment(parts.uri.path()), &[INITIALIZE]))
         && is_socket(config, predicate, parts)
 }

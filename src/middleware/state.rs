@@ -53,7 +53,7 @@ pub(super) enum Surface {
 impl Shared {
     pub(super) fn new(config: Config, hub: Arc<Hub>) -> Self {
         Self {
-            dispatch_url: DispatchUrl::new(&config.paths),
+            dispatch_url: DispatchUrl::new(&config.routes),
             config: Arc::new(config),
             hub,
             hooks: Hooks::default(),

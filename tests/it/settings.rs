@@ -169,32 +169,32 @@ fn a_section_that_cannot_be_followed_is_an_error_with_file_line_and_attribute() 
             r#"file="../x.config""#,
             None,
             ConfigErrorKind::Elsewhere,
-            format!("{web_config}, line 2, file: \"../x.config\" does not lie in the folder"),
+            format!("{web_config}, line 2, file: \"../x.config\" is outside the folder"),
         ),
         (
             r#"configSource="/etc/hosts""#,
             None,
             ConfigErrorKind::Elsewhere,
-            format!("{web_config}, line 2, configSource: \"/etc/hosts\" does not lie"),
+            format!("{web_config}, line 2, configSource: \"/etc/hosts\" is outside the folder"),
         ),
         (
             r#"configProtectionProvider="RsaProtectedConfigurationProvider""#,
             None,
             ConfigErrorKind::Elsewhere,
-            format!("{web_config}, line 2, configProtectionProvider: the section is encrypted"),
+            format!("{web_config}, line 2, configProtectionProvider: encrypted sections"),
         ),
         // A circle of one, and of two.
         (
             r#"file="web.config""#,
             None,
             ConfigErrorKind::Elsewhere,
-            format!("{web_config}, line 2, file: this file is referred to by another one"),
+            format!("{web_config}, line 2, file: another file refers to this one"),
         ),
         (
             r#"file="x.config""#,
             Some(format!("\n\n<{SECTION} file='web.config'/>")),
             ConfigErrorKind::Elsewhere,
-            format!("{other}, line 3, file: this file is referred to by another one"),
+            format!("{other}, line 3, file: another file refers to this one"),
         ),
         (
             r#"configSource="x.config""#,
@@ -220,7 +220,7 @@ fn a_section_that_cannot_be_followed_is_an_error_with_file_line_and_attribute() 
                 "<{SECTION}>{}</{SECTION}>",
                 pairs("perhaps", "wwd")
             )),
-            ConfigErrorKind::Switch,
+            ConfigErrorKind::Bool,
             format!("{other}, line 1, UseWebSockets: \"perhaps\""),
         ),
     ] {
@@ -263,7 +263,7 @@ fn a_broken_file_is_named_with_line_and_key() {
     );
     let error = Config::from_settings_folder(&folder.path).unwrap_err();
     let expected = format!(
-        "{}, line 2, UseWebSockets: \"perhaps\" is no switch, expected True or False",
+        "{}, line 2, UseWebSockets: \"perhaps\" is not a yes or no, expected True or False",
         path.display()
     );
     assert_eq!(error.to_string(), expected);

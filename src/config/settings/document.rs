@@ -1,8 +1,11 @@
-//! What a settings file says, and what is wrong with it.
+//! What a settings file says about sockets.
 
+use super::flaw::{Cause, Flaw};
 use super::link::Link;
-use super::{Cause, PROCESS_SCRIPT_MAP, Spot};
 use crate::config::ScriptMap;
+
+pub(super) const USE_WEB_SOCKETS: &str = "UseWebSockets";
+pub(super) const PROCESS_SCRIPT_MAP: &str = "WebSocketProcessScriptmap";
 
 /// What settings files say about sockets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,43 +14,25 @@ pub(super) struct Settings {
     pub(super) script_map: Option<ScriptMap>,
 }
 
-/// What is wrong with a settings file, and where.
-#[derive(Clone, Debug)]
-pub(super) struct Flaw {
-    pub(super) spot: Spot,
-    pub(super) cause: Cause,
-}
-
-/// What one file says, before that is known to be all.
+/// What one file says; its link may add to it.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
     pub(super) settings: Settings,
     /// The line that turns sockets on or off.
-    pub(super) switch_line: Option<usize>,
+    pub(super) enabled_line: Option<usize>,
     /// The file that holds the rest of its section, and overrides it.
     pub(super) link: Option<Link>,
     pub(super) has_section: bool,
 }
 
 impl Document {
-    /// Checks that nothing is missing, and takes the settings.
+    /// Returns the settings, if none is missing.
     pub(super) fn complete(self) -> Result<Settings, Flaw> {
         let settings = self.settings;
         if settings.enabled == Some(true) && settings.script_map.is_none() {
             let key = Some(PROCESS_SCRIPT_MAP);
-            return Err(flaw(self.switch_line, key, Cause::NoScriptMap));
+            return Err(Flaw::new(self.enabled_line, key, Cause::NoScriptMap));
         }
         Ok(settings)
-    }
-}
-
-pub(super) fn flaw(
-    line: Option<usize>,
-    key: Option<&'static str>,
-    cause: impl Into<Cause>,
-) -> Flaw {
-    Flaw {
-        spot: Spot { line, key },
-        cause: cause.into(),
     }
 }

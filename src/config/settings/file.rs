@@ -1,10 +1,12 @@
+//! Reads a settings file as text, in whichever encoding it was saved.
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use super::Cause;
+use super::flaw::Cause;
 
-/// A settings file with all that Web Connection puts into one has some 10 KiB.
+/// A settings file with everything that Web Connection puts into one has some 10 KiB.
 const MAX_BYTES: u64 = 1_024 * 1_024;
 
 /// Reads a whole file as text.
@@ -23,14 +25,16 @@ pub(super) fn read(path: &Path) -> Result<String, Cause> {
     Ok(decode(&bytes))
 }
 
-/// What means something in a settings file is ASCII: whatever cannot be decoded is replaced, because
-/// it stands in a comment, in somebody else's setting, or in a value that is refused anyway.
+/// Decodes the text and replaces what cannot be decoded.
+///
+/// Everything that matters in a settings file is ASCII: the rest stands in a comment, in a setting of
+/// other programs, or in a value that is refused anyway.
 pub(super) fn decode(bytes: &[u8]) -> String {
     match bytes {
         [0xFF, 0xFE, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => decode_utf16(rest, u16::from_be_bytes),
-        // Without a mark the first sign tells, XML 1.0, appendix F: read as ASCII such a file would say
-        // nothing at all.
+        // XML 1.0, appendix F: without a mark the first character tells. Read as ASCII, such a file
+        // would hold no settings.
         [b'<', 0, ..] => decode_utf16(bytes, u16::from_le_bytes),
         [0, b'<', ..] => decode_utf16(bytes, u16::from_be_bytes),
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
@@ -41,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> String {
 fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
     let units = bytes.chunks(2).map(|pair| match *pair {
         [first, second] => unit([first, second]),
-        // Half a unit at the end.
+        // Half of a unit at the end.
         _ => char::REPLACEMENT_CHARACTER as u16,
     });
     char::decode_utf16(units)
@@ -54,7 +58,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn a_byte_order_mark_is_no_text() {
+    fn a_byte_order_mark_is_not_text() {
         let text = "<a>ü</a>";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();

@@ -3,44 +3,52 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use super::{Cause, ConfigError, PROCESS_SCRIPT_MAP, Settings, Spot, USE_WEB_SOCKETS, load};
-use crate::config::error::Contradiction;
-use crate::config::{ConfigErrorKind, ScriptMap};
+use super::document::{PROCESS_SCRIPT_MAP, Settings, USE_WEB_SOCKETS};
+use super::flaw::{Cause, Contradiction, Flaw};
+use super::load::load;
+use crate::config::{ConfigError, ConfigErrorKind, ScriptMap};
 
-/// The Core server's first: where files agree, or only one says something, its spelling counts.
+/// The Core server's file comes first: the spelling of the first file that has a setting counts.
 const NAMES: &[&str] = &[
     "WebConnectionWebServerSettings.xml",
     "webconnection-settings.xml",
     "web.config",
 ];
 
-/// Loads what the settings files of a folder say together, and tells the first of them.
+/// Loads what the settings files of a folder say together, and returns the path of the first.
 pub(super) fn load_all(dir: &Path) -> Result<(PathBuf, Settings), ConfigError> {
-    let here = |cause| ConfigError::of_file(dir, Spot::default(), cause);
-    let mut of_iis = None;
+    let here = |cause: Cause| Flaw::from(cause).in_file(dir);
+    let mut without_section = None;
     let mut found = Vec::new();
     for path in candidates(dir).map_err(|error| here(error.into()))? {
         match load(&path) {
-            Err(error) if error.kind() == ConfigErrorKind::NoSection => of_iis = Some(error),
+            Err(error) if error.kind() == ConfigErrorKind::NoSection => {
+                without_section = Some(error)
+            }
             settings => found.push((path, settings?)),
         }
     }
     let settings = agreed(&found).map_err(here)?;
     match found.into_iter().next() {
         Some((path, _)) => Ok((path, settings)),
-        None => Err(of_iis.unwrap_or_else(|| here(Cause::NoFile(NAMES)))),
+        None => Err(without_section.unwrap_or_else(|| here(Cause::NoFile(NAMES)))),
     }
 }
 
-/// Takes of each setting what the first file says that says something.
+/// Merges the files: each setting comes from the first file that has it.
 fn agreed(files: &[(PathBuf, Settings)]) -> Result<Settings, Cause> {
-    let switch = |on: &bool| if *on { "True" } else { "False" }.to_owned();
-    let enabled = said(files, USE_WEB_SOCKETS, |settings| settings.enabled, switch)?;
+    let yes_or_no = |on: &bool| if *on { "True" } else { "False" }.to_owned();
+    let enabled = said(
+        files,
+        USE_WEB_SOCKETS,
+        |settings| settings.enabled,
+        yes_or_no,
+    )?;
     let lower = |map: &ScriptMap| map.as_str().to_ascii_lowercase();
     let maps = |settings: &Settings| settings.script_map.clone();
     let script_map = match enabled {
         Some(true) => said(files, PROCESS_SCRIPT_MAP, maps, lower)?,
-        // While sockets are off it does not matter.
+        // While sockets are off, files may differ in it.
         _ => files.iter().find_map(|(_, settings)| maps(settings)),
     };
     Ok(Settings {
@@ -49,7 +57,7 @@ fn agreed(files: &[(PathBuf, Settings)]) -> Result<Settings, Cause> {
     })
 }
 
-/// Returns what the first file says of a key, if no other says something else.
+/// Returns a setting of the first file that has it, unless another file contradicts.
 fn said<T>(
     files: &[(PathBuf, Settings)],
     key: &'static str,
@@ -84,7 +92,7 @@ fn candidates(dir: &Path) -> io::Result<Vec<PathBuf>> {
             .position(|known| name.eq_ignore_ascii_case(known));
         paths.extend(rank.map(|rank| (rank, entry.path())));
     }
-    // The order of a folder is the file system's whim.
+    // The file system lists a folder in any order.
     paths.sort();
     Ok(paths.into_iter().map(|(_, path)| path).collect())
 }

@@ -2,8 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{Cause, Spot};
-use crate::config::error::Elsewhere;
+use super::flaw::{Cause, Elsewhere, Flaw};
 
 /// An attribute of a section that names the file with its content.
 #[derive(Clone, Debug)]
@@ -14,22 +13,20 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn spot(&self) -> Spot {
-        Spot {
-            line: Some(self.line),
-            key: Some(self.attribute),
-        }
+    /// Returns a flaw at this attribute.
+    pub(super) fn flaw(&self, cause: impl Into<Cause>) -> Flaw {
+        Flaw::new(Some(self.line), Some(self.attribute), cause)
     }
 
-    /// Finds the file that is meant, beside the one that names it or below.
+    /// Returns the path of the file: beside the one that names it, or below.
     ///
     /// A path that leads out of the folder is not followed: settings must not become a way to read
     /// any file of the machine.
     pub(super) fn target(&self, from: &Path) -> Result<PathBuf, Cause> {
-        // They are written on Windows.
+        // These files come from Windows.
         let relative = self.value.replace('\\', "/");
         let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        // A drive, or a stream of a file.
+        // A colon would name a drive or a stream of a file.
         let is_plain = !relative.contains(':');
         if !is_plain || !Path::new(&relative).components().all(is_inside) {
             return Err(Elsewhere::Outside(relative.into()).into());
@@ -43,7 +40,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::Link;
-    use crate::config::settings::document::Flaw;
+    use crate::config::settings::flaw::Flaw;
     use crate::config::settings::xml::read;
 
     fn target(value: &str, from: &str) -> Option<PathBuf> {
@@ -56,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_beside_or_below_is_meant() {
+    fn a_file_beside_or_below_is_followed() {
         for (value, from, expected) in [
             ("x.config", "/srv/web.config", "/srv/x.config"),
             ("x.config", "web.config", "x.config"),
@@ -106,7 +103,7 @@ mod tests {
             (
                 "<webConnectionConfiguration file='a' configSource='b'/>",
                 "configSource",
-                "set before, in line 1",
+                "already set in line 1",
             ),
             (
                 "<webConnectionConfiguration file='&x;'/>",

@@ -2,8 +2,9 @@
 
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::document::{Flaw, Settings};
+use super::document::Settings;
 use super::file::decode;
+use super::flaw::Flaw;
 use super::xml;
 
 proptest! {

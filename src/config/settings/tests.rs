@@ -1,8 +1,8 @@
 use std::path::Path;
 
-use super::document::{Flaw, Settings};
+use super::document::{PROCESS_SCRIPT_MAP, Settings, USE_WEB_SOCKETS};
+use super::flaw::{Flaw, Spot};
 use super::xml;
-use super::{ConfigError, PROCESS_SCRIPT_MAP, Spot, USE_WEB_SOCKETS};
 use crate::config::ConfigErrorKind;
 
 const WEB_CONFIG: &str = r#"<?xml version="1.0"?>
@@ -39,8 +39,9 @@ fn element(use_web_sockets: &str, script_map: &str) -> String {
 }
 
 fn error(text: &str) -> (Spot, ConfigErrorKind, String) {
-    let Flaw { spot, cause } = read(text).unwrap_err();
-    let error = ConfigError::of_file(Path::new("x.xml"), spot, cause);
+    let flaw = read(text).unwrap_err();
+    let spot = flaw.spot;
+    let error = flaw.in_file(Path::new("x.xml"));
     (spot, error.kind(), error.to_string())
 }
 
@@ -259,7 +260,7 @@ fn a_bad_value_is_an_error_with_its_line_and_key() {
         let (spot, kind, text) = error(&element(bad, "wwd"));
         assert_eq!(spot.line, Some(2), "{bad}");
         assert_eq!(spot.key, Some(USE_WEB_SOCKETS));
-        assert_eq!(kind, ConfigErrorKind::Switch);
+        assert_eq!(kind, ConfigErrorKind::Bool);
         assert!(
             text.starts_with("x.xml, line 2, UseWebSockets: \""),
             "{text}"
@@ -298,7 +299,7 @@ fn a_setting_made_twice_is_an_error_with_both_lines() {
     let (spot, kind, text) = error(&text);
     assert_eq!((spot.line, kind), (Some(7), ConfigErrorKind::Repeated));
     assert!(
-        text.ends_with("UseWebSockets: set before, in line 5"),
+        text.ends_with("UseWebSockets: already set in line 5"),
         "{text}"
     );
 }

@@ -1,28 +1,25 @@
-use std::str::FromStr;
-
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::document::{Document, Flaw, Settings, flaw};
+use super::document::{Document, PROCESS_SCRIPT_MAP, Settings, USE_WEB_SOCKETS};
+use super::flaw::{Cause, Elsewhere, Flaw, Malformed};
 use super::link::Link;
-use super::{Cause, PROCESS_SCRIPT_MAP, USE_WEB_SOCKETS};
-use crate::config::error::{Elsewhere, Malformed};
-use crate::config::switch::Switch;
+use crate::config::bool::parse_bool;
 
 /// Reads a file's text, in time proportional to its length.
 pub(super) fn read(text: &str) -> Result<Document, Flaw> {
     let mut scan = Scan::new(text);
     if let Some(nul) = text.find('\0') {
-        return Err(flaw(Some(scan.line(nul)), None, Malformed::Nul));
+        return Err(Flaw::new(Some(scan.line(nul)), None, Malformed::Nul));
     }
     scan.run()?;
     let enabled = match &scan.use_web_sockets {
-        Some(entry) => Some(entry.parse::<Switch>(USE_WEB_SOCKETS)?.0),
+        Some(entry) => Some(entry.parse(USE_WEB_SOCKETS, parse_bool)?),
         None => None,
     };
     let script_map = match scan.script_map.filter(|entry| !entry.value.is_empty()) {
-        Some(entry) => Some(entry.parse(PROCESS_SCRIPT_MAP)?),
+        Some(entry) => Some(entry.parse(PROCESS_SCRIPT_MAP, str::parse)?),
         None => None,
     };
     Ok(Document {
@@ -30,7 +27,7 @@ pub(super) fn read(text: &str) -> Result<Document, Flaw> {
             enabled,
             script_map,
         },
-        switch_line: scan.use_web_sockets.map(|entry| entry.line),
+        enabled_line: scan.use_web_sockets.map(|entry| entry.line),
         link: scan.link,
         has_section: scan.section_line.is_some(),
     })
@@ -98,7 +95,7 @@ impl<'t> Scan<'t> {
                 // Nothing that it could declare is used, and readers disagree about it.
                 Event::DocType(_) => {
                     let line = self.line(start);
-                    return Err(flaw(Some(line), None, Malformed::DocumentType));
+                    return Err(Flaw::new(Some(line), None, Malformed::DocumentType));
                 }
                 Event::Eof => return self.end(),
                 _ => {}
@@ -131,7 +128,7 @@ impl<'t> Scan<'t> {
                 Event::Eof => Malformed::Unclosed,
                 _ => continue,
             };
-            return Err(flaw(Some(self.line(start)), Some(key), malformed));
+            return Err(Flaw::new(Some(self.line(start)), Some(key), malformed));
         }
     }
 
@@ -182,7 +179,7 @@ impl<'t> Scan<'t> {
         self.has_content = true;
         if is(name, "EncryptedData") {
             let line = self.line(start);
-            return Err(flaw(
+            return Err(Flaw::new(
                 Some(line),
                 Some("EncryptedData"),
                 Elsewhere::Encrypted,
@@ -202,7 +199,7 @@ impl<'t> Scan<'t> {
             let name = name.as_ref();
             let line = self.line(start);
             if let Some((known, elsewhere)) = MADE.into_iter().find(|(known, _)| is(name, known)) {
-                return Err(flaw(Some(line), Some(known), elsewhere));
+                return Err(Flaw::new(Some(line), Some(known), elsewhere));
             }
             let Some(known) = LINKS.into_iter().find(|known| is(name, known)) else {
                 continue;
@@ -210,14 +207,14 @@ impl<'t> Scan<'t> {
             let value = String::from_utf8_lossy(&attribute.value);
             let value = unescape(&value);
             let value =
-                value.map_err(|_| flaw(Some(line), Some(known), Malformed::UnknownEntity))?;
+                value.map_err(|_| Flaw::new(Some(line), Some(known), Malformed::UnknownEntity))?;
             // As if it were not there.
             if value.trim().is_empty() {
                 continue;
             }
             if let Some(first) = &self.link {
                 let first_line = first.line;
-                return Err(flaw(
+                return Err(Flaw::new(
                     Some(line),
                     Some(known),
                     Cause::Repeated { first_line },
@@ -239,7 +236,7 @@ impl<'t> Scan<'t> {
         };
         match unescape(&value) {
             Ok(value) => self.found(key, start, &value),
-            Err(_) => Err(flaw(
+            Err(_) => Err(Flaw::new(
                 Some(self.line(start)),
                 Some(key),
                 Malformed::UnknownEntity,
@@ -277,7 +274,11 @@ impl<'t> Scan<'t> {
         };
         if let Some(first) = place {
             let first_line = first.line;
-            return Err(flaw(Some(line), Some(key), Cause::Repeated { first_line }));
+            return Err(Flaw::new(
+                Some(line),
+                Some(key),
+                Cause::Repeated { first_line },
+            ));
         }
         let value = value.trim().to_owned();
         *place = Some(Entry { line, value });
@@ -301,18 +302,18 @@ impl<'t> Scan<'t> {
     fn end(&self) -> Result<(), Flaw> {
         let last = self.line(self.text.len());
         let Some(root) = self.root_line else {
-            return Err(flaw(Some(last), None, Malformed::NoRoot));
+            return Err(Flaw::new(Some(last), None, Malformed::NoRoot));
         };
         if self.depth > 0 {
-            return Err(flaw(Some(last), None, Malformed::Unclosed));
+            return Err(Flaw::new(Some(last), None, Malformed::Unclosed));
         }
         if self.is_web_config && self.section_line.is_none() {
-            return Err(flaw(None, None, Cause::NoSection));
+            return Err(Flaw::new(None, None, Cause::NoSection));
         }
         if !self.has_content && self.link.is_none() {
             let key = self.section_line.map(|_| SECTION);
             let line = self.section_line.unwrap_or(root);
-            return Err(flaw(Some(line), key, Cause::Empty));
+            return Err(Flaw::new(Some(line), key, Cause::Empty));
         }
         Ok(())
     }
@@ -328,7 +329,7 @@ impl<'t> Scan<'t> {
     }
 
     fn malformed(&self, at: usize, error: quick_xml::Error) -> Flaw {
-        flaw(Some(self.line(at)), None, Malformed::Xml(error))
+        Flaw::new(Some(self.line(at)), None, Malformed::Xml(error))
     }
 
     fn position(&self) -> usize {
@@ -343,10 +344,12 @@ impl<'t> Scan<'t> {
 }
 
 impl Entry {
-    fn parse<T: FromStr<Err: Into<Cause>>>(&self, key: &'static str) -> Result<T, Flaw> {
-        shortened(&self.value)
-            .parse()
-            .map_err(|error: T::Err| flaw(Some(self.line), Some(key), error))
+    fn parse<T, E: Into<Cause>>(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<T, Flaw> {
+        parse(&shortened(&self.value)).map_err(|error| Flaw::new(Some(self.line), Some(key), error))
     }
 }
 

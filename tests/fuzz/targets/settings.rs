@@ -37,7 +37,7 @@ fn unknown(bytes: &[u8]) {
         Err((kind, text)) => {
             use ConfigErrorKind::{
                 Elsewhere, Empty, Malformed, NoScriptMap, NoSection, NotFound, Repeated, ScriptMap,
-                Switch, Unreadable,
+                Bool, Unreadable,
             };
             // The last two are of a file that the section refers to.
             let is_of_text = matches!(
@@ -49,7 +49,7 @@ fn unknown(bytes: &[u8]) {
                     | Elsewhere
                     | Repeated
                     | ScriptMap
-                    | Switch
+                    | Bool
                     | NotFound
                     | Unreadable
             );
@@ -93,7 +93,7 @@ fn known(file: &SettingsFile<'_>) {
     {
         Some("true" | "yes" | "1") => true,
         Some("false" | "no" | "0") | None => false,
-        Some(_) => return error(ConfigErrorKind::Switch),
+        Some(_) => return error(ConfigErrorKind::Bool),
     };
     let map = match maps.first().filter(|text| !text.is_empty()) {
         Some(text) => match text.strip_prefix('.').unwrap_or(text) {

@@ -1,11 +1,11 @@
 use std::fmt::Display;
 
-use super::text::literal;
+use super::parse::literal;
 use super::{BasePath, Config, ScriptMap, UrlPath};
 
 /// Where the middleware listens, and where it sends messages for the application.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Paths {
+pub(crate) struct Routes {
     pub(crate) script_map: ScriptMap,
     pub(crate) base: BasePath,
     pub(crate) socket: Option<UrlPath>,
@@ -30,7 +30,7 @@ impl Config {
     #[must_use]
     #[track_caller]
     pub fn script_map(mut self, map: impl TryInto<ScriptMap, Error: Display>) -> Self {
-        self.paths.script_map = literal("script_map", map);
+        self.routes.script_map = literal("script_map", map);
         self
     }
 
@@ -54,7 +54,7 @@ impl Config {
     #[must_use]
     #[track_caller]
     pub fn base_path(mut self, path: impl TryInto<BasePath, Error: Display>) -> Self {
-        self.paths.base = literal("base_path", path);
+        self.routes.base = literal("base_path", path);
         self
     }
 
@@ -79,7 +79,7 @@ impl Config {
     #[must_use]
     #[track_caller]
     pub fn socket_path(mut self, path: impl TryInto<UrlPath, Error: Display>) -> Self {
-        self.paths.socket = Some(literal("socket_path", path));
+        self.routes.socket = Some(literal("socket_path", path));
         self
     }
 
@@ -102,7 +102,7 @@ impl Config {
     #[must_use]
     #[track_caller]
     pub fn dispatch_path(mut self, path: impl TryInto<UrlPath, Error: Display>) -> Self {
-        self.paths.dispatch = Some(literal("dispatch_path", path));
+        self.routes.dispatch = Some(literal("dispatch_path", path));
         self
     }
 
@@ -128,7 +128,7 @@ impl Config {
     /// ```
     #[must_use]
     pub fn follow_page_directory(mut self, on: bool) -> Self {
-        self.paths.follow_page_directory = on;
+        self.routes.follow_page_directory = on;
         self
     }
 }

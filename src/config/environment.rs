@@ -1,9 +1,10 @@
-use std::env::VarError;
-use std::str::FromStr;
+//! The options that environment variables override.
 
-use super::error::Cause;
-use super::switch::Switch;
-use super::{Config, ConfigError};
+use std::env::VarError;
+
+use super::bool::parse_bool;
+use super::error::ParseValueError;
+use super::{Config, ConfigError, ConfigErrorKind};
 
 const USE_WEB_SOCKETS: &str = "WEBCONNECTION_USEWEBSOCKETS";
 const PROCESS_SCRIPT_MAP: &str = "WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP";
@@ -11,9 +12,9 @@ const BROADCAST_TOKEN: &str = "WEBCONNECTION_BROADCAST_TOKEN";
 const PUBLIC_ORIGIN: &str = "WEBCONNECTION_PUBLIC_ORIGIN";
 
 impl Config {
-    /// Lets the environment have the last word.
+    /// Overrides options from environment variables.
     ///
-    /// | variable | takes the place of |
+    /// | variable | overrides |
     /// |---|---|
     /// | `WEBCONNECTION_USEWEBSOCKETS` | [`enabled`](Self::enabled): `True`, `1`, `yes` or `False`, `0`, `no` |
     /// | `WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP` | [`script_map`](Self::script_map) |
@@ -24,8 +25,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// If a variable is not Unicode, or is not the switch, script map, token or origin that it
-    /// should be.
+    /// If a variable is not Unicode, or does not parse as the yes or no, script map, token or origin
+    /// that it sets.
     ///
     /// # Examples
     ///
@@ -44,36 +45,45 @@ impl Config {
         mut self,
         variable: impl Fn(&str) -> Result<String, VarError>,
     ) -> Result<Self, ConfigError> {
-        if let Some(Switch(enabled)) = read(&variable, USE_WEB_SOCKETS)? {
+        if let Some(enabled) = read(&variable, USE_WEB_SOCKETS, parse_bool)? {
             self.enabled = enabled;
         }
-        if let Some(script_map) = read(&variable, PROCESS_SCRIPT_MAP)? {
-            self.paths.script_map = script_map;
+        if let Some(script_map) = read(&variable, PROCESS_SCRIPT_MAP, str::parse)? {
+            self.routes.script_map = script_map;
         }
-        if let Some(token) = read(&variable, BROADCAST_TOKEN)? {
+        if let Some(token) = read(&variable, BROADCAST_TOKEN, str::parse)? {
             self.access.bearer_tokens = vec![token];
         }
-        if let Some(origin) = read(&variable, PUBLIC_ORIGIN)? {
+        if let Some(origin) = read(&variable, PUBLIC_ORIGIN, str::parse)? {
             self.access.public_origin = Some(origin);
         }
         Ok(self)
     }
 }
 
-fn read<T: FromStr<Err: Into<Cause>>>(
+fn read<T, E: Into<ParseValueError>>(
     variable: impl Fn(&str) -> Result<String, VarError>,
     name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, ConfigError> {
     match variable(name) {
         Ok(value) if value.trim().is_empty() => Ok(None),
-        Ok(value) => match value.trim().parse() {
+        Ok(value) => match parse(value.trim()) {
             Ok(value) => Ok(Some(value)),
-            Err(error) => Err(ConfigError::of_variable(name, error)),
+            Err(error) => Err(refused(name, &error.into())),
         },
         Err(VarError::NotPresent) => Ok(None),
-        // The variable's bytes stay out of it: they may be a token.
-        Err(VarError::NotUnicode(_)) => Err(ConfigError::of_variable(name, Cause::NotUnicode)),
+        // The error does not repeat the bytes of the variable: they may be a token.
+        Err(VarError::NotUnicode(_)) => Err(ConfigError::new(
+            ConfigErrorKind::NotUnicode,
+            format_args!("environment variable {name}: not Unicode"),
+        )),
     }
+}
+
+fn refused(name: &str, error: &ParseValueError) -> ConfigError {
+    let text = format_args!("environment variable {name}: {error}");
+    ConfigError::new(error.kind(), text)
 }
 
 #[cfg(test)]
@@ -119,21 +129,21 @@ mod tests {
         let variables = [(USE_WEB_SOCKETS, "False"), (PROCESS_SCRIPT_MAP, ".wc")];
         let config = with(Config::new().script_map("code"), &variables).unwrap();
         assert!(!config.enabled);
-        assert_eq!(config.paths.script_map.as_str(), "wc");
+        assert_eq!(config.routes.script_map.as_str(), "wc");
 
         let config = with(Config::new().enabled(false), &[(USE_WEB_SOCKETS, "1")]).unwrap();
         assert!(config.enabled);
     }
 
     #[test]
-    fn s04_a_bad_switch_or_script_map_is_named_with_its_variable() {
+    fn s04_a_bad_bool_or_script_map_is_named_with_its_variable() {
         for (name, value, kind) in [
-            (USE_WEB_SOCKETS, "maybe", ConfigErrorKind::Switch),
+            (USE_WEB_SOCKETS, "maybe", ConfigErrorKind::Bool),
             (PROCESS_SCRIPT_MAP, "w/d", ConfigErrorKind::ScriptMap),
         ] {
             let error = with(Config::new(), &[(name, value)]).unwrap_err();
             assert_eq!(error.kind(), kind);
-            let text = format!("environment variable {name}: {value:?} is no");
+            let text = format!("environment variable {name}: {value:?} is not a");
             assert!(error.to_string().starts_with(&text), "{error}");
         }
     }

@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use super::text::parsed_from_text;
+use super::parse::parsed_from_text;
 
 /// One virtual directory, such as `/chat`; the default is the root.
 ///
@@ -144,7 +144,7 @@ pub(crate) fn is_plain_segment(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain_byte)
 }
 
-/// In bytes. Paths are made into URLs, which may not be longer than 64 KiB; few servers take as much as
+/// In bytes. Routes are made into URLs, which may not be longer than 64 KiB; few servers take as much as
 /// this.
 const MAX_LENGTH: usize = 8 * 1_024;
 

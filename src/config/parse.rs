@@ -1,3 +1,5 @@
+//! Checks what setters are given: literals that must parse, numbers that must not be zero.
+
 use std::fmt::Display;
 
 /// Parses the literal given to an option.
@@ -11,6 +13,17 @@ pub(super) fn literal<T>(option: &str, value: impl TryInto<T, Error: Display>) -
         Ok(value) => value,
         Err(error) => panic!("Config::{option}: {error}"),
     }
+}
+
+/// Returns the number or duration given to an option at which zero would let no message through.
+///
+/// # Panics
+///
+/// If it is zero: a mistake in code, which the message names.
+#[track_caller]
+pub(super) fn nonzero<T: Default + PartialEq>(option: &str, value: T) -> T {
+    assert!(value != T::default(), "Config::{option}: must not be zero");
+    value
 }
 
 /// Gives a type with `FromStr` its error, and `TryFrom` for the setters.
