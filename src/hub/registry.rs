@@ -11,7 +11,7 @@ use super::{
     error::{SocketError, SocketErrorKind},
 };
 use crate::protocol::{
-    ConnectionId, DefaultAudience, GroupId, Index, Marks, Recipient, Selection, UserId, resolve,
+    ConnectionId, DedupSet, DefaultAudience, GroupId, Index, Recipient, Selection, UserId, resolve,
 };
 
 /// Who is connected: plain indexes socket ↔ user ↔ group, synchronous and without a lock of its
@@ -31,7 +31,7 @@ pub(crate) struct Registry<T> {
     ungrouped: IndexSet<usize>,
     users: HashMap<UserId, Slots>,
     groups: HashMap<GroupId, Slots>,
-    marks: Marks,
+    seen: DedupSet,
     bounds: Bounds,
 }
 
@@ -78,7 +78,7 @@ impl<T> Registry<T> {
             ungrouped: IndexSet::new(),
             users: HashMap::new(),
             groups: HashMap::new(),
-            marks: Marks::default(),
+            seen: DedupSet::default(),
             bounds,
         }
     }
@@ -278,11 +278,11 @@ impl<T> Registry<T> {
         default: DefaultAudience,
         mut visit: impl FnMut(&T),
     ) {
-        let mut marks = mem::take(&mut self.marks);
-        resolve(recipients, default, self, &mut marks, |slot| {
+        let mut seen = mem::take(&mut self.seen);
+        resolve(recipients, default, self, &mut seen, |slot| {
             visit(&self.entries[slot].value);
         });
-        self.marks = marks;
+        self.seen = seen;
     }
 
     pub(crate) fn get(&self, id: ConnectionId) -> Option<&T> {

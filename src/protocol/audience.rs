@@ -1,6 +1,6 @@
 //! Who receives a broadcast: includes minus excludes.
 
-use crate::protocol::{ConnectionId, Marks, Recipient, RecipientType};
+use crate::protocol::{ConnectionId, DedupSet, Recipient, RecipientType};
 
 /// Whom a message without recipients reaches.
 ///
@@ -50,7 +50,7 @@ pub(crate) fn resolve(
     recipients: &[Recipient],
     default: DefaultAudience,
     index: &impl Index,
-    marks: &mut Marks,
+    seen: &mut DedupSet,
     mut emit: impl FnMut(usize),
 ) {
     match recipients {
@@ -60,7 +60,7 @@ pub(crate) fn resolve(
                 index.for_each(&selection, &mut emit);
             }
         }
-        _ => resolve_marked(recipients, index, marks, &mut emit),
+        _ => resolve_deduplicated(recipients, index, seen, &mut emit),
     }
 }
 
@@ -73,13 +73,13 @@ pub(crate) fn is_everyone(recipients: &[Recipient], default: DefaultAudience) ->
     }
 }
 
-fn resolve_marked(
+fn resolve_deduplicated(
     recipients: &[Recipient],
     index: &impl Index,
-    marks: &mut Marks,
+    seen: &mut DedupSet,
     emit: &mut dyn FnMut(usize),
 ) {
-    let order = marks.take_order(recipients);
+    let order = seen.take_order(recipients);
     let selections = |excludes| {
         let of_kind = order.iter().map(|&at| &recipients[at]);
         let of_kind = of_kind.filter(move |to| to.kind.excludes() == excludes);
@@ -90,29 +90,29 @@ fn resolve_marked(
     let to_nobody = selections(true).any(|selection| selection == Selection::All);
 
     if !to_nobody {
-        marks.clear();
+        seen.clear();
         for selection in selections(true) {
             index.for_each(&selection, &mut |slot| {
-                marks.mark(slot);
+                seen.insert(slot);
             });
         }
         if from_everybody {
             index.for_each(&Selection::All, &mut |slot| {
-                if !marks.is_marked(slot) {
+                if !seen.contains(slot) {
                     emit(slot);
                 }
             });
         } else {
             for selection in selections(false) {
                 index.for_each(&selection, &mut |slot| {
-                    if marks.mark(slot) {
+                    if seen.insert(slot) {
                         emit(slot);
                     }
                 });
             }
         }
     }
-    marks.return_order(order);
+    seen.return_order(order);
 }
 
 /// The sockets that a recipient names, to be included or excluded; `None` is nobody.
@@ -185,8 +185,8 @@ mod tests {
 
     fn audience(recipients: &[Recipient], default: DefaultAudience, index: &Sockets) -> Vec<usize> {
         let mut slots = Vec::new();
-        let mut marks = Marks::default();
-        resolve(recipients, default, index, &mut marks, |slot| {
+        let mut seen = DedupSet::default();
+        resolve(recipients, default, index, &mut seen, |slot| {
             slots.push(slot)
         });
         slots.sort_unstable();
@@ -349,15 +349,15 @@ mod tests {
 
     #[test]
     fn a_single_include_needs_no_marks() {
-        let mut marks = Marks::default();
+        let mut seen = DedupSet::default();
         for to in [
             vec![],
             vec![Recipient::group("chat")],
             vec![Recipient::all()],
         ] {
-            resolve(&to, DefaultAudience::Everyone, &four(), &mut marks, |_| ());
+            resolve(&to, DefaultAudience::Everyone, &four(), &mut seen, |_| ());
         }
-        assert_eq!(marks.allocated(), 0);
+        assert_eq!(seen.allocated(), 0);
     }
 
     fn name() -> impl Strategy<Value = &'static str> {
@@ -398,13 +398,13 @@ mod tests {
             ),
         ) {
             let index = Sockets { members, ..Sockets::default() };
-            // One set of marks for all broadcasts: nothing may be left over from the one before.
-            let mut marks = Marks::default();
+            // One set of seen for all broadcasts: nothing may be left over from the one before.
+            let mut seen = DedupSet::default();
             for (recipients, narrow) in broadcasts {
                 let default =
                     if narrow { DefaultAudience::Ungrouped } else { DefaultAudience::Everyone };
                 let mut slots = Vec::new();
-                resolve(&recipients, default, &index, &mut marks, |slot| slots.push(slot));
+                resolve(&recipients, default, &index, &mut seen, |slot| slots.push(slot));
                 slots.sort_unstable();
                 assert_eq!(slots, model(&recipients, default, &index), "{recipients:?}");
             }

@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
+use crate::protocol::json_limits::check_limits;
 use crate::protocol::keys::Known;
 use crate::protocol::read::{self, BYTE_ORDER_MARK, DEFAULT_MAX_RECIPIENTS};
-use crate::protocol::scan::scan;
 use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId, write};
 
 /// A message between browser, server and application.
@@ -281,7 +281,7 @@ where
         return Err(MessageErrorKind::ReservedKey.into());
     }
     let value = serde_json::value::to_raw_value(value).map_err(MessageError::conversion)?;
-    scan(value.get())?;
+    check_limits(value.get())?;
     Ok(value)
 }
 

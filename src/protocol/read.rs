@@ -6,10 +6,10 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
+use crate::protocol::json_limits::check_limits;
 use crate::protocol::keys::{AnyKey, Key, Known, has_twins, reserved};
 use crate::protocol::read_name::fill_name;
 use crate::protocol::read_recipients::RecipientList;
-use crate::protocol::scan::scan;
 use crate::protocol::trail::Trail;
 use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
 
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for MessageObject<'_> {
                 }
                 Key::Other(key) => {
                     let value: Box<RawValue> = map.next_value()?;
-                    scan(value.get()).map_err(|kind| trail.refuse(kind))?;
+                    check_limits(value.get()).map_err(|kind| trail.refuse(kind))?;
                     extra.push(Extra { key, value });
                 }
             }

@@ -6,7 +6,7 @@ use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
 use crate::protocol::MessageErrorKind;
-use crate::protocol::scan::scan;
+use crate::protocol::json_limits::check_limits;
 use crate::protocol::trail::Trail;
 
 /// Reads the value of a key that may occur once: text, a number as the text it is written with, or
@@ -44,13 +44,13 @@ fn name(json: &str) -> Result<Cow<'_, str>, MessageErrorKind> {
             Ok(Cow::Borrowed(&json[1..json.len() - 1]))
         }
         [b'"', ..] => {
-            scan(json)?;
+            check_limits(json)?;
             // It was well-formed as it was read; half of a surrogate pair is all that could be wrong.
             let text = serde_json::from_str::<String>(json);
             text.map(Cow::Owned)
                 .map_err(|_| MessageErrorKind::LoneSurrogate)
         }
-        [b'-' | b'0'..=b'9', ..] => scan(json).map(|()| Cow::Borrowed(json)),
+        [b'-' | b'0'..=b'9', ..] => check_limits(json).map(|()| Cow::Borrowed(json)),
         b"null" => Ok(Cow::Borrowed("")),
         _ => Err(MessageErrorKind::WrongType),
     }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use serde::de::{Deserialize, Error, MapAccess};
 
-use crate::protocol::scan::has_lone_surrogate;
+use crate::protocol::json_limits::has_lone_surrogate;
 use crate::protocol::{MessageError, MessageErrorKind};
 
 /// Where the reader is and why it refused, since a serde error carries text only.

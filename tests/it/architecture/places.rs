@@ -7,7 +7,7 @@ use super::{starts_with_any, violations};
 /// Refusals, what error frames share with them, and the server of the one file.
 const NAMES_STATUSES: &[&str] = &[
     "middleware/rejection/",
-    "protocol/error.rs",
+    "protocol/error_frame.rs",
     "script/service.rs",
 ];
 

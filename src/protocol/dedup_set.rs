@@ -1,19 +1,19 @@
-//! Marks on slots, so that nobody gets a broadcast twice.
+//! A set of slots, so that no socket gets a broadcast twice.
 
 use crate::protocol::Recipient;
 
-/// Remembers slots during one resolution; kept between broadcasts so that none allocates.
+/// The slots that were found during one resolution; kept between broadcasts so that none allocates.
 ///
-/// A slot is marked if its stamp is the current epoch, so forgetting all marks is one addition.
+/// A slot is in the set if its stamp is the current epoch, so clearing the set is one addition.
 #[derive(Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct DedupSet {
     epoch: u32,
     stamps: Vec<u32>,
     order: Vec<usize>,
 }
 
-impl Marks {
-    /// Forgets every mark.
+impl DedupSet {
+    /// Removes every slot.
     pub(super) fn clear(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         if self.epoch == 0 {
@@ -23,8 +23,8 @@ impl Marks {
         }
     }
 
-    /// Marks a slot and tells whether it was not marked before.
-    pub(super) fn mark(&mut self, slot: usize) -> bool {
+    /// Adds a slot and tells whether it was not in the set before.
+    pub(super) fn insert(&mut self, slot: usize) -> bool {
         if slot >= self.stamps.len() {
             self.stamps.resize(slot + 1, 0);
         }
@@ -32,13 +32,14 @@ impl Marks {
         std::mem::replace(stamp, self.epoch) != self.epoch
     }
 
-    pub(super) fn is_marked(&self, slot: usize) -> bool {
+    pub(super) fn contains(&self, slot: usize) -> bool {
         self.stamps.get(slot) == Some(&self.epoch)
     }
 
-    /// The positions of distinct recipients, in a buffer to be given back.
+    /// Returns the positions of distinct recipients, in a buffer for
+    /// [`return_order`](Self::return_order).
     ///
-    /// Without it a thousand copies of one large group would cost a thousand walks through it.
+    /// Without it a thousand copies of one large group would cost a thousand walks through the group.
     pub(super) fn take_order(&mut self, recipients: &[Recipient]) -> Vec<usize> {
         let key = |at: usize| (recipients[at].kind, recipients[at].value.as_str());
         let mut order = std::mem::take(&mut self.order);
@@ -65,17 +66,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_survive_the_wrap_of_their_epoch() {
-        let mut marks = Marks {
+    fn the_set_survives_the_wrap_of_its_epoch() {
+        let mut set = DedupSet {
             epoch: u32::MAX - 1,
-            ..Marks::default()
+            ..DedupSet::default()
         };
         for _ in 0..4 {
-            marks.clear();
-            assert!(!marks.is_marked(3));
-            assert!(marks.mark(3));
-            assert!(!marks.mark(3));
-            assert!(marks.is_marked(3));
+            set.clear();
+            assert!(!set.contains(3));
+            assert!(set.insert(3));
+            assert!(!set.insert(3));
+            assert!(set.contains(3));
         }
     }
 }

@@ -12,7 +12,7 @@ const SURELY_FINITE: usize = 300;
 ///
 /// `json` is one well-formed value; anything else gives some answer, without a panic. Iterative:
 /// the depth of the input costs no stack.
-pub(super) fn scan(json: &str) -> Result<(), MessageErrorKind> {
+pub(super) fn check_limits(json: &str) -> Result<(), MessageErrorKind> {
     let bytes = json.as_bytes();
     let mut depth = 0_usize;
     let mut at = 0;
@@ -103,16 +103,22 @@ mod tests {
     #[test]
     fn depth_is_counted_without_a_stack() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-        assert_eq!(scan(&nested(MAX_DEPTH)), Ok(()));
-        assert_eq!(scan(&nested(MAX_DEPTH + 1)), Err(MessageErrorKind::TooDeep));
-        assert_eq!(scan(&nested(1_000_000)), Err(MessageErrorKind::TooDeep));
+        assert_eq!(check_limits(&nested(MAX_DEPTH)), Ok(()));
         assert_eq!(
-            scan(&"[[]],".repeat(100)),
+            check_limits(&nested(MAX_DEPTH + 1)),
+            Err(MessageErrorKind::TooDeep)
+        );
+        assert_eq!(
+            check_limits(&nested(1_000_000)),
+            Err(MessageErrorKind::TooDeep)
+        );
+        assert_eq!(
+            check_limits(&"[[]],".repeat(100)),
             Ok(()),
             "closed lists do not count"
         );
         assert_eq!(
-            scan(&format!("\"{}\"", "[".repeat(100))),
+            check_limits(&format!("\"{}\"", "[".repeat(100))),
             Ok(()),
             "nor does text"
         );
@@ -134,7 +140,7 @@ mod tests {
             (r#""\\\ud83d""#, Err(MessageErrorKind::LoneSurrogate)),
             (r#"{"\ud83d":1}"#, Err(MessageErrorKind::LoneSurrogate)),
         ] {
-            assert_eq!(scan(json), expected, "{json}");
+            assert_eq!(check_limits(json), expected, "{json}");
             assert_eq!(has_lone_surrogate(json.as_bytes()), expected.is_err());
         }
         for (json, expected) in [
@@ -162,22 +168,22 @@ mod tests {
             ("0e999999999999", Ok(())),
             ("\"1e400\"", Ok(())),
         ] {
-            assert_eq!(scan(json), expected, "{json}");
+            assert_eq!(check_limits(json), expected, "{json}");
         }
-        assert_eq!(scan(&"9".repeat(308)), Ok(()));
-        assert_eq!(scan(&"9".repeat(400)), out_of_range);
+        assert_eq!(check_limits(&"9".repeat(308)), Ok(()));
+        assert_eq!(check_limits(&"9".repeat(400)), out_of_range);
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>()) {
-            let _ = scan(&text);
+            let _ = check_limits(&text);
             let _ = has_lone_surrogate(text.as_bytes());
         }
 
         #[test]
         fn no_string_of_json_punctuation_makes_it_panic(text in r#"[\\u"dD8e0+\-\[\]{}9.,é]{0,40}"#) {
-            let _ = scan(&text);
+            let _ = check_limits(&text);
         }
     }
 }
