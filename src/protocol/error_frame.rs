@@ -1,9 +1,11 @@
 //! What the server tells a socket when one of its messages came to nothing.
 
 use http::StatusCode;
+use serde::Serialize;
 
+use crate::protocol::MessageError;
 use crate::protocol::keys::ERROR_ACTION;
-use crate::protocol::{MessageError, SocketMessage, write};
+use crate::protocol::write::write_json;
 
 /// Why a message from a socket came to nothing; `error.code` of an error frame.
 ///
@@ -86,14 +88,39 @@ impl ErrorFrame {
 
     /// Writes the frame's JSON: the five keys of every message, then `error`.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let message = SocketMessage::new(ERROR_ACTION).text(self.text.as_str());
         let mut json = Vec::with_capacity(160 + self.text.len());
-        write::write_open(&message, &mut json);
-        let (code, status) = (self.code.as_str(), self.status.as_u16());
-        let error = format!(",\"error\":{{\"code\":\"{code}\",\"status\":{status}}}}}");
-        json.extend_from_slice(error.as_bytes());
+        let frame = ErrorMessage {
+            action: ERROR_ACTION,
+            message: &self.text,
+            group_id: "",
+            user_id: "",
+            recipients: [],
+            error: ErrorObject {
+                code: self.code.as_str(),
+                status: self.status.as_u16(),
+            },
+        };
+        write_json(&frame, &mut json);
         json
     }
+}
+
+/// An error frame in JSON: a message with one key that only the server writes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorMessage<'a> {
+    action: &'static str,
+    message: &'a str,
+    group_id: &'static str,
+    user_id: &'static str,
+    recipients: [(); 0],
+    error: ErrorObject,
+}
+
+#[derive(Serialize)]
+struct ErrorObject {
+    code: &'static str,
+    status: u16,
 }
 
 impl From<&MessageError> for ErrorFrame {
@@ -107,7 +134,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::MessageErrorKind;
+    use crate::protocol::{MessageErrorKind, SocketMessage};
 
     #[test]
     fn s07_an_error_frame_is_a_message_with_all_five_keys() {

@@ -42,6 +42,19 @@ pub(super) enum Known {
 impl Known {
     /// Recognizes a key, without regard to ASCII case.
     pub(super) fn from_json(key: &str) -> Option<Self> {
+        // Nearly every key is spelled as it is written here: that costs one comparison.
+        Some(match key {
+            "action" => Self::Action,
+            "message" => Self::Message,
+            "groupId" => Self::GroupId,
+            "userId" => Self::UserId,
+            "recipients" => Self::Recipients,
+            "error" | "__position" => Self::Reserved,
+            other => return Self::from_other_spelling(other),
+        })
+    }
+
+    fn from_other_spelling(key: &str) -> Option<Self> {
         const KEYS: [(&str, Known); 7] = [
             ("action", Known::Action),
             ("message", Known::Message),

@@ -6,7 +6,9 @@
 mod audience;
 mod close_reason;
 mod dedup_set;
+mod deserialize;
 mod error_frame;
+mod expected;
 mod extra;
 mod id;
 mod json_limits;
@@ -21,7 +23,6 @@ mod recipient;
 mod recipients;
 mod rejection_kind;
 mod report;
-mod trail;
 mod write;
 
 pub use self::audience::DefaultAudience;

@@ -5,39 +5,39 @@ use std::borrow::Cow;
 use serde::de::MapAccess;
 use serde_json::value::RawValue;
 
-use crate::protocol::MessageErrorKind;
+use crate::protocol::expected::{Outcome, refuse_value};
 use crate::protocol::json_limits::check_limits;
-use crate::protocol::trail::Trail;
+use crate::protocol::{MessageError, MessageErrorKind};
 
 /// Reads the value of a key that may occur once: text, a number as the text it is written with, or
 /// `null` for the empty name.
 ///
-/// Serializers that know a database's key as a number write it so. A number read as one would come
+/// Serializers that know a database key as a number write it as a number. Parsed as one, it would come
 /// out in another spelling, and beyond 2^53 as another number: `42` is not `42.0`.
-pub(super) fn fill_name<'de, T, A>(
-    trail: &Trail,
+pub(super) fn read_name_once<'de, T, A>(
     slot: &mut Option<T>,
     key: &'static str,
-    map: &mut A,
-) -> Result<(), A::Error>
+    object: &mut A,
+) -> Result<Outcome<()>, A::Error>
 where
     T: for<'a> From<&'a str>,
     A: MapAccess<'de>,
 {
-    trail.enter_once(slot, key)?;
-    let (borrowed, boxed);
-    let raw: &RawValue = if trail.borrows {
-        borrowed = map.next_value::<&RawValue>()?;
-        borrowed
-    } else {
-        boxed = map.next_value::<Box<RawValue>>()?;
-        &boxed
-    };
-    let name = name(raw.get()).map_err(|kind| trail.refuse(kind))?;
-    *slot = Some(T::from(&name));
-    Ok(())
+    if slot.is_some() {
+        return refuse_value(object, MessageErrorKind::DuplicateKey);
+    }
+    let json: &RawValue = object.next_value()?;
+    Ok(match name(json.get()) {
+        Ok(name) => {
+            *slot = Some(T::from(&name));
+            Ok(())
+        }
+        Err(MessageErrorKind::WrongType) => Err(MessageError::wrong_type(key)),
+        Err(kind) => Err(kind.into()),
+    })
 }
 
+/// Returns the name that a well-formed JSON value spells.
 fn name(json: &str) -> Result<Cow<'_, str>, MessageErrorKind> {
     match json.as_bytes() {
         [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
@@ -45,7 +45,7 @@ fn name(json: &str) -> Result<Cow<'_, str>, MessageErrorKind> {
         }
         [b'"', ..] => {
             check_limits(json)?;
-            // It was well-formed as it was read; half of a surrogate pair is all that could be wrong.
+            // It is well-formed, since it was read once; only half of a surrogate pair can be wrong.
             let text = serde_json::from_str::<String>(json);
             text.map(Cow::Owned)
                 .map_err(|_| MessageErrorKind::LoneSurrogate)

@@ -4,111 +4,96 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::protocol::read_name::fill_name;
-use crate::protocol::trail::Trail;
-use crate::protocol::{MessageErrorKind, Recipient, RecipientType};
+use crate::protocol::expected::{
+    Expected, Outcome, Place, read_once, refuse_list, refuse_object, refuse_value,
+};
+use crate::protocol::read_name::read_name_once;
+use crate::protocol::{MessageError, MessageErrorKind, Recipient, RecipientType};
 
-/// A list of recipients, or `null`.
-pub(super) struct RecipientList<'a>(pub(super) &'a Trail);
-
-impl<'de> DeserializeSeed<'de> for RecipientList<'_> {
-    type Value = Vec<Recipient>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_option(self)
-    }
+/// A list of at most `max` recipients, or `null`.
+pub(super) struct RecipientList {
+    pub(super) max: usize,
 }
 
-impl<'de> Visitor<'de> for RecipientList<'_> {
+impl<'de> Expected<'de> for RecipientList {
     type Value = Vec<Recipient>;
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of recipients")
+    fn wrong_type(&self) -> MessageError {
+        MessageError::wrong_type("recipients")
     }
 
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+    fn null(self) -> Outcome<Self::Value> {
         Ok(Vec::new())
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Outcome<Self::Value>, A::Error> {
         let mut recipients = Vec::new();
-        while let Some(recipient) = list.next_element_seed(RecipientObject(self.0))? {
-            // Checked here and not at the end: a long list must not be held first.
-            if recipients.len() == self.0.max_recipients {
-                return Err(self.0.refuse(MessageErrorKind::TooManyRecipients));
+        while let Some(recipient) = list.next_element_seed(Place(RecipientObject))? {
+            match recipient {
+                // Checked here and not at the end, so that a long list is never held.
+                Ok(_) if recipients.len() == self.max => {
+                    return refuse_list(list, MessageErrorKind::TooManyRecipients.into());
+                }
+                Ok(recipient) => recipients.push(recipient),
+                Err(why) => return refuse_list(list, why),
             }
-            recipients.push(recipient);
         }
-        Ok(recipients)
+        Ok(Ok(recipients))
     }
 }
 
-struct RecipientObject<'a>(&'a Trail);
+struct RecipientObject;
 
-impl<'de> DeserializeSeed<'de> for RecipientObject<'_> {
+impl<'de> Expected<'de> for RecipientObject {
     type Value = Recipient;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Recipient, D::Error> {
-        deserializer.deserialize_map(self)
+    fn wrong_type(&self) -> MessageError {
+        MessageError::wrong_type("recipients")
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Outcome<Recipient>, A::Error> {
+        let (mut kind, mut value) = (None, None);
+        while let Some(key) = object.next_key_seed(AnyKey)? {
+            let outcome = match key {
+                Some(Key::Type) => read_once(&mut kind, TypeName, &mut object)?,
+                Some(Key::Value) => read_name_once(&mut value, "value", &mut object)?,
+                None => refuse_value(&mut object, MessageErrorKind::UnknownRecipientKey)?,
+            };
+            if let Err(why) = outcome {
+                return refuse_object(object, why);
+            }
+        }
+        Ok(recipient(kind.flatten(), value.unwrap_or_default()))
     }
 }
 
-impl<'de> Visitor<'de> for RecipientObject<'_> {
-    type Value = Recipient;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a recipient object")
+fn recipient(kind: Option<RecipientType>, value: String) -> Outcome<Recipient> {
+    let Some(kind) = kind else {
+        return Err(MessageErrorKind::UnknownRecipientType.into());
+    };
+    let names_one = matches!(kind, RecipientType::User | RecipientType::Connection);
+    if names_one && value.is_empty() {
+        return Err(MessageErrorKind::EmptyRecipient.into());
     }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Recipient, A::Error> {
-        let trail = self.0;
-        let mut kind: Option<TypeName> = None;
-        let mut value: Option<String> = None;
-        while let Some(key) = map.next_key_seed(AnyKey)? {
-            match key {
-                Some(Key::Type) => trail.fill(&mut kind, "type", &mut map)?,
-                Some(Key::Value) => fill_name(trail, &mut value, "value", &mut map)?,
-                None => return Err(trail.refuse(MessageErrorKind::UnknownRecipientKey)),
-            }
-        }
-        trail.enter("recipients");
-        let Some(TypeName(Some(kind))) = kind else {
-            return Err(trail.refuse(MessageErrorKind::UnknownRecipientType));
-        };
-        let value = value.unwrap_or_default();
-        let names_one = matches!(kind, RecipientType::User | RecipientType::Connection);
-        if names_one && value.is_empty() {
-            return Err(trail.refuse(MessageErrorKind::EmptyRecipient));
-        }
-        Ok(Recipient { kind, value })
-    }
+    Ok(Recipient { kind, value })
 }
 
 /// The text of `type`; `None` if no type is spelled so.
-#[derive(Default)]
-struct TypeName(Option<RecipientType>);
+struct TypeName;
 
-impl<'de> serde::Deserialize<'de> for TypeName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
+impl<'de> Expected<'de> for TypeName {
+    type Value = Option<RecipientType>;
 
-        impl Visitor<'_> for Text {
-            type Value = TypeName;
+    fn wrong_type(&self) -> MessageError {
+        MessageError::wrong_type("type")
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the type of a recipient")
-            }
+    fn null(self) -> Outcome<Self::Value> {
+        Ok(None)
+    }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<TypeName, E> {
-                Ok(TypeName(RecipientType::from_json(text)))
-            }
-        }
-
-        deserializer.deserialize_str(Text)
+    fn text(self, text: &str) -> Outcome<Self::Value> {
+        Ok(RecipientType::from_json(text))
     }
 }
 
@@ -196,12 +181,11 @@ mod tests {
     }
 
     #[test]
-    fn too_many_recipients_are_refused_before_they_are_held() {
+    fn too_many_recipients_are_refused() {
         let list = |count: usize| vec![r#"{"type":"all"}"#; count].join(",");
         let fits = format!(r#"{{"recipients":[{}]}}"#, list(2));
         assert!(SocketMessage::read(fits.as_bytes(), 2).is_ok());
-        // Cut off after the third: what follows is never looked at.
-        let long = format!(r#"{{"recipients":[{},"#, list(3));
+        let long = format!(r#"{{"recipients":[{},7,{{}}],"message":7}}"#, list(3));
         let error = SocketMessage::read(long.as_bytes(), 2).unwrap_err();
         assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
         let none = SocketMessage::read(br#"{"recipients":[]}"#, 0);

@@ -1,110 +1,22 @@
-//! Writes a message as JSON, in one pass over its parts.
+//! Writes a message as JSON: the five keys in their order, then the sender's own verbatim.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::protocol::{Recipient, SocketMessage};
+use crate::protocol::SocketMessage;
 
-/// Appends `message` to `out`: the five keys, in their order, then everything additional verbatim.
+/// Appends `message` to `out` as JSON.
 pub(super) fn write(message: &SocketMessage, out: &mut Vec<u8>) {
     out.reserve(expected_size(message));
-    write_open(message, out);
-    out.push(b'}');
+    write_json(message, out);
 }
 
-/// Appends `message` to `out` without its closing brace, so that more keys can follow.
-pub(super) fn write_open(message: &SocketMessage, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"action\":");
-    write_string(&message.action, out);
-    out.extend_from_slice(b",\"message\":");
-    write_string(&message.message, out);
-    out.extend_from_slice(b",\"groupId\":");
-    write_string(message.group_id.as_str(), out);
-    out.extend_from_slice(b",\"userId\":");
-    write_string(message.user_id.as_str(), out);
-    out.extend_from_slice(b",\"recipients\":[");
-    for (position, recipient) in message.recipients.iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        write_recipient(recipient, out);
-    }
-    out.push(b']');
-    for extra in &message.extra {
-        out.push(b',');
-        write_string(&extra.key, out);
-        out.push(b':');
-        out.extend_from_slice(extra.value.get().as_bytes());
-    }
+/// Appends a value of this crate to `out` as JSON.
+pub(super) fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, value).expect("keys are strings, and a Vec takes every byte");
 }
 
-fn write_recipient(recipient: &Recipient, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"type\":\"");
-    out.extend_from_slice(recipient.kind.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"value\":");
-    write_string(&recipient.value, out);
-    out.push(b'}');
-}
-
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, special) = rest.split_at(plain_length(rest));
-        out.extend_from_slice(plain);
-        let Some((&byte, after)) = special.split_first() else {
-            break;
-        };
-        write_escape(byte, out);
-        rest = after;
-    }
-    out.push(b'"');
-}
-
-/// How many bytes come before the first that needs an escape.
-fn plain_length(text: &[u8]) -> usize {
-    // No early exit within a block, so that it is tested with vector instructions.
-    let is_plain = |block: &&[u8]| {
-        !block
-            .iter()
-            .fold(false, |any, &byte| any | needs_escape(byte))
-    };
-    let blocks = text.chunks_exact(BLOCK).take_while(is_plain).count() * BLOCK;
-    let tail = &text[blocks..];
-    let in_tail = tail.iter().position(|&byte| needs_escape(byte));
-    blocks + in_tail.unwrap_or(tail.len())
-}
-
-const BLOCK: usize = 32;
-
-const fn needs_escape(byte: u8) -> bool {
-    byte < b' ' || byte == b'"' || byte == b'\\'
-}
-
-fn write_escape(byte: u8, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' | b'\\' => byte,
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        0x08 => b'b',
-        0x0C => b'f',
-        _ => {
-            let digits = [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
-            out.extend_from_slice(b"\\u00");
-            out.extend_from_slice(&digits);
-            return;
-        }
-    };
-    out.extend_from_slice(&[b'\\', short]);
-}
-
-/// The size of the JSON if nothing needs an escape.
+/// Returns the size of the JSON if nothing needs an escape, so that the buffer seldom grows.
 fn expected_size(message: &SocketMessage) -> usize {
-    const KEYS: usize =
-        r#"{"action":"","message":"","groupId":"","userId":"","recipients":[]}"#.len();
-    const RECIPIENT: usize = r#"{"type":"allButConnection","value":""},"#.len();
-    let names = message.group_id.as_str().len() + message.user_id.as_str().len();
     let recipients = message
         .recipients
         .iter()
@@ -115,7 +27,8 @@ fn expected_size(message: &SocketMessage) -> usize {
         .map(|extra| 4 + extra.key.len() + extra.value.get().len());
     KEYS + message.action.len()
         + message.message.len()
-        + names
+        + message.group_id.as_str().len()
+        + message.user_id.as_str().len()
         + recipients.sum::<usize>()
         + extra.sum::<usize>()
 }
@@ -135,12 +48,16 @@ impl Serialize for SocketMessage {
     }
 }
 
+const KEYS: usize = r#"{"action":"","message":"","groupId":"","userId":"","recipients":[]}"#.len();
+const RECIPIENT: usize = r#"{"type":"allButConnection","value":""},"#.len();
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop, proptest};
     use serde_json::Value;
 
     use super::*;
+    use crate::protocol::Recipient;
 
     fn encoded(message: &SocketMessage) -> String {
         String::from_utf8(message.encode()).unwrap()
@@ -207,13 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn serde_writes_the_same() {
-        let message = SocketMessage::new("a\n\u{1}")
-            .text("\"é\\")
-            .to_group("g")
-            .with_extra("x", &[1, 2])
-            .unwrap();
-        assert_eq!(serde_json::to_string(&message).unwrap(), encoded(&message));
+    fn escapes_are_the_shortest() {
+        let message = SocketMessage::new("a\n\u{1}").text("\"é\\\u{7f}/");
+        let json = encoded(&message);
+        assert!(
+            json.starts_with(r#"{"action":"a\n\u0001","message":"\"é\\"#),
+            "{json}"
+        );
+        assert!(json.contains("\u{7f}/\",\"groupId\""), "{json}");
     }
 
     proptest! {
