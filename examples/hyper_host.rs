@@ -1,11 +1,16 @@
-//! `cargo run --example hyper_host`, or with `-- --tls`, starts a plain hyper server with sockets.
+//! `cargo run --features client-tls --example hyper_host` starts a plain hyper server with sockets.
 //!
 //! Open the printed address in two browsers: both show the messages of each. HTTP/1.1 and HTTP/2 share the
-//! port. Over TLS a browser uses HTTP/2 and opens the socket as a stream of its connection; it warns
-//! of the certificate, which no authority signed. Ctrl+C closes the sockets first, then the
-//! server.
+//! port. With `-- --certificate cert.pem --key key.pem` it speaks TLS: a browser then uses HTTP/2 and
+//! opens the socket as a stream of its connection. Ctrl+C closes the sockets first, then the server.
 
-use std::{convert::Infallible, error::Error, net::Ipv4Addr, sync::Arc};
+use std::{
+    convert::Infallible,
+    error::Error,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use clap::Parser;
@@ -13,11 +18,14 @@ use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, heade
 use http_body::Body;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use rcgen::CertifiedKey;
 use tokio::net::TcpListener;
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
 };
 use tower::{Layer, service_fn, util::MapRequest};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
@@ -32,9 +40,12 @@ struct Options {
     /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
     #[arg(long, default_value_t = 5201)]
     port: u16,
-    /// Speak TLS, with a certificate made for this run.
-    #[arg(long)]
-    tls: bool,
+    /// Speak TLS with this certificate and its chain, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The private key of the certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -57,13 +68,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
     let port = listener.local_addr()?.port();
-    let scheme = if options.tls { "https" } else { "http" };
+    let tls = match options.certificate.zip(options.key) {
+        Some((certificate, key)) => Some(acceptor(&certificate, &key)?),
+        None => None,
+    };
+    let scheme = if tls.is_some() { "https" } else { "http" };
     println!("Open {scheme}://localhost:{port}/ in two browsers; Ctrl+C ends the server.");
 
     // The server accepts connections, times them and stops.
     let server = Server::new(listener, &hub);
-    if options.tls {
-        let tls = acceptor()?;
+    if let Some(tls) = tls {
         server
             .serve_tls(move |tcp| tls.accept(tcp), service)
             .await?;
@@ -117,15 +131,14 @@ fn answer(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// Makes a certificate for `localhost`, and offers both versions of HTTP.
-fn acceptor() -> Result<TlsAcceptor, Box<dyn Error>> {
-    let CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
-    let key = PrivateKeyDer::try_from(signing_key.serialize_der())?;
+/// Reads the certificate and its key, and offers both versions of HTTP.
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
+    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(key)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)?;
+        .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -69,6 +69,8 @@
 //! - `server`: [`serve`] and [`Server`], for any tower service.
 //! - `axum`: `server`, and the [`Socket`] extractor.
 //! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
+//! - `settings`: [`Config::with_settings_folder`] and [`Config::with_settings_file`], for the settings
+//!   files of Web Connection.
 //! - `testing`: the module [`testing`].
 //!
 //! # Module map
@@ -98,7 +100,7 @@
 //! | `unwind` | how far a panic of the application or the host goes | – |
 //! | `streams` | [`StreamExecutor`] and [`PacedStream`], shared by HTTP servers and sockets | – |
 //! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
-//! | [`config`] | every option with its default; settings files and the environment | `protocol` |
+//! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
 //! | `hub` | which sockets are connected and with which identity; delivery by log and queues; turns with the application; shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |

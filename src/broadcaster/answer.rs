@@ -9,15 +9,15 @@ use tower::BoxError;
 use super::error::{Cause, Problem};
 use crate::protocol::BroadcastReport;
 
-/// Reads what the server answers: a report, or why there is none.
-pub(super) async fn read<B>(response: Response<B>) -> Result<BroadcastReport, Cause>
+/// Reads the server's answer: a report, or why there is none.
+pub(super) async fn read_report<B>(response: Response<B>) -> Result<BroadcastReport, Cause>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     let (parts, body) = response.into_parts();
     let body = match Limited::new(body, MAX_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
-        // A page that long is no report, and no problem to be told.
+        // A body that long is neither a report nor problem details.
         Err(error) if error.is::<LengthLimitError>() => Bytes::new(),
         Err(error) => return Err(Cause::Broken(error)),
     };
@@ -47,7 +47,7 @@ fn problem(headers: &HeaderMap, body: &[u8]) -> Problem {
     let media_type = text_of(CONTENT_TYPE).unwrap_or_default();
     let is = |name| media_type.trim().starts_with(name);
     if is("application/problem+json") || is("application/json") {
-        // Of a problem that cannot be read, the status is left.
+        // Of problem details that cannot be read, only the status is reported.
         let Details {
             detail,
             title,
@@ -58,7 +58,7 @@ fn problem(headers: &HeaderMap, body: &[u8]) -> Problem {
             code,
         };
     }
-    // Somebody else's answer; of a page, too, nothing more is of use than its status.
+    // The answer of another server; of a page, too, only the status is of use.
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     Problem {
@@ -68,7 +68,7 @@ fn problem(headers: &HeaderMap, body: &[u8]) -> Problem {
     }
 }
 
-/// Problem details (RFC 9457), as far as they are told.
+/// Problem details (RFC 9457), as far as the answer has them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Details {
@@ -77,8 +77,8 @@ struct Details {
     code: Option<String>,
 }
 
-/// A report has 80 bytes and a problem some hundred.
+/// A report has 80 bytes, problem details a few hundred.
 const MAX_BYTES: usize = 64 * 1_024;
 
-/// How many characters of a foreign text make a message.
+/// How many characters of another server's text are repeated.
 const MAX_TEXT: usize = 500;

@@ -3,13 +3,13 @@ use http::uri::Scheme;
 
 use super::error::{Cause, UrlFlaw};
 
-/// The URL to post to, for an application at `base_url`.
-pub(super) fn of(base_url: &str) -> Result<Uri, Cause> {
+/// Returns the URL to post to, for an application at `base_url`.
+pub(super) fn parse_endpoint(base_url: &str) -> Result<Uri, Cause> {
     check(base_url).map_err(Cause::Url)
 }
 
 fn check(base_url: &str) -> Result<Uri, UrlFlaw> {
-    // `Uri` drops a fragment without a word.
+    // `Uri` drops a fragment silently.
     if base_url.contains(['?', '#']) {
         return Err(UrlFlaw::Query);
     }
@@ -23,7 +23,7 @@ fn check(base_url: &str) -> Result<Uri, UrlFlaw> {
     if authority.as_str().contains('@') {
         return Err(UrlFlaw::Password);
     }
-    // `Uri` takes any number for a port.
+    // `Uri` accepts any number as a port.
     if authority.as_str() != authority.host() && authority.port_u16().is_none() {
         return Err(UrlFlaw::Port);
     }
@@ -37,7 +37,7 @@ const NAME: &str = "__broadcastWebSocket.wc";
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::parse_endpoint;
     use crate::broadcaster::{BroadcastError, BroadcastErrorKind};
 
     #[test]
@@ -60,12 +60,12 @@ mod tests {
                 "http://app.example/a/b/__broadcastWebSocket.wc",
             ),
         ] {
-            assert_eq!(of(base).unwrap().to_string(), endpoint);
+            assert_eq!(parse_endpoint(base).unwrap().to_string(), endpoint);
         }
     }
 
     #[test]
-    fn what_is_no_base_url_is_refused_and_a_password_in_it_not_repeated() {
+    fn invalid_base_urls_are_refused_and_a_password_in_one_is_not_repeated() {
         for bad in [
             "",
             "app.example",
@@ -84,7 +84,7 @@ mod tests {
             "http://[::1]:x/",
             "http://ann:hunter2@app.example/",
         ] {
-            let error = BroadcastError::from(of(bad).unwrap_err());
+            let error = BroadcastError::from(parse_endpoint(bad).unwrap_err());
             assert_eq!(error.kind(), BroadcastErrorKind::Url, "{bad}");
             assert!(!format!("{error} {error:?}").contains("hunter2"));
         }

@@ -1,3 +1,5 @@
+//! Why a message could not be broadcast.
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -6,9 +8,9 @@ use http::StatusCode;
 use http::uri::InvalidUri;
 use tower::BoxError;
 
-/// A message could not be broadcast, or a [`Broadcaster`](super::Broadcaster) not be made.
+/// A message could not be broadcast, or a [`Broadcaster`](super::Broadcaster) could not be created.
 ///
-/// Its text is one line for an operator, the server's reason included. Tokens are never repeated.
+/// Its text is one line for an operator and includes the server's reason. It never repeats a token.
 ///
 /// # Examples
 ///
@@ -17,7 +19,7 @@ use tower::BoxError;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), web_connection_socket::BroadcastError> {
-/// // Port 1 of this machine: nobody listens.
+/// // No server listens at port 1 of this machine.
 /// let broadcaster = Broadcaster::new("http://127.0.0.1:1/")?;
 /// let error = broadcaster.broadcast(&SocketMessage::new("refresh")).await.unwrap_err();
 /// assert_eq!(error.kind(), BroadcastErrorKind::Connect);
@@ -39,7 +41,7 @@ impl BroadcastError {
     /// ```
     /// use web_connection_socket::{BroadcastError, BroadcastErrorKind};
     ///
-    /// /// Whether the message certainly reached nobody, so that it may be sent again.
+    /// /// Tells whether the message certainly was not sent, so that it may be sent again.
     /// fn is_unsent(error: &BroadcastError) -> bool {
     ///     matches!(error.kind(), BroadcastErrorKind::Connect | BroadcastErrorKind::Refused)
     /// }
@@ -58,7 +60,7 @@ impl BroadcastError {
         }
     }
 
-    /// Returns the status that the server answered, if it answered.
+    /// Returns the status of the server's answer, if there was one.
     ///
     /// # Examples
     ///
@@ -77,8 +79,8 @@ impl BroadcastError {
         }
     }
 
-    /// Returns the server's reason for its refusal: a sentence that says whom it saw, and which
-    /// setting would let them in.
+    /// Returns the server's reason for its refusal: a sentence that says which caller it saw, and which
+    /// setting would admit that caller.
     ///
     /// # Examples
     ///
@@ -97,7 +99,7 @@ impl BroadcastError {
         }
     }
 
-    /// Returns the key of the server's reason, such as `token_wrong`, to decide by
+    /// Returns the key of the server's reason, such as `token_wrong`
     /// ([`RejectionKind::as_str`](crate::RejectionKind::as_str)).
     ///
     /// # Examples
@@ -135,27 +137,26 @@ impl fmt::Display for BroadcastError {
 // The text holds the causes already, so that a plain `{error}` in a log is enough.
 impl Error for BroadcastError {}
 
-/// What went wrong with a broadcast, and whether the message may have been sent all the same.
+/// What went wrong with a broadcast, and whether the message may have been sent nevertheless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BroadcastErrorKind {
-    /// The base URL is not one. Nothing was sent.
+    /// The base URL is not valid. Nothing was sent.
     Url,
-    /// The token is not one. Nothing was sent.
+    /// The token is not valid. Nothing was sent.
     Token,
-    /// A root certificate is not one. Nothing was sent.
+    /// A root certificate is not valid. Nothing was sent.
     Certificate,
-    /// There is no connection: name, address, port or certificate. Nothing was sent.
+    /// No connection could be opened: name, address, port or certificate. Nothing was sent.
     Connect,
-    /// The connection broke before the whole answer was there. The message may have been sent.
+    /// The connection broke before the whole answer arrived. The message may have been sent.
     Broken,
-    /// There was no whole answer in time. The message may have been sent.
+    /// The whole answer did not arrive in time. The message may have been sent.
     Timeout,
     /// The server refused, or failed: [`status`](BroadcastError::status) and
     /// [`detail`](BroadcastError::detail) say why. A refusal by our layer sent nothing.
     Refused,
-    /// Whoever answered accepted the request and gave no report: probably another server than the
-    /// one that was meant.
+    /// The request was answered with success but without a report, probably by another server.
     NotAReport,
 }
 
@@ -164,7 +165,7 @@ pub enum BroadcastErrorKind {
 pub(super) enum Cause {
     Url(UrlFlaw),
     Token,
-    /// Whether there is TLS, and whom it trusts.
+    /// A fault of TLS: missing, or with an invalid root certificate.
     Trust {
         kind: BroadcastErrorKind,
         error: BoxError,
@@ -189,7 +190,7 @@ impl Cause {
     }
 }
 
-/// What is wrong with a base URL. It is not repeated: it may hold a password.
+/// What is wrong with a base URL. The URL is not repeated: it may hold a password.
 #[derive(Debug)]
 pub(super) enum UrlFlaw {
     Unreadable(InvalidUri),
@@ -211,7 +212,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Url(flaw) => write!(f, "the base URL cannot be used: {flaw}"),
             Self::Token => {
-                f.write_str("a bearer token is visible ASCII without spaces, and not empty")
+                f.write_str("not a valid bearer token, expected visible ASCII without spaces")
             }
             Self::Trust { error, .. } => error.fmt(f),
             Self::Connect(error) => {
@@ -219,7 +220,7 @@ impl fmt::Display for Cause {
                 write_chain(f, &**error)
             }
             Self::Broken(error) => {
-                f.write_str("the connection broke before the whole answer was there")?;
+                f.write_str("the connection broke before the whole answer arrived")?;
                 write_chain(f, &**error)
             }
             Self::Timeout(time) => write!(f, "the server did not answer within {time:?}"),
@@ -251,7 +252,7 @@ impl fmt::Display for UrlFlaw {
     }
 }
 
-/// What a client library reports says nothing by itself: the reason is the end of a chain.
+/// Writes the sources of an error: a client library's own text says little, the reason ends its chain.
 fn write_chain(f: &mut fmt::Formatter<'_>, error: &(dyn Error + 'static)) -> fmt::Result {
     let mut next = error.source();
     while let Some(error) = next {

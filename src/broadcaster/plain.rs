@@ -10,7 +10,7 @@ use super::error::{BroadcastErrorKind, Cause};
 /// Connects to `http://` only.
 pub(super) type Connector = HttpConnector;
 
-/// Whose certificates count: nobody's, since there are none.
+/// The trusted certificates: none, without TLS.
 #[derive(Clone, Debug)]
 pub(super) struct Trust {
     _private: (),

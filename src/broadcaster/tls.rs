@@ -1,3 +1,5 @@
+//! The transport with TLS: `http://` and `https://`.
+
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -12,50 +14,19 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower::BoxError;
 
 use super::error::{BroadcastErrorKind, Cause};
-use super::{BroadcastError, Broadcaster, client};
 
 /// Connects to `http://` and `https://`.
 pub(super) type Connector = HttpsConnector<HttpConnector>;
 
-/// Whose certificates count.
+/// The trusted certificate authorities.
 #[derive(Clone)]
 pub(super) struct Trust {
     roots: Arc<RootCertStore>,
     config: ClientConfig,
 }
 
-impl Broadcaster {
-    /// Trusts the certificate authorities in `pem` too, besides those of the machine (feature
-    /// `client-tls`).
-    ///
-    /// For a private authority, or a server's self-signed certificate itself. Clones made before
-    /// are not changed.
-    ///
-    /// # Errors
-    ///
-    /// If `pem` holds no certificate in PEM form, or one that is not valid.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use web_connection_socket::Broadcaster;
-    ///
-    /// let pem = std::fs::read("/etc/ssl/our-authority.pem")?;
-    /// let broadcaster = Broadcaster::new("https://app.internal/")?.root_certificates(&pem)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, BroadcastError> {
-        let trust = self.trust.and(pem)?;
-        Ok(Self {
-            client: client(&trust),
-            trust,
-            ..self
-        })
-    }
-}
-
 impl Trust {
-    /// The authorities of this machine, if they will be asked for.
+    /// Loads the authorities of this machine, if the endpoint needs them.
     pub(super) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
         let mut roots = RootCertStore::empty();
         if endpoint.scheme() == Some(&Scheme::HTTPS) {
@@ -73,8 +44,8 @@ impl Trust {
         Self::new(roots)
     }
 
-    /// These authorities and those in `pem`.
-    fn and(&self, pem: &[u8]) -> Result<Self, Cause> {
+    /// Adds the authorities in `pem`.
+    pub(super) fn with_pem(&self, pem: &[u8]) -> Result<Self, Cause> {
         let mut roots = RootCertStore::clone(&self.roots);
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -89,7 +60,7 @@ impl Trust {
 
     fn new(roots: RootCertStore) -> Result<Self, Cause> {
         let roots = Arc::new(roots);
-        // The process may have chosen another provider as its default, or none.
+        // The default provider of the process may be another one, or none.
         let ring = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(ring)
             .with_safe_default_protocol_versions()

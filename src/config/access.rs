@@ -1,3 +1,5 @@
+//! Options that say which pages may open a socket, and which callers may use the reserved URLs.
+
 use std::fmt::Display;
 
 use ipnet::IpNet;
@@ -5,7 +7,7 @@ use ipnet::IpNet;
 use super::parse::literal;
 use super::{BearerToken, Config, Host, Origin};
 
-/// Who may open a socket, and who may call the reserved URLs.
+/// Which pages may open a socket, and which callers may use the reserved URLs.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Access {
     pub(crate) origins: Origins,
@@ -21,25 +23,25 @@ pub(crate) struct Access {
 /// Which pages may open a socket.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Origins {
-    /// Those of the request's own host and port.
+    /// Pages of the request's own host and port.
     #[default]
     SameHost,
-    /// Exactly these.
+    /// Pages of these origins.
     Listed(Vec<Origin>),
-    /// All of them.
+    /// All pages.
     Any,
 }
 
 impl Config {
-    /// Lets pages of exactly these origins open a socket: scheme, host and port.
+    /// Lets pages of exactly these origins (scheme, host and port) open a socket.
     ///
     /// By default the host and port of the `Origin` must be those of the request itself. This list,
-    /// or [`public_origin`](Self::public_origin), takes the place of that rule; an empty list
-    /// refuses every page. Programs that send no `Origin` are not concerned.
+    /// or [`public_origin`](Self::public_origin), replaces that rule; an empty list refuses every page.
+    /// Programs that send no `Origin` are not affected.
     ///
     /// # Panics
     ///
-    /// If an item is not scheme, host and optional port alone.
+    /// If an item is not just a scheme, a host and an optional port.
     ///
     /// # Examples
     ///
@@ -64,30 +66,22 @@ impl Config {
 
     /// Lets pages of any origin open a socket.
     ///
-    /// Cookies travel with cross-site upgrades, so any page that a visitor opens can then act as
-    /// that visitor: only for applications that do not rely on cookies or on the network.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().any_origin();
-    /// ```
+    /// Browsers send cookies with cross-site upgrades, so any page that a visitor opens can then act as
+    /// that visitor: use it only if the application relies neither on cookies nor on the network.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
         self.access.origins = Origins::Any;
         self
     }
 
-    /// Names the origin at which browsers see the application, for a proxy that rewrites `Host`;
-    /// none by default.
+    /// Names the origin at which browsers see the application, for use behind a proxy that rewrites
+    /// `Host`; none by default.
     ///
-    /// It joins the list of [`origins`](Self::origins).
+    /// It is added to the list of [`origins`](Self::origins).
     ///
     /// # Panics
     ///
-    /// If it is not scheme, host and optional port alone.
+    /// If it is not just a scheme, a host and an optional port.
     ///
     /// # Examples
     ///
@@ -105,8 +99,8 @@ impl Config {
 
     /// Lets pages of any port of this machine open a socket, for development; off by default.
     ///
-    /// It counts only for requests whose own `Host` is loopback too, and comes on top of the other
-    /// origin rules.
+    /// It applies only to requests whose own `Host` is loopback too, and adds to the other origin
+    /// rules.
     ///
     /// # Examples
     ///
@@ -121,11 +115,11 @@ impl Config {
         self
     }
 
-    /// Serves upgrades and reserved URLs under these hosts only, against DNS rebinding; an empty
-    /// list, the default, means any.
+    /// Serves upgrades and reserved URLs under these hosts only, against DNS rebinding; any host by
+    /// default, or if the list is empty.
     ///
-    /// An item without a port admits every port; one with 80 or 443 also requests that leave the port
-    /// out, as browsers do with the default one. A dot at the end of a name does not matter.
+    /// An item without a port admits every port. An item with port 80 or 443 also admits requests
+    /// without a port, since browsers leave out the default one. A dot at the end of a name is ignored.
     ///
     /// # Panics
     ///
@@ -151,8 +145,8 @@ impl Config {
     /// Lets callers with `Authorization: Bearer` and one of these tokens use the reserved URLs;
     /// none by default.
     ///
-    /// Several serve rotation: add the new one, move the callers, drop the old one. Only hashes are
-    /// kept. Each way in — token, network, local — admits by itself.
+    /// Several tokens allow rotation: add the new one, move the callers, remove the old one. Only hashes
+    /// are kept. A caller needs only one of token, network and local trust.
     ///
     /// # Panics
     ///
@@ -185,9 +179,9 @@ impl Config {
     ///
     /// The peer address must be known: serve with axum's connect info or insert a `PeerAddr`.
     /// Behind a proxy every request comes from the proxy, so never name the proxy's address here.
-    /// A request that a page made in a browser of that network is refused, because by DNS rebinding
-    /// any page can pass for one of this site. With [`hosts`](Self::hosts) pages of those hosts may
-    /// call, and pages of other sites may not.
+    /// A request of a page in a browser of such a network is refused, because by DNS rebinding any page
+    /// can pass for one of this site. With [`hosts`](Self::hosts), pages of those hosts may call, and
+    /// pages of other sites may not.
     ///
     /// # Examples
     ///
@@ -208,16 +202,8 @@ impl Config {
     /// Lets programs on this machine use the reserved URLs; off by default.
     ///
     /// Local means a loopback TCP peer, a loopback `Host`, no sign of a proxy and no page of another
-    /// site. **Never switch it on behind a proxy on the same machine**: with default settings such a
-    /// proxy makes every stranger look local. Use a token or the control service there.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().trust_local_callers();
-    /// ```
+    /// site. **Never use it behind a proxy on the same machine**: with default settings such a proxy
+    /// makes every request look local. Use a token or the control service there.
     #[must_use]
     pub fn trust_local_callers(mut self) -> Self {
         self.access.local_callers = true;

@@ -1,3 +1,5 @@
+//! The type [`Host`]: what stands in a `Host` header.
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -6,8 +8,8 @@ use super::parse::parsed_from_text;
 
 /// A host name or address with an optional port, as in a `Host` header.
 ///
-/// Compared without regard to case; an IPv6 address stands in brackets. A colon without a port behind
-/// it is legal and says nothing (RFC 3986 §3.2.3).
+/// Hosts are compared without regard to case; an IPv6 address stands in brackets. A colon without a
+/// port after it is ignored (RFC 3986 §3.2.3).
 ///
 /// # Examples
 ///
@@ -60,9 +62,9 @@ impl Host {
     /// Tells whether `seen` is this host: a port written here must be the same there, and none
     /// written here means any.
     ///
-    /// Clients leave out the default port of the scheme, which is not known here, since TLS may end
-    /// in front of this process: none there is 80 and 443. A dot at the end of a name, which ends the
-    /// search for longer ones in DNS, does not make it another host.
+    /// Clients leave out the default port of the scheme. The scheme is not known here, since TLS may end
+    /// in front of this process, so a missing port counts as 80 and as 443. A dot at the end of a name,
+    /// which ends the search for longer names in DNS, does not make it another host.
     pub(crate) fn admits(&self, seen: &Self) -> bool {
         let is_same_port = match (self.port, seen.port) {
             (None, _) => true,
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_at_the_end_is_no_other_host() {
+    fn a_dot_at_the_end_does_not_make_another_host() {
         assert!(host("app.example").admits(&host("app.example.")));
         assert!(host("app.example.").admits(&host("app.example:8080")));
         assert!(!host("app.example").admits(&host("app.example..")));
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_port_is_none() {
+    fn an_empty_port_is_ignored() {
         for (text, same) in [
             ("app.example:", "app.example"),
             ("APP.example.:", "app.example."),
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_hosts_are_refused() {
         for bad in [
             "",
             ":80",

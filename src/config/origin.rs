@@ -1,3 +1,5 @@
+//! The type [`Origin`]: what stands in an `Origin` header.
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -6,8 +8,9 @@ use super::parse::parsed_from_text;
 
 /// Where a page came from: scheme, host and port, as browsers write them in `Origin`.
 ///
-/// Compared without regard to case, the default port of `http`, `https`, `ws` and `wss` filled in.
-/// A path, even a lone slash, makes it no origin, and so does a colon without a port.
+/// Origins are compared without regard to case, with the default port of `http`, `https`, `ws` and
+/// `wss` filled in. Text with a path, even a lone slash, or with a colon but no port is not a valid
+/// origin.
 ///
 /// # Examples
 ///
@@ -58,7 +61,7 @@ impl fmt::Display for Origin {
     }
 }
 
-parsed_from_text!(Origin, ParseOriginError, "an origin", expected "scheme, host and port alone, such as https://app.example");
+parsed_from_text!(Origin, ParseOriginError, "an origin", expected "just scheme, host and port, such as https://app.example");
 
 fn parse(text: &str) -> Option<Origin> {
     let (scheme, host) = text.split_once("://")?;
@@ -123,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn invalid_origins_are_refused() {
         for bad in [
             "",
             "null",

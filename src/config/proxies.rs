@@ -1,10 +1,12 @@
+//! Options that say which proxies are trusted to name a client's address, and in which header.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
 use super::Config;
 
-/// Whose word on a client's address is taken, and where it stands.
+/// The trusted proxies and the header that they use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxies {
     pub(crate) networks: Vec<IpNet>,
@@ -23,10 +25,10 @@ pub(crate) struct Proxies {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientHeader {
-    /// `X-Forwarded-For`: a list of addresses, to which each proxy adds the one it was called from.
+    /// `X-Forwarded-For`: a list of addresses, to which each proxy adds that of its caller.
     #[default]
     XForwardedFor,
-    /// `Forwarded` (RFC 7239): the same as `for=`, among other things.
+    /// `Forwarded` (RFC 7239): the same in `for=`, among other things.
     Forwarded,
 }
 
@@ -39,19 +41,18 @@ impl Proxies {
 }
 
 impl Config {
-    /// Names the proxies that are believed when they say in a header from where a visitor came; none
-    /// by default.
+    /// Names the proxies that are trusted to name a visitor's address in a header; none by default.
     ///
-    /// The address counts for [`max_sockets_per_client`](Self::max_sockets_per_client), and hooks and
-    /// handlers see it as `client_addr`; **it never lets anybody call the reserved URLs**. It is
-    /// found from the TCP peer on: if that is a trusted proxy, the header's last address is believed;
-    /// if that is one too, the one before; and so on. The first that is no trusted proxy is the
-    /// client. What visitors write into the header themselves stands further left and is never
-    /// reached. Where an address cannot be read, the last trusted proxy counts as the client.
+    /// The address is used for [`max_sockets_per_client`](Self::max_sockets_per_client), and hooks and
+    /// handlers see it as `client_addr`; **it never admits a caller of the reserved URLs**. The search
+    /// starts at the TCP peer: if the peer is a trusted proxy, the last address of the header counts; if
+    /// that is a trusted proxy too, the one before it; and so on. The first address that is not a
+    /// trusted proxy is the client. What visitors write into the header themselves stands further left
+    /// and is never reached. If an address cannot be parsed, the last trusted proxy is the client.
     ///
-    /// Name exactly the addresses from which your own proxies connect, and let these add to the
-    /// header or replace it: a proxy that passes a visitor's header on as it came lets that visitor
-    /// choose an address.
+    /// Name exactly the addresses from which your own proxies connect, and make these add to the header
+    /// or replace it: a proxy that forwards a visitor's header unchanged lets that visitor choose an
+    /// address.
     ///
     /// # Examples
     ///
@@ -74,7 +75,7 @@ impl Config {
     /// Chooses the header in which [`trusted_proxies`](Self::trusted_proxies) name the client;
     /// `X-Forwarded-For` by default.
     ///
-    /// Only this one is read: where proxies maintain one of the two, the other is the visitor's own.
+    /// Only this header is read: if the proxies maintain one of the two, the other comes from the visitor.
     ///
     /// # Examples
     ///

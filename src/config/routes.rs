@@ -1,3 +1,5 @@
+//! Options that say where the middleware listens, and where it sends messages for the application.
+
 use std::fmt::Display;
 
 use super::parse::literal;
@@ -34,11 +36,10 @@ impl Config {
         self
     }
 
-    /// Limits upgrades and both reserved names to one virtual directory; by default they are
-    /// recognised under any.
+    /// Limits upgrades and both reserved names to one virtual directory; any directory by default.
     ///
     /// Messages are posted to `__WebSocket.<ext>` in this directory, by default in the root. Two layers
-    /// with a directory each can so share one application.
+    /// can share one application if each has a directory of its own.
     ///
     /// # Panics
     ///

@@ -1,11 +1,13 @@
+//! The type [`ScriptMap`]: the extension of the application's reserved URL.
+
 use std::str::FromStr;
 
 use super::parse::parsed_from_text;
 
 /// The extension of `__WebSocket.<ext>` (`WebSocketProcessScriptmap`), such as `wwd`.
 ///
-/// Letters and digits; a leading dot is tolerated and dropped. Requests match it without regard to
-/// case, dispatched ones carry it as it was written here.
+/// It consists of letters and digits; a leading dot is accepted and dropped. Requests match it without
+/// regard to case; dispatched messages use this spelling.
 ///
 /// # Examples
 ///

@@ -1,3 +1,5 @@
+//! The type [`BearerToken`]: the secret of a trusted caller, kept as its hash.
+
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
@@ -40,7 +42,7 @@ impl FromStr for BearerToken {
     type Err = ParseBearerTokenError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Whatever is not visible ASCII could never arrive in a header.
+        // A token with other characters could never arrive in a header.
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(ParseBearerTokenError { _private: () });
         }
@@ -89,7 +91,7 @@ pub struct ParseBearerTokenError {
 
 impl fmt::Display for ParseBearerTokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a bearer token is visible ASCII without spaces, and not empty")
+        f.write_str("not a valid bearer token, expected visible ASCII without spaces")
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_spaced_or_invisible_text_is_no_token_and_is_not_repeated() {
+    fn empty_spaced_or_invisible_text_is_not_a_token_and_is_not_repeated() {
         for bad in ["", "se cret", " secret", "secret\n", "gehÄim"] {
             let error = bad.parse::<BearerToken>().unwrap_err();
             assert!(bad.is_empty() || !error.to_string().contains(bad));

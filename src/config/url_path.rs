@@ -1,3 +1,5 @@
+//! The types [`BasePath`] and [`UrlPath`]: paths of plain segments.
+
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -6,7 +8,7 @@ use super::parse::parsed_from_text;
 
 /// One virtual directory, such as `/chat`; the default is the root.
 ///
-/// A missing leading and a trailing slash are tolerated.
+/// A missing leading slash and a trailing slash are accepted.
 ///
 /// # Examples
 ///
@@ -21,7 +23,7 @@ use super::parse::parsed_from_text;
 pub struct BasePath(Box<str>);
 
 impl BasePath {
-    /// Returns the directory without a slash at its end: the root is empty.
+    /// Returns the directory without a slash at its end; the root is empty.
     ///
     /// # Examples
     ///
@@ -138,7 +140,7 @@ pub(crate) fn segment_is(raw: &str, pieces: &[&str]) -> bool {
         .eq(wanted.map(|byte| byte.to_ascii_lowercase()))
 }
 
-/// Tells whether no server reads the segment as anything but its own letters.
+/// Tells whether every server reads the segment as the characters that it consists of.
 pub(crate) fn is_plain_segment(segment: &str) -> bool {
     let is_plain_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~@$!+=,&".contains(&byte);
     !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain_byte)
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_no_url_could_hold_is_refused() {
+    fn a_path_that_is_too_long_for_a_url_is_refused() {
         let path = |length| format!("/{}", "x".repeat(length));
         assert!(path(8_192).parse::<UrlPath>().is_ok());
         assert!(path(8_192).parse::<BasePath>().is_ok());

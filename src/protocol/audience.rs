@@ -1,32 +1,13 @@
-//! Who receives a broadcast: includes minus excludes.
+//! The sockets that receive a broadcast: includes minus excludes.
 
-use crate::protocol::{ConnectionId, DedupSet, Recipient, RecipientType};
-
-/// Whom a message without recipients reaches.
-///
-/// # Examples
-///
-/// ```
-/// use web_connection_socket::DefaultAudience;
-///
-/// assert_eq!(DefaultAudience::default(), DefaultAudience::Everyone);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DefaultAudience {
-    /// Every socket.
-    #[default]
-    Everyone,
-    /// The sockets that joined no group of their own.
-    Ungrouped,
-}
+use crate::protocol::{ConnectionId, DedupSet, DefaultAudience, Recipient, RecipientType};
 
 /// One set of sockets that an [`Index`] can list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Selection<'a> {
     /// Every socket.
     All,
-    /// The sockets that joined no group of their own.
+    /// The sockets that joined no group.
     Ungrouped,
     /// The members of a group whose name is not empty.
     Group(&'a str),
@@ -36,7 +17,7 @@ pub(crate) enum Selection<'a> {
     Connection(ConnectionId),
 }
 
-/// What knows the sockets, each by a small number, its slot.
+/// A list of sockets, each with a small number, its slot.
 pub(crate) trait Index {
     /// Visits each slot of the selection once; a selection that nothing matches is empty.
     fn for_each(&self, selection: &Selection<'_>, visit: &mut dyn FnMut(usize));
@@ -44,8 +25,8 @@ pub(crate) trait Index {
 
 /// Calls `emit` once for each slot of the audience.
 ///
-/// It costs what the named selections hold, whatever else the index holds; only an audience that
-/// starts from everybody visits everybody.
+/// The cost is the size of the named selections, not of the index; only an audience that starts from
+/// all sockets visits all sockets.
 pub(crate) fn resolve(
     recipients: &[Recipient],
     default: DefaultAudience,
@@ -64,7 +45,7 @@ pub(crate) fn resolve(
     }
 }
 
-/// Whether the recipients plainly select every socket: what needs no look at any index.
+/// Tells whether the recipients plainly select every socket, so that no index is needed.
 pub(crate) fn is_everyone(recipients: &[Recipient], default: DefaultAudience) -> bool {
     match recipients {
         [] => default == DefaultAudience::Everyone,
@@ -85,18 +66,18 @@ fn resolve_deduplicated(
         let of_kind = of_kind.filter(move |to| to.kind.excludes() == excludes);
         of_kind.filter_map(select)
     };
-    let from_everybody = recipients.iter().all(|to| to.kind.excludes())
+    let from_all = recipients.iter().all(|to| to.kind.excludes())
         || selections(false).any(|selection| selection == Selection::All);
-    let to_nobody = selections(true).any(|selection| selection == Selection::All);
+    let to_none = selections(true).any(|selection| selection == Selection::All);
 
-    if !to_nobody {
+    if !to_none {
         seen.clear();
         for selection in selections(true) {
             index.for_each(&selection, &mut |slot| {
                 seen.insert(slot);
             });
         }
-        if from_everybody {
+        if from_all {
             index.for_each(&Selection::All, &mut |slot| {
                 if !seen.contains(slot) {
                     emit(slot);
@@ -115,7 +96,7 @@ fn resolve_deduplicated(
     seen.return_order(order);
 }
 
-/// The sockets that a recipient names, to be included or excluded; `None` is nobody.
+/// Returns the sockets that a recipient names, to be included or excluded; `None` is no socket.
 fn select(recipient: &Recipient) -> Option<Selection<'_>> {
     let name = recipient.value.as_str();
     match recipient.kind {
@@ -125,7 +106,7 @@ fn select(recipient: &Recipient) -> Option<Selection<'_>> {
             Some(Selection::All)
         }
         RecipientType::Group | RecipientType::AllButGroup => Some(Selection::Group(name)),
-        // A socket without a user has the empty name, and must not be reached by it.
+        // A socket without a user has the empty name, which must not select it.
         RecipientType::User | RecipientType::AllButUser => {
             (!name.is_empty()).then_some(Selection::User(name))
         }
@@ -150,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    const NOBODY: [usize; 0] = [];
+    const NONE: [usize; 0] = [];
 
     /// A socket's user and its own groups; its slot is its position, its serial the slot.
     type Member = (&'static str, Vec<&'static str>);
@@ -193,7 +174,7 @@ mod tests {
         slots
     }
 
-    /// The rules of the protocol read aloud, one socket at a time.
+    /// The rules of the protocol, applied to one socket at a time.
     fn model(recipients: &[Recipient], default: DefaultAudience, index: &Sockets) -> Vec<usize> {
         let named = |to: &Recipient, slot: usize| {
             let (user, groups) = &index.members[slot];
@@ -223,7 +204,7 @@ mod tests {
         (0..index.members.len()).filter(selected).collect()
     }
 
-    /// Ann in the chat, her second tab, Bob in the chat and in sales, a stranger.
+    /// Ann in the chat, her second tab, Bob in the chat and in sales, a visitor without a name.
     fn four() -> Sockets {
         Sockets {
             members: vec![
@@ -241,14 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn s08_an_empty_list_is_everybody() {
+    fn s08_an_empty_list_selects_every_socket() {
         assert_eq!(to_four(&[]), [0, 1, 2, 3]);
     }
 
     #[test]
-    fn s08_the_default_group_is_everybody() {
+    fn s08_the_default_group_is_every_socket() {
         assert_eq!(to_four(&[Recipient::group("")]), [0, 1, 2, 3]);
-        assert_eq!(to_four(&[Recipient::all_but_group("")]), NOBODY);
+        assert_eq!(to_four(&[Recipient::all_but_group("")]), NONE);
     }
 
     #[test]
@@ -256,7 +237,7 @@ mod tests {
         assert_eq!(to_four(&[Recipient::group("chat")]), [0, 2]);
         assert_eq!(
             to_four(&[Recipient::group("Chat")]),
-            NOBODY,
+            NONE,
             "compared exactly"
         );
     }
@@ -264,11 +245,11 @@ mod tests {
     #[test]
     fn s08_a_user_is_every_socket_of_that_user() {
         assert_eq!(to_four(&[Recipient::user("ann")]), [0, 1]);
-        assert_eq!(to_four(&[Recipient::user("eve")]), NOBODY);
+        assert_eq!(to_four(&[Recipient::user("eve")]), NONE);
         assert_eq!(
             to_four(&[Recipient::user("")]),
-            NOBODY,
-            "nobody has the empty name"
+            NONE,
+            "no user has the empty name"
         );
     }
 
@@ -304,11 +285,11 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_does_not_parse_is_nobody() {
+    fn a_connection_that_does_not_parse_selects_no_socket() {
         let to = Recipient::new(RecipientType::Connection, "7");
         let except = Recipient::new(RecipientType::AllButConnection, "7");
-        assert_eq!(to_four(std::slice::from_ref(&to)), NOBODY);
-        assert_eq!(to_four(&[to.clone(), except.clone()]), NOBODY);
+        assert_eq!(to_four(std::slice::from_ref(&to)), NONE);
+        assert_eq!(to_four(&[to.clone(), except.clone()]), NONE);
         assert_eq!(to_four(&[to, Recipient::user("bob")]), [2]);
         assert_eq!(to_four(&[except]), [0, 1, 2, 3]);
     }

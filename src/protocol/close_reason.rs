@@ -1,37 +1,39 @@
+//! Why a socket is closed: a close code and a short reason.
+
 use std::{borrow::Cow, error::Error, fmt, str::FromStr};
 
 use serde::Deserialize;
 
-/// Why a socket was or is to be closed: a close code and a short reason.
+/// Why a socket is closed: a close code and a short reason.
 ///
 /// A socket ends in one of these ways. Compare with the constants to tell them apart:
 ///
 /// | why it ended | reason | what the peer sees |
 /// |---|---|---|
-/// | the application closed it | what it said | the same |
+/// | the application closed it | the application's | the same |
 /// | the application answered 410 | [`GONE`](Self::GONE): 4410 | the same |
 /// | its identity ended | [`IDENTITY_EXPIRED`](Self::IDENTITY_EXPIRED): 4401, or 4401 and the text of the refusal | the same |
 /// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001 | the same |
-/// | the peer took its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it took nothing |
+/// | the peer read its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it read nothing |
 /// | the peer sent a binary message, outside of raw mode | [`BINARY`](Self::BINARY): 1003 | the same |
 /// | its message was too big | [`TOO_BIG`](Self::TOO_BIG): 1009 | the same |
 /// | its text was not UTF-8 | [`BAD_UTF8`](Self::BAD_UTF8): 1007 | the same |
 /// | it broke the protocol in another way | 1002 and what was wrong | the same |
-/// | the peer closed | the code and reason it sent | its own code |
+/// | the peer closed it | the peer's code and reason | its own code |
 /// | the peer closed without a code | [`NO_STATUS`](Self::NO_STATUS): 1005 | 1005 |
 /// | the connection, or the peer's half of it, ended without a close frame | [`LOST`](Self::LOST): 1006 | 1006 |
 /// | the peer did not answer a ping | [`NO_PONG`](Self::NO_PONG): 1006 | 1006 |
 ///
-/// What began to close a socket counts, whatever happens after that: a peer that never answers our
-/// close frame is cut off, and the reason stays. A handshake that is refused when HTTP is over
-/// already ([`WebConnectionSocket::accept`](crate::WebConnectionSocket::accept)) sends 1008, or 1013
-/// where a later try may go well; nothing sends 1011, because an error of the application costs one message and no socket. A peer may send
-/// whatever code is allowed, and so say itself that it was slow.
+/// The first reason counts, whatever happens afterwards: a peer that never answers our close frame is
+/// cut off, and the reason stays. A handshake that is refused after HTTP has ended
+/// ([`WebConnectionSocket::accept`](crate::WebConnectionSocket::accept)) sends 1008, or 1013 if a later
+/// try may succeed. The layer never sends 1011, because an error of the application costs one message
+/// and not the socket. A peer may send any allowed code, that of [`SLOW`](Self::SLOW) too.
 ///
-/// The code is what the peer sees in its close event. Codes follow
-/// [RFC 6455 §7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4): 4000–4999 are yours to
-/// define, 3000–3999 are registered, and of the lower ones only those that may travel in a frame
-/// can be made here. The browser client of this crate does not reconnect after 1008 and
+/// The peer sees the code in its close event. Codes follow
+/// [RFC 6455 §7.4](https://www.rfc-editor.org/rfc/rfc6455#section-7.4): an application may
+/// define 4000–4999, 3000–3999 are registered, and of the lower ones only those that may travel in a
+/// frame can be created here. The browser client of this crate does not reconnect after 1008 and
 /// 4000–4499.
 ///
 /// # Examples
@@ -60,7 +62,7 @@ impl CloseReason {
     /// The conversation is over: 1000.
     pub const NORMAL: Self = Self::fixed(1000, "");
 
-    /// The identity that let the socket in has ended, and nobody renewed it: 4401.
+    /// The identity of the socket expired and was not renewed: 4401.
     pub const IDENTITY_EXPIRED: Self = Self::fixed(4401, "identity expired");
 
     /// The server is shutting down: 1001.
@@ -75,8 +77,8 @@ impl CloseReason {
     /// The peer sent more than [`Config::max_message_size`](crate::Config::max_message_size): 1009.
     pub const TOO_BIG: Self = Self::fixed(1009, "message is too big");
 
-    /// The peer takes its messages too slowly: 1013. Its queue or the hub's bound was full, or it
-    /// took nothing for [`Config::write_timeout`](crate::Config::write_timeout).
+    /// The peer reads its messages too slowly: 1013. Its queue or the hub's bound was full, or it read
+    /// nothing for [`Config::write_timeout`](crate::Config::write_timeout).
     pub const SLOW: Self = Self::fixed(1013, "slow");
 
     /// The application answered a message with status 410: 4410.
@@ -91,12 +93,12 @@ impl CloseReason {
     /// The peer closed without naming a code: 1005, never sent.
     pub const NO_STATUS: Self = Self::fixed(1005, "");
 
-    /// Makes a reason from a code that may be sent and a text of at most 123 bytes.
+    /// Creates a reason from a code that may be sent and a text of at most 123 bytes.
     ///
     /// # Panics
     ///
-    /// If the code may not travel in a close frame or the text is too long. Parse a `"4001 text"`
-    /// instead where the value is not a literal.
+    /// If the code may not travel in a close frame or the text is too long. For a value that is not a
+    /// literal, parse a `"4001 text"` instead.
     ///
     /// # Examples
     ///
@@ -113,13 +115,13 @@ impl CloseReason {
         }
     }
 
-    /// The close code.
+    /// Returns the close code.
     #[must_use]
     pub fn code(&self) -> u16 {
         self.code
     }
 
-    /// The reason's text; often empty.
+    /// Returns the text of the reason, which is often empty.
     ///
     /// # Examples
     ///
@@ -134,7 +136,7 @@ impl CloseReason {
         &self.reason
     }
 
-    /// What a peer sent, or what ends a connection without a frame: not limited to sendable codes.
+    /// Creates a reason that a peer sent or that no frame carries: the code may be one that is never sent.
     pub(crate) fn received(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -142,15 +144,15 @@ impl CloseReason {
         }
     }
 
-    /// A socket that is refused although the handshake is done: 1008, or 1013 where a later try may
-    /// go well, and as much of the text as a close frame holds.
+    /// Creates the reason of a socket that is refused after its handshake: 1008, or 1013 if a later try
+    /// may succeed, and as much of the text as a close frame holds.
     pub(crate) fn refused(text: &str, for_now: bool) -> Self {
         let code = if for_now { 1013 } else { 1008 };
         Self::received(code, cut(text).to_owned())
     }
 
-    /// An identity that the application does not renew, with as much of its text as a close frame
-    /// holds.
+    /// Creates the reason of an identity that the application does not renew, with as much of its text
+    /// as a close frame holds.
     pub(crate) fn not_renewed(text: Option<&str>) -> Self {
         match text {
             Some(text) => Self::received(Self::IDENTITY_EXPIRED.code, cut(text).to_owned()),
@@ -158,7 +160,7 @@ impl CloseReason {
         }
     }
 
-    /// Whether a close frame can carry the code.
+    /// Tells whether a close frame may carry the code.
     pub(crate) fn is_sendable(&self) -> bool {
         is_sendable(self.code)
     }
@@ -192,7 +194,7 @@ impl fmt::Display for CloseReason {
     }
 }
 
-/// Reads `4001 text`: what a `WebSocket-Close` header holds.
+/// Reads `4001 text`, as in a `WebSocket-Close` header.
 impl FromStr for CloseReason {
     type Err = ParseCloseReasonError;
 
@@ -205,7 +207,7 @@ impl FromStr for CloseReason {
     }
 }
 
-/// What a disconnect event tells, which may be a code that is never sent.
+/// The reason in a disconnect event, whose code may be one that is never sent.
 #[derive(Deserialize)]
 struct Told {
     code: u16,

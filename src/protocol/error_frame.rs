@@ -1,4 +1,4 @@
-//! What the server tells a socket when one of its messages came to nothing.
+//! The error frame: what a socket gets when one of its messages was not handled.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::protocol::MessageError;
 use crate::protocol::keys::ERROR_ACTION;
 use crate::protocol::write::write_json;
 
-/// Why a message from a socket came to nothing; `error.code` of an error frame.
+/// Why a message from a socket was not handled; `error.code` of an error frame.
 ///
 /// # Examples
 ///
@@ -20,9 +20,9 @@ use crate::protocol::write::write_json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// The frame was no message.
+    /// The frame is not a valid message.
     BadMessage,
-    /// The sender may not address whom it named.
+    /// The sender may not address the recipients that it named.
     Refused,
     /// The application has no handler for messages.
     NoHandler,
@@ -35,7 +35,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// The code in JSON.
+    /// Returns the code as it stands in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status that says the same, used where the application gave none of its own.
+    /// Returns the HTTP status for the code, used where the application gave none.
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
@@ -62,7 +62,7 @@ impl ErrorCode {
     }
 }
 
-/// The message that carries an [`ErrorCode`] to the socket whose message came to nothing.
+/// The message that carries an [`ErrorCode`] to the sender of a message that was not handled.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorFrame {
     pub(crate) code: ErrorCode,
@@ -71,7 +71,7 @@ pub(crate) struct ErrorFrame {
 }
 
 impl ErrorFrame {
-    /// Says `text`, one sentence, with the code's own status.
+    /// Creates a frame with `text`, one sentence, and the status of the code.
     pub(crate) fn new(code: ErrorCode, text: impl Into<String>) -> Self {
         Self {
             code,
@@ -80,7 +80,7 @@ impl ErrorFrame {
         }
     }
 
-    /// Passes on the status that the application gave.
+    /// Replaces the status by the one that the application gave.
     #[must_use]
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_of_the_application_wins() {
+    fn the_status_of_the_application_replaces_the_codes() {
         let frame = ErrorFrame::new(ErrorCode::Failed, "")
             .with_status(StatusCode::UNPROCESSABLE_ENTITY)
             .encode();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_can_make_one() {
+    fn a_client_cannot_make_one() {
         let frame = ErrorFrame::new(ErrorCode::Refused, "no").encode();
         let error = SocketMessage::from_slice(&frame).unwrap_err();
         assert_eq!(error.kind(), MessageErrorKind::ReservedKey);

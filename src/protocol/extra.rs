@@ -1,8 +1,8 @@
-//! What a message carries besides its five keys.
+//! A key of a message besides its five own ones.
 
 use serde_json::value::RawValue;
 
-/// A top-level key that is the sender's own.
+/// An additional top-level key, with its value as it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Extra {
     pub(super) key: String,
@@ -10,7 +10,7 @@ pub(super) struct Extra {
 }
 
 impl Extra {
-    /// Whether it goes by this name, in any ASCII case.
+    /// Tells whether the key has this name, in any ASCII case.
     pub(super) fn is(&self, key: &str) -> bool {
         self.key.eq_ignore_ascii_case(key)
     }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The name of one open socket, unique over all nodes and never given twice.
+/// The name of one open socket, unique over all nodes and never reused.
 ///
-/// It is written as 32 lower-case hexadecimal digits, and read back in that form only.
+/// It is written as 32 lower-case hexadecimal digits, and read in that form only.
 ///
 /// # Examples
 ///
@@ -61,7 +61,7 @@ impl fmt::Debug for ConnectionId {
     }
 }
 
-/// A text is not a [`ConnectionId`].
+/// The text is not a [`ConnectionId`].
 ///
 /// # Examples
 ///
@@ -89,13 +89,13 @@ macro_rules! name {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// The name as text.
+            /// Returns the name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Whether the name is the empty one.
+            /// Tells whether the name is the empty one.
             #[must_use]
             pub fn is_empty(&self) -> bool {
                 self.0.is_empty()
@@ -104,7 +104,7 @@ macro_rules! name {
 
         impl From<&str> for $name {
             fn from(name: &str) -> Self {
-                // The empty name is by far the most frequent and needs no allocation.
+                // The empty name is by far the most frequent, and needs no allocation.
                 if name.is_empty() {
                     Self::default()
                 } else {
@@ -214,9 +214,9 @@ name! {
 }
 
 name! {
-    /// The name of a user, who may have many sockets; cheap to clone.
+    /// The name of a user, which may have many sockets; cheap to clone.
     ///
-    /// Names are compared exactly, upper and lower case being different. The empty name is nobody.
+    /// Names are compared exactly, upper and lower case being different. The empty name is no user.
     ///
     /// # Examples
     ///

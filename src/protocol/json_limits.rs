@@ -1,8 +1,8 @@
-//! Looks through JSON that is kept unread, for what other readers could not take.
+//! Limits on JSON that is kept as it was written, so that other readers can parse it.
 
 use crate::protocol::MessageErrorKind;
 
-/// How many lists and objects may be open at once inside one kept value.
+/// How many lists and objects may be open at once inside one value.
 const MAX_DEPTH: usize = 64;
 
 /// A number of fewer bytes without an exponent cannot be infinite.
@@ -10,8 +10,8 @@ const SURELY_FINITE: usize = 300;
 
 /// Refuses deep nesting, lone surrogates and numbers beyond the range of a double.
 ///
-/// `json` is one well-formed value; anything else gives some answer, without a panic. Iterative:
-/// the depth of the input costs no stack.
+/// `json` is one well-formed value; any other text gives some answer, without a panic. It is
+/// iterative: the depth of the input costs no stack.
 pub(super) fn check_limits(json: &str) -> Result<(), MessageErrorKind> {
     let bytes = json.as_bytes();
     let mut depth = 0_usize;
@@ -37,7 +37,7 @@ pub(super) fn check_limits(json: &str) -> Result<(), MessageErrorKind> {
     Ok(())
 }
 
-/// Tells whether a string of the JSON, which may break off anywhere, has half of a surrogate pair.
+/// Tells whether a string of the JSON, which may end anywhere, has half of a surrogate pair.
 pub(super) fn has_lone_surrogate(json: &[u8]) -> bool {
     let mut at = 0;
     while let Some(quote) = json
@@ -52,7 +52,7 @@ pub(super) fn has_lone_surrogate(json: &[u8]) -> bool {
     false
 }
 
-/// Finds the byte after the closing quote of the string whose first character is at `at`.
+/// Returns the position after the closing quote of the string whose first character is at `at`.
 fn end_of_string(bytes: &[u8], mut at: usize) -> Result<usize, MessageErrorKind> {
     loop {
         match bytes.get(at) {
@@ -72,7 +72,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Result<usize, MessageErrorKind>
     }
 }
 
-/// The code unit that the six bytes at `at` spell, if they are `\u` and four digits.
+/// Returns the code unit that the six bytes at `at` spell, if they are `\u` and four digits.
 fn unicode_escape(bytes: &[u8], at: usize) -> Option<u32> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     digits.iter().try_fold(0, |unit, &digit| {
@@ -80,7 +80,7 @@ fn unicode_escape(bytes: &[u8], at: usize) -> Option<u32> {
     })
 }
 
-/// Finds the byte after the number that starts at `at`.
+/// Returns the position after the number that starts at `at`.
 fn end_of_number(json: &str, at: usize) -> Result<usize, MessageErrorKind> {
     let rest = &json[at..];
     let length = rest

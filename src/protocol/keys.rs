@@ -5,13 +5,13 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-/// The action of error frames, which the server alone makes.
+/// The action of error frames, which only the server makes.
 pub(super) const ERROR_ACTION: &str = "__error";
 
 /// The action by which a client asks whether its connection lives.
 pub(crate) const PING_ACTION: &str = "__ping";
 
-/// The actions that mean something between the server and the client itself.
+/// The actions with a meaning between the server and the client.
 const RESERVED_ACTIONS: [&str; 5] = [
     ERROR_ACTION,
     PING_ACTION,
@@ -20,14 +20,14 @@ const RESERVED_ACTIONS: [&str; 5] = [
     "__presence",
 ];
 
-/// Returns the action if it is none that an application may use.
+/// Returns the action if it is reserved.
 pub(super) fn reserved(action: &str) -> Option<&'static str> {
     RESERVED_ACTIONS
         .into_iter()
         .find(|reserved| *reserved == action)
 }
 
-/// A key that is not the sender's to use freely.
+/// A key with a meaning of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Known {
     Action,
@@ -35,7 +35,7 @@ pub(super) enum Known {
     GroupId,
     UserId,
     Recipients,
-    /// What the server alone writes.
+    /// Keys that only the server writes.
     Reserved,
 }
 
@@ -99,9 +99,9 @@ impl Visitor<'_> for AnyKey {
     }
 }
 
-/// Whether two keys are the same but for ASCII case.
+/// Tells whether two keys differ in ASCII case at most.
 ///
-/// Sorted, so that ten thousand keys cost no hundred million comparisons.
+/// It sorts them, because comparing each pair of ten thousand keys would take too long.
 pub(super) fn has_twins(mut keys: Vec<&str>) -> bool {
     keys.sort_unstable_by(|a, b| cmp_ignore_ascii_case(a, b));
     keys.windows(2)

@@ -1,14 +1,12 @@
 //! The one structure that travels in both directions.
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::protocol::extra::Extra;
 use crate::protocol::json_limits::check_limits;
 use crate::protocol::keys::Known;
-use crate::protocol::read::{self, BYTE_ORDER_MARK, DEFAULT_MAX_RECIPIENTS};
-use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId, write};
+use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId};
 
 /// A message between browser, server and application.
 ///
@@ -18,8 +16,8 @@ use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId
 /// is written with; additional top-level keys are kept, with their values byte for byte. A key
 /// `error` is refused: only the server reports errors.
 ///
-/// `user_id` and `group_id` tell who sent the message; `recipients` tell who gets it, and an empty
-/// list is everybody.
+/// `user_id` and `group_id` describe the sender; `recipients` select the sockets that receive the
+/// message, and an empty list selects all of them.
 ///
 /// Its serde implementations are meant for `serde_json` and apply the default limit of 1 024
 /// recipients; [`from_slice`](Self::from_slice) gives the better errors.
@@ -44,21 +42,21 @@ use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SocketMessage {
-    /// What the message is about: the key by which both ends choose a handler.
+    /// The subject, by which both ends choose a handler.
     pub action: String,
     /// The content: text, or JSON in a string.
     pub message: String,
-    /// The group in whose name it was sent; it selects nobody.
+    /// The group in whose name it was sent; it selects no recipients.
     pub group_id: GroupId,
-    /// The user in whose name it was sent; it selects nobody.
+    /// The user in whose name it was sent; it selects no recipients.
     pub user_id: UserId,
-    /// Who gets it; empty is everybody.
+    /// The sockets that receive it; an empty list selects all.
     pub recipients: Vec<Recipient>,
     pub(super) extra: Vec<Extra>,
 }
 
 impl SocketMessage {
-    /// Creates a message without content, for everybody.
+    /// Creates a message without content, for all sockets.
     ///
     /// # Examples
     ///
@@ -75,40 +73,6 @@ impl SocketMessage {
             action: action.into(),
             ..Self::default()
         }
-    }
-
-    /// Reads a message from JSON with at most 1 024 recipients. A UTF-8 byte-order mark before it is
-    /// passed over.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the bytes are not UTF-8 or not one JSON object, a known key has a value of another
-    /// type, a key occurs twice, a key or the action is reserved, a recipient is incomplete or of an
-    /// unknown type, or an additional value nests deeper than 64 levels or holds what other readers
-    /// cannot take.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::SocketMessage;
-    ///
-    /// let message = SocketMessage::from_slice(br#"{"ACTION": "ping", "trace": [1, 2]}"#)?;
-    /// assert_eq!(message.action, "ping");
-    /// assert_eq!(message.extra("trace"), Some("[1, 2]"));
-    /// # Ok::<(), web_connection_socket::MessageError>(())
-    /// ```
-    pub fn from_slice(json: &[u8]) -> Result<Self, MessageError> {
-        Self::read(json, DEFAULT_MAX_RECIPIENTS)
-    }
-
-    /// Reads a message from JSON with at most `max_recipients` recipients.
-    pub(crate) fn read(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
-        read::read(json, max_recipients)
-    }
-
-    /// Reads one message or a list of them.
-    pub(crate) fn read_all(json: &[u8], max_recipients: usize) -> Result<Vec<Self>, MessageError> {
-        read::read_all(json, max_recipients)
     }
 
     /// Sets the content to text.
@@ -131,7 +95,7 @@ impl SocketMessage {
     ///
     /// # Errors
     ///
-    /// Fails if `value` does not serialize to JSON.
+    /// If `value` does not serialize to JSON.
     ///
     /// # Examples
     ///
@@ -180,11 +144,11 @@ impl SocketMessage {
         self
     }
 
-    /// Adds a top-level key of your own, or replaces its value.
+    /// Adds an additional top-level key, or replaces its value.
     ///
     /// # Errors
     ///
-    /// Fails if the key, in any ASCII case, is `error` or one of the five keys of every message,
+    /// If the key, in any ASCII case, is `error`, `__position` or one of the five keys of every message,
     /// or if `value` does not serialize to JSON that nests at most 64 levels.
     ///
     /// # Examples
@@ -211,7 +175,7 @@ impl SocketMessage {
         Ok(self)
     }
 
-    /// The value of an additional top-level key as raw JSON, found without regard to ASCII case.
+    /// Returns the value of an additional top-level key as raw JSON, whatever the ASCII case of the key.
     ///
     /// # Examples
     ///
@@ -228,51 +192,9 @@ impl SocketMessage {
         let extra = self.extra.iter().find(|extra| extra.is(key))?;
         Some(extra.value.get())
     }
-
-    /// Reads the JSON in the content; a byte-order mark before it is passed over.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the content is not JSON, or not JSON of a `T`; the source of the error tells where.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::SocketMessage;
-    ///
-    /// let message = SocketMessage::new("prices").text("[1, 2]");
-    /// assert_eq!(message.parse_json::<Vec<u32>>()?, [1, 2]);
-    /// # Ok::<(), web_connection_socket::MessageError>(())
-    /// ```
-    pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, MessageError> {
-        let json = self.message.trim_start_matches(BYTE_ORDER_MARK);
-        serde_json::from_str(json).map_err(MessageError::conversion)
-    }
-
-    /// Writes the message as JSON.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::SocketMessage;
-    ///
-    /// let json = SocketMessage::new("refresh").encode();
-    /// assert!(json.starts_with(br#"{"action":"refresh","message":"","#));
-    /// ```
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut json = Vec::new();
-        self.write_to(&mut json);
-        json
-    }
-
-    /// Appends the message as JSON.
-    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
-        write::write(self, out);
-    }
 }
 
-/// The JSON of an additional key's value, if both may be in a message.
+/// Returns the JSON of an additional key's value, if a message may hold both.
 fn extra_value<T>(key: &str, value: &T) -> Result<Box<RawValue>, MessageError>
 where
     T: Serialize + ?Sized,
@@ -302,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_in_the_content_is_kept_and_not_read_as_json() {
+    fn a_byte_order_mark_in_the_content_is_kept_and_ignored_as_json() {
         let message = SocketMessage::new("a").text("\u{feff}[1]");
         assert_eq!(message.parse_json::<Vec<u8>>().unwrap(), [1]);
         assert_eq!(message.message, "\u{feff}[1]");
@@ -334,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_additional_key_is_none_of_the_messages_own() {
+    fn an_additional_key_cannot_be_one_of_the_messages_own() {
         for key in [
             "error",
             "Error",

@@ -7,8 +7,8 @@ use crate::protocol::keys::PING_ACTION;
 
 /// A message could not be read or made.
 ///
-/// Its text says what to change, and never repeats what the message carried: it may be logged, and
-/// it is what the sender sees in an error frame.
+/// Its text says what to change and never repeats the content of the message: it may be logged, and
+/// the sender sees it in an error frame.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use crate::protocol::keys::PING_ACTION;
 #[derive(Debug)]
 pub struct MessageError {
     kind: MessageErrorKind,
-    /// The key, or the reserved action, that it is about.
+    /// The key or the reserved action at fault.
     key: &'static str,
     cause: Option<serde_json::Error>,
     is_made: bool,
@@ -57,12 +57,12 @@ impl MessageError {
         }
     }
 
-    /// Whether what was read is a client's question whether its connection lives, and else in order.
+    /// Tells whether the message is a valid `__ping`, by which a client asks whether its connection lives.
     pub(crate) fn is_ping(&self) -> bool {
         self.kind == MessageErrorKind::ReservedAction && self.key == PING_ACTION
     }
 
-    /// Says that it is about a message that was to be made, not about one that was read.
+    /// Marks the error as one of making a message, not of reading one.
     pub(super) fn in_making(self) -> Self {
         Self {
             is_made: true,
@@ -70,12 +70,12 @@ impl MessageError {
         }
     }
 
-    /// Whether the message was to be made, so that the fault is ours and not its sender's.
+    /// Tells whether the message was being made, so that the fault is not its sender's.
     pub(crate) fn is_made(&self) -> bool {
         self.is_made
     }
 
-    /// What went wrong, to decide by.
+    /// Returns what went wrong.
     #[must_use]
     pub fn kind(&self) -> MessageErrorKind {
         self.kind
@@ -148,18 +148,18 @@ pub enum MessageErrorKind {
     NotAnObject,
     /// A known key has a value of another type.
     WrongType,
-    /// One key occurs twice, in whatever spelling.
+    /// One key occurs twice, in any spelling.
     DuplicateKey,
     /// A key that the library itself writes was used from outside.
     ReservedKey,
-    /// The action means something between the server and the client itself: `__error`, `__ping`,
+    /// The action has a meaning between the server and the client: `__error`, `__ping`,
     /// `__pong`, `__resumed` or `__presence`.
     ReservedAction,
     /// A recipient's type is missing, empty or unknown.
     UnknownRecipientType,
     /// A recipient has a key other than `type` and `value`.
     UnknownRecipientKey,
-    /// A recipient of type `user` or `connection` names nobody.
+    /// A recipient of type `user` or `connection` has an empty `value`.
     EmptyRecipient,
     /// The list of recipients is longer than the limit.
     TooManyRecipients,
@@ -204,8 +204,8 @@ impl MessageErrorKind {
             }
             Self::TooDeep => "an additional value is nested deeper than 64 levels",
             Self::LoneSurrogate => {
-                "a text has half of a character in it, a lone surrogate, as of an emoji that was cut \
-                 in two; send whole characters"
+                "a text holds half of a character, a lone surrogate, as of an emoji that was cut in \
+                 two; send whole characters"
             }
             Self::NumberOutOfRange => {
                 "a number is beyond the range of a double; send it as a string"
@@ -220,7 +220,7 @@ mod tests {
     use crate::protocol::SocketMessage;
 
     #[test]
-    fn only_the_question_whether_a_connection_lives_is_a_ping() {
+    fn only_a_valid_ping_is_a_ping() {
         for (json, is_ping) in [
             (r#"{"action":"__ping"}"#, true),
             (r#"{"ACTION":"\u005f_ping","message":"x","more":[1]}"#, true),

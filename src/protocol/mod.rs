@@ -1,11 +1,12 @@
 //! What travels between browser, server and application, as plain data.
 //!
-//! No async in here: a message is read, written and resolved to its audience by
-//! functions of their arguments.
+//! Nothing here is async or does I/O: functions of their arguments read and write a message and find
+//! its audience.
 
 mod audience;
 mod close_reason;
 mod dedup_set;
+mod default_audience;
 mod deserialize;
 mod error_frame;
 mod expected;
@@ -17,6 +18,7 @@ mod message;
 mod message_error;
 mod raw_message;
 mod read;
+mod read_message;
 mod read_name;
 mod read_recipients;
 mod recipient;
@@ -25,11 +27,11 @@ mod rejection_kind;
 mod report;
 mod write;
 
-pub use self::audience::DefaultAudience;
 pub(crate) use self::audience::{Index, Selection, is_everyone, resolve};
 pub(crate) use self::close_reason::is_sendable;
 pub use self::close_reason::{CloseReason, ParseCloseReasonError};
 pub(crate) use self::dedup_set::DedupSet;
+pub use self::default_audience::DefaultAudience;
 pub use self::error_frame::ErrorCode;
 pub(crate) use self::error_frame::ErrorFrame;
 pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};

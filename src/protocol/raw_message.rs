@@ -1,8 +1,10 @@
+//! A message of an application's own protocol.
+
 use std::fmt;
 
 use bytes::Bytes;
 
-/// A text or binary message as it travels, for protocols of your own: see
+/// A text or binary message as it travels, for an application's own protocol: see
 /// [`WebConnectionSocketLayer::on_raw`](crate::WebConnectionSocketLayer::on_raw).
 ///
 /// Cheap to clone: clones share the bytes.
@@ -27,13 +29,13 @@ pub struct RawMessage {
 }
 
 impl RawMessage {
-    /// Makes a text message. A `String` is not copied.
+    /// Creates a text message. A `String` is not copied.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
         Self::checked_text(text.into().into())
     }
 
-    /// Makes a binary message. `Bytes` and a `Vec<u8>` are not copied.
+    /// Creates a binary message. `Bytes` and a `Vec<u8>` are not copied.
     #[must_use]
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self {
@@ -42,7 +44,7 @@ impl RawMessage {
         }
     }
 
-    /// A text message of bytes that were found to be UTF-8.
+    /// Creates a text message from bytes that were checked to be UTF-8.
     pub(crate) fn checked_text(payload: Bytes) -> Self {
         Self {
             is_text: true,
@@ -50,13 +52,13 @@ impl RawMessage {
         }
     }
 
-    /// Whether it is a text message; otherwise it is a binary one.
+    /// Tells whether this is a text message; otherwise it is a binary one.
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.is_text
     }
 
-    /// The text; `None` of a binary message, whatever it holds. Each call reads the whole text once.
+    /// Returns the text, or `None` for a binary message. Each call validates the whole text once.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         if !self.is_text {
@@ -65,20 +67,20 @@ impl RawMessage {
         std::str::from_utf8(&self.payload).ok()
     }
 
-    /// What it holds; a text as UTF-8.
+    /// Returns the bytes of the message, of a text as UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.payload
     }
 
-    /// Gives what it holds without a copy.
+    /// Returns the bytes of the message without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.payload
     }
 }
 
-/// Kind and length: messages may be long, and what is in them does not belong in a log.
+/// Shows kind and length: messages may be long, and their content does not belong in a log.
 impl fmt::Debug for RawMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawMessage")

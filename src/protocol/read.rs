@@ -1,43 +1,78 @@
 //! Reads a message out of JSON, liberally in spelling and strictly in everything else.
 
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
-use serde_json::value::RawValue;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 
-use crate::protocol::expected::{
-    Expected, Outcome, Place, Text, read_once, refuse_list, refuse_object, refuse_value,
-};
-use crate::protocol::extra::Extra;
-use crate::protocol::json_limits::{check_limits, has_lone_surrogate};
-use crate::protocol::keys::{AnyKey, Key, Known, has_twins, reserved};
-use crate::protocol::read_name::read_name_once;
-use crate::protocol::read_recipients::RecipientList;
-use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, SocketMessage, UserId};
+use crate::protocol::expected::{Expected, Outcome, Place};
+use crate::protocol::json_limits::has_lone_surrogate;
+use crate::protocol::keys::reserved;
+use crate::protocol::read_message::{MessageObject, MessageOrList, Parts};
+use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
 
-/// How many recipients a message may have where nothing else is configured.
-pub(crate) const DEFAULT_MAX_RECIPIENTS: usize = 1024;
+impl SocketMessage {
+    /// Reads a message from JSON with at most 1 024 recipients; a UTF-8 byte-order mark before it is
+    /// ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not UTF-8 or not one JSON object, a known key has a value of another type, a key
+    /// occurs twice, a key or the action is reserved, a recipient is incomplete or of an unknown type, or
+    /// an additional value nests deeper than 64 levels, holds half of a surrogate pair or a number beyond
+    /// the range of a double.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::from_slice(br#"{"ACTION": "ping", "trace": [1, 2]}"#)?;
+    /// assert_eq!(message.action, "ping");
+    /// assert_eq!(message.extra("trace"), Some("[1, 2]"));
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn from_slice(json: &[u8]) -> Result<Self, MessageError> {
+        Self::read(json, DEFAULT_MAX_RECIPIENTS)
+    }
 
-/// What many Windows programs put before any text.
-pub(super) const BYTE_ORDER_MARK: char = '\u{feff}';
+    /// Reads a message from JSON with at most `max_recipients` recipients.
+    pub(crate) fn read(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
+        let mut parts = Parts::default();
+        let object = MessageObject {
+            parts: &mut parts,
+            max_recipients,
+        };
+        read_whole(utf8(json)?, object)?;
+        refuse_reserved(parts.into_message()?)
+    }
 
-/// Reads one message, and nothing after it, with at most `max_recipients` recipients.
-pub(super) fn read(bytes: &[u8], max_recipients: usize) -> Outcome<SocketMessage> {
-    let mut parts = Parts::default();
-    let object = MessageObject {
-        parts: &mut parts,
-        max_recipients,
-    };
-    read_whole(text(bytes)?, object)?;
-    refuse_reserved(parts.into_message()?)
-}
+    /// Reads one message or a list of them.
+    pub(crate) fn read_all(json: &[u8], max_recipients: usize) -> Result<Vec<Self>, MessageError> {
+        let messages = read_whole(utf8(json)?, MessageOrList { max_recipients })?;
+        messages.into_iter().map(refuse_reserved).collect()
+    }
 
-/// Reads one message or a list of them, and nothing after it.
-pub(super) fn read_all(bytes: &[u8], max_recipients: usize) -> Outcome<Vec<SocketMessage>> {
-    let messages = read_whole(text(bytes)?, MessageOrList { max_recipients })?;
-    messages.into_iter().map(refuse_reserved).collect()
+    /// Reads the JSON in the content; a byte-order mark before it is ignored.
+    ///
+    /// # Errors
+    ///
+    /// If the content is not JSON, or not JSON of a `T`; the source of the error says where.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let message = SocketMessage::new("prices").text("[1, 2]");
+    /// assert_eq!(message.parse_json::<Vec<u32>>()?, [1, 2]);
+    /// # Ok::<(), web_connection_socket::MessageError>(())
+    /// ```
+    pub fn parse_json<T: DeserializeOwned>(&self) -> Result<T, MessageError> {
+        let json = self.message.trim_start_matches(BYTE_ORDER_MARK);
+        serde_json::from_str(json).map_err(MessageError::conversion)
+    }
 }
 
 /// RFC 8259 §8.1: JSON is UTF-8, and a byte-order mark before it may be ignored.
-fn text(bytes: &[u8]) -> Result<&str, MessageErrorKind> {
+fn utf8(bytes: &[u8]) -> Result<&str, MessageErrorKind> {
     let text = std::str::from_utf8(bytes).map_err(|_| MessageErrorKind::NotUtf8)?;
     Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
 }
@@ -74,130 +109,11 @@ fn before<'a>(error: &serde_json::Error, json: &'a str) -> &'a [u8] {
     &json.as_bytes()[..end.min(json.len())]
 }
 
-struct MessageOrList {
-    max_recipients: usize,
-}
+/// How many recipients a message may have where nothing else is configured.
+const DEFAULT_MAX_RECIPIENTS: usize = 1024;
 
-impl<'de> Expected<'de> for MessageOrList {
-    type Value = Vec<SocketMessage>;
-
-    fn wrong_type(&self) -> MessageError {
-        MessageErrorKind::NotAnObject.into()
-    }
-
-    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Outcome<Self::Value>, A::Error> {
-        let mut messages = Vec::new();
-        loop {
-            let mut parts = Parts::default();
-            let object = self.message(&mut parts);
-            let Some(read) = list.next_element_seed(Place(object))? else {
-                return Ok(Ok(messages));
-            };
-            match read.and_then(|()| parts.into_message()) {
-                Ok(message) => messages.push(message),
-                Err(why) => return refuse_list(list, why),
-            }
-        }
-    }
-
-    fn object<A: MapAccess<'de>>(self, object: A) -> Result<Outcome<Self::Value>, A::Error> {
-        let mut parts = Parts::default();
-        let read = self.message(&mut parts).object(object)?;
-        Ok(read.and_then(|()| Ok(vec![parts.into_message()?])))
-    }
-}
-
-impl MessageOrList {
-    fn message<'p>(&self, parts: &'p mut Parts) -> MessageObject<'p> {
-        MessageObject {
-            parts,
-            max_recipients: self.max_recipients,
-        }
-    }
-}
-
-/// Fills parts in place: moving a whole message through serde costs a tenth of the time.
-struct MessageObject<'p> {
-    parts: &'p mut Parts,
-    max_recipients: usize,
-}
-
-impl<'de> Expected<'de> for MessageObject<'_> {
-    type Value = ();
-
-    fn wrong_type(&self) -> MessageError {
-        MessageErrorKind::NotAnObject.into()
-    }
-
-    fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Outcome<()>, A::Error> {
-        while let Some(key) = object.next_key_seed(AnyKey)? {
-            let read = self.parts.read(key, &mut object, self.max_recipients)?;
-            if let Err(why) = read {
-                return refuse_object(object, why);
-            }
-        }
-        Ok(Ok(()))
-    }
-}
-
-/// The values of a message whose keys are being read.
-#[derive(Default)]
-struct Parts {
-    action: Option<String>,
-    message: Option<String>,
-    group_id: Option<GroupId>,
-    user_id: Option<UserId>,
-    recipients: Option<Vec<Recipient>>,
-    extra: Vec<Extra>,
-}
-
-impl Parts {
-    /// Reads the value of `key`.
-    fn read<'de, A: MapAccess<'de>>(
-        &mut self,
-        key: Key,
-        object: &mut A,
-        max_recipients: usize,
-    ) -> Result<Outcome<()>, A::Error> {
-        match key {
-            Key::Known(Known::Action) => read_once(&mut self.action, Text("action"), object),
-            Key::Known(Known::Message) => read_once(&mut self.message, Text("message"), object),
-            Key::Known(Known::GroupId) => read_name_once(&mut self.group_id, "groupId", object),
-            Key::Known(Known::UserId) => read_name_once(&mut self.user_id, "userId", object),
-            Key::Known(Known::Recipients) => {
-                let list = RecipientList {
-                    max: max_recipients,
-                };
-                read_once(&mut self.recipients, list, object)
-            }
-            Key::Known(Known::Reserved) => refuse_value(object, MessageErrorKind::ReservedKey),
-            Key::Other(key) => {
-                let value: &RawValue = object.next_value()?;
-                let checked = check_limits(value.get());
-                self.extra.push(Extra {
-                    key,
-                    value: value.to_owned(),
-                });
-                Ok(checked.map_err(MessageError::from))
-            }
-        }
-    }
-
-    fn into_message(self) -> Outcome<SocketMessage> {
-        let extra = self.extra;
-        if extra.len() > 1 && has_twins(extra.iter().map(|extra| extra.key.as_str()).collect()) {
-            return Err(MessageErrorKind::DuplicateKey.into());
-        }
-        Ok(SocketMessage {
-            action: self.action.unwrap_or_default(),
-            message: self.message.unwrap_or_default(),
-            group_id: self.group_id.unwrap_or_default(),
-            user_id: self.user_id.unwrap_or_default(),
-            recipients: self.recipients.unwrap_or_default(),
-            extra,
-        })
-    }
-}
+/// What many Windows programs put before any text.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 #[cfg(test)]
 mod tests {
@@ -333,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_ignored() {
         let json = b"\xEF\xBB\xBF {\"action\":\"a\"}";
         assert_eq!(SocketMessage::from_slice(json).unwrap().action, "a");
-        assert_eq!(read_all(json, 1).unwrap().len(), 1);
+        assert_eq!(SocketMessage::read_all(json, 1).unwrap().len(), 1);
         let list = b"\xEF\xBB\xBF\r\n[{\"action\":\"a\"},{}]";
-        assert_eq!(read_all(list, 1).unwrap().len(), 2);
+        assert_eq!(SocketMessage::read_all(list, 1).unwrap().len(), 2);
     }
 
     #[test]
@@ -382,8 +298,8 @@ mod tests {
             ),
             (
                 r#"{"message":"secret \ud83d"}"#,
-                "a text has half of a character in it, a lone surrogate, as of an emoji that was cut \
-                 in two; send whole characters",
+                "a text holds half of a character, a lone surrogate, as of an emoji that was cut in \
+                 two; send whole characters",
             ),
             (
                 r#"{"action":"secret""#,
@@ -415,40 +331,6 @@ mod tests {
         let objects = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
         let json = format!(r#"{{"x":{objects}}}"#);
         assert_eq!(kind_of(&json), Some(MessageErrorKind::TooDeep));
-    }
-
-    #[test]
-    fn ten_thousand_keys_are_read_and_one_twin_among_them_found() {
-        let keys: Vec<String> = (0..10_000).map(|at| format!("\"Key{at}\":{at}")).collect();
-        let json = format!("{{{}}}", keys.join(","));
-        let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
-        assert_eq!(message.extra.len(), 10_000);
-        assert_eq!(message.extra("key9999"), Some("9999"));
-        let twin = format!("{{{},\"kEy77\":0}}", keys.join(","));
-        assert_eq!(kind_of(&twin), Some(MessageErrorKind::DuplicateKey));
-    }
-
-    #[test]
-    fn a_list_of_messages_is_read_through_serde() {
-        let list: Vec<SocketMessage> =
-            serde_json::from_str(r#"[{"action":"a","x":[1, 2]},{"action":"b"}]"#).unwrap();
-        assert_eq!(list[0].extra("x"), Some("[1, 2]"));
-        assert_eq!(list[1].action, "b");
-        for refused in [r#"[{"error":1}]"#, r#"[{"action":"__pong"}]"#] {
-            assert!(serde_json::from_str::<Vec<SocketMessage>>(refused).is_err());
-        }
-    }
-
-    #[test]
-    fn a_list_is_read_under_the_rules_of_each_message() {
-        let all = r#"{"type":"all"}"#;
-        let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);
-        assert_eq!(read_all(list.as_bytes(), 2).unwrap().len(), 2);
-        let error = read_all(list.as_bytes(), 1).unwrap_err();
-        assert_eq!(error.kind(), MessageErrorKind::TooManyRecipients);
-        assert!(read_all(b"[{}]x", 1).is_err());
-        assert!(read_all(b"[7]", 1).is_err());
-        assert_eq!(read_all(b"[]", 1).unwrap(), []);
     }
 
     /// Text that is nearly a message: its tokens in any order.

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_text_nor_a_finite_number_is_no_name() {
+    fn other_values_and_infinite_numbers_are_not_names() {
         use MessageErrorKind::{NumberOutOfRange, WrongType};
         for (value, kind) in [
             ("true", WrongType),

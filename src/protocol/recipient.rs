@@ -1,4 +1,4 @@
-//! Whom a message names.
+//! One recipient of a message, and its type.
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -6,8 +6,8 @@ use crate::protocol::ConnectionId;
 
 /// One entry of a message's list of recipients.
 ///
-/// Several entries add up: a broadcast goes to everybody whom an entry includes, minus everybody
-/// whom an `AllBut…` entry excludes, one copy for each socket.
+/// Several entries add up: a broadcast goes to all sockets that an entry includes, except those that
+/// an `AllBut…` entry excludes, with one copy for each socket.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// Names `value` as a `kind`.
+    /// Creates a recipient of any type.
     #[must_use]
     pub fn new(kind: RecipientType, value: impl Into<String>) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Recipient {
         Self::new(RecipientType::All, String::new())
     }
 
-    /// Includes the members of a group; the empty name is the default group, which is everybody.
+    /// Includes the members of a group; the empty name is the default group, which holds every socket.
     #[must_use]
     pub fn group(group: impl Into<String>) -> Self {
         Self::new(RecipientType::Group, group)
@@ -63,13 +63,13 @@ impl Recipient {
         Self::new(RecipientType::Connection, connection.to_string())
     }
 
-    /// Excludes the members of a group; the empty name excludes everybody.
+    /// Excludes the members of a group; the empty name excludes every socket.
     #[must_use]
     pub fn all_but_group(group: impl Into<String>) -> Self {
         Self::new(RecipientType::AllButGroup, group)
     }
 
-    /// Excludes every socket of a user; the empty name excludes nobody.
+    /// Excludes every socket of a user; the empty name excludes no socket.
     #[must_use]
     pub fn all_but_user(user: impl Into<String>) -> Self {
         Self::new(RecipientType::AllButUser, user)
@@ -111,11 +111,11 @@ pub enum RecipientType {
     User,
     /// One socket.
     Connection,
-    /// Everybody except the members of a group.
+    /// Every socket except the members of a group.
     AllButGroup,
-    /// Everybody except the sockets of a user.
+    /// Every socket except those of a user.
     AllButUser,
-    /// Everybody except one socket.
+    /// Every socket except one.
     AllButConnection,
 }
 
@@ -137,7 +137,7 @@ impl RecipientType {
             .find(|kind| kind.as_str().eq_ignore_ascii_case(text))
     }
 
-    /// The spelling in JSON.
+    /// Returns the spelling in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -151,7 +151,7 @@ impl RecipientType {
         }
     }
 
-    /// Whether it takes sockets out of the audience instead of into it.
+    /// Tells whether it removes sockets from the audience instead of adding them.
     pub(crate) const fn excludes(self) -> bool {
         matches!(
             self,

@@ -1,9 +1,9 @@
-//! Says who gets a message.
+//! The methods that address a message.
 
 use crate::protocol::{ConnectionId, Recipient, SocketMessage};
 
-/// Who gets it: everybody whom a `to_…` adds, or every socket if none does, minus everybody whom an
-/// `except_…` takes out.
+/// The audience: the sockets that the `to_…` methods add, or all of them if none was called, minus the
+/// sockets that the `except_…` methods remove.
 impl SocketMessage {
     /// Adds every socket to the audience.
     ///
@@ -20,7 +20,7 @@ impl SocketMessage {
         self.to(Recipient::all())
     }
 
-    /// Adds the members of a group; the empty name is the default group, which is everybody.
+    /// Adds the members of a group; the empty name is the default group, which holds every socket.
     ///
     /// # Examples
     ///
@@ -35,7 +35,7 @@ impl SocketMessage {
         self.to(Recipient::group(group))
     }
 
-    /// Adds every socket of a user, who must have a name: the empty one is refused by readers.
+    /// Adds every socket of a user; the name must not be empty, or readers refuse the message.
     ///
     /// # Examples
     ///
@@ -67,7 +67,7 @@ impl SocketMessage {
         self.to(Recipient::connection(connection))
     }
 
-    /// Takes the members of a group out of the audience; the empty name leaves nobody.
+    /// Removes the members of a group from the audience; the empty name removes every socket.
     ///
     /// # Examples
     ///
@@ -82,7 +82,7 @@ impl SocketMessage {
         self.to(Recipient::all_but_group(group))
     }
 
-    /// Takes every socket of a user out of the audience; the empty name takes out nobody.
+    /// Removes every socket of a user from the audience; the empty name removes none.
     ///
     /// # Examples
     ///
@@ -97,7 +97,7 @@ impl SocketMessage {
         self.to(Recipient::all_but_user(user))
     }
 
-    /// Takes one socket out of the audience.
+    /// Removes one socket from the audience.
     ///
     /// # Examples
     ///

@@ -4,10 +4,29 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::protocol::SocketMessage;
 
-/// Appends `message` to `out` as JSON.
-pub(super) fn write(message: &SocketMessage, out: &mut Vec<u8>) {
-    out.reserve(expected_size(message));
-    write_json(message, out);
+impl SocketMessage {
+    /// Writes the message as JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::SocketMessage;
+    ///
+    /// let json = SocketMessage::new("refresh").encode();
+    /// assert!(json.starts_with(br#"{"action":"refresh","message":"","#));
+    /// ```
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut json = Vec::new();
+        self.write_to(&mut json);
+        json
+    }
+
+    /// Appends the message as JSON.
+    pub(crate) fn write_to(&self, out: &mut Vec<u8>) {
+        out.reserve(expected_size(self));
+        write_json(self, out);
+    }
 }
 
 /// Appends a value of this crate to `out` as JSON.

@@ -1,3 +1,5 @@
+//! The service that serves the browser client.
+
 use std::{
     convert::Infallible,
     fmt::Write,
@@ -19,13 +21,13 @@ use tower::Service;
 
 use super::{SOURCE, TYPES};
 
-/// Makes the service that answers with the browser client.
+/// Creates the service that serves the browser client.
 ///
-/// It looks at the last segment of the path alone, so it can be mounted as a directory or at one of
-/// its names: `webconnection-websocket.js`, `web-connection-websocket.js` (the same), and
-/// `webconnection-websocket.d.ts`, `web-connection-websocket.d.ts`. Every other name is 404, every
-/// method but GET and HEAD 405. Browsers keep the file and ask each time whether it is still the
-/// same (`ETag`), so that a new version of this crate is a new client at the next visit.
+/// It reads only the last segment of the path, so it can be mounted as a directory or at one of its
+/// names: `webconnection-websocket.js`, `web-connection-websocket.js` (the same), and
+/// `webconnection-websocket.d.ts`, `web-connection-websocket.d.ts`. Other names are answered with 404,
+/// methods other than GET and HEAD with 405. Browsers keep the file and ask each time whether it
+/// changed (`ETag`), so pages use a new version of this crate at their next visit.
 ///
 /// # Examples
 ///
@@ -41,12 +43,12 @@ use super::{SOURCE, TYPES};
 pub fn service() -> ServeScript {
     ServeScript {
         source: File::new(SOURCE, "text/javascript; charset=utf-8"),
-        // Browsers never ask for it; with this type they show it.
+        // For people: browsers show this type, and scripts never load it.
         types: File::new(TYPES, "text/plain; charset=utf-8"),
     }
 }
 
-/// A service that answers with the browser client, from [`service`].
+/// The service that serves the browser client, from [`service`].
 ///
 /// # Examples
 ///
@@ -88,7 +90,7 @@ impl ServeScript {
 
     fn file(&self, path: &str) -> Option<&File> {
         let (_, name) = path.rsplit_once('/')?;
-        // Sites that come from Windows write names as they like.
+        // Sites from Windows write names in any case.
         let (stem, extension) = name.split_once('.')?;
         let is_ours = STEMS.iter().any(|ours| stem.eq_ignore_ascii_case(ours));
         match extension {
@@ -133,7 +135,7 @@ impl File {
         }
     }
 
-    /// Tells whether the client has it already.
+    /// Tells whether the client has this version already.
     fn is_known(&self, headers: &HeaderMap) -> bool {
         // RFC 9110 §13.1.2: a list, compared weakly.
         let mut tags = headers

@@ -1,7 +1,7 @@
-/** Who a message goes to; `value` is the name of the group or user, or the id of the connection. */
+/** A recipient of a message; `value` is the name of the group or user, or the id of the connection. */
 export interface Recipient {
   type: RecipientType;
-  /** Empty for `all`; a `group` with an empty name is everybody, too. */
+  /** Empty for `all`; a `group` with an empty name selects all sockets, too. */
   value: string;
 }
 
@@ -9,9 +9,9 @@ export type RecipientType =
   | "group" | "user" | "allButUser"
   | "all" | "allButGroup" | "connection" | "allButConnection";
 
-/** What a message says, on its way in either direction. */
+/** A message in either direction. */
 export interface Message {
-  /** What it is about: the key that both ends route by. */
+  /** The subject, by which both ends choose a handler. */
   action: string;
   /** A text; it may be JSON, for `JSON.parse` to read. */
   message: string;
@@ -19,20 +19,20 @@ export interface Message {
   groupId: string;
   /** The sender. Without an `identify` hook on the server it is what the sender claims to be. */
   userId: string;
-  /** Nobody named means everybody. */
+  /** The recipients; an empty list selects all sockets. */
   recipients: Recipient[];
-  /** Whatever else the sender put in. */
+  /** Additional keys of the sender. */
   [key: string]: unknown;
 }
 
 /** A message as it arrives. */
 export interface SocketMessage<Payload = unknown> extends Message {
   /**
-   * Parses `message` as JSON, each time it is called. The type is what you expect of the sender; nothing checks it.
+   * Parses `message` as JSON, each time it is called. The type is what you expect of the sender; it is not checked.
    *
-   * It is not among the message's keys, and is not there if the sender put in a key of this name.
+   * It is not enumerable, and missing if the sender added a key of this name.
    *
-   * @throws SyntaxError if `message` is not JSON; an empty one is not.
+   * @throws SyntaxError if `message` is not JSON, for example empty.
    */
   json<T = Payload>(): T;
 }
@@ -48,17 +48,17 @@ export interface WebConnectionError extends Error {
   /** The HTTP status of a refusal or an error message, or the close code of a connection; 0 where there is none. */
   status: number;
   /**
-   * A key to decide by: the server's own (`bad_message`, `refused`, `foreign_origin`, …), or one of these:
+   * A key for decisions: one of the server (`bad_message`, `refused`, `foreign_origin`, …), or one of these:
    *
    * - `closed`: the connection ended, or there is none
-   * - `queue_full`: too much waits for the connection
-   * - `not_json`: JSON cannot hold what was to be sent
+   * - `queue_full`: the queue of messages that wait for the connection is full
+   * - `not_json`: the message cannot be written as JSON
    * - `timeout`: the attempt took longer than {@link Options.connectTimeout}
-   * - `unreachable`: there was no connection to the server
-   * - `not_opened`: something answered, and no socket opened; `detail` says whether that was the server
+   * - `unreachable`: the server could not be reached
+   * - `not_opened`: the URL answered, but no socket opened; `detail` says whether the server answered
    * - `unknown_subprotocol`: the server speaks none of {@link Options.protocols}
-   * - `redirected`: the URL redirects, which no WebSocket follows
-   * - `not_supported`: the platform has no WebSocket, or opens none here
+   * - `redirected`: the URL redirects, and WebSockets follow no redirects
+   * - `not_supported`: the platform has no WebSocket, or does not allow this one
    */
   code: string;
   /** One sentence for people. */
@@ -66,11 +66,11 @@ export interface WebConnectionError extends Error {
 }
 
 /**
- * - `closed`: nothing is tried: before `tryConnect`, after `close`, or at the end of a connection without `retry`
- * - `connecting`: an attempt runs, or it failed and the server is asked why
- * - `online`: messages pass
+ * - `closed`: no connection and no attempt: before `tryConnect`, after `close`, or after a connection without `retry`
+ * - `connecting`: an attempt is running, or it failed and the client asks the server why
+ * - `online`: the connection is open
  * - `waiting`: the connection was lost; the next attempt begins at `retryAt`
- * - `refused`: the server does not want this page, and no further attempt is made before the next `tryConnect`
+ * - `refused`: the server refused this page; no further attempt is made before the next `tryConnect`
  */
 export type State = "closed" | "connecting" | "online" | "waiting" | "refused";
 
@@ -87,11 +87,11 @@ export interface Options {
   WebSocket?: (new (url: string, protocols: string[]) => unknown) | undefined;
   /** Subprotocols to offer; none by default. */
   protocols?: string | string[] | undefined;
-  /** How long an attempt may take, in ms (15 000), the question why it failed included. */
+  /** How long an attempt may take, in ms (15 000), including the request that asks why it failed. */
   connectTimeout?: number | undefined;
   /**
-   * How long nothing may come before the server is asked whether the connection lives, in ms (25 000; 0 never asks).
-   * It is asked at once when the network or the page comes back. A server that never answered is not given up.
+   * How long nothing may arrive before the client asks the server for a sign of life, in ms (25 000; 0 never asks).
+   * It asks at once when the network or the page comes back. A server that never answered is not given up.
    */
   heartbeat?: number | undefined;
   /** How long that answer may take before the connection counts as lost, in ms (10 000); 5 s when the page came back. */
@@ -105,7 +105,7 @@ export interface Options {
 }
 
 /**
- * A WebSocket connection that sends and receives messages, and comes back when it was lost.
+ * A WebSocket connection that sends and receives messages and reconnects after a loss.
  *
  * ```js
  * import { WebConnectionWebSocket } from "./scripts/webconnection-websocket.js";
@@ -116,7 +116,7 @@ export interface Options {
  * socket.send(socket.createBroadcastMessage("broadcastchatmessage", "Hello"));
  * ```
  *
- * With a map of payloads by action, {@link on} knows the actions and what `json()` gives:
+ * With a map of payloads by action, {@link on} knows the actions and what `json()` returns:
  *
  * ```ts
  * const socket = new WebConnectionWebSocket<{ "order.shipped": { id: number } }>();
@@ -125,57 +125,57 @@ export interface Options {
  */
 export class WebConnectionWebSocket<Events extends object = Record<string, unknown>> {
   /**
-   * Connects to nothing yet.
+   * Creates a client that is not connected yet.
    *
    * @param url Relative to the page, or to its `<base href>`; `http` and `https` are read as `ws` and `wss`. By default
    *   `__initializeSocket.wc` in the page's directory. Outside a page, on a server too, it has to be absolute.
-   * @throws TypeError if it is no URL, or there is no page that it could be relative to.
+   * @throws TypeError if it is not a valid URL, or relative without a page.
    */
   constructor(url?: string | URL, options?: Options);
 
-  /** Called with every message whose action no function of {@link on} takes. */
+  /** Called with every message whose action has no function of {@link on}. */
   onMessageHandler?: ((message: SocketMessage) => void) | undefined;
 
   /** Called when a connection opened. */
   onOpenHandler?: ((event: Event) => void) | undefined;
 
-  /** Called when a connection ended or was given up, or an attempt came to nothing (code 1006). */
+  /** Called when a connection ended or was given up, or when an attempt failed (code 1006). */
   onCloseHandler?: ((event: CloseEvent) => void) | undefined;
 
   /**
-   * Called with the server's error messages, which go nowhere else; with the reason when the server refuses the page
-   * or ends the connection for good; with messages that `send` could not keep. Without it they go to the console.
+   * Called with the server's error messages, which reach no other handler; with the reason when the server refuses the
+   * page or ends the connection for good; and when `send` could not keep a message. Without it they go to the console.
    */
   onErrorHandler?: ((error: WebConnectionError) => void) | undefined;
 
   /** Called at every change of {@link state}. */
   onStateHandler?: ((change: StateChange) => void) | undefined;
 
-  /** Whether a message that is sent now goes out at once. */
+  /** Whether the connection is open, so that a message is sent at once. */
   readonly connected: boolean;
 
   readonly state: State;
 
   /**
-   * Opens the connection; one that is there already is replaced.
+   * Opens the connection, and replaces an open one.
    *
    * @param retry Whether to try again after a failure or a loss: each time after a random delay below a growing limit,
    *   and not before the server's `Retry-After`, or at once when the network or the page comes back. It ends with an
    *   answer from 400 to 499 (except 408, 425 and 429), with a redirect or an unknown subprotocol, and with the close
    *   codes 1008 and 4000 to 4499. Once the page has been online, only an answer of the application is one of those.
    * @param groupId The group, or groups, to be a member of; none by default.
-   * @param userId The user to be; nobody by default. The server may know better and ignore both.
+   * @param userId The user to claim; none by default. A server that identifies its visitors ignores both.
    */
   tryConnect(retry?: boolean, groupId?: string | readonly string[] | null, userId?: string | null): void;
 
   /**
-   * Ends the connection, and all attempts to have one. What still waits to be sent is rejected.
+   * Ends the connection and all attempts to open one. Messages that still wait are rejected.
    *
    * An event handler may call it with its event, which is ignored.
    *
    * @param code 1000 (the default), or 3000 to 4999.
    * @param reason At most 123 bytes of UTF-8.
-   * @throws RangeError if either is something else; then the connection stays as it is.
+   * @throws RangeError if either is out of range; the connection stays open then.
    */
   close(code?: number, reason?: string): void;
   close(event: Event): void;
@@ -184,18 +184,18 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
    * Calls a function for every message with this action, compared exactly. Such messages do not reach
    * `onMessageHandler`. Several functions are called in their order.
    *
-   * @returns a function that ends it.
+   * @returns a function that removes it.
    */
   on<Action extends keyof Events & string>(
     action: Action, fn: (message: SocketMessage<Events[Action]>) => void,
   ): () => void;
 
-  /** As {@link on}, for the next such message only. */
+  /** Like {@link on}, for the next such message only. */
   once<Action extends keyof Events & string>(
     action: Action, fn: (message: SocketMessage<Events[Action]>) => void,
   ): () => void;
 
-  /** Ends what {@link on} or {@link once} began with this function. */
+  /** Removes a function that was added by {@link on} or {@link once}. */
   off<Action extends keyof Events & string>(
     action: Action, fn: (message: SocketMessage<Events[Action]>) => void,
   ): void;
@@ -203,18 +203,18 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
   /**
    * Makes a message from the user and the (first) group that `tryConnect` named.
    *
-   * @param message What is no string is sent as JSON.
+   * @param message A string, or a value to be sent as JSON.
    */
   createBroadcastMessage(action: string, message?: unknown): BroadcastMessage;
 
   /**
-   * Sends a message, a plain object of the same form, or a string as it is. While the connection is being made or
-   * waited for, the message waits in a queue.
+   * Sends a message, a plain object of the same form, or a string as it is. While the connection is opening or about
+   * to be tried again, the message waits in a queue.
    *
-   * @returns a promise that is fulfilled when the browser took the message, which does not promise that it arrives:
-   *   what was on its way when the connection broke is lost, and is never sent again. It is rejected with a
-   *   {@link WebConnectionError} when JSON cannot hold the message, when the queue is full, when nothing is being tried,
-   *   and when that ends before the message's turn came. A page need not wait for it.
+   * @returns a promise that is fulfilled when the browser took the message. That is no promise of delivery: a message
+   *   on its way when the connection broke is lost, and is never sent again. It is rejected with a
+   *   {@link WebConnectionError} if the message cannot be written as JSON, if the queue is full, if no attempt is being
+   *   made, or if the attempts end before the message was sent. A page need not await it.
    */
   send(message: Partial<Message> | string): Promise<void>;
 }

@@ -1,37 +1,37 @@
-// The browser client of web-connection-socket. What each name means is told in webconnection-websocket.d.ts.
+// The browser client of web-connection-socket. Every name is documented in webconnection-websocket.d.ts.
 
 const HANDSHAKE = "__initializeSocket.wc";
 const DEFAULTS = {
   protocols: [], retryDelay: 1_000, maxRetryDelay: 30_000, queueSize: 256 * 1024,
   connectTimeout: 15_000, heartbeat: 25_000, heartbeatTimeout: 10_000,
 };
-const STEADY = 5_000; // ms that a connection has to hold before a lost one counts as the first again
+const STEADY = 5_000; // ms that a connection has to last before failures are counted from zero again
 const PROBE_TIMEOUT = 10_000; // ms
-const CHECK_TIMEOUT = 5_000; // ms for an answer when page or network have just come back
-const END_TIMEOUT = 5_000; // ms in which a socket that is over has to say so
-const LATE = 1_000; // ms after which a timer counts as held up
+const CHECK_TIMEOUT = 5_000; // ms for an answer after the page or the network came back
+const END_TIMEOUT = 5_000; // ms for a socket that has ended to report it
+const LATE = 1_000; // ms after which a timer counts as delayed
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; a longer one would fire at once
 const LONGEST_REASON = 123; // bytes that fit into a close frame
 const PING = "__ping";
 const PONG = "__pong";
-const WOULD_TAKE = "The server would take this connection, but it did not open: does every proxy pass WebSockets on?";
-const NO_SOCKETS = "Something that knows no WebSockets answered: does this URL lead to the server?";
-const REDIRECTED = "The server redirects this URL, which no WebSocket follows: does the visitor have to sign in first?";
-const NO_PAGE = "There is no page that this URL could be relative to. On a server, or in a test, pass an absolute one such as "
-  + '"wss://app.example/__initializeSocket.wc", or make the client in the browser only.';
+const WOULD_TAKE = "The server would accept this connection, but it did not open: does every proxy forward WebSockets?";
+const NO_SOCKETS = "The answer came from a server without WebSockets: does this URL lead to the right server?";
+const REDIRECTED = "The server redirects this URL, and WebSockets follow no redirects: does the visitor have to sign in first?";
+const NO_PAGE = "There is no page to resolve this URL against. On a server, or in a test, pass an absolute one such as "
+  + '"wss://app.example/__initializeSocket.wc", or create the client only in the browser.';
 
 export class WebConnectionWebSocket {
   #url;
   #options;
-  #actions = new Map(); // Functions by action, each with whether it is called once only.
-  #queue = []; // What waits for a connection, oldest first: { text, resolve, reject }.
+  #actions = new Map(); // By action: functions, each with whether it is called only once.
+  #queue = []; // Messages that wait for a connection, oldest first: { text, resolve, reject }.
   #queued = 0; // Characters in the queue.
   #retry = false;
   #groupIds = [];
   #userId = "";
   #state = "closed";
   #connection = null;
-  #turn = 0; // What began in an earlier turn goes on no further.
+  #turn = 0; // Work that began in an earlier turn stops.
   #failures = 0;
   #timer;
   #mayHurry = false;
@@ -60,10 +60,10 @@ export class WebConnectionWebSocket {
   }
 
   close(code = 1000, reason = "") {
-    // An event handler is given an event.
+    // As an event handler it is called with an event.
     if (typeof code !== "number") code = 1000;
     reason = typeof reason === "string" ? reason : "";
-    // What the platform would refuse must leave all as it is.
+    // Arguments that the platform would refuse must change nothing.
     if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
       throw new RangeError(`A page may not close with code ${code}: use 1000, or 3000 to 4999.`);
     }
@@ -92,7 +92,7 @@ export class WebConnectionWebSocket {
 
   send(message) {
     const sent = this.#hand(message);
-    // A page that does not wait for the promise hears of a failure from onErrorHandler.
+    // A page that ignores the promise learns of a failure from onErrorHandler.
     sent.catch(() => {});
     return sent;
   }
@@ -106,10 +106,10 @@ export class WebConnectionWebSocket {
     }
     if (this.connected) return this.#connection.send(text);
     if (this.#state === "closed" || this.#state === "refused") {
-      throw this.#report(failure(0, "closed", "There is no connection, and none is being tried: call tryConnect."));
+      throw this.#report(failure(0, "closed", "There is no connection and no attempt to open one: call tryConnect."));
     }
     if (this.#queued + text.length > this.#options.queueSize) {
-      throw this.#report(failure(0, "queue_full", "Too much is waiting for the connection; this message was not kept."));
+      throw this.#report(failure(0, "queue_full", "The queue of messages that wait for the connection is full; this message was not kept."));
     }
     this.#queued += text.length;
     await new Promise((resolve, reject) => this.#queue.push({ text, resolve, reject }));
@@ -153,13 +153,13 @@ export class WebConnectionWebSocket {
   #open() {
     const { WebSocket = globalThis.WebSocket, protocols } = this.#options;
     if (!WebSocket) {
-      this.#refuse(failure(0, "not_supported", "There is no WebSocket here: pass one in options.WebSocket."));
+      this.#refuse(failure(0, "not_supported", "This platform has no WebSocket: pass one in options.WebSocket."));
       return null;
     }
     try {
       return new Connection(new WebSocket(this.#address().href, protocols), this.#options);
     } catch (error) {
-      // A page over TLS may not open a socket without, a subprotocol may not be a token, and the like.
+      // For example a socket without TLS on a page with TLS, or a subprotocol that is not a token.
       this.#refuse(failure(0, "not_supported", error.message));
       return null;
     }
@@ -168,7 +168,7 @@ export class WebConnectionWebSocket {
   #lost({ code, reason }, held) {
     const error = failure(code, "closed", reason || `The connection was closed with code ${code}.`);
     if (code === 1008 || (code >= 4000 && code < 4500)) return this.#refuse(error);
-    // What a connection took is never sent by another one: these three are a message's own fault.
+    // A message that one connection took is never sent again: these three codes are its own fault.
     if (code === 1003 || code === 1007 || code === 1009) this.#report(error);
     if (!this.#retry) return this.#stop("closed", error);
     if (held >= STEADY) this.#failures = 0;
@@ -177,19 +177,19 @@ export class WebConnectionWebSocket {
 
   async #failed(turn, { reason }, timeLeft) {
     const silent = timeLeft > 0 ? undefined : failure(0, "timeout", reason);
-    // What did not answer in all that time would not answer now.
+    // A server that did not answer in all that time would not answer now.
     const answer = timeLeft > 0 ? await probe(this.#address(), [this.#options.protocols].flat(), timeLeft) : {};
     if (turn !== this.#turn) return;
     const { error = silent, isFinal, isOfApplication, retryAfter } = answer;
-    // A proxy says what it likes while a server is being restarted.
+    // While a server restarts, a proxy may answer anything.
     if (isFinal && (isOfApplication || !this.#wasOnline)) return this.#refuse(error);
     if (this.#retry) return this.#wait(retryAfter, error);
-    this.#stop("closed", this.#report(error ?? failure(0, "unreachable", "There was no connection to the server.")));
+    this.#stop("closed", this.#report(error ?? failure(0, "unreachable", "The server could not be reached.")));
   }
 
   #wait(atLeast = 0, error = undefined) {
     const { retryDelay, maxRetryDelay } = this.#options;
-    // Any moment up to a growing limit: thousands of pages that lost one server do not return as one.
+    // Any delay up to a growing limit, so that thousands of pages that lost a server do not return at once.
     const jitter = Math.random() * Math.min(maxRetryDelay, retryDelay * 2 ** this.#failures++);
     const delay = Math.min(atLeast + jitter, LONGEST_TIMER);
     this.#timer = setTimeout(() => this.#connect(), delay);
@@ -241,14 +241,14 @@ export class WebConnectionWebSocket {
 
   #receive(data) {
     const message = parse(data);
-    if (!message) return this.#report(failure(0, "bad_message", "The server sent something that is no message."));
+    if (!message) return this.#report(failure(0, "bad_message", "The server sent text that is not a valid message."));
     if (message.action === PONG) return this.#connection.answered();
-    if (message.action === PING) return; // A server that knows none sent it back.
+    if (message.action === PING) return; // A server that does not know pings sent it back.
     if (message.action === "__error") {
       const { status = 0, code = "failed" } = message.error ?? {};
       return this.#report(failure(status, code, message.message));
     }
-    // Not among its keys, so that a page that writes or compares a message does not find it.
+    // Not enumerable, so that it does not appear when a page writes or compares a message.
     if (!("json" in message)) Object.defineProperty(message, "json", { value: readMessage });
     const functions = this.#actions.get(message.action);
     if (!functions?.size) return this.#tell("onMessageHandler", message);
@@ -276,7 +276,7 @@ export class WebConnectionWebSocket {
   }
 }
 
-// One socket from its making to its end, which is told once, and also where the platform or the network does not.
+// One socket from its creation to its end. The end is reported once, even if the platform or the network does not.
 class Connection {
   #socket;
   #heartbeat;
@@ -291,12 +291,12 @@ class Connection {
     this.#connectTimeout = connectTimeout;
     const late = `The server did not answer within ${connectTimeout / 1_000} s.`;
     this.#timer = alarm(connectTimeout, (isLate) => {
-      // What came while the page slept is told after this.
+      // Messages that arrived while the page slept are reported after this.
       if (isLate) this.#timer = setTimeout(() => this.#cut(late), LATE);
       else this.#cut(late);
     });
     const ask = () => this.send(JSON.stringify({ action: PING }));
-    this.#heartbeat = new Heartbeat(heartbeat, heartbeatTimeout, ask, () => this.#cut("The server fell silent."));
+    this.#heartbeat = new Heartbeat(heartbeat, heartbeatTimeout, ask, () => this.#cut("The server stopped answering."));
     socket.onopen = (event) => {
       if (this.#isOver || this.#openedAt !== null) return;
       clearTimeout(this.#timer);
@@ -309,7 +309,7 @@ class Connection {
       this.#heartbeat.heard();
       this.onmessage(data);
     };
-    // Outside browsers an error that nobody listens to is thrown, and some platforms tell no end after it.
+    // Outside browsers an error without a listener is thrown, and on some platforms no close event follows.
     socket.onerror = () => {
       if (this.#openedAt === null) this.#end(lost());
       else this.#endSoon();
@@ -334,7 +334,7 @@ class Connection {
     this.#socket.close(code, reason);
   }
 
-  // Ends it without a word.
+  // Ends it without an event.
   discard() {
     this.onend = () => {};
     if (this.#socket.readyState < 2) this.#socket.close(1000);
@@ -349,7 +349,7 @@ class Connection {
     this.#heartbeat.arm();
   }
 
-  // A network that swallows everything would swallow the handshake of closing, too.
+  // A network that drops everything would also drop the closing handshake.
   #cut(reason) {
     this.#end(lost(reason));
     this.#socket.close();
@@ -369,7 +369,7 @@ class Connection {
   }
 }
 
-// Notices a connection that was lost in silence: when nothing came for a while it asks, and without an answer it is over.
+// Notices a connection that was lost silently: after a quiet time it asks the server, and without an answer it ends.
 class Heartbeat {
   #interval;
   #timeout;
@@ -377,7 +377,7 @@ class Heartbeat {
   #silent;
   #isArmed = false;
   #heardAt = 0;
-  #answerBy = 0; // When an answer has to be there; 0 while none is awaited.
+  #answerBy = 0; // Deadline of the answer; 0 while none is awaited.
   #timer;
 
   constructor(interval, timeout, ask, silent) {
@@ -392,7 +392,7 @@ class Heartbeat {
     this.#answerBy = 0;
   }
 
-  // Only a server that answered once is expected to answer again.
+  // Only a server that has answered once is expected to answer again.
   arm() {
     if (this.#isArmed || !(this.#interval > 0)) return;
     this.#isArmed = true;
@@ -410,7 +410,7 @@ class Heartbeat {
 
   #expect(within) {
     const now = Date.now();
-    // Asking more often grants no more time.
+    // Asking again does not extend the deadline.
     const left = this.#answerBy > now ? Math.min(within, this.#answerBy - now) : within;
     this.#answerBy = now + left;
     this.#set(left);
@@ -423,7 +423,7 @@ class Heartbeat {
   }
 
   #ring(isLate) {
-    // The timers of a hidden page, or a sleeping machine, prove nothing: the answer may be there, unread.
+    // Late timers of a hidden page or a sleeping machine prove nothing: the answer may have arrived unread.
     if (this.#answerBy && isLate) return this.#expect(Math.min(CHECK_TIMEOUT, this.#timeout));
     if (this.#answerBy) return this.#silent();
     const quiet = Date.now() - this.#heardAt;
@@ -447,11 +447,11 @@ class BroadcastMessage {
   }
 }
 
-// Browsers tell every refused attempt as 1006; the same address, plainly asked as the upgrade asked, answers with the cause.
+// Browsers report every refused attempt as 1006; a plain GET of the same URL is answered with the reason.
 async function probe(url, protocols, timeLeft) {
   url.protocol = url.protocol.replace("ws", "http");
   const signal = AbortSignal.timeout(Math.min(PROBE_TIMEOUT, timeLeft));
-  // A GET has no Origin where the browser takes it for the page's own site's; the referrer says it instead.
+  // A GET to the page's own site has no Origin; the referrer names the page instead.
   const options = { cache: "no-store", redirect: "manual", referrerPolicy: "origin", signal };
   const ask = async (credentials) => {
     const answer = await fetch(url, { ...options, credentials });
@@ -463,7 +463,7 @@ async function probe(url, protocols, timeLeft) {
     if (!globalThis.location || url.origin === location.origin) return {};
   }
   try {
-    // A server that takes any page lets none read with cookies. Without them the answer may be another one.
+    // A server that accepts any page lets no page read answers with cookies. Without cookies the answer may differ.
     return { ...await ask("omit"), isFinal: false };
   } catch {
     return {};
@@ -477,7 +477,7 @@ async function refusal(answer) {
   const plain = headers.get("content-type")?.startsWith("text/plain") && text.trim();
   const words = detail || title || plain || `The server answered ${status} ${statusText}`.trim();
   const isProblem = headers.get("content-type")?.startsWith("application/problem+json") && typeof code === "string";
-  // What the application says in its own way comes with this header.
+  // Refusals in the application's own form carry this header.
   const kind = headers.get("websocket-refusal");
   return {
     error: failure(status, kind ?? code ?? "refused", words),
@@ -524,13 +524,13 @@ function failure(status, code, detail) {
   return Object.assign(new Error(detail), { status, code, detail });
 }
 
-// The end that a platform did not tell.
+// The close event that a platform did not send.
 function lost(reason = "") {
   const about = { code: 1006, reason, wasClean: false };
   return globalThis.CloseEvent ? new CloseEvent("close", about) : { type: "close", ...about };
 }
 
-// Rings after a delay and says whether it was held up, as timers of hidden pages and sleeping machines are.
+// Calls back after a delay and tells whether it was late, as timers of hidden pages and sleeping machines are.
 function alarm(delay, ring) {
   const due = Date.now() + delay;
   return setTimeout(() => ring(Date.now() - due > LATE), Math.min(delay, LONGEST_TIMER));
@@ -539,7 +539,7 @@ function alarm(delay, ring) {
 function encode(message) {
   if (typeof message === "string") return message.replace(/\p{Surrogate}/gu, "\ufffd");
   if (typeof message === "object" && message && !Array.isArray(message)) return stringify(message);
-  throw new TypeError("A message is an object or a text.");
+  throw new TypeError("A message must be an object or a string.");
 }
 
 function payload(message) {
@@ -547,17 +547,17 @@ function payload(message) {
   try {
     return stringify(message);
   } catch {
-    return message; // As it is, for `send` to refuse.
+    return message; // Unchanged, for `send` to refuse.
   }
 }
 
-// JSON that loses nothing, with halves of surrogate pairs replaced as toWellFormed does.
+// JSON without loss, except that halves of surrogate pairs are replaced as toWellFormed does.
 function stringify(value) {
   const text = JSON.stringify(value, (key, part) => {
     if (isLost(part)) throw new TypeError(`JSON cannot hold ${key ? `the value of "${key}"` : "this value"}.`);
     return part;
   });
-  // JSON.stringify escapes each half. Behind an escaped backslash the same letters are text.
+  // JSON.stringify escapes each half. After an escaped backslash the same letters are text.
   return text.replace(/\\\\|\\ud[89a-f][0-9a-f]{2}/g, (part) => (part === "\\\\" ? part : "\ufffd"));
 }
 
@@ -586,7 +586,7 @@ function name(value) {
   return String(value ?? "");
 }
 
-// A page's mistake is told as any uncaught error is, and does not keep us from reconnecting.
+// An error of the page is reported like any uncaught error and does not prevent reconnecting.
 function guarded(call) {
   try {
     call();

@@ -146,6 +146,8 @@ impl<L: Listener> Server<L> {
     /// # Examples
     ///
     /// ```no_run
+    /// # #[cfg(feature = "client-tls")]
+    /// # mod shown {
     /// use std::sync::Arc;
     ///
     /// use axum::Router;
@@ -162,6 +164,7 @@ impl<L: Listener> Server<L> {
     ///         .serve_tls(move |tcp| tls.accept(tcp), layer.layer(Router::new()))
     ///         .await
     /// }
+    /// # }
     /// ```
     pub async fn serve_tls<T, F, IO, S, RB>(mut self, handshake: T, app: S) -> io::Result<()>
     where

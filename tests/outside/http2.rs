@@ -1,14 +1,19 @@
 //! Real browsers and the plain hyper server: over TLS their sockets are streams of HTTP/2.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::browser::{Browser, Viewport};
 use crate::support::example;
 use crate::support::process::Process;
+use crate::support::scratch::Scratch;
 
 #[tokio::test]
 async fn a_browsers_socket_is_a_stream_of_its_pages_connection() {
-    let (mut host, url) = start(&["--tls"]).await;
+    let folder = Scratch::new("certificate");
+    let [certificate, key] = self_signed(folder.path());
+    let (mut host, url) = start(&["--certificate", &certificate, "--key", &key]).await;
     let new = visit(&url, &[]).await;
     host.line_with("HTTP/2.0 CONNECT /__initializeSocket.wc")
         .await;
@@ -28,6 +33,21 @@ async fn without_tls_both_sockets_are_connections() {
     chat(&one, &other).await;
     assert!(!host.log().contains("HTTP/2"));
     stop(&mut host, [&one, &other]).await;
+}
+
+/// Makes a certificate for `localhost`, and returns the paths of its file and of its key's.
+fn self_signed(folder: &Path) -> [String; 2] {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let made = made.expect("a certificate for localhost");
+    [
+        ("certificate.pem", made.cert.pem()),
+        ("key.pem", made.signing_key.serialize_pem()),
+    ]
+    .map(|(name, pem)| {
+        let path = folder.join(name);
+        fs::write(&path, pem).expect("a file in the scratch folder");
+        path.display().to_string()
+    })
 }
 
 /// Starts the example, and gives the address that it prints.

@@ -201,5 +201,5 @@ test("a connection that is left without retry ends there", (t) => {
   FakeWebSocket.last.pong();
   t.mock.timers.tick(25_000);
   t.mock.timers.tick(10_000);
-  assert.deepEqual([socket.state, changes.at(-1).error.detail], ["closed", "The server fell silent."]);
+  assert.deepEqual([socket.state, changes.at(-1).error.detail], ["closed", "The server stopped answering."]);
 });

@@ -231,7 +231,7 @@ test("error messages go to the error handler only", () => {
   FakeWebSocket.last.receive({ action: "__error", message: "It failed.", error: { code: "failed", status: 500 } });
   FakeWebSocket.last.receive("no JSON");
   FakeWebSocket.last.receive("7");
-  const noMessage = { status: 0, code: "bad_message", detail: "The server sent something that is no message." };
+  const noMessage = { status: 0, code: "bad_message", detail: "The server sent text that is not a valid message." };
   assert.deepEqual(told.slice(1), [{ status: 500, code: "failed", detail: "It failed." }, noMessage, noMessage]);
 });
 

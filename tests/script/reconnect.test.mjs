@@ -147,7 +147,7 @@ test("without retry a failed attempt is told, whatever the reason", async (t) =>
   };
   assert.deepEqual(await attempt(), { status: 503, code: "shutting_down", detail: "Later." });
   answer = () => { throw new TypeError("failed to fetch"); };
-  assert.deepEqual(await attempt(), { status: 0, code: "unreachable", detail: "There was no connection to the server." });
+  assert.deepEqual(await attempt(), { status: 0, code: "unreachable", detail: "The server could not be reached." });
 });
 
 test("some close codes end it for good", async (t) => {
@@ -362,11 +362,11 @@ test("what opens nothing is told by what answered", async (t) => {
     await settled();
     return told.at(-1);
   };
-  assert.match((await attempt()).detail, /would take this connection/);
+  assert.match((await attempt()).detail, /would accept this connection/);
   // A development server gives its page for every URL.
   answer = () => new Response("<div id=root>", { status: 200 });
   const { code, detail } = await attempt();
-  assert.deepEqual([code, detail.startsWith("Something that knows no WebSockets answered")], ["not_opened", true]);
+  assert.deepEqual([code, detail.startsWith("The answer came from a server without WebSockets")], ["not_opened", true]);
 });
 
 test("subprotocols that the server does not know are told as that", async (t) => {

@@ -1,3 +1,5 @@
+//! Reads the settings out of XML.
+
 use quick_xml::Reader;
 use quick_xml::escape::{resolve_predefined_entity, unescape};
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -38,7 +40,7 @@ struct Scan<'t> {
     reader: Reader<&'t [u8]>,
     /// How many elements are open.
     depth: usize,
-    /// How many were open where the section began that the scan is in.
+    /// How many were open where the current section began.
     section: Option<usize>,
     /// Whether the root says that this is a `web.config`.
     is_web_config: bool,
@@ -92,7 +94,7 @@ impl<'t> Scan<'t> {
                     None => self.element(&element, start)?,
                 },
                 Event::End(_) => self.leave(),
-                // Nothing that it could declare is used, and readers disagree about it.
+                // Nothing that it could declare is needed, and readers disagree about it.
                 Event::DocType(_) => {
                     let line = self.line(start);
                     return Err(Flaw::new(Some(line), None, Malformed::DocumentType));
@@ -103,7 +105,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// The text of the element whose start was just read, up to its end.
+    /// Returns the text of the element whose start was just read, up to its end.
     fn value(&mut self, start: usize, key: &'static str) -> Result<String, Flaw> {
         let mut value = String::new();
         loop {
@@ -132,7 +134,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// Takes in an element that is no setting by its name.
+    /// Reads an element whose name is not that of a setting.
     fn element(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         let name = element.local_name();
         let name = name.as_ref();
@@ -144,7 +146,7 @@ impl<'t> Scan<'t> {
             return self.in_section(element, start);
         }
         if is(name, SECTION) {
-            // What stands in the root beside the section does not make up for an empty one.
+            // Content beside the section does not make up for an empty section.
             if self.section_line.is_none() {
                 self.section_line = Some(self.line(start));
                 self.has_content = false;
@@ -191,7 +193,7 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
-    /// Looks where the content of a section stands.
+    /// Reads where the content of a section stands.
     fn section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
@@ -208,7 +210,7 @@ impl<'t> Scan<'t> {
             let value = unescape(&value);
             let value =
                 value.map_err(|_| Flaw::new(Some(line), Some(known), Malformed::UnknownEntity))?;
-            // As if it were not there.
+            // An empty attribute counts as missing.
             if value.trim().is_empty() {
                 continue;
             }
@@ -353,7 +355,7 @@ impl Entry {
     }
 }
 
-/// Cuts what is far too long, so that the error which it is bound to cause stays readable.
+/// Cuts a value that is far too long, so that the error about it stays readable.
 fn shortened(value: &str) -> String {
     match value.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}…", &value[..end]),
@@ -371,7 +373,7 @@ fn is(name: &[u8], key: &str) -> bool {
     name.eq_ignore_ascii_case(key.as_bytes())
 }
 
-/// The text of a character reference, or of one of the five entities that need no declaration.
+/// Returns the text of a character reference, or of one of the five entities that need no declaration.
 fn resolve(entity: &BytesRef<'_>) -> Option<String> {
     if entity.is_char_ref() {
         return entity.resolve_char_ref().ok()?.map(String::from);
@@ -382,10 +384,10 @@ fn resolve(entity: &BytesRef<'_>) -> Option<String> {
 
 const SECTION: &str = "webConnectionConfiguration";
 
-/// What names the file with a section's content: all of it, or what overrides it.
+/// The attributes that name a file with a section's content: all of it, or what overrides it.
 const LINKS: [&str; 2] = ["configSource", "file"];
 
-/// What says that a section's content is made before a site reads it.
+/// The attributes of a section whose content is made by a program.
 const MADE: [(&str, Elsewhere); 2] = [
     ("configProtectionProvider", Elsewhere::Encrypted),
     ("configBuilders", Elsewhere::Built),
