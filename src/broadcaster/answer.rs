@@ -1,3 +1,5 @@
+//! Reads the server's answer to a broadcast.
+
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, Response, StatusCode};

@@ -1,3 +1,5 @@
+//! The URL to which broadcasts are posted.
+
 use http::Uri;
 use http::uri::Scheme;
 

@@ -1,3 +1,5 @@
+//! The transport without TLS: `http://` only.
+
 use std::error::Error;
 use std::fmt;
 

@@ -82,14 +82,6 @@ impl Config {
     /// # Panics
     ///
     /// If it is not just a scheme, a host and an optional port.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().public_origin("https://app.example");
-    /// ```
     #[must_use]
     #[track_caller]
     pub fn public_origin(mut self, origin: impl TryInto<Origin, Error: Display>) -> Self {

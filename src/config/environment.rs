@@ -6,11 +6,6 @@ use super::bool::parse_bool;
 use super::error::ParseValueError;
 use super::{Config, ConfigError, ConfigErrorKind};
 
-const USE_WEB_SOCKETS: &str = "WEBCONNECTION_USEWEBSOCKETS";
-const PROCESS_SCRIPT_MAP: &str = "WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP";
-const BROADCAST_TOKEN: &str = "WEBCONNECTION_BROADCAST_TOKEN";
-const PUBLIC_ORIGIN: &str = "WEBCONNECTION_PUBLIC_ORIGIN";
-
 impl Config {
     /// Overrides options from environment variables.
     ///
@@ -45,23 +40,23 @@ impl Config {
         mut self,
         variable: impl Fn(&str) -> Result<String, VarError>,
     ) -> Result<Self, ConfigError> {
-        if let Some(enabled) = read(&variable, USE_WEB_SOCKETS, parse_bool)? {
+        if let Some(enabled) = read_variable(&variable, USE_WEB_SOCKETS, parse_bool)? {
             self.enabled = enabled;
         }
-        if let Some(script_map) = read(&variable, PROCESS_SCRIPT_MAP, str::parse)? {
+        if let Some(script_map) = read_variable(&variable, PROCESS_SCRIPT_MAP, str::parse)? {
             self.routes.script_map = script_map;
         }
-        if let Some(token) = read(&variable, BROADCAST_TOKEN, str::parse)? {
+        if let Some(token) = read_variable(&variable, BROADCAST_TOKEN, str::parse)? {
             self.access.bearer_tokens = vec![token];
         }
-        if let Some(origin) = read(&variable, PUBLIC_ORIGIN, str::parse)? {
+        if let Some(origin) = read_variable(&variable, PUBLIC_ORIGIN, str::parse)? {
             self.access.public_origin = Some(origin);
         }
         Ok(self)
     }
 }
 
-fn read<T, E: Into<ParseValueError>>(
+fn read_variable<T, E: Into<ParseValueError>>(
     variable: impl Fn(&str) -> Result<String, VarError>,
     name: &'static str,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -85,6 +80,11 @@ fn refused(name: &str, error: &ParseValueError) -> ConfigError {
     let text = format_args!("environment variable {name}: {error}");
     ConfigError::new(error.kind(), text)
 }
+
+const USE_WEB_SOCKETS: &str = "WEBCONNECTION_USEWEBSOCKETS";
+const PROCESS_SCRIPT_MAP: &str = "WEBCONNECTION_WEBSOCKETPROCESSSCRIPTMAP";
+const BROADCAST_TOKEN: &str = "WEBCONNECTION_BROADCAST_TOKEN";
+const PUBLIC_ORIGIN: &str = "WEBCONNECTION_PUBLIC_ORIGIN";
 
 #[cfg(test)]
 mod tests {

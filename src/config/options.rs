@@ -7,8 +7,6 @@ use super::{
 };
 use crate::protocol::DefaultAudience;
 
-const KIB: usize = 1_024;
-
 /// Every option of the middleware, with defaults that are safe on the open internet.
 ///
 /// By default a WebSocket upgrade from a page of the same host is accepted, and every caller of the
@@ -126,6 +124,8 @@ impl Default for Config {
         Self::new()
     }
 }
+
+const KIB: usize = 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -76,15 +76,6 @@ impl Config {
     /// `X-Forwarded-For` by default.
     ///
     /// Only this header is read: if the proxies maintain one of the two, the other comes from the visitor.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    /// use web_connection_socket::config::ClientHeader;
-    ///
-    /// let config = Config::new().client_header(ClientHeader::Forwarded);
-    /// ```
     #[must_use]
     pub fn client_header(mut self, header: ClientHeader) -> Self {
         self.proxies.header = header;

@@ -20,15 +20,7 @@ impl Config {
     ///
     /// # Panics
     ///
-    /// If it is not letters and digits, after an optional dot.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().script_map("wwd");
-    /// ```
+    /// If it does not consist of letters and digits, after an optional dot.
     #[must_use]
     #[track_caller]
     pub fn script_map(mut self, map: impl TryInto<ScriptMap, Error: Display>) -> Self {
@@ -44,14 +36,6 @@ impl Config {
     /// # Panics
     ///
     /// If it is not a path of plain segments.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().base_path("/chat");
-    /// ```
     #[must_use]
     #[track_caller]
     pub fn base_path(mut self, path: impl TryInto<BasePath, Error: Display>) -> Self {
@@ -62,21 +46,12 @@ impl Config {
     /// Accepts upgrades at this one path only; by default any WebSocket upgrade under
     /// [`base_path`](Self::base_path) opens a socket.
     ///
-    /// The path is the whole one, base path included. A plain `GET` of it is answered by the
-    /// middleware too (204, or the refusal that an upgrade would get), so name a path where the
-    /// application has no page.
+    /// The path includes the base path. The middleware also answers a plain `GET` of it (204, or the
+    /// refusal that an upgrade would get), so choose a path without a page of the application.
     ///
     /// # Panics
     ///
-    /// If it is not a slash and plain segments.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().socket_path("/ws");
-    /// ```
+    /// If it is not a slash followed by plain segments.
     #[must_use]
     #[track_caller]
     pub fn socket_path(mut self, path: impl TryInto<UrlPath, Error: Display>) -> Self {
@@ -84,22 +59,14 @@ impl Config {
         self
     }
 
-    /// Sets the path that messages are posted to in the application; by default `__WebSocket.<ext>`
-    /// in [`base_path`](Self::base_path), wherever the page lies that opened the socket.
+    /// Sets the path in the application to which messages are posted; by default `__WebSocket.<ext>`
+    /// in [`base_path`](Self::base_path), whichever page opened the socket.
     ///
-    /// A `POST` to this path from outside is then guarded as the reserved name is.
+    /// A `POST` to this path from outside is then guarded like the reserved name.
     ///
     /// # Panics
     ///
-    /// If it is not a slash and plain segments.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().dispatch_path("/messages");
-    /// ```
+    /// If it is not a slash followed by plain segments.
     #[must_use]
     #[track_caller]
     pub fn dispatch_path(mut self, path: impl TryInto<UrlPath, Error: Display>) -> Self {
@@ -110,23 +77,15 @@ impl Config {
     /// Posts messages to `__WebSocket.<ext>` in the directory of the page that opened the socket;
     /// off by default, so that pages anywhere share one handler.
     ///
-    /// For an application that has a handler in each virtual directory, as a Web Connection server
-    /// has: a page `/shop/orders.html` opens `/shop/__initializeSocket.wc`, and its messages go to
-    /// `/shop/__WebSocket.wwd`. Each directory that has pages then needs the route; one without it
-    /// answers their messages with the error `no_handler`.
+    /// Use it for an application with a handler in each virtual directory, like a Web Connection server:
+    /// a page `/shop/orders.html` opens `/shop/__initializeSocket.wc`, and its messages go to
+    /// `/shop/__WebSocket.wwd`. Each directory with pages then needs the route; without it their
+    /// messages get the error `no_handler`.
     ///
-    /// The directory counts if the client's URL ends with `__initializeSocket.wc`, lies under
+    /// The directory is used if the client's URL ends with `__initializeSocket.wc`, lies under
     /// [`base_path`](Self::base_path), and has plain segments: letters, digits and
-    /// ``-._~@$!+=,&``, which every server reads alike. Otherwise messages go where they go without
-    /// this option. [`dispatch_path`](Self::dispatch_path) overrides it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().base_path("/apps").follow_page_directory(true);
-    /// ```
+    /// ``-._~@$!+=,&``, which every server reads alike. Otherwise the option has no effect, nor has it
+    /// with [`dispatch_path`](Self::dispatch_path).
     #[must_use]
     pub fn follow_page_directory(mut self, on: bool) -> Self {
         self.routes.follow_page_directory = on;

@@ -2,12 +2,6 @@
 
 use crate::protocol::MessageErrorKind;
 
-/// How many lists and objects may be open at once inside one value.
-const MAX_DEPTH: usize = 64;
-
-/// A number of fewer bytes without an exponent cannot be infinite.
-const SURELY_FINITE: usize = 300;
-
 /// Refuses deep nesting, lone surrogates and numbers beyond the range of a double.
 ///
 /// `json` is one well-formed value; any other text gives some answer, without a panic. It is
@@ -93,6 +87,12 @@ fn end_of_number(json: &str, at: usize) -> Result<usize, MessageErrorKind> {
     }
     Ok(at + length)
 }
+
+/// How many lists and objects may be open at once inside one value.
+const MAX_DEPTH: usize = 64;
+
+/// A number of fewer bytes without an exponent cannot be infinite.
+const SURELY_FINITE: usize = 300;
 
 #[cfg(test)]
 mod tests {

@@ -5,21 +5,6 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-/// The action of error frames, which only the server makes.
-pub(super) const ERROR_ACTION: &str = "__error";
-
-/// The action by which a client asks whether its connection lives.
-pub(crate) const PING_ACTION: &str = "__ping";
-
-/// The actions with a meaning between the server and the client.
-const RESERVED_ACTIONS: [&str; 5] = [
-    ERROR_ACTION,
-    PING_ACTION,
-    "__pong",
-    "__resumed",
-    "__presence",
-];
-
 /// Returns the action if it is reserved.
 pub(super) fn reserved(action: &str) -> Option<&'static str> {
     RESERVED_ACTIONS
@@ -42,31 +27,11 @@ pub(super) enum Known {
 impl Known {
     /// Recognizes a key, without regard to ASCII case.
     pub(super) fn from_json(key: &str) -> Option<Self> {
-        // Nearly every key is spelled as it is written here: that costs one comparison.
-        Some(match key {
-            "action" => Self::Action,
-            "message" => Self::Message,
-            "groupId" => Self::GroupId,
-            "userId" => Self::UserId,
-            "recipients" => Self::Recipients,
-            "error" | "__position" => Self::Reserved,
-            other => return Self::from_other_spelling(other),
-        })
-    }
-
-    fn from_other_spelling(key: &str) -> Option<Self> {
-        const KEYS: [(&str, Known); 7] = [
-            ("action", Known::Action),
-            ("message", Known::Message),
-            ("groupId", Known::GroupId),
-            ("userId", Known::UserId),
-            ("recipients", Known::Recipients),
-            ("error", Known::Reserved),
-            ("__position", Known::Reserved),
-        ];
-        KEYS.into_iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(key))
-            .map(|(_, known)| known)
+        let found = |is: fn(&str, &str) -> bool| KEYS.iter().find(|(name, _)| is(name, key));
+        // Nearly every key is spelled as it is here, and that comparison is the cheaper one.
+        let (_, known) =
+            found(|name, key| name == key).or_else(|| found(str::eq_ignore_ascii_case))?;
+        Some(*known)
     }
 }
 
@@ -112,6 +77,31 @@ fn cmp_ignore_ascii_case(a: &str, b: &str) -> Ordering {
     let a = a.bytes().map(|byte| byte.to_ascii_lowercase());
     a.cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
+
+/// The action of error frames, which only the server makes.
+pub(super) const ERROR_ACTION: &str = "__error";
+
+/// The action by which a client asks whether its connection lives.
+pub(crate) const PING_ACTION: &str = "__ping";
+
+const KEYS: [(&str, Known); 7] = [
+    ("action", Known::Action),
+    ("message", Known::Message),
+    ("groupId", Known::GroupId),
+    ("userId", Known::UserId),
+    ("recipients", Known::Recipients),
+    ("error", Known::Reserved),
+    ("__position", Known::Reserved),
+];
+
+/// The actions with a meaning between the server and the client.
+const RESERVED_ACTIONS: [&str; 5] = [
+    ERROR_ACTION,
+    PING_ACTION,
+    "__pong",
+    "__resumed",
+    "__presence",
+];
 
 #[cfg(test)]
 mod tests {

@@ -71,7 +71,9 @@ impl<'de> Expected<'de> for MessageObject<'_> {
 
     fn object<A: MapAccess<'de>>(self, mut object: A) -> Result<Outcome<()>, A::Error> {
         while let Some(key) = object.next_key_seed(AnyKey)? {
-            let read = self.parts.read(key, &mut object, self.max_recipients)?;
+            let read = self
+                .parts
+                .read_value(key, &mut object, self.max_recipients)?;
             if let Err(why) = read {
                 return refuse_object(object, why);
             }
@@ -93,7 +95,7 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Reads the value of `key`.
-    fn read<'de, A: MapAccess<'de>>(
+    fn read_value<'de, A: MapAccess<'de>>(
         &mut self,
         key: Key,
         object: &mut A,

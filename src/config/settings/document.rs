@@ -4,9 +4,6 @@ use super::flaw::{Cause, Flaw};
 use super::link::Link;
 use crate::config::ScriptMap;
 
-pub(super) const USE_WEB_SOCKETS: &str = "UseWebSockets";
-pub(super) const PROCESS_SCRIPT_MAP: &str = "WebSocketProcessScriptmap";
-
 /// What settings files say about sockets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Settings {
@@ -36,3 +33,6 @@ impl Document {
         Ok(settings)
     }
 }
+
+pub(super) const USE_WEB_SOCKETS: &str = "UseWebSockets";
+pub(super) const PROCESS_SCRIPT_MAP: &str = "WebSocketProcessScriptmap";

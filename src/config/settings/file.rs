@@ -6,11 +6,8 @@ use std::path::Path;
 
 use super::flaw::Cause;
 
-/// A settings file with everything that Web Connection puts into one has some 10 KiB.
-const MAX_BYTES: u64 = 1_024 * 1_024;
-
 /// Reads a whole file as text.
-pub(super) fn read(path: &Path) -> Result<String, Cause> {
+pub(super) fn read_text(path: &Path) -> Result<String, Cause> {
     // Opening a named pipe would wait for its other end.
     if !fs::metadata(path)?.is_file() {
         return Err(Cause::NotAFile);
@@ -52,6 +49,9 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
         .map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER))
         .collect()
 }
+
+/// A settings file with everything that Web Connection puts into one has some 10 KiB.
+const MAX_BYTES: u64 = 1_024 * 1_024;
 
 #[cfg(test)]
 mod tests {

@@ -8,13 +8,6 @@ use super::flaw::{Cause, Contradiction, Flaw};
 use super::load::load;
 use crate::config::{ConfigError, ConfigErrorKind, ScriptMap};
 
-/// The Core server's file comes first: the spelling of the first file that has a setting counts.
-const NAMES: &[&str] = &[
-    "WebConnectionWebServerSettings.xml",
-    "webconnection-settings.xml",
-    "web.config",
-];
-
 /// Loads what the settings files of a folder say together, and returns the path of the first.
 pub(super) fn load_all(dir: &Path) -> Result<(PathBuf, Settings), ConfigError> {
     let here = |cause: Cause| Flaw::from(cause).in_file(dir);
@@ -96,3 +89,10 @@ fn candidates(dir: &Path) -> io::Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths.into_iter().map(|(_, path)| path).collect())
 }
+
+/// The Core server's file comes first: the spelling of the first file that has a setting counts.
+const NAMES: &[&str] = &[
+    "WebConnectionWebServerSettings.xml",
+    "webconnection-settings.xml",
+    "web.config",
+];

@@ -41,7 +41,7 @@ mod tests {
 
     use super::Link;
     use crate::config::settings::flaw::Flaw;
-    use crate::config::settings::xml::read;
+    use crate::config::settings::xml::parse_document;
 
     fn target(value: &str, from: &str) -> Option<PathBuf> {
         let link = Link {
@@ -95,7 +95,7 @@ mod tests {
             let text = format!(
                 "<configuration>\n<webConnectionConfiguration {attribute}='{value}'/></configuration>"
             );
-            let link = read(&text).unwrap().link.unwrap();
+            let link = parse_document(&text).unwrap().link.unwrap();
             assert!(attribute.eq_ignore_ascii_case(link.attribute));
             assert_eq!((link.line, &*link.value), (2, "x.config"));
         }
@@ -111,7 +111,7 @@ mod tests {
                 "the value holds an entity",
             ),
         ] {
-            let Flaw { spot, cause: found } = read(text).unwrap_err();
+            let Flaw { spot, cause: found } = parse_document(text).unwrap_err();
             assert_eq!((spot.line, spot.key), (Some(1), Some(key)));
             assert!(found.to_string().starts_with(cause), "{found}");
         }

@@ -38,13 +38,13 @@ pub(super) fn load(path: &Path) -> Result<Settings, ConfigError> {
 fn follow(path: &Path, link: &Link) -> Result<(PathBuf, Document), ConfigError> {
     let at_link = |cause| link.flaw(cause).in_file(path);
     let target = link.target(path).map_err(at_link)?;
-    let text = file::read(&target).map_err(|cause| {
+    let text = file::read_text(&target).map_err(|cause| {
         at_link(Cause::Followed {
             path: target.clone(),
             cause: Box::new(cause),
         })
     })?;
-    let followed = xml::read(&text).map_err(|flaw| flaw.in_file(&target))?;
+    let followed = xml::parse_document(&text).map_err(|flaw| flaw.in_file(&target))?;
     if let Some(onward) = &followed.link {
         return Err(onward.flaw(Elsewhere::LeadsOn).in_file(&target));
     }
@@ -55,5 +55,5 @@ fn follow(path: &Path, link: &Link) -> Result<(PathBuf, Document), ConfigError> 
 }
 
 fn read(path: &Path) -> Result<Document, Flaw> {
-    xml::read(&file::read(path)?)
+    xml::parse_document(&file::read_text(path)?)
 }

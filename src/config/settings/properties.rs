@@ -48,7 +48,7 @@ proptest! {
 }
 
 fn read(text: &str) -> Result<Settings, Flaw> {
-    xml::read(text)?.complete()
+    xml::parse_document(text)?.complete()
 }
 
 fn pieces() -> impl Strategy<Value = String> {

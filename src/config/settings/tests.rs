@@ -1,3 +1,5 @@
+//! What is read from settings files, and how flaws in them are reported.
+
 use std::path::Path;
 
 use super::document::{PROCESS_SCRIPT_MAP, Settings, USE_WEB_SOCKETS};
@@ -16,7 +18,7 @@ const WEB_CONFIG: &str = r#"<?xml version="1.0"?>
 "#;
 
 fn read(text: &str) -> Result<Settings, Flaw> {
-    xml::read(text)?.complete()
+    xml::parse_document(text)?.complete()
 }
 
 fn on(script_map: &str) -> Settings {

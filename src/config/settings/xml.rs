@@ -10,7 +10,7 @@ use super::link::Link;
 use crate::config::bool::parse_bool;
 
 /// Reads a file's text, in time proportional to its length.
-pub(super) fn read(text: &str) -> Result<Document, Flaw> {
+pub(super) fn parse_document(text: &str) -> Result<Document, Flaw> {
     let mut scan = Scan::new(text);
     if let Some(nul) = text.find('\0') {
         return Err(Flaw::new(Some(scan.line(nul)), None, Malformed::Nul));
@@ -82,31 +82,31 @@ impl<'t> Scan<'t> {
             match self.next()? {
                 Event::Start(element) => {
                     if let Some(key) = known(element.local_name().as_ref()) {
-                        let value = self.value(start, key)?;
-                        self.found(key, start, &value)?;
+                        let value = self.read_value(start, key)?;
+                        self.record(key, start, &value)?;
                     } else {
-                        self.element(&element, start)?;
-                        self.enter(&element);
+                        self.read_element(&element, start)?;
+                        self.open_element(&element);
                     }
                 }
                 Event::Empty(element) => match known(element.local_name().as_ref()) {
-                    Some(key) => self.found(key, start, "")?,
-                    None => self.element(&element, start)?,
+                    Some(key) => self.record(key, start, "")?,
+                    None => self.read_element(&element, start)?,
                 },
-                Event::End(_) => self.leave(),
+                Event::End(_) => self.close_element(),
                 // Nothing that it could declare is needed, and readers disagree about it.
                 Event::DocType(_) => {
                     let line = self.line(start);
                     return Err(Flaw::new(Some(line), None, Malformed::DocumentType));
                 }
-                Event::Eof => return self.end(),
+                Event::Eof => return self.check_end(),
                 _ => {}
             }
         }
     }
 
     /// Returns the text of the element whose start was just read, up to its end.
-    fn value(&mut self, start: usize, key: &'static str) -> Result<String, Flaw> {
+    fn read_value(&mut self, start: usize, key: &'static str) -> Result<String, Flaw> {
         let mut value = String::new();
         loop {
             let malformed = match self.next()? {
@@ -135,7 +135,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Reads an element whose name is not that of a setting.
-    fn element(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+    fn read_element(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         let name = element.local_name();
         let name = name.as_ref();
         if self.depth == 0 {
@@ -143,7 +143,7 @@ impl<'t> Scan<'t> {
             self.is_web_config |= is(name, "configuration");
         }
         if self.section.is_some() {
-            return self.in_section(element, start);
+            return self.read_in_section(element, start);
         }
         if is(name, SECTION) {
             // Content beside the section does not make up for an empty section.
@@ -151,18 +151,18 @@ impl<'t> Scan<'t> {
                 self.section_line = Some(self.line(start));
                 self.has_content = false;
             }
-            return self.section(element, start);
+            return self.read_section(element, start);
         }
         self.has_content |= self.depth > 0 && self.section_line.is_none();
         // A fragment of a section, as documentation shows it.
         if self.depth == 0 && is(name, "add") {
             self.has_content = true;
-            self.pair(element, start)?;
+            self.read_pair(element, start)?;
         }
         Ok(())
     }
 
-    fn in_section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+    fn read_in_section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         let name = element.local_name();
         let name = name.as_ref();
         if is(name, "clear") {
@@ -188,13 +188,13 @@ impl<'t> Scan<'t> {
             ));
         }
         if is(name, "add") {
-            self.pair(element, start)?;
+            self.read_pair(element, start)?;
         }
         Ok(())
     }
 
     /// Reads where the content of a section stands.
-    fn section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+    fn read_section(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         for attribute in element.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
             let name = attribute.key.local_name();
@@ -232,12 +232,12 @@ impl<'t> Scan<'t> {
     }
 
     /// Reads `<add key="…" value="…"/>`.
-    fn pair(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
+    fn read_pair(&mut self, element: &BytesStart<'_>, start: usize) -> Result<(), Flaw> {
         let (Some(key), value) = self.attributes_of(element, start)? else {
             return Ok(());
         };
         match unescape(&value) {
-            Ok(value) => self.found(key, start, &value),
+            Ok(value) => self.record(key, start, &value),
             Err(_) => Err(Flaw::new(
                 Some(self.line(start)),
                 Some(key),
@@ -266,7 +266,7 @@ impl<'t> Scan<'t> {
         Ok((key, value))
     }
 
-    fn found(&mut self, key: &'static str, start: usize, value: &str) -> Result<(), Flaw> {
+    fn record(&mut self, key: &'static str, start: usize, value: &str) -> Result<(), Flaw> {
         let line = self.line(start);
         self.root_line.get_or_insert(line);
         self.has_content = true;
@@ -287,21 +287,21 @@ impl<'t> Scan<'t> {
         Ok(())
     }
 
-    fn enter(&mut self, element: &BytesStart<'_>) {
+    fn open_element(&mut self, element: &BytesStart<'_>) {
         if is(element.local_name().as_ref(), SECTION) {
             self.section.get_or_insert(self.depth);
         }
         self.depth += 1;
     }
 
-    fn leave(&mut self) {
+    fn close_element(&mut self) {
         self.depth -= 1;
         if self.section == Some(self.depth) {
             self.section = None;
         }
     }
 
-    fn end(&self) -> Result<(), Flaw> {
+    fn check_end(&self) -> Result<(), Flaw> {
         let last = self.line(self.text.len());
         let Some(root) = self.root_line else {
             return Err(Flaw::new(Some(last), None, Malformed::NoRoot));

@@ -1,5 +1,5 @@
-//! Callers of the reserved URLs: whoever is let in meets a rule as the documentation has it, and
-//! whoever meets one is let in.
+//! Callers of the reserved URLs: every caller that is admitted meets a documented rule, and every
+//! caller that meets one is admitted.
 
 #![no_main]
 
@@ -72,7 +72,7 @@ impl Rules {
         self.has(5)
     }
 
-    /// Whose word is taken on where visitors come from; it lets nobody in.
+    /// The proxies that are trusted to name a visitor's address; they admit no caller.
     const fn proxies(self) -> bool {
         self.has(6)
     }

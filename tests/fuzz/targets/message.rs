@@ -35,7 +35,7 @@ fn read(json: &[u8]) {
     };
     assert_eq!(message, through_serde.expect("both read it"));
     let Ok(Value::Object(object)) = serde_json::from_slice(json) else {
-        panic!("it is no JSON object");
+        panic!("it is not a JSON object");
     };
     let text = |key: &str| {
         let found = object.iter().find(|(its, _)| its.eq_ignore_ascii_case(key));
@@ -117,7 +117,7 @@ impl Parts<'_> {
         for &(kind, value) in &self.recipients {
             let kind = KINDS[usize::from(kind) % KINDS.len()];
             let named = !value.is_empty();
-            // Readers refuse those that name nobody.
+            // Readers refuse an empty user or connection.
             if named || !matches!(kind, RecipientType::User | RecipientType::Connection) {
                 message.recipients.push(Recipient::new(kind, value));
             }

@@ -95,7 +95,7 @@ fn check(setup: &Setup, case: &Case<'_>, host: &str, page: &str) {
 /// case, as browsers write origins.
 fn as_browsers_read(host: &str, page: &str) {
     let Some((scheme, _)) = page.split_once("://") else {
-        panic!("{page:?} is no origin");
+        panic!("{page:?} is not an origin");
     };
     let (Ok(page), Ok(host)) = (Url::parse(page), Url::parse(&format!("{scheme}://{host}"))) else {
         return;

@@ -27,17 +27,17 @@ fn unknown(bytes: &[u8]) {
         Ok(config) => {
             let text = decoded(bytes).to_ascii_lowercase();
             if is_on(&config) {
-                assert!(text.contains("usewebsockets"), "nobody turned sockets on");
+                assert!(text.contains("usewebsockets"), "sockets were not turned on");
                 assert!(
                     text.contains("websocketprocessscriptmap"),
-                    "there is no script map"
+                    "the script map is missing"
                 );
             }
         }
         Err((kind, text)) => {
             use ConfigErrorKind::{
-                Elsewhere, Empty, Malformed, NoScriptMap, NoSection, NotFound, Repeated, ScriptMap,
-                Bool, Unreadable,
+                Bool, Elsewhere, Empty, Malformed, NoScriptMap, NoSection, NotFound, Repeated,
+                ScriptMap, Unreadable,
             };
             // The last two are of a file that the section refers to.
             let is_of_text = matches!(
