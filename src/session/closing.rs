@@ -30,14 +30,14 @@ impl Closing {
 
     /// When our half of the stream is ended although the peer's close frame did not come: after half
     /// of its time to close.
-    pub(super) fn patience(&self, config: &Config) -> Option<Instant> {
+    pub(super) fn half_close_at(&self, config: &Config) -> Option<Instant> {
         let until = self.until.filter(|_| self.awaits_close)?;
         until.checked_sub(config.close_timeout / 2)
     }
 
     /// Whether our half of the stream is to be ended now.
     pub(super) fn ends_our_half(&mut self, now: Instant, config: &Config) -> bool {
-        if self.patience(config).is_some_and(|until| until <= now) {
+        if self.half_close_at(config).is_some_and(|until| until <= now) {
             self.awaits_close = false;
         }
         self.ignores_input && !self.awaits_close && !self.shut

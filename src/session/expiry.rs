@@ -13,7 +13,7 @@ use crate::hub::{Backlog, Principal, Registration};
 pub(super) fn poll_expiry(
     expiry: &mut Option<Box<Expiry>>,
     registration: &Registration,
-    inbound: &mut dyn MessageHandler,
+    handler: &mut dyn MessageHandler,
     lead: Duration,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
@@ -34,7 +34,7 @@ pub(super) fn poll_expiry(
         match expiry.poll(cx, now) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Due::Renewal) => {
-                let renewal = inbound.expiring(expiry.principal());
+                let renewal = handler.expiring(expiry.principal());
                 expiry.asked(renewal);
             }
             Poll::Ready(Due::Answer) => return Poll::Ready(()),

@@ -8,12 +8,12 @@ use crate::config::{Config, Rate};
 
 /// What one socket may send, where that is limited.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct RateLimit {
     frames: Option<Bucket>,
     bytes: Option<Bucket>,
 }
 
-impl Allowance {
+impl RateLimit {
     /// Starts full. Boxed, because most sockets may send as they like.
     pub(super) fn new(now: Instant, config: &Config) -> Option<Box<Self>> {
         let bucket = |rate: Option<Rate>| rate.map(|rate| Bucket::new(now, rate));
@@ -121,7 +121,7 @@ mod tests {
     fn the_longer_wait_holds() {
         let start = Instant::now();
         let config = Config::new().message_rate(10, 2).byte_rate(1_000, 500);
-        let mut allowance = Allowance::new(start, &config).expect("there are limits");
+        let mut rate_limit = RateLimit::new(start, &config).expect("there are limits");
         // At a time, after so many frames of so many bytes together, so long a wait; in milliseconds.
         for (at, frames, bytes, wait) in [
             (0, 1, 100, 0),
@@ -134,11 +134,11 @@ mod tests {
             (60_000, 0, 1, 1),
         ] {
             let now = start + milliseconds(at);
-            allowance.take(now, frames, bytes);
+            rate_limit.take(now, frames, bytes);
             let expected = (wait > 0).then(|| milliseconds(wait));
-            assert_eq!(allowance.wait(now), expected, "at {at} ms");
+            assert_eq!(rate_limit.wait(now), expected, "at {at} ms");
         }
-        assert!(Allowance::new(start, &Config::new()).is_none());
+        assert!(RateLimit::new(start, &Config::new()).is_none());
     }
 
     #[test]

@@ -1,31 +1,34 @@
+//! A socket's state while its connection lasts, and what it does when it is polled.
+
 use std::{
     sync::Arc,
     task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
 };
 
-use super::{
-    HandlerFuture, MessageHandler, STREAM, Unfinished,
-    closing::{Closing, Left},
-    expiry::{Expiry, poll_expiry},
-    heartbeat::{Action, Heartbeat},
-    http2::Http2Stream,
-    life_sign::LifeSign,
-    rate_limit::Allowance,
-    timer::Timer,
-    transport::{Scratch, Stream},
-    write_timeout::WriteTimeout,
-};
 use crate::{
     config::Config,
-    frame::{Decoder, Event, Violation},
-    hub::{Attention, Backlog, Drained, Registration},
+    frame::Decoder,
+    hub::{Attention, Drained, Registration},
     protocol::{CloseReason, RawMessage},
+    session::{
+        closing::{Closing, Left},
+        expiry::{Expiry, poll_expiry},
+        finish::Unfinished,
+        heartbeat::{Action, Heartbeat},
+        http2::Http2Stream,
+        life_sign::LifeSign,
+        message_handler::{HandlerFuture, MessageHandler},
+        rate_limit::RateLimit,
+        timer::Timer,
+        transport::Stream,
+        write_timeout::WriteTimeout,
+    },
     unwind::{Panicked, contain},
 };
 
@@ -34,26 +37,26 @@ use crate::{
 /// Reading, writing, the application's work and the deadlines go on side by side in one poll: none
 /// waits for another, so a peer that takes nothing is timed out while a write to it is blocked.
 pub(super) struct Session<S> {
-    stream: Stream<S>,
+    pub(super) stream: Stream<S>,
     pub(super) registration: Registration,
-    config: Arc<Config>,
-    pub(super) inbound: Box<dyn MessageHandler>,
-    decoder: Decoder,
+    pub(super) config: Arc<Config>,
+    pub(super) handler: Box<dyn MessageHandler>,
+    pub(super) decoder: Decoder,
     /// What the application does with a message now, or with the news that the socket has opened.
     pub(super) handling: Option<HandlerFuture>,
     /// The one message that waits for its turn. While there is one, nothing is read.
     pub(super) parked: Option<RawMessage>,
     /// What came in one chunk with a message after which nothing could be read.
-    unread: Bytes,
-    rate: Option<Box<Allowance>>,
-    heartbeat: Heartbeat,
+    pub(super) unread: Bytes,
+    pub(super) rate: Option<Box<RateLimit>>,
+    pub(super) heartbeat: Heartbeat,
     pub(super) life_sign: LifeSign,
-    stall: WriteTimeout,
+    write_timeout: WriteTimeout,
     /// Boxed: most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
-    closing: Option<Closing>,
+    pub(super) closing: Option<Closing>,
     /// Set once the peer has ended its half of the stream.
-    left: Option<Left>,
+    pub(super) left: Option<Left>,
     timer: Timer,
 }
 
@@ -63,22 +66,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         unread: Bytes,
         registration: Registration,
         config: Arc<Config>,
-        mut inbound: Box<dyn MessageHandler>,
+        mut handler: Box<dyn MessageHandler>,
     ) -> Self {
         let now = Instant::now();
         Self {
             stream: Stream(stream),
             decoder: Decoder::new(config.max_message_size),
-            handling: inbound.opened(),
+            handling: handler.opened(),
             parked: None,
             unread,
-            rate: Allowance::new(now, &config),
+            rate: RateLimit::new(now, &config),
             heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
             life_sign: LifeSign::default(),
-            stall: WriteTimeout::new(config.write_timeout),
+            write_timeout: WriteTimeout::new(config.write_timeout),
             registration,
             config,
-            inbound,
+            handler,
             expiry: None,
             closing: None,
             left: None,
@@ -142,7 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             handling: self.handling,
             parked: self.parked,
             registration: self.registration,
-            inbound: self.inbound,
+            handler: self.handler,
         }
     }
 
@@ -153,142 +156,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Poll::Pending;
         }
         let lead = self.config.identify_timeout;
-        let inbound = &mut *self.inbound;
-        poll_expiry(&mut self.expiry, &self.registration, inbound, lead, cx)
-    }
-
-    /// Reads until there is nothing to read or no place to put it; ready when the connection broke.
-    fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<CloseReason> {
-        if self.left.is_some() {
-            return Poll::Pending;
-        }
-        let mut unread = std::mem::take(&mut self.unread);
-        let used = self.absorb(cx, now, &unread);
-        // What is used up would keep its memory.
-        if used < unread.len() {
-            unread.advance(used);
-            self.unread = unread;
-        }
-
-        let frames = self.decoder.frames();
-        for _ in 0..CHUNKS_PER_POLL {
-            if self.decoder.frames() - frames > FRAMES_PER_POLL {
-                break;
-            }
-            if self.is_held(now) {
-                self.heartbeat.pause();
-                return Poll::Pending;
-            }
-            let mut scratch = Scratch::take();
-            let chunk = match self.stream.poll_read(cx, &mut scratch) {
-                Poll::Ready(Ok([])) => {
-                    self.peer_left(now);
-                    return Poll::Pending;
-                }
-                Poll::Ready(Ok(chunk)) => chunk,
-                Poll::Ready(Err(error)) => {
-                    tracing::debug!(%error, "reading from a socket failed");
-                    return Poll::Ready(self.reason_or(CloseReason::LOST));
-                }
-                Poll::Pending => {
-                    // All that had arrived is read: what the peer owes now, it has not sent.
-                    self.heartbeat.resume(Instant::now());
-                    return Poll::Pending;
-                }
-            };
-            let used = self.absorb(cx, now, chunk);
-            if used < chunk.len() {
-                self.unread = Bytes::copy_from_slice(&chunk[used..]);
-            }
-        }
-        // A peer that sends without pause leaves the others their turn.
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Takes messages out of received bytes while there is a place for them, and tells how many
-    /// bytes were used.
-    fn absorb(&mut self, cx: &mut Context<'_>, now: Instant, chunk: &[u8]) -> usize {
-        let mut rest = chunk;
-        let before = self.decoder.frames();
-        let mut counted = before;
-        while !rest.is_empty() && !self.is_held(now) {
-            if let Some(closing) = self
-                .closing
-                .as_mut()
-                .filter(|closing| closing.ignores_input)
-            {
-                if closing.awaits_close && self.decoder.skip_to_close(&mut rest) {
-                    closing.awaits_close = false;
-                }
-                return chunk.len();
-            }
-            let length = rest.len();
-            match self.decoder.decode(&mut rest) {
-                Ok(Some(event)) => self.take(cx, event),
-                Ok(None) => {}
-                Err(violation) => {
-                    // After a frame that is too long, frames can still be told apart.
-                    let awaits_close = violation == Violation::TooBig;
-                    self.refuse(cx, violation.close_reason(), awaits_close);
-                }
-            }
-            if let Some(rate) = &mut self.rate {
-                rate.take(now, self.decoder.frames() - counted, length - rest.len());
-                counted = self.decoder.frames();
-            }
-        }
-        if self.decoder.frames() != before {
-            self.heartbeat.frame_received(Instant::now());
-        }
-        chunk.len() - rest.len()
-    }
-
-    /// The peer ended its half of the stream. It may still read ours: what answers the messages that
-    /// it sent before, or its close frame, is written first. To the hub it is gone.
-    fn peer_left(&mut self, now: Instant) {
-        self.left = Some(Left::new(now, self.config.dispatch_timeout));
-        // It cannot answer a ping any more.
-        self.heartbeat.pause();
-        self.registration.leave();
-    }
-
-    fn take(&mut self, cx: &mut Context<'_>, event: Event) {
-        match event {
-            // RFC 6455 §5.5.1: what follows our close frame need not be answered.
-            Event::Text(_) | Event::Binary(_) if self.closing.is_some() => {}
-            Event::Text(text) => self.receive(cx, RawMessage::checked_text(text)),
-            Event::Binary(binary) if self.inbound.takes_binary() => {
-                self.receive(cx, RawMessage::binary(binary));
-            }
-            Event::Binary(_) => self.refuse(cx, CloseReason::BINARY, true),
-            Event::Ping(payload) => self.registration.outbox().pong(&payload),
-            Event::Pong => {}
-            Event::Close(None) => self.refuse(cx, CloseReason::NO_STATUS, false),
-            Event::Close(Some((code, text))) => {
-                self.refuse(cx, CloseReason::received(code, text), false);
-            }
-        }
-    }
-
-    /// Closes without hearing what the peer says from here on: it said goodbye or nonsense.
-    ///
-    /// The answers to what it sent right before still leave, as far as the connection takes them
-    /// at once; more would only delay the close.
-    fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
-        // Its own copy of what it broadcast may still be in the log that it shares with others.
-        self.registration.unlist();
-        let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
-        if let Err(error) = answers {
-            tracing::debug!(%error, "the last answers did not reach their socket");
-        }
-        self.registration.close(reason.clone(), Backlog::Discard);
-        let begun = self.registration.outbox().closing();
-        let closing = self
-            .closing
-            .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
-        closing.ignores_input = true;
-        closing.awaits_close = awaits_close;
+        let handler = &mut *self.handler;
+        poll_expiry(&mut self.expiry, &self.registration, handler, lead, cx)
     }
 
     /// Writes what is queued; ready when the connection broke, or all is said to a peer that left.
@@ -296,7 +165,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let outbox = self.registration.outbox();
         let drained = match outbox.drain(&mut self.stream.polled(cx)) {
             Ok(Drained::Blocked) => {
-                self.stall.observe(Instant::now(), Some(outbox.head()));
+                self.write_timeout
+                    .observe(Instant::now(), Some(outbox.head()));
                 return Poll::Pending;
             }
             Ok(drained) => drained,
@@ -305,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return Poll::Ready(self.reason_or(CloseReason::LOST));
             }
         };
-        self.stall.observe(Instant::now(), None);
+        self.write_timeout.observe(Instant::now(), None);
         if drained == Drained::Rejoin {
             self.registration.rejoin();
         }
@@ -364,7 +234,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// When to look again, if nothing happens before; `read_at` is the instant at which was read.
     fn next_deadline(&self, heartbeat: Instant, read_at: Instant) -> Result<Instant, CloseReason> {
         let now = Instant::now();
-        let stall = self.stall.deadline();
+        let stall = self.write_timeout.deadline();
         if stall.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::SLOW);
         }
@@ -375,7 +245,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if close.or(left).is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
-        let shut = closing.and_then(|closing| closing.patience(&self.config));
+        let shut = closing.and_then(|closing| closing.half_close_at(&self.config));
         let expiry = self.expiry.as_ref().map(|expiry| expiry.deadline());
         let others = [
             stall,
@@ -387,20 +257,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(others.into_iter().flatten().fold(heartbeat, Instant::min))
     }
 
-    /// Whether nothing may be read now. What is closing is read on, because its end is in there.
-    fn is_held(&self, now: Instant) -> bool {
-        let is_full = || self.parked.is_some() || self.next_token(now).is_some();
-        self.closing.is_none() && is_full()
-    }
-
-    /// When a socket over its rate may go on; none if it may now.
-    fn next_token(&self, now: Instant) -> Option<Instant> {
-        let rate = self.rate.as_ref()?;
-        now.checked_add(rate.wait(now)?)
-    }
-
     /// Why the socket is over: what began to close it, else what just happened.
-    fn reason_or(&self, reason: CloseReason) -> CloseReason {
+    pub(super) fn reason_or(&self, reason: CloseReason) -> CloseReason {
         match &self.closing {
             Some(closing) => closing.reason.clone(),
             None => self.registration.outbox().closing().unwrap_or(reason),
@@ -408,7 +266,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-const CHUNKS_PER_POLL: usize = 32;
-
-/// Beside the chunks, because empty frames are many in one.
-const FRAMES_PER_POLL: u64 = 1_024;
+/// What a host gave a socket to run over.
+const STREAM: &str = "the stream of a connection";

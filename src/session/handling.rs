@@ -16,7 +16,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.handling.is_none() {
             self.begin(message);
             self.poll_handling(cx);
-        } else if self.inbound.is_ping(&message) {
+        } else if self.handler.is_ping(&message) {
             // The page would take the connection for lost before the application is done.
             self.show_life();
         } else {
@@ -39,7 +39,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Hands a message to the application.
     fn begin(&mut self, message: RawMessage) {
-        match self.inbound.message(message) {
+        match self.handler.message(message) {
             Taken::Done => {}
             Taken::Ping => self.show_life(),
             Taken::Begun(handling) => self.handling = Some(handling),

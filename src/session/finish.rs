@@ -1,0 +1,102 @@
+//! What is left to do for a socket once its connection is gone.
+
+use crate::{
+    hub::{Kill, Part, Registration},
+    protocol::{CloseReason, RawMessage},
+    session::{
+        http2::Http2Stream,
+        message_handler::{Ending, HandlerFuture, MessageHandler, Taken},
+    },
+    unwind::{Contained, Panicked, contain},
+};
+
+/// What is left of a session without its connection.
+pub(super) struct Unfinished {
+    pub(super) handling: Option<HandlerFuture>,
+    pub(super) parked: Option<RawMessage>,
+    pub(super) registration: Registration,
+    pub(super) handler: Box<dyn MessageHandler>,
+    /// Messages that were queued and never wholly written.
+    pub(super) undelivered: u64,
+    pub(super) stream: Option<Http2Stream>,
+}
+
+pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
+    let Unfinished {
+        handling,
+        parked,
+        registration,
+        mut handler,
+        undelivered,
+        stream,
+    } = remains;
+    let held = match stream {
+        Some(stream) => Box::pin(stream.end()).await,
+        None => None,
+    };
+    let has_work = handling.is_some() || parked.is_some();
+    let remaining = async {
+        let parked = parked.and_then(|message| {
+            let kept = registration.keep_message(message.as_bytes().len())?;
+            Some((kept, message))
+        });
+        if let Some(handling) = handling {
+            work(&registration, handling).await;
+        }
+        // From here on it waits for a place like any other.
+        let taken = parked.map(|(_kept, message)| handler.message(message));
+        if let Some(Taken::Begun(handling)) = taken {
+            work(&registration, handling).await;
+        }
+    };
+    let finished = registration
+        .unless_killed(Kill::Connection, remaining)
+        .await;
+    if has_work && finished.is_none() {
+        registration.give_up(Part::Messages);
+    }
+    let ending = Ending {
+        reason,
+        undelivered,
+    };
+    finish(&registration, handler, ending).await;
+    if let Some(held) = held {
+        let taken = Box::pin(held.taken(&registration));
+        // A shutdown waits no longer than for anything else, and says so when it cuts sockets off.
+        registration.unless_killed(Kill::Connection, taken).await;
+    }
+}
+
+/// The end of a socket whose connection was lost before it could be used.
+pub(crate) async fn run_unopened(mut registration: Registration, handler: Box<dyn MessageHandler>) {
+    let ending = Ending {
+        reason: CloseReason::LOST,
+        undelivered: registration.end(),
+    };
+    finish(&registration, handler, ending).await;
+}
+
+async fn finish(registration: &Registration, mut handler: Box<dyn MessageHandler>, ending: Ending) {
+    if let Some(handling) = handler.disconnected(ending) {
+        let told = work(registration, handling);
+        if registration.unless_killed(Kill::Task, told).await.is_none() {
+            registration.give_up(Part::Event);
+        }
+    }
+    discard(registration, "what was kept for a connection", handler);
+}
+
+/// Drops what is the host's or the application's, which may panic.
+fn discard<T>(registration: &Registration, what: &'static str, value: T) {
+    if contain(|| drop(value)).is_err() {
+        registration.panicked(what);
+    }
+}
+
+/// Drives work to its end, be it a panic: what comes after it is to be done all the same.
+async fn work(registration: &Registration, handling: HandlerFuture) {
+    let panicked = || registration.panicked("the work for a socket");
+    if let Err(Panicked) = Contained::new(handling, panicked).await {
+        tracing::debug!("the work for a socket ended early");
+    }
+}

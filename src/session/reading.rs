@@ -1,0 +1,173 @@
+//! How a session reads: as long as there is a place for what comes.
+
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
+
+use crate::{
+    frame::{Event, Violation},
+    hub::Backlog,
+    protocol::{CloseReason, RawMessage},
+    session::{
+        closing::{Closing, Left},
+        task::Session,
+        transport::Scratch,
+    },
+};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Reads until there is nothing to read or no place to put it; ready when the connection broke.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<CloseReason> {
+        if self.left.is_some() {
+            return Poll::Pending;
+        }
+        let mut unread = std::mem::take(&mut self.unread);
+        let used = self.absorb(cx, now, &unread);
+        // What is used up would keep its memory.
+        if used < unread.len() {
+            unread.advance(used);
+            self.unread = unread;
+        }
+
+        let frames = self.decoder.frames();
+        for _ in 0..CHUNKS_PER_POLL {
+            if self.decoder.frames() - frames > FRAMES_PER_POLL {
+                break;
+            }
+            if self.is_held(now) {
+                self.heartbeat.pause();
+                return Poll::Pending;
+            }
+            let mut scratch = Scratch::take();
+            let chunk = match self.stream.poll_read(cx, &mut scratch) {
+                Poll::Ready(Ok([])) => {
+                    self.peer_left(now);
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(chunk)) => chunk,
+                Poll::Ready(Err(error)) => {
+                    tracing::debug!(%error, "reading from a socket failed");
+                    return Poll::Ready(self.reason_or(CloseReason::LOST));
+                }
+                Poll::Pending => {
+                    // All that had arrived is read: what the peer owes now, it has not sent.
+                    self.heartbeat.resume(Instant::now());
+                    return Poll::Pending;
+                }
+            };
+            let used = self.absorb(cx, now, chunk);
+            if used < chunk.len() {
+                self.unread = Bytes::copy_from_slice(&chunk[used..]);
+            }
+        }
+        // A peer that sends without pause leaves the others their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Takes messages out of received bytes while there is a place for them, and tells how many
+    /// bytes were used.
+    fn absorb(&mut self, cx: &mut Context<'_>, now: Instant, chunk: &[u8]) -> usize {
+        let mut rest = chunk;
+        let before = self.decoder.frames();
+        let mut counted = before;
+        while !rest.is_empty() && !self.is_held(now) {
+            if let Some(closing) = self
+                .closing
+                .as_mut()
+                .filter(|closing| closing.ignores_input)
+            {
+                if closing.awaits_close && self.decoder.skip_to_close(&mut rest) {
+                    closing.awaits_close = false;
+                }
+                return chunk.len();
+            }
+            let length = rest.len();
+            match self.decoder.decode(&mut rest) {
+                Ok(Some(event)) => self.take(cx, event),
+                Ok(None) => {}
+                Err(violation) => {
+                    // After a frame that is too long, frames can still be told apart.
+                    let awaits_close = violation == Violation::TooBig;
+                    self.refuse(cx, violation.close_reason(), awaits_close);
+                }
+            }
+            if let Some(rate) = &mut self.rate {
+                rate.take(now, self.decoder.frames() - counted, length - rest.len());
+                counted = self.decoder.frames();
+            }
+        }
+        if self.decoder.frames() != before {
+            self.heartbeat.frame_received(Instant::now());
+        }
+        chunk.len() - rest.len()
+    }
+
+    /// The peer ended its half of the stream. It may still read ours: what answers the messages that
+    /// it sent before, or its close frame, is written first. To the hub it is gone.
+    fn peer_left(&mut self, now: Instant) {
+        self.left = Some(Left::new(now, self.config.dispatch_timeout));
+        // It cannot answer a ping any more.
+        self.heartbeat.pause();
+        self.registration.leave();
+    }
+
+    fn take(&mut self, cx: &mut Context<'_>, event: Event) {
+        match event {
+            // RFC 6455 §5.5.1: what follows our close frame need not be answered.
+            Event::Text(_) | Event::Binary(_) if self.closing.is_some() => {}
+            Event::Text(text) => self.receive(cx, RawMessage::checked_text(text)),
+            Event::Binary(binary) if self.handler.takes_binary() => {
+                self.receive(cx, RawMessage::binary(binary));
+            }
+            Event::Binary(_) => self.refuse(cx, CloseReason::BINARY, true),
+            Event::Ping(payload) => self.registration.outbox().pong(&payload),
+            Event::Pong => {}
+            Event::Close(None) => self.refuse(cx, CloseReason::NO_STATUS, false),
+            Event::Close(Some((code, text))) => {
+                self.refuse(cx, CloseReason::received(code, text), false);
+            }
+        }
+    }
+
+    /// Closes without hearing what the peer says from here on: it said goodbye or nonsense.
+    ///
+    /// The answers to what it sent right before still leave, as far as the connection takes them
+    /// at once; more would only delay the close.
+    fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
+        // Its own copy of what it broadcast may still be in the log that it shares with others.
+        self.registration.unlist();
+        let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
+        if let Err(error) = answers {
+            tracing::debug!(%error, "the last answers did not reach their socket");
+        }
+        self.registration.close(reason.clone(), Backlog::Discard);
+        let begun = self.registration.outbox().closing();
+        let closing = self
+            .closing
+            .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
+        closing.ignores_input = true;
+        closing.awaits_close = awaits_close;
+    }
+
+    /// Whether nothing may be read now. What is closing is read on, because its end is in there.
+    fn is_held(&self, now: Instant) -> bool {
+        let is_full = || self.parked.is_some() || self.next_token(now).is_some();
+        self.closing.is_none() && is_full()
+    }
+
+    /// When a socket over its rate may go on; none if it may now.
+    pub(super) fn next_token(&self, now: Instant) -> Option<Instant> {
+        let rate = self.rate.as_ref()?;
+        now.checked_add(rate.wait(now)?)
+    }
+}
+
+const CHUNKS_PER_POLL: usize = 32;
+
+/// Beside the chunks, because empty frames are many in one.
+const FRAMES_PER_POLL: u64 = 1_024;

@@ -1,0 +1,153 @@
+//! The task of a socket: what drives a session, whatever carries it and however it ends.
+
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    runtime::Handle,
+    task::JoinHandle,
+};
+
+use crate::{
+    config::Config,
+    hub::Registration,
+    protocol::CloseReason,
+    session::{
+        finish::finish_pending, http2::Http2Stream, message_handler::MessageHandler, task::Session,
+        transport::TcpSocket,
+    },
+    streams::Carrier,
+    unwind::{Panicked, contain},
+};
+
+/// Runs a registered socket to its end, then what it had still sent to the application, then the
+/// disconnect event. Its place in the hub lasts until all that is done.
+///
+/// A message that is being handled, and one that waits for its turn, are handled although their
+/// sender is gone: it sent them before it went. A panic of the stream ends the socket as a lost
+/// connection does.
+///
+/// `unread` is what was read from the stream before.
+///
+/// # Cancel safety
+///
+/// Dropping it cuts the connection. What comes after that has a task of its own, then as always.
+pub(crate) fn run<S>(
+    stream: S,
+    unread: Bytes,
+    registration: Registration,
+    config: Arc<Config>,
+    handler: Box<dyn MessageHandler>,
+) -> impl Future<Output = CloseReason>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let session = Session::new(stream, unread, registration, config, handler);
+    run_session(session, |stream| {
+        drop(stream);
+        None
+    })
+}
+
+/// `rest` makes of the stream what has to be looked after when the session is over.
+fn run_session<S, R>(session: Session<S>, rest: R) -> impl Future<Output = CloseReason>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Rest<S>,
+{
+    // Made outside of the future, which would keep room for each of the arguments as well.
+    let mut guarded = Guarded(Some(session), rest);
+    async move {
+        let reason = poll_fn(|cx| guarded.poll(cx)).await;
+        if let Some(rest) = guarded.end(reason.clone()) {
+            if rest.await.is_err() {
+                tracing::debug!("a socket's runtime ended before its work was done");
+            }
+        }
+        reason
+    }
+}
+
+/// A session that winds up however it ends, also when its host drops the future.
+struct Guarded<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>>(Option<Session<S>>, R);
+
+/// What is left of a stream of a connection that lives on.
+trait Rest<S>: Fn(S) -> Option<Http2Stream> {}
+
+impl<S, R: Fn(S) -> Option<Http2Stream>> Rest<S> for R {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let Some(session) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        match contain(|| session.poll(cx)) {
+            Ok(polled) => polled,
+            Err(Panicked) => Poll::Ready(session.panicked()),
+        }
+    }
+
+    /// Ends the connection, and has a task of its own do what is left to do.
+    fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
+        let remains = self.0.take()?.end(&self.1);
+        tracing::debug!(
+            socket = %remains.registration.entry().id,
+            ?reason,
+            undelivered = remains.undelivered,
+            "socket ended"
+        );
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::debug!(
+                "a socket ended outside of a runtime, and so without a disconnect event"
+            );
+            return None;
+        };
+        Some(runtime.spawn(finish_pending(remains, reason)))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for Guarded<S, R> {
+    fn drop(&mut self) {
+        // No caller waits for it.
+        drop(self.end(CloseReason::LOST));
+    }
+}
+
+/// Runs a socket, in a task of its own, over what an HTTP server upgraded.
+pub(crate) fn spawn_upgraded(
+    upgraded: Upgraded,
+    carrier: Carrier,
+    registration: Registration,
+    config: Arc<Config>,
+    handler: Box<dyn MessageHandler>,
+) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "each socket has a task of its own"
+    )]
+    match carrier {
+        Carrier::Connection => match TcpSocket::take(upgraded) {
+            Ok((tcp, unread)) => {
+                registration.share(tcp.shared());
+                tokio::spawn(run(tcp, unread, registration, config, handler));
+            }
+            Err(upgraded) => {
+                let stream = TokioIo::new(upgraded);
+                tokio::spawn(run(stream, Bytes::new(), registration, config, handler));
+            }
+        },
+        Carrier::Stream(sending) => {
+            let charge = registration.charge();
+            let stream = Http2Stream::new(upgraded, sending, charge, config.close_timeout);
+            let session = Session::new(stream, Bytes::new(), registration, config, handler);
+            tokio::spawn(run_session(session, Some));
+        }
+    }
+}
