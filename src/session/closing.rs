@@ -1,3 +1,5 @@
+//! How a socket closes: its closing handshake, and the time of a peer that ended its half first.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,13 +9,13 @@ use crate::{config::Config, protocol::CloseReason};
 /// A closing handshake under way (RFC 6455 §7.1).
 pub(super) struct Closing {
     pub(super) reason: CloseReason,
-    /// The peer sent its close frame or something wrong: what else it sends is discarded.
+    /// The peer sent its close frame or broke a rule. What it sends from now on is discarded.
     pub(super) ignores_input: bool,
-    /// Of what is discarded, the peer's close frame still matters.
+    /// Among the discarded bytes, the peer's close frame is still looked for.
     pub(super) awaits_close: bool,
     /// Our half of the stream is ended.
     pub(super) shut: bool,
-    /// When the peer's patience is ours no longer; set once our close frame is written.
+    /// When the peer is cut off. Set once our close frame is written.
     pub(super) until: Option<Instant>,
 }
 
@@ -28,14 +30,14 @@ impl Closing {
         }
     }
 
-    /// When our half of the stream is ended although the peer's close frame did not come: after half
-    /// of its time to close.
+    /// Returns when our half of the stream is ended without the peer's close frame: after half of the
+    /// close timeout.
     pub(super) fn half_close_at(&self, config: &Config) -> Option<Instant> {
         let until = self.until.filter(|_| self.awaits_close)?;
         until.checked_sub(config.close_timeout / 2)
     }
 
-    /// Whether our half of the stream is to be ended now.
+    /// Returns whether to end our half of the stream now.
     pub(super) fn ends_our_half(&mut self, now: Instant, config: &Config) -> bool {
         if self.half_close_at(config).is_some_and(|until| until <= now) {
             self.awaits_close = false;
@@ -44,33 +46,33 @@ impl Closing {
     }
 }
 
-/// A peer that has ended its half of the stream, with a close frame or without: it says nothing more,
+/// A peer that has ended its half of the stream, with a close frame or without. It sends nothing more
 /// and may still read.
-pub(super) struct Left {
+pub(super) struct HalfClosed {
     until: Option<Instant>,
     is_answered: bool,
 }
 
-impl Left {
-    /// The messages that it sent before may take `patience` to be answered.
-    pub(super) fn new(now: Instant, patience: Duration) -> Self {
+impl HalfClosed {
+    /// Starts with messages that may take `timeout` to be answered.
+    pub(super) fn new(now: Instant, timeout: Duration) -> Self {
         Self {
-            until: now.checked_add(patience),
+            until: now.checked_add(timeout),
             is_answered: false,
         }
     }
 
-    /// All is answered, and our half is to end within `patience`: over TLS and HTTP/2 that waits for what
-    /// was written before.
-    pub(super) fn answered(left: &mut Option<Self>, now: Instant, patience: Duration) {
-        if let Some(left) = left.as_mut().filter(|left| !left.is_answered) {
-            left.is_answered = true;
-            let until = now.checked_add(patience);
-            left.until = [left.until, until].into_iter().flatten().min();
+    /// Notes that all is answered. Our half is to end within `timeout`, because over TLS and HTTP/2 that
+    /// waits for earlier writes.
+    pub(super) fn answered(half_closed: &mut Option<Self>, now: Instant, timeout: Duration) {
+        if let Some(half_closed) = half_closed.as_mut().filter(|it| !it.is_answered) {
+            half_closed.is_answered = true;
+            let until = now.checked_add(timeout);
+            half_closed.until = [half_closed.until, until].into_iter().flatten().min();
         }
     }
 
-    /// When the connection ends although an answer is missing; none where a message may take for ever.
+    /// Returns when the connection ends without the missing answers, if a message may not take for ever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.until
     }

@@ -1,3 +1,5 @@
+//! The end of an identity: the application is asked to renew it, or the socket closes.
+
 use std::{
     task::{Context, Poll},
     time::Duration,
@@ -5,11 +7,13 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{HandlerFuture, MessageHandler};
-use crate::hub::{Backlog, Principal, Registration};
+use crate::{
+    hub::{Backlog, Principal, Registration},
+    session::{HandlerFuture, MessageHandler},
+};
 
-/// Has an identity renewed that is about to end, `lead` before, and closes the socket of one that has
-/// ended; ready when either may have come of it.
+/// Asks the application to renew an identity `lead` before its end, and closes the socket of one that
+/// has ended. Ready when the identity may have changed or the socket is closing.
 pub(super) fn poll_expiry(
     expiry: &mut Option<Box<Expiry>>,
     registration: &Registration,
@@ -39,8 +43,8 @@ pub(super) fn poll_expiry(
             }
             Poll::Ready(Due::Answer) => return Poll::Ready(()),
             Poll::Ready(Due::End(since)) => {
-                // Where this task, or the connection, came late, what is queued may be of a time
-                // when no identity vouched for the socket any more.
+                // If this task ran late, the queue may hold messages of a time when no identity
+                // covered the socket any more.
                 let backlog = if since < LATE {
                     Backlog::Deliver
                 } else {
@@ -53,11 +57,11 @@ pub(super) fn poll_expiry(
     }
 }
 
-/// The clock of an identity that ends, with what the application is asked before.
+/// The clock of an identity that ends, and the question that the application is asked before.
 pub(super) struct Expiry {
     principal: Principal,
     end: Instant,
-    /// When to ask; none once that was done.
+    /// When to ask; `None` once that is done.
     ask: Option<Instant>,
     renewal: Option<HandlerFuture>,
 }
@@ -65,17 +69,17 @@ pub(super) struct Expiry {
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
-    /// To ask the application for another identity.
+    /// The application is to be asked for another identity.
     Renewal,
-    /// To look again: the application has answered.
+    /// The application has answered: look again.
     Answer,
-    /// To close the socket: for so long nobody vouches for it.
+    /// The identity ended this long ago: close the socket.
     End(Duration),
 }
 
 impl Expiry {
-    /// Starts for an identity that ends. The application is asked `lead` before, or, where less time
-    /// is left, after half of that: while it thinks the identity still holds.
+    /// Starts for an identity that ends. The application is asked `lead` before, or after half of the time
+    /// that is left if that is less: while it decides, the identity still holds.
     fn new(now: Instant, principal: Principal, end: Instant, lead: Duration) -> Self {
         let lead = lead.min(end.duration_since(now) / 2);
         Self {
@@ -86,7 +90,7 @@ impl Expiry {
         }
     }
 
-    /// Notes that it ends earlier, because the clock says so.
+    /// Notes that the identity ends earlier, because the system clock was set.
     fn ends_earlier(&mut self, now: Instant, end: Instant, lead: Duration) {
         if end < self.end {
             let lead = lead.min(end.saturating_duration_since(now) / 2);
@@ -95,13 +99,13 @@ impl Expiry {
         }
     }
 
-    /// Notes that the application was asked; without a renewal it has no say.
+    /// Notes that the application was asked, and its answer to come, if any.
     fn asked(&mut self, renewal: Option<HandlerFuture>) {
         self.ask = None;
         self.renewal = renewal;
     }
 
-    /// Goes on with the question, and tells what is due at `now`.
+    /// Drives the question and returns what is due at `now`.
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Due> {
         if let Some(renewal) = &mut self.renewal {
             if renewal.as_mut().poll(cx).is_ready() {
@@ -122,13 +126,13 @@ impl Expiry {
         &self.principal
     }
 
-    /// When something is due next, unless the application answers before.
+    /// Returns when something is due next, unless the application answers before.
     pub(super) fn deadline(&self) -> Instant {
         self.ask.unwrap_or(self.end)
     }
 }
 
-/// From this on the end of an identity counts as noticed late.
+/// An end noticed this much later counts as late.
 const LATE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -152,10 +156,10 @@ mod tests {
         assert_eq!(expiry.deadline(), minutes(60) - lead);
         expiry.ends_earlier(minutes(20), minutes(30), lead);
         assert_eq!(expiry.deadline(), minutes(30) - lead);
-        // What is later is not believed.
+        // A later end is ignored.
         expiry.ends_earlier(minutes(20), minutes(90), lead);
         assert_eq!(expiry.deadline(), minutes(30) - lead);
-        // Little time is left: half of it is the application's.
+        // With little time left, the application gets half of it.
         let soon = minutes(20) + lead;
         expiry.ends_earlier(minutes(20), soon, lead);
         assert_eq!(expiry.deadline(), minutes(20) + lead / 2);

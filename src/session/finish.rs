@@ -10,17 +10,18 @@ use crate::{
     unwind::{Contained, Panicked, contain},
 };
 
-/// What is left of a session without its connection.
+/// A session without its connection.
 pub(super) struct Unfinished {
     pub(super) handling: Option<HandlerFuture>,
     pub(super) parked: Option<RawMessage>,
     pub(super) registration: Registration,
     pub(super) handler: Box<dyn MessageHandler>,
-    /// Messages that were queued and never wholly written.
+    /// The number of messages that were queued and never wholly written.
     pub(super) undelivered: u64,
     pub(super) stream: Option<Http2Stream>,
 }
 
+/// Handles the messages that a socket sent before its end, then its disconnect event.
 pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
     let Unfinished {
         handling,
@@ -43,7 +44,7 @@ pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
         if let Some(handling) = handling {
             work(&registration, handling).await;
         }
-        // From here on it waits for a place like any other.
+        // From here on it waits for a dispatch like any other message.
         let taken = parked.map(|(_kept, message)| handler.message(message));
         if let Some(Taken::Begun(handling)) = taken {
             work(&registration, handling).await;
@@ -62,12 +63,12 @@ pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
     finish(&registration, handler, ending).await;
     if let Some(held) = held {
         let taken = Box::pin(held.taken(&registration));
-        // A shutdown waits no longer than for anything else, and says so when it cuts sockets off.
+        // A shutdown cuts this wait off as it does any other, and reports it.
         registration.unless_killed(Kill::Connection, taken).await;
     }
 }
 
-/// The end of a socket whose connection was lost before it could be used.
+/// Finishes a socket whose connection was lost before it could be used.
 pub(crate) async fn run_unopened(mut registration: Registration, handler: Box<dyn MessageHandler>) {
     let ending = Ending {
         reason: CloseReason::LOST,
@@ -86,14 +87,14 @@ async fn finish(registration: &Registration, mut handler: Box<dyn MessageHandler
     discard(registration, "what was kept for a connection", handler);
 }
 
-/// Drops what is the host's or the application's, which may panic.
+/// Drops a value of the host or the application, whose `Drop` may panic.
 fn discard<T>(registration: &Registration, what: &'static str, value: T) {
     if contain(|| drop(value)).is_err() {
         registration.panicked(what);
     }
 }
 
-/// Drives work to its end, be it a panic: what comes after it is to be done all the same.
+/// Drives work to its end. A panic is contained, because the next step is due all the same.
 async fn work(registration: &Registration, handling: HandlerFuture) {
     let panicked = || registration.panicked("the work for a socket");
     if let Err(Panicked) = Contained::new(handling, panicked).await {

@@ -1,4 +1,4 @@
-//! The message that the application has in hand, and the one that waits for its turn.
+//! The message that the application is handling, and the one that waits for its turn.
 
 use std::task::Context;
 
@@ -7,24 +7,26 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Taken, life_sign::Due, task::Session};
-use crate::protocol::RawMessage;
+use crate::{
+    protocol::RawMessage,
+    session::{Taken, life_sign::Due, task::Session},
+};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// Hands a message to the application, or keeps it until the one before is dealt with.
+    /// Hands a message to the application, or parks it until the one before is done.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, message: RawMessage) {
         if self.handling.is_none() {
             self.begin(message);
             self.poll_handling(cx);
         } else if self.handler.is_ping(&message) {
-            // The page would take the connection for lost before the application is done.
+            // Otherwise the page would give the connection up before the application is done.
             self.show_life();
         } else {
             self.parked = Some(message);
         }
     }
 
-    /// Goes on with the message in hand, then with the parked one.
+    /// Drives the work on the current message, then begins the parked one.
     pub(super) fn poll_handling(&mut self, cx: &mut Context<'_>) {
         while let Some(handling) = &mut self.handling {
             if handling.as_mut().poll(cx).is_pending() {
@@ -46,13 +48,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Tells a page that asked for it that its connection lives, now and whenever it is quiet.
+    /// Sends a life sign to a page that asked for one, now and whenever nothing else was sent for a while.
     fn show_life(&mut self) {
         self.life_sign.asked(Instant::now());
         self.registration.outbox().life_sign();
     }
 
-    /// Sends a life sign when one is due; otherwise the time of the next step, if there is one.
+    /// Sends a life sign if one is due. Returns the time of the next step, if there is one.
     pub(super) fn poll_life_sign(&mut self, now: Instant) -> Option<Instant> {
         let outbox = self.registration.outbox();
         loop {

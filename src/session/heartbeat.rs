@@ -1,4 +1,4 @@
-//! When to ping a quiet peer and when to give it up: a function of the instants passed in.
+//! When to ping a quiet peer and when to give it up, as a function of the instants passed in.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use tokio::time::Instant;
 
 /// The heartbeat of one socket.
 ///
-/// A peer that completes no frame for a ping interval is pinged; if it completes none within the
-/// pong timeout after that either, it is dead. A part of a frame counts for nothing, so that a
-/// peer cannot stay alive on single bytes.
+/// A peer that completes no frame for a ping interval is pinged. If it completes none within the pong
+/// timeout after that either, it is dead. A part of a frame does not count, so a peer cannot stay
+/// alive on single bytes.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
     ping_interval: Duration,
@@ -31,7 +31,7 @@ pub(crate) enum Action {
 }
 
 impl Heartbeat {
-    /// Starts with a peer that was heard from at `now`.
+    /// Starts with a peer whose last frame came at `now`.
     pub(crate) fn new(now: Instant, ping_interval: Duration, pong_timeout: Duration) -> Self {
         Self {
             ping_interval,
@@ -42,8 +42,8 @@ impl Heartbeat {
         }
     }
 
-    /// Notes a complete frame of any kind, a fragment of a message included. During a pause it may
-    /// have been sent long ago, and says little of the peer now.
+    /// Notes a complete frame of any kind, a fragment of a message included. During a pause the frame may
+    /// have been sent long ago, so it does not put the next ping off.
     pub(crate) fn frame_received(&mut self, now: Instant) {
         self.dead_at = None;
         if !self.paused {
@@ -51,15 +51,15 @@ impl Heartbeat {
         }
     }
 
-    /// Suspends the pong deadline, because we have stopped reading, until all is read that arrived
-    /// meanwhile.
+    /// Suspends the pong deadline while we do not read.
     ///
-    /// Pings still go out, so that a connection that was lost is noticed by writing to it.
+    /// Pings still go out, so that writing shows whether the connection is lost.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
     }
 
-    /// Ends a pause; a peer that owes an answer gets the whole pong timeout for it.
+    /// Ends a pause, once all is read that arrived meanwhile. A peer that owes an answer gets the whole
+    /// pong timeout for it.
     pub(crate) fn resume(&mut self, now: Instant) {
         if !self.paused {
             return;
@@ -68,7 +68,7 @@ impl Heartbeat {
         self.dead_at = self.dead_at.map(|_| later(now, self.pong_timeout));
     }
 
-    /// Tells what is due at `now`.
+    /// Returns what is due at `now`.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
         match self.dead_at {
             Some(dead_at) if !self.paused && now >= dead_at => Action::Dead,
@@ -83,7 +83,7 @@ impl Heartbeat {
     }
 }
 
-/// `now + wait`; an instant years away where the sum cannot be represented.
+/// Returns `now + wait`, or an instant years away if the sum cannot be represented.
 fn later(now: Instant, wait: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 

@@ -20,21 +20,19 @@ use crate::{
     streams::Sending,
 };
 
-/// A stream, whose sending half a task of hyper's writes.
+/// A stream whose sending half is written by a task of hyper's.
 ///
-/// That task, and HTTP/2 below it, keep what was written and the peer does not take: the last few
-/// writes, each wholly. So each is a piece of bounded length, and while the peer lets the socket wait,
-/// what they keep counts as queued.
+/// That task, and HTTP/2 below it, hold the last few writes, each wholly, until the peer takes them. So
+/// each write is a piece of bounded length, and counts as queued while the peer lets the socket wait.
 ///
-/// HTTP/2 takes a write once the peer has room for a byte of it, and hyper's task is done once HTTP/2 has
-/// the last write: nothing can reset the stream from then on. So the last write is a single byte: when it
-/// is taken, the peer has room for all.
+/// HTTP/2 takes a write once the peer has room for one byte of it, and hyper's task ends once HTTP/2 has
+/// the last write; from then on nothing can reset the stream. So the last write is a single byte: when
+/// it is taken, the peer has room for all.
 #[derive(Debug)]
 pub(super) struct Http2Stream {
     stream: TokioIo<Upgraded>,
     sending: Sending,
-    /// What is to be written byte by byte before the end: a pong, which needs no ping, where no close
-    /// frame was written.
+    /// Written byte by byte before the end: nothing more after a close frame, otherwise a pong.
     tail: &'static [u8],
     kept: Kept,
     charge: Charge,
@@ -58,15 +56,14 @@ impl Http2Stream {
         }
     }
 
-    /// Ends the stream, and resets it where the peer has not taken all; gives it back where that cannot
-    /// be done.
+    /// Ends the stream, and resets it if the peer has not taken all. Gives it back if it cannot be reset.
     pub(super) async fn end(mut self) -> Option<Self> {
         let is_ended = self.sending.end().await;
         (!is_ended).then_some(self)
     }
 
-    /// Waits until the peer has taken all, or has left. An error is an end as well: the peer reset the
-    /// stream, or the connection is gone.
+    /// Waits until the peer has taken all or has left. An error is an end, too: the peer reset the stream,
+    /// or the connection is gone.
     pub(super) async fn taken(mut self, registration: &Registration) {
         self.charge.set(self.kept.bytes());
         let ended = timeout(self.close_timeout, self.stream.shutdown()).await;
@@ -93,7 +90,7 @@ impl AsyncRead for Http2Stream {
     }
 }
 
-/// hyper writes one slice at a time, so vectored writes have nothing to gain.
+/// Without vectored writes: hyper writes one slice at a time.
 impl AsyncWrite for Http2Stream {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -104,7 +101,7 @@ impl AsyncWrite for Http2Stream {
             self.tail = &[];
             &bytes[..bytes.len() - 1]
         } else {
-            // More than the close frame's last byte: what looked like one was a part of another frame.
+            // More than the last byte of a close frame: what looked like one was a part of another.
             if bytes.len() > 1 {
                 self.tail = EMPTY_PONG;
             }
@@ -138,7 +135,7 @@ impl AsyncWrite for Http2Stream {
     }
 }
 
-/// The lengths of the writes that may not be taken yet, the last one first.
+/// The lengths of the writes that the peer may not have taken yet, the last one first.
 #[derive(Debug, Default)]
 struct Kept([u16; KEPT]);
 
@@ -153,11 +150,11 @@ impl Kept {
     }
 }
 
-/// What a stalled stream keeps is four of these: allocators give little of it back to the system when
-/// hundreds of streams had it.
+/// The longest write. A stalled stream holds four of them; allocators return little of that to the
+/// system after hundreds of streams held it.
 const PIECE: usize = 4 * 1024;
 
-/// Two writes wait for hyper's task, it holds one, and one is in HTTP/2 in part.
+/// Two writes wait for hyper's task, the task holds one, and HTTP/2 holds a part of one.
 const KEPT: usize = 4;
 
 #[cfg(test)]

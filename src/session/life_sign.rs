@@ -1,4 +1,4 @@
-//! When to tell a page that its connection lives: a function of the instants passed in.
+//! When to tell a page that its connection lives, as a function of the instants passed in.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 /// The life signs of one socket.
 ///
-/// A page cannot see pings and pongs. Once it has asked with a message of its own, it is told
-/// whenever no other message was written to it for a while, so that it need not ask again.
+/// A page cannot see pings and pongs. Once it has asked with a message of its own, it gets a life sign
+/// whenever no other message was written to it for a while, and need not ask again.
 #[derive(Debug, Default)]
 pub(super) struct LifeSign {
-    /// When to look next; none until the page has asked.
+    /// When to look next; `None` until the page has asked.
     look_at: Option<Instant>,
 }
 
@@ -29,8 +29,8 @@ impl LifeSign {
         self.look_at.get_or_insert(now + QUIET);
     }
 
-    /// Tells what is due at `now`; none if the page never asked. `told_at` is asked only when it
-    /// may matter.
+    /// Returns what is due at `now`, or `None` if the page never asked. `told_at`, when a message was last
+    /// written, is called only if it matters.
     pub(super) fn poll(
         &mut self,
         now: Instant,

@@ -1,3 +1,5 @@
+//! What a session asks of the application: defined here, implemented by the middleware.
+
 use std::{future::Future, pin::Pin};
 
 use crate::{
@@ -5,52 +7,52 @@ use crate::{
     protocol::{CloseReason, RawMessage},
 };
 
-/// What becomes of the messages that a socket receives.
+/// Handles the messages and events of one socket.
 ///
 /// The session calls [`message`](Self::message) for one message at a time, in order, and drives the
-/// future it gets before it hands over the next one.
+/// returned future before it hands over the next one.
 ///
-/// A socket whose connection was lost before it could be used is only told of at its end.
+/// For a socket whose connection was lost before it could be used, only
+/// [`disconnected`](Self::disconnected) is called.
 pub(crate) trait MessageHandler: Send {
-    /// Whether binary messages mean anything; where they do not, the first one closes the socket.
+    /// Returns whether binary messages are handled. Otherwise the first one closes the socket.
     fn takes_binary(&self) -> bool;
 
-    /// The socket has opened; called once, first. Its messages wait until the work is done. `None`:
-    /// there is none.
+    /// Called once, first, when the socket has opened. Its messages wait for the returned work, if there
+    /// is any.
     fn opened(&mut self) -> Option<HandlerFuture>;
 
-    /// Tells whether a message that would have to wait for its turn is a mere question whether the
-    /// connection lives. It is cheap where it is not.
+    /// Returns whether a message only asks if the connection lives, and so need not wait for its turn.
+    /// Cheap for all other messages.
     fn is_ping(&self, message: &RawMessage) -> bool;
 
-    /// Takes a message.
+    /// Handles a message.
     fn message(&mut self, message: RawMessage) -> Taken;
 
-    /// Its identity is about to end: asks the application for another, which has to be there by then.
-    /// `None`: it is not to be asked.
+    /// Asks the application to renew an identity before it ends. `None` if the application is not asked.
     fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture>;
 
-    /// The socket is gone; called once, last.
+    /// Called once, last, when the socket is gone.
     fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture>;
 }
 
-/// What becomes of a message that was handed over.
+/// How a message was taken.
 pub(crate) enum Taken {
-    /// It is dealt with already.
+    /// It is done.
     Done,
-    /// It asks whether the connection lives: the session answers.
+    /// It asks if the connection lives. The session answers.
     Ping,
-    /// The application has it in hand.
+    /// The application handles it, for as long as this future runs.
     Begun(HandlerFuture),
 }
 
-/// What the application does with one message or event. It reports failures itself.
+/// The application's work on one message or event. It reports failures itself.
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How a socket ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) reason: CloseReason,
-    /// Messages that were queued for it and never wholly written.
+    /// The number of messages that were queued for it and never wholly written.
     pub(crate) undelivered: u64,
 }

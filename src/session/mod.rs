@@ -1,4 +1,8 @@
 //! One socket from its 101 to its end: a task over any byte stream.
+//!
+//! [`run`] and [`spawn_upgraded`] drive a session: it reads, hands messages to the application's
+//! [`MessageHandler`], writes the socket's queue and keeps its deadlines, which are pure functions of
+//! the instants passed in.
 
 mod closing;
 mod expiry;

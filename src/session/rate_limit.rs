@@ -1,4 +1,4 @@
-//! How fast a socket is read: buckets of tokens, one for each frame and one for each byte.
+//! How fast a socket is read: two token buckets, for frames and for bytes.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::config::{Config, Rate};
 
-/// What one socket may send, where that is limited.
+/// The limits of one socket's rates.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     frames: Option<Bucket>,
@@ -14,7 +14,7 @@ pub(super) struct RateLimit {
 }
 
 impl RateLimit {
-    /// Starts full. Boxed, because most sockets may send as they like.
+    /// Starts with full buckets; `None` without limits. Boxed, because most sockets have none.
     pub(super) fn new(now: Instant, config: &Config) -> Option<Box<Self>> {
         let bucket = |rate: Option<Rate>| rate.map(|rate| Bucket::new(now, rate));
         let (frames, bytes) = (bucket(config.message_rate), bucket(config.byte_rate));
@@ -30,17 +30,17 @@ impl RateLimit {
         }
     }
 
-    /// How long it is until the next frame may be read; none if it may be now.
+    /// Returns how long the next frame has to wait, if it has to.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let buckets = [&self.frames, &self.bytes].into_iter().flatten();
         buckets.filter_map(|bucket| bucket.wait(now)).max()
     }
 }
 
-/// The tokens of one kind, told by the instant at which its bucket is full again.
+/// A token bucket, kept as the instant at which it is full again.
 #[derive(Debug)]
 struct Bucket {
-    /// How long one token takes to come back.
+    /// How long one token takes to return.
     interval: Duration,
     /// How long all of them take.
     span: Duration,
@@ -58,8 +58,7 @@ impl Bucket {
         }
     }
 
-    /// Takes tokens. What came as part of one chunk may take more than there are, which delays the
-    /// next.
+    /// Takes tokens. One chunk may take more than there are, which delays the next.
     fn take(&mut self, now: Instant, tokens: u64) {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let time = self.interval.saturating_mul(tokens);
@@ -67,7 +66,7 @@ impl Bucket {
         self.full_at = full_at.unwrap_or(self.full_at);
     }
 
-    /// How long it is until there is a token; none if there is one.
+    /// Returns how long it takes until there is a token, if there is none.
     fn wait(&self, now: Instant) -> Option<Duration> {
         let missing = self.full_at.saturating_duration_since(now);
         let wait = missing.saturating_sub(self.span - self.interval);

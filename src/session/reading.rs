@@ -1,4 +1,4 @@
-//! How a session reads: as long as there is a place for what comes.
+//! The reading half of a session: from received bytes to messages, as long as there is room for them.
 
 use std::task::{Context, Poll};
 
@@ -13,21 +13,21 @@ use crate::{
     hub::Backlog,
     protocol::{CloseReason, RawMessage},
     session::{
-        closing::{Closing, Left},
+        closing::{Closing, HalfClosed},
         task::Session,
         transport::Scratch,
     },
 };
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
-    /// Reads until there is nothing to read or no place to put it; ready when the connection broke.
+    /// Reads until nothing is left or there is no room for it. Ready when the connection broke.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<CloseReason> {
-        if self.left.is_some() {
+        if self.half_closed.is_some() {
             return Poll::Pending;
         }
         let mut unread = std::mem::take(&mut self.unread);
         let used = self.absorb(cx, now, &unread);
-        // What is used up would keep its memory.
+        // An empty rest would still hold its memory.
         if used < unread.len() {
             unread.advance(used);
             self.unread = unread;
@@ -54,7 +54,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     return Poll::Ready(self.reason_or(CloseReason::LOST));
                 }
                 Poll::Pending => {
-                    // All that had arrived is read: what the peer owes now, it has not sent.
+                    // All that arrived is read: an answer that is still missing was not sent.
                     self.heartbeat.resume(Instant::now());
                     return Poll::Pending;
                 }
@@ -64,13 +64,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.unread = Bytes::copy_from_slice(&chunk[used..]);
             }
         }
-        // A peer that sends without pause leaves the others their turn.
+        // A peer that sends without pause must not keep other tasks from running.
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Takes messages out of received bytes while there is a place for them, and tells how many
-    /// bytes were used.
+    /// Takes messages out of received bytes while there is room for them. Returns how many bytes were
+    /// used.
     fn absorb(&mut self, cx: &mut Context<'_>, now: Instant, chunk: &[u8]) -> usize {
         let mut rest = chunk;
         let before = self.decoder.frames();
@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(Some(event)) => self.take(cx, event),
                 Ok(None) => {}
                 Err(violation) => {
-                    // After a frame that is too long, frames can still be told apart.
+                    // Behind a frame that is too long, frames can still be told apart.
                     let awaits_close = violation == Violation::TooBig;
                     self.refuse(cx, violation.close_reason(), awaits_close);
                 }
@@ -107,11 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         chunk.len() - rest.len()
     }
 
-    /// The peer ended its half of the stream. It may still read ours: what answers the messages that
-    /// it sent before, or its close frame, is written first. To the hub it is gone.
+    /// Notes that the peer ended its half of the stream. It may still read, so the answers to its
+    /// messages, or to its close frame, are written first. To the hub it is gone.
     fn peer_left(&mut self, now: Instant) {
-        self.left = Some(Left::new(now, self.config.dispatch_timeout));
-        // It cannot answer a ping any more.
+        self.half_closed = Some(HalfClosed::new(now, self.config.dispatch_timeout));
+        // It can no longer answer a ping.
         self.heartbeat.pause();
         self.registration.leave();
     }
@@ -134,12 +134,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Closes without hearing what the peer says from here on: it said goodbye or nonsense.
+    /// Closes after the peer's close frame or a violation, and ignores what the peer sends from now on.
     ///
-    /// The answers to what it sent right before still leave, as far as the connection takes them
-    /// at once; more would only delay the close.
+    /// Answers to earlier messages still leave if the connection takes them at once; waiting for it
+    /// would only delay the close.
     fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
-        // Its own copy of what it broadcast may still be in the log that it shares with others.
+        // The shared log may still hold the copy of a message that the peer itself broadcast.
         self.registration.unlist();
         let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
         if let Err(error) = answers {
@@ -154,13 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         closing.awaits_close = awaits_close;
     }
 
-    /// Whether nothing may be read now. What is closing is read on, because its end is in there.
+    /// Returns whether reading has to wait. A closing socket is read on, because the peer's close frame
+    /// is still to come.
     fn is_held(&self, now: Instant) -> bool {
         let is_full = || self.parked.is_some() || self.next_token(now).is_some();
         self.closing.is_none() && is_full()
     }
 
-    /// When a socket over its rate may go on; none if it may now.
+    /// Returns when a socket over its rate may go on, or `None` if it may now.
     pub(super) fn next_token(&self, now: Instant) -> Option<Instant> {
         let rate = self.rate.as_ref()?;
         now.checked_add(rate.wait(now)?)
@@ -169,5 +170,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
 const CHUNKS_PER_POLL: usize = 32;
 
-/// Beside the chunks, because empty frames are many in one.
+/// A bound beside the chunks, because one chunk holds many empty frames.
 const FRAMES_PER_POLL: u64 = 1_024;

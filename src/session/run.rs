@@ -27,18 +27,18 @@ use crate::{
     unwind::{Panicked, contain},
 };
 
-/// Runs a registered socket to its end, then what it had still sent to the application, then the
-/// disconnect event. Its place in the hub lasts until all that is done.
+/// Runs a registered socket to its end, then handles the messages that it had already sent, then the
+/// disconnect event. The socket keeps its place in the hub until all that is done.
 ///
-/// A message that is being handled, and one that waits for its turn, are handled although their
-/// sender is gone: it sent them before it went. A panic of the stream ends the socket as a lost
-/// connection does.
+/// The message in hand and the one that waits are handled although the peer is gone, because it sent
+/// them before it left. A panic of the stream ends the socket as a lost connection does.
 ///
-/// `unread` is what was read from the stream before.
+/// `unread` holds the bytes that were read from the stream before.
 ///
 /// # Cancel safety
 ///
-/// Dropping it cuts the connection. What comes after that has a task of its own, then as always.
+/// Dropping the future cuts the connection. The messages and the event are still handled, in a task
+/// of their own.
 pub(crate) fn run<S>(
     stream: S,
     unread: Bytes,
@@ -56,13 +56,13 @@ where
     })
 }
 
-/// `rest` makes of the stream what has to be looked after when the session is over.
+/// Runs a session; `rest` returns the part of its stream that outlives it.
 fn run_session<S, R>(session: Session<S>, rest: R) -> impl Future<Output = CloseReason>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Rest<S>,
 {
-    // Made outside of the future, which would keep room for each of the arguments as well.
+    // Built outside the future, which would otherwise hold each argument a second time.
     let mut guarded = Guarded(Some(session), rest);
     async move {
         let reason = poll_fn(|cx| guarded.poll(cx)).await;
@@ -75,10 +75,10 @@ where
     }
 }
 
-/// A session that winds up however it ends, also when its host drops the future.
+/// A session that is finished however it ends, also when its host drops the future.
 struct Guarded<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>>(Option<Session<S>>, R);
 
-/// What is left of a stream of a connection that lives on.
+/// Returns the part of a stream that outlives its socket, because the connection does.
 trait Rest<S>: Fn(S) -> Option<Http2Stream> {}
 
 impl<S, R: Fn(S) -> Option<Http2Stream>> Rest<S> for R {}
@@ -94,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
         }
     }
 
-    /// Ends the connection, and has a task of its own do what is left to do.
+    /// Ends the connection and spawns a task for the work that is left.
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
         let remains = self.0.take()?.end(&self.1);
         tracing::debug!(
@@ -115,12 +115,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for Guarded<S, R> {
     fn drop(&mut self) {
-        // No caller waits for it.
+        // Nothing waits for that task.
         drop(self.end(CloseReason::LOST));
     }
 }
 
-/// Runs a socket, in a task of its own, over what an HTTP server upgraded.
+/// Spawns the task of a socket over the stream that an HTTP server upgraded.
 pub(crate) fn spawn_upgraded(
     upgraded: Upgraded,
     carrier: Carrier,

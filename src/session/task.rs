@@ -1,4 +1,4 @@
-//! A socket's state while its connection lasts, and what it does when it is polled.
+//! The state of a socket while its connection lasts, and what one poll does with it.
 
 use std::{
     sync::Arc,
@@ -17,7 +17,7 @@ use crate::{
     hub::{Attention, Drained, Registration},
     protocol::{CloseReason, RawMessage},
     session::{
-        closing::{Closing, Left},
+        closing::{Closing, HalfClosed},
         expiry::{Expiry, poll_expiry},
         finish::Unfinished,
         heartbeat::{Action, Heartbeat},
@@ -34,29 +34,29 @@ use crate::{
 
 /// A socket's state while its connection lasts.
 ///
-/// Reading, writing, the application's work and the deadlines go on side by side in one poll: none
-/// waits for another, so a peer that takes nothing is timed out while a write to it is blocked.
+/// One poll reads, writes, drives the application's work and checks the deadlines. None of them waits
+/// for another, so a peer that takes nothing is timed out while a write to it is blocked.
 pub(super) struct Session<S> {
     pub(super) stream: Stream<S>,
     pub(super) registration: Registration,
     pub(super) config: Arc<Config>,
     pub(super) handler: Box<dyn MessageHandler>,
     pub(super) decoder: Decoder,
-    /// What the application does with a message now, or with the news that the socket has opened.
+    /// The application's work on a message, or on the news that the socket has opened.
     pub(super) handling: Option<HandlerFuture>,
-    /// The one message that waits for its turn. While there is one, nothing is read.
+    /// The one message that waits for its turn. While it waits, nothing is read.
     pub(super) parked: Option<RawMessage>,
-    /// What came in one chunk with a message after which nothing could be read.
+    /// The rest of a chunk, behind a message after which nothing could be read.
     pub(super) unread: Bytes,
     pub(super) rate: Option<Box<RateLimit>>,
     pub(super) heartbeat: Heartbeat,
     pub(super) life_sign: LifeSign,
     write_timeout: WriteTimeout,
-    /// Boxed: most identities last as long as their socket.
+    /// Boxed, because most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
     pub(super) closing: Option<Closing>,
     /// Set once the peer has ended its half of the stream.
-    pub(super) left: Option<Left>,
+    pub(super) half_closed: Option<HalfClosed>,
     timer: Timer,
 }
 
@@ -84,12 +84,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             handler,
             expiry: None,
             closing: None,
-            left: None,
+            half_closed: None,
             timer: Timer::new(now),
         }
     }
 
-    /// Does all that can be done now; ready with the reason when the socket is over.
+    /// Does all that can be done now. Ready with the reason once the socket is over.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         loop {
             match self.registration.outbox().attend(cx) {
@@ -99,13 +99,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 Attention::Closing(_) | Attention::Open => {}
             }
-            // Only now, so that whoever changes the identity from here on wakes this task.
+            // After `attend`, so that a change of identity from here on wakes this task.
             if self.poll_expiry(cx).is_ready() {
                 continue;
             }
             self.poll_handling(cx);
-            // One instant until the timer is set: a token that came back meanwhile would let bytes be
-            // read before those that are left over, and be waited for by nobody.
+            // One instant until the timer is set. A rate token that came back meanwhile would let new
+            // bytes be read before those left over, and no timer would wait for it.
             let now = Instant::now();
             if let Poll::Ready(reason) = self.poll_read(cx, now) {
                 return Poll::Ready(reason);
@@ -126,13 +126,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// What is the host's in [`poll`](Self::poll) panicked: how the socket ends.
+    /// Returns how the socket ends after the host's stream panicked in [`poll`](Self::poll).
     pub(super) fn panicked(&self) -> CloseReason {
         self.registration.panicked(STREAM);
         self.reason_or(CloseReason::LOST)
     }
 
-    /// Ends the connection, but for what is `rest` of it, and hands over what is left to do.
+    /// Ends the connection, but for the part of the stream that `rest` keeps, and returns the work that
+    /// is left.
     pub(super) fn end(mut self, rest: impl Fn(S) -> Option<Http2Stream>) -> Unfinished {
         let undelivered = self.registration.end();
         let stream = contain(|| rest(self.stream.0)).unwrap_or_else(|Panicked| {
@@ -149,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Looks after an identity that ends; ready when the socket may have changed by it.
+    /// Renews or ends an identity that is about to end. Ready when the socket may have changed.
     fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.closing.is_some() {
             self.expiry = None;
@@ -160,7 +161,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         poll_expiry(&mut self.expiry, &self.registration, handler, lead, cx)
     }
 
-    /// Writes what is queued; ready when the connection broke, or all is said to a peer that left.
+    /// Writes the queue. Ready when the connection broke, or when a peer that left has all its answers.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let outbox = self.registration.outbox();
         let drained = match outbox.drain(&mut self.stream.polled(cx)) {
@@ -183,13 +184,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(closing) if drained == Drained::Closed => {
                 let until = || Instant::now().checked_add(self.config.close_timeout);
                 closing.until = closing.until.or_else(until);
-                if self.left.is_some() {
+                if self.half_closed.is_some() {
                     return self.poll_end(cx);
                 }
-                // The peer closes next. Until it has, or the time is up, its bytes are read and
-                // discarded: closing a TCP socket with unread bytes resets the connection, and a
-                // reset can overtake our close frame. A proxy between does just that when our half of
-                // the stream ends while a client is still sending.
+                // The peer closes next. Until then, or until its time is up, its bytes are read and
+                // discarded: closing a TCP socket with unread bytes resets the connection, and the
+                // reset can overtake our close frame. A proxy in between does the same when our half
+                // of the stream ends while the client is still sending.
                 if closing.ends_our_half(Instant::now(), &self.config) {
                     match self.stream.poll_shutdown(cx) {
                         Poll::Ready(Ok(())) => closing.shut = true,
@@ -198,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                     }
                 }
             }
-            None if self.left.is_some()
+            None if self.half_closed.is_some()
                 && self.handling.is_none()
                 && drained != Drained::Closed =>
             {
@@ -209,9 +210,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Poll::Pending
     }
 
-    /// Ends our half of a stream whose other half the peer has ended; ready when that is done.
+    /// Ends our half of the stream after the peer has ended its own. Ready when that is done.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        Left::answered(&mut self.left, Instant::now(), self.config.close_timeout);
+        HalfClosed::answered(
+            &mut self.half_closed,
+            Instant::now(),
+            self.config.close_timeout,
+        );
         self.stream.poll_shutdown(cx).map(|ended| {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a peer that had left was gone before its stream ended");
@@ -220,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         })
     }
 
-    /// Sends a ping when one is due; otherwise the time of the next step, or why it is over.
+    /// Sends a ping if one is due. Returns the time of the next step, or why the socket is over.
     fn poll_heartbeat(&mut self, now: Instant) -> Result<Instant, CloseReason> {
         loop {
             match self.heartbeat.poll(now) {
@@ -231,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// When to look again, if nothing happens before; `read_at` is the instant at which was read.
+    /// Returns when to poll again if nothing happens before; `read_at` is when the stream was read.
     fn next_deadline(&self, heartbeat: Instant, read_at: Instant) -> Result<Instant, CloseReason> {
         let now = Instant::now();
         let stall = self.write_timeout.deadline();
@@ -240,8 +245,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
         let closing = self.closing.as_ref();
         let close = closing.and_then(|closing| closing.until);
-        let left = self.left.as_ref().filter(|_| closing.is_none());
-        let left = left.and_then(Left::deadline);
+        let left = self.half_closed.as_ref().filter(|_| closing.is_none());
+        let left = left.and_then(HalfClosed::deadline);
         if close.or(left).is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
         }
@@ -257,7 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         Ok(others.into_iter().flatten().fold(heartbeat, Instant::min))
     }
 
-    /// Why the socket is over: what began to close it, else what just happened.
+    /// Returns why the socket is over: what began to close it, else `reason`.
     pub(super) fn reason_or(&self, reason: CloseReason) -> CloseReason {
         match &self.closing {
             Some(closing) => closing.reason.clone(),
@@ -266,5 +271,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
-/// What a host gave a socket to run over.
+/// What panics of the host's stream are reported as.
 const STREAM: &str = "the stream of a connection";

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The one timer of a socket, for the next of its deadlines.
+/// A timer for the next of a socket's deadlines.
 pub(super) struct Timer(Pin<Box<Sleep>>);
 
 impl Timer {
@@ -16,8 +16,8 @@ impl Timer {
         Self(Box::pin(sleep_until(now)))
     }
 
-    /// Ready when the deadline passed while the timer was set. The timer is moved only to fire
-    /// earlier: a busy socket's deadlines move away with each message, and each move costs a lock.
+    /// Ready when the timer fires. It is moved only to fire earlier: a busy socket's deadlines move away
+    /// with each message, and each move costs a lock.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         if deadline < self.0.deadline() || self.0.is_elapsed() {
             self.0.as_mut().reset(deadline);

@@ -1,3 +1,5 @@
+//! What a session reads from and writes to, and the buffer that it reads with.
+
 use std::{
     cell::Cell,
     io::{self, IoSlice},
@@ -21,16 +23,16 @@ use crate::{
     streams::PacedStream,
 };
 
-/// A TCP socket that its own task reads and that flushers write, too.
+/// A TCP socket that its own task reads, and that flushers write as well.
 #[derive(Debug)]
 pub(crate) struct TcpSocket(Arc<TcpStream>);
 
 impl TcpSocket {
-    /// Takes the TCP stream out of what a server upgraded, with the bytes that it had read too far.
+    /// Takes the TCP stream out of an upgraded connection, with the bytes that the server read too far.
     ///
     /// # Errors
     ///
-    /// Gives back what is not plain TCP: TLS, HTTP/2, and what a host made up.
+    /// The connection is not plain TCP but TLS, HTTP/2 or a stream of the host's own. It is given back.
     pub(crate) fn take(upgraded: Upgraded) -> Result<(Self, Bytes), Upgraded> {
         let upgraded = match Self::take_as::<TcpStream>(upgraded, |tcp| tcp) {
             Err(upgraded) => upgraded,
@@ -53,12 +55,12 @@ impl TcpSocket {
         }
     }
 
-    /// The stream for others to write to.
+    /// Returns the stream for flushers to write to.
     pub(crate) fn shared(&self) -> Arc<dyn SharedTransport> {
         self.0.clone()
     }
 
-    /// The bytes are copied: even none would keep the server's whole read buffer alive.
+    /// Copies the bytes, because even an empty slice would keep the server's whole read buffer alive.
     fn new(stream: TcpStream, read_buf: &[u8]) -> (Self, Bytes) {
         let stream = Self(Arc::new(stream));
         (stream, Bytes::copy_from_slice(read_buf))
@@ -130,12 +132,12 @@ impl SharedTransport for TcpStream {
     }
 }
 
-/// A socket's byte stream, whatever it runs over.
+/// The byte stream of a socket, whatever carries it.
 #[derive(Debug)]
 pub(super) struct Stream<S>(pub(super) S);
 
 impl<S: AsyncRead + Unpin> Stream<S> {
-    /// Reads what has arrived; no bytes are the end of the stream.
+    /// Reads what has arrived. No bytes mean the end of the stream.
     pub(super) fn poll_read<'s>(
         &mut self,
         cx: &mut Context<'_>,
@@ -143,8 +145,8 @@ impl<S: AsyncRead + Unpin> Stream<S> {
     ) -> Poll<io::Result<&'s [u8]>> {
         let mut buffer = ReadBuf::new(&mut scratch.0);
         match ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer)) {
-            // So TLS calls the end of a stream that was not announced, as many peers do not: it may
-            // have been cut. Frames tell their own length.
+            // TLS reports this if the peer did not announce the end, as many do not: the stream may have
+            // been cut. Frames carry their own length, so that does no harm.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             outcome => outcome?,
         }
@@ -159,8 +161,8 @@ impl<S: AsyncWrite + Unpin> Stream<S> {
         Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
-    /// The stream as a transport for the task of this context, which is woken once a write that
-    /// would block can go on.
+    /// Returns the stream as a transport. The task of this context is woken once a blocked write can go
+    /// on.
     pub(super) fn polled<'s, 'c, 'w>(
         &'s mut self,
         cx: &'c mut Context<'w>,
@@ -198,7 +200,7 @@ fn or_would_block<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
     }
 }
 
-/// A read buffer that all sockets of a thread take in turn, so that none has to own one.
+/// A read buffer that the sockets of a thread take in turn, so that an idle socket holds none.
 #[derive(Debug)]
 pub(super) struct Scratch(Vec<u8>);
 

@@ -1,20 +1,13 @@
-//! How long the oldest queued frame may wait for the kernel before its reader counts as slow.
+//! How long the oldest queued frame may wait for the kernel before the peer counts as slow.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Frames up to this length get no time beyond the write stall itself.
-const LARGE: usize = 64 * 1024;
-
-/// The slowest pace, in bytes per second, that is still progress on a large frame.
-const PACE: u32 = 16 * 1024;
-
 /// The clock of one socket's oldest unwritten frame.
 ///
-/// It starts when a frame becomes the oldest and stops when the kernel has accepted the whole of
-/// it: a part accepted is no progress, or a peer that drains single bytes would hold its queue for
-/// ever.
+/// It starts when a frame becomes the oldest and stops when the kernel has accepted all of it. A part
+/// does not count, or a peer that takes single bytes would hold its queue for ever.
 #[derive(Debug)]
 pub(crate) struct WriteTimeout {
     write_timeout: Duration,
@@ -48,7 +41,7 @@ impl WriteTimeout {
         });
     }
 
-    /// When the peer counts as stalled; none while nothing is queued.
+    /// Returns when the peer counts as slow; `None` while nothing is queued.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.head.as_ref().and_then(|head| head.deadline)
     }
@@ -62,11 +55,17 @@ impl WriteTimeout {
     }
 }
 
+/// Frames up to this length get no more than the write timeout itself.
+const LARGE: usize = 64 * 1024;
+
+/// The slowest pace, in bytes per second, that is still progress on a large frame.
+const PACE: u32 = 16 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STALL: Duration = Duration::from_secs(5);
+    const TIMEOUT: Duration = Duration::from_secs(5);
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -82,56 +81,56 @@ mod tests {
             (1024 * 1024, seconds(5 + 64)),
         ] {
             let now = Instant::now();
-            let mut stall = WriteTimeout::new(STALL);
-            stall.observe(now, Some((1, length)));
-            assert_eq!(stall.deadline(), Some(now + allowed), "{length} bytes");
+            let mut clock = WriteTimeout::new(TIMEOUT);
+            clock.observe(now, Some((1, length)));
+            assert_eq!(clock.deadline(), Some(now + allowed), "{length} bytes");
         }
     }
 
     #[test]
     fn an_empty_queue_has_no_deadline() {
         let now = Instant::now();
-        let mut stall = WriteTimeout::new(STALL);
-        assert_eq!(stall.deadline(), None);
-        stall.observe(now, Some((1, 10)));
-        stall.observe(now + seconds(1), None);
-        assert_eq!(stall.deadline(), None);
+        let mut clock = WriteTimeout::new(TIMEOUT);
+        assert_eq!(clock.deadline(), None);
+        clock.observe(now, Some((1, 10)));
+        clock.observe(now + seconds(1), None);
+        assert_eq!(clock.deadline(), None);
     }
 
     #[test]
     fn the_same_head_keeps_its_deadline() {
         let now = Instant::now();
-        let mut stall = WriteTimeout::new(STALL);
+        let mut clock = WriteTimeout::new(TIMEOUT);
         for waited in 0..5 {
-            stall.observe(now + seconds(waited), Some((7, 10)));
-            assert_eq!(stall.deadline(), Some(now + STALL));
+            clock.observe(now + seconds(waited), Some((7, 10)));
+            assert_eq!(clock.deadline(), Some(now + TIMEOUT));
         }
     }
 
     #[test]
     fn a_new_head_starts_the_time_anew() {
         let now = Instant::now();
-        let mut stall = WriteTimeout::new(STALL);
-        stall.observe(now, Some((7, 10)));
-        stall.observe(now + seconds(4), Some((8, 10)));
-        assert_eq!(stall.deadline(), Some(now + seconds(9)));
+        let mut clock = WriteTimeout::new(TIMEOUT);
+        clock.observe(now, Some((7, 10)));
+        clock.observe(now + seconds(4), Some((8, 10)));
+        assert_eq!(clock.deadline(), Some(now + seconds(9)));
     }
 
     #[test]
     fn a_head_after_an_empty_queue_starts_the_time_anew() {
         let now = Instant::now();
-        let mut stall = WriteTimeout::new(STALL);
-        stall.observe(now, Some((7, 10)));
-        stall.observe(now + seconds(1), None);
-        stall.observe(now + seconds(60), Some((8, 10)));
-        assert_eq!(stall.deadline(), Some(now + seconds(65)));
+        let mut clock = WriteTimeout::new(TIMEOUT);
+        clock.observe(now, Some((7, 10)));
+        clock.observe(now + seconds(1), None);
+        clock.observe(now + seconds(60), Some((8, 10)));
+        assert_eq!(clock.deadline(), Some(now + seconds(65)));
     }
 
     #[test]
-    fn a_boundless_stall_has_no_deadline() {
+    fn a_boundless_timeout_has_no_deadline() {
         let now = Instant::now();
-        let mut stall = WriteTimeout::new(Duration::MAX);
-        stall.observe(now, Some((1, 1024 * 1024)));
-        assert_eq!(stall.deadline(), None);
+        let mut clock = WriteTimeout::new(Duration::MAX);
+        clock.observe(now, Some((1, 1024 * 1024)));
+        assert_eq!(clock.deadline(), None);
     }
 }

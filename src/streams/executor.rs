@@ -11,19 +11,19 @@ use tokio::{
 
 /// Spawns the tasks of HTTP/2 connections onto tokio, so that sockets can be cut off one by one.
 ///
-/// An HTTP/2 connection carries many sockets, and other requests beside them. hyper writes each socket
-/// from a task of its own, which keeps what its client does not take, and which hyper offers no way to
-/// end. Under this executor a socket ends that task: a client that is too slow, or does not answer a
+/// An HTTP/2 connection carries many sockets and other requests. hyper writes each socket from a task of
+/// its own, which holds the bytes that the client does not take, and which hyper offers no way to end.
+/// With this executor the socket can end that task: a client that is too slow, or does not answer a
 /// close, sees its stream reset (`RST_STREAM`, `CANCEL`), and the connection's other streams live on.
 ///
-/// Under any other executor such a stream holds its memory, and its place under
-/// [`Config::max_sockets`](crate::Config::max_sockets), until its client resets it or leaves; a warning
-/// says so once.
+/// With any other executor such a stream keeps its memory, and its place under
+/// [`Config::max_sockets`](crate::Config::max_sockets), until the client resets it or leaves. The crate
+/// logs one warning in that case.
 ///
-/// [`Server`](crate::Server) and [`serve`](crate::serve) use it. A loop of your own gives it to hyper in
-/// the place of `TokioExecutor`. It works within the task that hyper spawns for a request: a layer
-/// outside of [`WebConnectionSocketLayer`](crate::WebConnectionSocketLayer) that handles requests in a task
-/// of another spawner hides it.
+/// [`Server`](crate::Server) and [`serve`](crate::serve) use this executor. In an accept loop of your
+/// own, give it to hyper in place of `TokioExecutor`. It works within the task that hyper spawns for a
+/// request, so a layer outside [`WebConnectionSocketLayer`](crate::WebConnectionSocketLayer) that
+/// handles requests in a task of another spawner hides it.
 ///
 /// # Examples
 ///
@@ -38,11 +38,11 @@ use tokio::{
 ///     server
 ///         .http2()
 ///         .enable_connect_protocol()
-///         // A client that is gone without a word.
+///         // Ends connections whose client vanished.
 ///         .timer(TokioTimer::new())
 ///         .keep_alive_interval(Duration::from_secs(25))
 ///         .keep_alive_timeout(Duration::from_secs(10))
-///         // What one stream may hold of what its client does not take.
+///         // Bounds what one stream holds for a client that does not read.
 ///         .max_send_buf_size(64 * 1024);
 ///     server
 /// }
@@ -51,7 +51,7 @@ use tokio::{
 pub struct StreamExecutor(());
 
 impl StreamExecutor {
-    /// Makes one; all are alike.
+    /// Makes an executor. All of them are alike.
     #[must_use]
     pub const fn new() -> Self {
         Self(())
@@ -63,7 +63,7 @@ where
     F: Future<Output: Send> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        // hyper answers an upgrade within the task of its request, and there spawns the task that writes.
+        // hyper answers an upgrade within the task of its request, which then spawns the writing task.
         let expected = EXPECTED.try_with(Cell::take).ok().flatten();
         #[expect(
             clippy::disallowed_methods,
@@ -79,11 +79,11 @@ where
 }
 
 tokio::task_local! {
-    /// Within a task of the executor: who expects the task that it spawns.
+    /// Within a task of the executor: where to send the next task that it spawns.
     static EXPECTED: Cell<Option<oneshot::Sender<JoinHandle<()>>>>;
 }
 
-/// What carries the socket of a request.
+/// What carries the socket of an upgrade request.
 #[derive(Debug)]
 pub(crate) enum Carrier {
     /// A connection of its own, which ends with it.
@@ -93,8 +93,7 @@ pub(crate) enum Carrier {
 }
 
 impl Carrier {
-    /// Tells what an upgrade will be carried by. To be called where the request is handled, before it is
-    /// answered.
+    /// Returns what will carry an upgrade. Must be called in the task of the request, before the answer.
     pub(crate) fn of(version: Version) -> Self {
         if version == Version::HTTP_2 {
             Self::Stream(Sending::expect())
@@ -114,7 +113,7 @@ pub(crate) enum Sending {
 }
 
 impl Sending {
-    /// Expects the task that will write the stream of the request that is handled now.
+    /// Expects the task that will write the stream of the current request.
     fn expect() -> Self {
         let expected = EXPECTED.try_with(|slot| {
             let (sender, receiver) = oneshot::channel();
@@ -124,11 +123,11 @@ impl Sending {
         expected.map_or(Self::Foreign, Self::Ours)
     }
 
-    /// Ends the task: what it still has is dropped with it. Tells whether it can be ended at all.
+    /// Ends the task, and drops what it holds. Returns whether it could be ended at all.
     ///
-    /// Where the stream is dropped only then, what the server has of it is dropped as well, and its client
-    /// sees it reset. The other way round the task would first end the stream in an orderly way, behind
-    /// all that its client does not take.
+    /// If the stream is dropped after that, the server drops its part as well, and the client sees a
+    /// reset. The other way round, the task would first end the stream in an orderly way, behind all
+    /// that the client does not take.
     pub(crate) async fn end(&mut self) -> bool {
         let Self::Ours(expected) = self else {
             return false;

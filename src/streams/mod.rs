@@ -1,4 +1,4 @@
-//! What sockets run over, where HTTP servers and sockets have to know the same of it.
+//! The streams that carry sockets, as HTTP servers and sessions both have to know them.
 
 mod executor;
 mod paced;

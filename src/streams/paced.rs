@@ -1,4 +1,4 @@
-//! Connections whose peer takes nothing.
+//! A connection that fails once its peer takes nothing for too long.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -14,14 +14,14 @@ use tokio::{
 
 /// A connection on which writing fails once its peer takes next to nothing for too long.
 ///
-/// A client that stops reading altogether takes no reset of its streams either, so what was queued for
-/// them waits for as long as its connection does, and nothing else ends an HTTP/2 connection whose client
-/// is there and reads nothing. Of what waits to be written, all or 16 KiB must be taken within each
-/// such time: single bytes are no progress. hyper closes a connection on which writing fails.
+/// A client that stops reading altogether does not see its streams reset, so what was queued for them
+/// waits as long as the connection lasts, and nothing else ends an HTTP/2 connection whose client is
+/// there and reads nothing. Within each timeout the peer must take 16 KiB, or all that waits to be
+/// written: single bytes are not progress. hyper closes a connection on which writing fails.
 ///
 /// [`Server`](crate::Server) wraps each of its connections
-/// ([`write_timeout`](crate::Server::write_timeout)). A loop of your own does it before hyper gets the
-/// stream. A socket over HTTP/1.1 gets its TCP stream out of it again.
+/// ([`write_timeout`](crate::Server::write_timeout)). In an accept loop of your own, wrap the stream before
+/// hyper gets it. A socket over HTTP/1.1 takes its TCP stream out again.
 ///
 /// # Examples
 ///
@@ -39,30 +39,31 @@ use tokio::{
 #[derive(Debug)]
 pub struct PacedStream<IO> {
     stream: IO,
-    patience: Duration,
+    timeout: Duration,
     clock: Clock,
-    /// Made when the peer first lets us wait.
+    /// Set when the peer first lets us wait.
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl<IO> PacedStream<IO> {
-    /// Lets the peer of a stream take so long.
-    pub fn new(stream: IO, patience: Duration) -> Self {
+    /// Wraps a stream. Writing to it fails with [`TimedOut`](ErrorKind::TimedOut) once the peer takes too
+    /// little for `timeout`.
+    pub fn new(stream: IO, timeout: Duration) -> Self {
         Self {
             stream,
-            patience,
+            timeout,
             clock: Clock::default(),
             alarm: None,
         }
     }
 
-    /// Returns the stream.
+    /// Returns the wrapped stream.
     pub fn into_inner(self) -> IO {
         self.stream
     }
 
-    /// Fails what waits for too long.
-    fn judge<T>(
+    /// Fails an operation that waits for too long.
+    fn time_out<T>(
         &mut self,
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
@@ -70,7 +71,7 @@ impl<IO> PacedStream<IO> {
         if outcome.is_ready() {
             return outcome;
         }
-        let Some(until) = self.clock.wait(Instant::now(), self.patience) else {
+        let Some(until) = self.clock.wait(Instant::now(), self.timeout) else {
             return Poll::Pending;
         };
         let alarm = self
@@ -107,7 +108,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for PacedStream<IO> {
         if let Poll::Ready(Ok(taken)) = outcome {
             self.clock.took(taken, bytes.len());
         }
-        self.judge(cx, outcome)
+        self.time_out(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -120,7 +121,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for PacedStream<IO> {
             let offered = slices.iter().map(|slice| slice.len()).sum();
             self.clock.took(taken, offered);
         }
-        self.judge(cx, outcome)
+        self.time_out(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -129,21 +130,21 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for PacedStream<IO> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        self.judge(cx, outcome)
+        self.time_out(cx, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.judge(cx, outcome)
+        self.time_out(cx, outcome)
     }
 }
 
 /// How long the peer has let us wait.
 #[derive(Debug, Default)]
 struct Clock {
-    /// Since when it has not taken enough.
+    /// Since when the peer has not taken enough.
     since: Option<Instant>,
-    /// What it has taken since then.
+    /// How many bytes it has taken since then.
     taken: usize,
 }
 
@@ -155,16 +156,16 @@ impl Clock {
         }
     }
 
-    /// Tells until when the peer may let us wait; none where that is for ever.
-    fn wait(&mut self, now: Instant, patience: Duration) -> Option<Instant> {
+    /// Returns until when the peer may let us wait, if not for ever.
+    fn wait(&mut self, now: Instant, timeout: Duration) -> Option<Instant> {
         if self.since.is_none() {
             self.taken = 0;
         }
-        self.since.get_or_insert(now).checked_add(patience)
+        self.since.get_or_insert(now).checked_add(timeout)
     }
 }
 
-/// Bytes that are progress: what a frame of HTTP/2 holds at most, and what TLS seals at once.
+/// How many bytes are progress: the most that a frame of HTTP/2 or a record of TLS holds.
 const ENOUGH: usize = 16 * 1024;
 
 #[cfg(test)]
@@ -179,24 +180,24 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const TIMEOUT: Duration = Duration::from_secs(30);
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_given_up_in_time() {
         let (_peer, stream) = duplex(1_024);
-        let mut stream = PacedStream::new(stream, PATIENCE);
+        let mut stream = PacedStream::new(stream, TIMEOUT);
         let begin = Instant::now();
         let error = stream.write_all(&[0; 2_048]).await.unwrap_err();
         assert_eq!(
             (error.kind(), begin.elapsed()),
-            (ErrorKind::TimedOut, PATIENCE)
+            (ErrorKind::TimedOut, TIMEOUT)
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn single_bytes_are_no_progress() {
         let (mut peer, stream) = duplex(1_024);
-        let mut stream = PacedStream::new(stream, PATIENCE);
+        let mut stream = PacedStream::new(stream, TIMEOUT);
         let begin = Instant::now();
         let drip = async {
             while peer.read_u8().await.is_ok() {
@@ -210,14 +211,14 @@ mod tests {
         let error = outcome.unwrap_err();
         assert_eq!(
             (error.kind(), begin.elapsed()),
-            (ErrorKind::TimedOut, PATIENCE)
+            (ErrorKind::TimedOut, TIMEOUT)
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_peer_is_served_for_as_long_as_it_takes() {
         let (mut peer, stream) = duplex(1_024);
-        let mut stream = PacedStream::new(stream, PATIENCE);
+        let mut stream = PacedStream::new(stream, TIMEOUT);
         let size = 64 * 1_024;
         let reading = async {
             let mut buffer = [0; 1_024];
@@ -231,9 +232,9 @@ mod tests {
         let (written, ()) = tokio::join!(stream.write_all(&bytes), reading);
         written.expect("a peer that reads");
         // A wait long before counts for nothing.
-        sleep(PATIENCE * 2).await;
+        sleep(TIMEOUT * 2).await;
         let begin = Instant::now();
         assert!(stream.write_all(&bytes).await.is_err());
-        assert_eq!(begin.elapsed(), PATIENCE);
+        assert_eq!(begin.elapsed(), TIMEOUT);
     }
 }
