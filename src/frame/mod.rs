@@ -1,9 +1,5 @@
-//! RFC 6455 frames, between bytes and events, without input or output.
-//!
-//! [`Frame`] is what leaves: encoded once, header included. [`Decoder`] reads what arrives, in
-//! whatever pieces, and checks all that the RFC asks of a client; what breaks a rule is a
-//! [`Violation`], which knows its close code. Header bytes and opcodes are tungstenite's, whose whole
-//! `WebSocket` is the oracle that the tests compare the decoder with.
+//! RFC 6455 frames: [`Frame`] is what a server sends, [`Decoder`] reads and checks what a client
+//! sends, and a rule that is broken is a [`Violation`].
 
 mod decode;
 mod encode;
@@ -12,8 +8,6 @@ mod header;
 mod mask;
 mod message;
 
-#[cfg(test)]
-mod properties;
 #[cfg(test)]
 mod tests;
 

@@ -1,8 +1,5 @@
-//! One socket from its 101 to its end: a task over any byte stream.
-//!
-//! [`run`] and [`spawn_upgraded`] drive a session: it reads, hands messages to the application's
-//! [`MessageHandler`], writes the socket's queue and keeps its deadlines, which are pure functions of
-//! the instants passed in.
+//! One socket from its 101 to its end: a task over any byte stream that reads, has the application
+//! handle messages, writes the socket's queue and keeps its deadlines.
 
 mod closing;
 mod expiry;

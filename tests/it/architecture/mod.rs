@@ -16,15 +16,12 @@ use self::source::{Source, sources};
 const UNFINISHED: &[&str] = &[
     "broadcaster/",
     "config/",
-    "frame/",
     "hub/",
     "middleware/access/",
     "middleware/request/",
     "middleware/sender.rs",
     "protocol/",
     "script/",
-    "session/",
-    "streams/",
     "sync.rs",
 ];
 

@@ -1,5 +1,5 @@
-//! What holds for every stream of frames, in whatever chunks the network delivers it. The oracle is
-//! tungstenite's `WebSocket`.
+//! What holds for every stream of frames, in whatever chunks the network delivers it, with
+//! tungstenite's `WebSocket` as the oracle.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -15,10 +15,10 @@ use tungstenite::{
     protocol::{Role, WebSocketConfig},
 };
 
-use crate::frame::{
-    Decoder, Event,
-    tests::{BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, close, decode_all, frame, text},
+use super::client::{
+    BINARY, CONTINUATION, FIN, LIMIT, PING, PONG, TEXT, close, decode_all, frame, text,
 };
+use crate::frame::{Decoder, Event};
 
 proptest! {
     #[test]
