@@ -128,6 +128,6 @@ async fn enter(
     parts: Parts,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let entered = upgrade::enter(shared, &parts, application).await;
+    let entered = upgrade::admit(shared, &parts, application).await;
     entered.inspect_err(|rejection| shared.note(&parts, rejection))
 }

@@ -15,15 +15,15 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn look_up(hub: &Hub, peer: &SocketEntry) -> Self {
-        let principal = peer.principal();
+    pub(super) fn look_up(hub: &Hub, entry: &SocketEntry) -> Self {
+        let principal = entry.principal();
         let (principal, groups) = if principal.user.is_verified() {
-            hub.membership_of(peer)
+            hub.membership_of(entry)
         } else {
             (principal, Vec::new())
         };
         Self {
-            connection: peer.id,
+            connection: entry.id,
             principal,
             groups,
         }

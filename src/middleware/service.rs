@@ -121,7 +121,7 @@ where
                 ResponseFuture::own(async move {
                     let answer = upgrade::upgrade(&shared, &parts, on_upgrade, application).await;
                     Ok(answer.unwrap_or_else(|rejection| {
-                        upgrade::ended(parts.version, shared.refuse(&parts, rejection))
+                        upgrade::end_connection(parts.version, shared.refuse(&parts, rejection))
                     }))
                 })
             }

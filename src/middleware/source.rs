@@ -25,7 +25,7 @@ impl Source {
 /// An open socket as the application's handlers know it.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) peer: Arc<SocketEntry>,
+    pub(super) entry: Arc<SocketEntry>,
     /// Kept for the application; relaying needs none.
     pub(super) handshake: Option<Handshake>,
 }

@@ -86,7 +86,7 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
 }
 
 /// Takes a socket through the same steps whose handshake the host has done itself.
-pub(super) async fn enter(
+pub(super) async fn admit(
     shared: &Arc<Shared>,
     parts: &Parts,
     application: Option<Arc<dyn Application>>,
@@ -120,7 +120,7 @@ pub(super) async fn probe<RB: From<Bytes>>(
 
 /// Has the connection end after a refused upgrade: the client may have sent frames already, which
 /// must not be read as its next request.
-pub(super) fn ended<RB>(version: Version, mut response: Response<RB>) -> Response<RB> {
+pub(super) fn end_connection<RB>(version: Version, mut response: Response<RB>) -> Response<RB> {
     // RFC 9113 §8.2.2: streams of HTTP/2 end by themselves, and there is no such header.
     if version <= Version::HTTP_11 {
         let headers = response.headers_mut();
@@ -211,7 +211,7 @@ async fn verified(
     });
     let identity = match timeout(shared.config.identify_timeout, answer).await {
         Ok(Ok(Ok(identity))) => identity,
-        Ok(Ok(Err(rejection))) => return Err(rejection.of_kind(RejectionKind::IdentifyRefused)),
+        Ok(Ok(Err(rejection))) => return Err(rejection.with_kind(RejectionKind::IdentifyRefused)),
         Ok(Err(Panicked)) => return Err(Cause::IdentifyFailed.into()),
         Err(_elapsed) => return Err(Cause::IdentifyTimedOut.into()),
     };
@@ -260,7 +260,7 @@ fn register(
     let mut registration = registration.map_err(not_registered)?;
     registration.keep(permit);
     let connection = Connection {
-        peer: registration.entry().clone(),
+        entry: registration.entry().clone(),
         handshake: shared
             .needs_handshake()
             .then(|| handshake.forwarded(&shared.config.forward_headers)),

@@ -61,7 +61,7 @@ impl Dispatcher {
         let outcome = if let Some(connect) = &shared.hooks.connect {
             let answer = connect(socket());
             let refused =
-                |rejection: Rejection| rejection.of_kind(RejectionKind::ApplicationRefused);
+                |rejection: Rejection| rejection.with_kind(RejectionKind::ApplicationRefused);
             run(
                 shared,
                 job(),
@@ -81,13 +81,13 @@ impl Dispatcher {
 
     /// Describes a piece of this socket's work.
     fn job(&self, lane: Lane, bytes: usize) -> Job {
-        let Connection { peer, handshake } = &*self.connection;
+        let Connection { entry, handshake } = &*self.connection;
         let client = handshake.as_ref().and_then(Handshake::client_addr);
         Job {
             lane,
-            key: self.shared.hub.key_of(peer, client.map(ClientAddr::ip)),
+            key: self.shared.hub.key_of(entry, client.map(ClientAddr::ip)),
             bytes,
-            sender: Some(peer.clone()),
+            sender: Some(entry.clone()),
         }
     }
 
@@ -97,9 +97,9 @@ impl Dispatcher {
     where
         F: Future<Output = Result<(), DispatchError>> + Send + 'static,
     {
-        let peer = self.connection.peer.clone();
+        let entry = self.connection.entry.clone();
         self.run(self.job(Lane::Messages, bytes), report, async move {
-            if is_expired(&peer) {
+            if is_expired(&entry) {
                 return Ok(());
             }
             work.await
@@ -138,7 +138,7 @@ impl Dispatcher {
         event: SocketEvent,
         describe: impl FnOnce(SocketMessage) -> SocketMessage,
     ) -> Socket {
-        let (principal, groups) = self.shared.hub.membership_of(&self.connection.peer);
+        let (principal, groups) = self.shared.hub.membership_of(&self.connection.entry);
         let mut message = SocketMessage::new(event.as_str()).from_user(principal.user.id().clone());
         if let Some(group) = groups.into_iter().next() {
             message = message.from_group(group);
@@ -172,12 +172,12 @@ impl MessageHandler for Dispatcher {
         let shared = &self.shared;
         shared.hub.counters().message_in();
         let bytes = message.as_bytes().len();
-        let peer = &self.connection.peer;
-        if is_expired(peer) {
+        let entry = &self.connection.entry;
+        if is_expired(entry) {
             return Taken::Done;
         }
         if let Some(handler) = &shared.hooks.raw {
-            let socket = self.socket(SocketEvent::Message, peer.user(), SocketMessage::default());
+            let socket = self.socket(SocketEvent::Message, entry.user(), SocketMessage::default());
             let work = run_handler(shared.clone(), handler((socket, message)));
             // An error frame of ours would mean nothing in the application's own protocol.
             let report = Report::Log("a raw message");
@@ -194,7 +194,7 @@ impl MessageHandler for Dispatcher {
                 return Taken::Done;
             }
         };
-        let sender = Sender::look_up(&shared.hub, peer);
+        let sender = Sender::look_up(&shared.hub, entry);
         sender.attest(&mut message);
 
         Taken::Begun(match shared.hooks.destination(&message.action) {
@@ -272,8 +272,8 @@ fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {
 }
 
 /// Returns whether a message's sender has no identity any more, so that it is left undone.
-fn is_expired(peer: &SocketEntry) -> bool {
-    let is_expired = peer.is_expired();
+fn is_expired(entry: &SocketEntry) -> bool {
+    let is_expired = entry.is_expired();
     if is_expired {
         tracing::debug!("a message was dropped because its sender's identity had expired");
     }

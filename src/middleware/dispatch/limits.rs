@@ -25,13 +25,13 @@ impl Job {
     /// Returns whether the sender has left, so that it could not send the message again.
     fn is_left_behind(&self, hub: &Hub) -> bool {
         let sender = self.sender.as_ref();
-        sender.is_some_and(|peer| hub.has_left(peer))
+        sender.is_some_and(|entry| hub.has_left(entry))
     }
 
     /// Returns whether the sender can be told nothing more.
     fn is_unheard(&self) -> bool {
         let sender = self.sender.as_ref();
-        sender.is_some_and(|peer| !peer.outbox.is_open())
+        sender.is_some_and(|entry| !entry.outbox.is_open())
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) fn settle(
             let close = error.close_reason();
             send_error(shared, connection, &error.into_frame());
             if let Some(reason) = close {
-                let peer = &connection.peer;
-                shared.hub.close_entry(peer, reason, Backlog::Deliver);
+                let entry = &connection.entry;
+                shared.hub.close_entry(entry, reason, Backlog::Deliver);
             }
         }
         Report::Log(what) => log(shared, what, &error),
@@ -47,7 +47,7 @@ pub(super) fn settle(
 /// Sends an error frame to the socket whose message it is about.
 pub(super) fn send_error(shared: &Shared, connection: &Connection, error: &ErrorFrame) {
     let frame = Frame::text(&error.encode());
-    if shared.hub.push(&connection.peer, &frame) != Push::Queued {
+    if shared.hub.push(&connection.entry, &frame) != Push::Queued {
         tracing::debug!(
             code = error.code.as_str(),
             "an error frame found its socket closing"

@@ -19,7 +19,7 @@ pub(super) async fn renew(
     principal: Principal,
     answer: HookFuture<Result<Identity, Rejection>>,
 ) {
-    let (hub, peer) = (&shared.hub, &connection.peer);
+    let (hub, entry) = (&shared.hub, &connection.entry);
     let complain = |what: &'static str| {
         shared.log.write(Kind::NotRenewed(what), |suppressed| {
             tracing::error!(suppressed, "{what}, so its socket is closed");
@@ -34,7 +34,7 @@ pub(super) async fn renew(
         None => Ok(answer.await),
     };
     let reason = match answer {
-        Ok(Ok(Ok(identity))) => match hub.renew(peer, &principal, identity) {
+        Ok(Ok(Ok(identity))) => match hub.renew(entry, &principal, identity) {
             Ok(()) => return,
             Err(error) if error.kind() == SocketErrorKind::NotConnected => return,
             Err(error) if error.kind() == SocketErrorKind::NameTooLong => complain(
@@ -48,5 +48,5 @@ pub(super) async fn renew(
         Ok(Err(Panicked)) => CloseReason::IDENTITY_EXPIRED,
         Err(_elapsed) => complain("the on_expiry hook had no answer when an identity expired"),
     };
-    hub.expire(peer, &principal, reason, Backlog::Deliver);
+    hub.expire(entry, &principal, reason, Backlog::Deliver);
 }

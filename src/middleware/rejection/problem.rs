@@ -215,7 +215,7 @@ impl Rejection {
     }
 
     /// Counts a hook's rejection as what that hook decides.
-    pub(in super::super) fn of_kind(mut self, kind: RejectionKind) -> Self {
+    pub(in super::super) fn with_kind(mut self, kind: RejectionKind) -> Self {
         self.answer.kind = kind;
         self
     }

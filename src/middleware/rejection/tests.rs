@@ -226,7 +226,7 @@ fn a_hooks_rejection_never_reads_as_a_yes() {
         StatusCode::OK,
         StatusCode::NO_CONTENT,
     ] {
-        let rejection = Rejection::new(status).of_kind(RejectionKind::IdentifyRefused);
+        let rejection = Rejection::new(status).with_kind(RejectionKind::IdentifyRefused);
         assert_eq!(rejection.kind(), RejectionKind::IdentifyRefused);
         assert_eq!(rejection.status(), 403);
     }

@@ -105,7 +105,7 @@ impl Socket {
     /// ```
     pub fn join(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
         match self.source() {
-            Source::Socket(connection) => self.hub().join(connection.peer.id, group),
+            Source::Socket(connection) => self.hub().join(connection.entry.id, group),
             Source::Request(caller) => {
                 caller.ignore_order();
                 Ok(())
@@ -129,7 +129,7 @@ impl Socket {
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
     pub fn leave(&self, group: &str) -> bool {
         match self.source() {
-            Source::Socket(connection) => self.hub().leave(connection.peer.id, group),
+            Source::Socket(connection) => self.hub().leave(connection.entry.id, group),
             Source::Request(caller) => {
                 caller.ignore_order();
                 false
@@ -164,7 +164,7 @@ impl Socket {
     /// ```
     pub fn reidentify(&self, identity: Identity) -> Result<(), SocketError> {
         let connection = self.source().connection()?;
-        self.hub().reidentify(connection.peer.id, identity)
+        self.hub().reidentify(connection.entry.id, identity)
     }
 
     /// Closes this socket after it was sent what is queued for it; returns `false` if it is closed
@@ -184,7 +184,7 @@ impl Socket {
         match self.source() {
             Source::Socket(connection) => {
                 self.hub()
-                    .close_entry(&connection.peer, reason, Backlog::Deliver)
+                    .close_entry(&connection.entry, reason, Backlog::Deliver)
             }
             Source::Request(caller) => {
                 caller.ignore_order();
@@ -194,7 +194,7 @@ impl Socket {
     }
 
     fn push(&self, frame: &Frame) -> Result<(), SocketError> {
-        match self.hub().push(&self.source().connection()?.peer, frame) {
+        match self.hub().push(&self.source().connection()?.entry, frame) {
             Push::Queued => Ok(()),
             Push::Dropped | Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
             Push::Closed => Err(SocketError::new(SocketErrorKind::NotConnected)),

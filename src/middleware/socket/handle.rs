@@ -135,7 +135,7 @@ impl Socket {
     #[must_use]
     pub fn id(&self) -> Option<ConnectionId> {
         let connection = self.source.connection().ok()?;
-        Some(connection.peer.id)
+        Some(connection.entry.id)
     }
 
     /// Returns the user that the socket had when this message was taken up, and whether a hook
