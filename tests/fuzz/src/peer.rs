@@ -128,5 +128,5 @@ impl AsyncWrite for Peer<'_> {
     }
 }
 
-/// Long enough for all that is queued: it passes only when every task is idle.
+/// Long enough for all that is queued: it passes only when no task has anything to do.
 const LAST_PAUSE: Duration = Duration::from_millis(1);

@@ -39,6 +39,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     // What is known of a request by its head alone.
     ("middleware/request", &["config"]),
+    ("middleware/rejection", &["hub", "protocol"]),
+    (
+        "middleware/access",
+        &[
+            "config",
+            "middleware/rejection",
+            "middleware/request",
+            "middleware/route",
+        ],
+    ),
+    (
+        "middleware/handshake",
+        &[
+            "config",
+            "middleware/rejection",
+            "middleware/request",
+            "middleware/route",
+            "protocol",
+        ],
+    ),
     // ("observe", &["config", "hub", "protocol"]): reads what the hub counts; nothing imports it
     // but `middleware`.
     ("extract", &["hub", "middleware", "protocol"]),
