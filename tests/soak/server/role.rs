@@ -21,7 +21,7 @@ use tokio::{
 };
 use tower::Layer;
 use web_connection_socket::{
-    CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, Shutdown, Socket,
+    CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, ShutdownReport, Socket,
     SocketMessage, WebConnectionSocketLayer,
 };
 
@@ -138,7 +138,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
                 let deadline = Duration::from_secs(seconds);
                 let stop = stop.take().ok_or("it was stopped before")?;
                 stop.send(deadline).map_err(|_| "the server has ended")?;
-                let end: Shutdown = ended.recv().await.ok_or("the server has ended")?;
+                let end: ShutdownReport = ended.recv().await.ok_or("the server has ended")?;
                 let milliseconds = millis(start);
                 let second = hub.shutdown(deadline).await;
                 if let Some(serving) = serving.take() {
