@@ -1,113 +1,158 @@
+//! Broadcasting: which sockets a message is for, and which road it takes to each.
+
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    Hub, SocketEntry,
-    outbox::{Kind, Push, Wake},
-    shutdown::{Phase, ShuttingDown},
+    delivery::{Backlog, Kind, Member, Published, Push, Shard, Wake},
+    hub::Hub,
+    phase::{Phase, ShuttingDown},
+    socket_entry::SocketEntry,
 };
 use crate::{
     frame::Frame,
-    protocol::{RecipientType, SocketMessage, is_everyone},
+    protocol::{CloseReason, RecipientType, SocketMessage, is_everyone},
     sync::atomic::Ordering::Relaxed,
 };
 
 impl Hub {
-    /// Queues a message for every socket that its recipients select, encoded once.
+    /// Queues a message for each socket that its recipients select, encoded once.
     ///
-    /// Never waits: a socket that takes its messages too slowly has a bounded queue of its own. Where
-    /// messages for all sockets come faster than they are written, this call writes as much as its own
-    /// message means, which no other use of the hub waits for.
-    /// What one caller broadcasts, one message after the other, reaches each socket in that order.
-    /// Once [`shutdown`](Self::shutdown) has begun to close sockets, nobody is selected any more.
+    /// Never waits: each queue is bounded, and [`Config::overflow`](crate::Config::overflow) says what
+    /// happens when one is full. If messages for all sockets come faster than they are written, the
+    /// call writes as much itself as its own message means; no other use of the hub waits for that.
+    ///
+    /// The messages that one caller broadcasts one after the other reach each socket in that order.
+    /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
     pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
         self.try_broadcast(message).unwrap_or_default()
     }
 
-    /// As [`broadcast`](Self::broadcast), for who wants to know that it was too late.
+    /// Like [`broadcast`](Self::broadcast), but fails once the hub is closing.
     pub(crate) fn try_broadcast(&self, message: &SocketMessage) -> Result<Broadcast, ShuttingDown> {
         let mut audience = AUDIENCE.take();
-        let mut report = Broadcast::default();
-        let is_everyone = is_everyone(&message.recipients, self.default_audience);
-        // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
-        let mut frame = is_everyone.then(|| Frame::message(message));
-        if let Some(frame) = &frame {
-            // Else a full hub would send everybody aside.
-            self.allowance(frame.cost());
-        }
-        let mut is_full = false;
-        {
-            let mut state = self.state.lock();
-            if state.phase == Phase::Closing {
-                return Err(ShuttingDown);
-            }
-            let registry = &mut state.registry;
-            if let Some(frame) = &frame {
-                audience.extend(registry.loose().cloned());
-                let published = self.shards.publish(frame, &mut audience);
-                (report.queued, is_full) = (published.followers, published.is_full);
-            } else {
-                registry.resolve(&message.recipients, self.default_audience, |entry| {
-                    audience.push(entry.clone());
-                });
-            }
-        }
-        if report.queued > 0 || !audience.is_empty() {
-            self.counters.broadcast();
-        }
-        if !audience.is_empty() {
-            self.warn_of_claims(message, &audience);
-            let frame = frame.get_or_insert_with(|| Frame::message(message));
-            audience.retain(|entry| {
-                let (push, wake) = self.queue(entry, frame, Kind::Broadcast);
-                match push {
-                    Push::Queued => report.queued += 1,
-                    Push::Dropped | Push::Overflow => report.dropped += 1,
-                    Push::Closed => {}
-                }
-                wake_task(wake)
-            });
-            // Those that are left are for the flushers.
-            while let Some(shard) = audience.last().and_then(|entry| entry.shard.get().cloned()) {
-                shard.flush_own(&mut audience);
-            }
-        }
-        if let Some(frame) = frame.filter(|_| is_full) {
-            self.shards.help(&frame);
-        }
-        report.matched = report.queued + report.dropped;
+        let report = self.broadcast_to(&mut audience, message);
+        audience.shards.clear();
+        audience.entries.clear();
         AUDIENCE.set(audience);
-        Ok(report)
+        report
     }
 
     /// Queues a frame that is for one socket alone.
     pub(crate) fn push(&self, entry: &Arc<SocketEntry>, frame: &Frame) -> Push {
         let (push, wake) = self.queue(entry, frame, Kind::Reply);
         if wake_task(wake) {
-            if let Some(shard) = entry.shard.get() {
-                shard.flush(entry.clone());
-            }
+            entry.flush();
         }
         push
     }
 
-    pub(super) fn queue(&self, entry: &SocketEntry, frame: &Frame, kind: Kind) -> (Push, Wake) {
-        let allowance = self.allowance(frame.cost());
-        let (push, wake) = match entry.shard.get() {
-            Some(shard) => shard.push(entry, frame, kind, allowance),
-            None => entry.outbox.push(frame, kind, allowance),
+    fn broadcast_to(
+        &self,
+        audience: &mut Audience,
+        message: &SocketMessage,
+    ) -> Result<Broadcast, ShuttingDown> {
+        let is_everyone = is_everyone(&message.recipients, self.default_audience);
+        // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
+        let mut frame = is_everyone.then(|| Frame::message(message));
+        if let Some(frame) = &frame {
+            // A full hub would have each socket detached.
+            self.reserve(frame.cost());
+        }
+        let published = self.select(audience, message, frame.as_ref())?;
+        if published.attached > 0 || !audience.entries.is_empty() {
+            self.counters.broadcast();
+        }
+        audience.shards.iter().for_each(|shard| shard.wake());
+        let mut report = Broadcast {
+            queued: published.attached,
+            ..Broadcast::default()
         };
+        if !audience.entries.is_empty() {
+            self.warn_of_claims(message, &audience.entries);
+            let frame = frame.get_or_insert_with(|| Frame::message(message));
+            self.push_to(&mut audience.entries, frame, &mut report);
+        }
+        if let Some(frame) = frame.filter(|_| published.is_full) {
+            let shards = audience.shards.iter();
+            shards.for_each(|shard| shard.help(frame.cost()));
+        }
+        report.matched = report.queued + report.dropped;
+        Ok(report)
+    }
+
+    /// Queues a frame for everyone, or finds out to which sockets a message is to be pushed.
+    ///
+    /// The hub's lock is held: nothing is written or woken here, and no outbox is locked.
+    fn select(
+        &self,
+        audience: &mut Audience,
+        message: &SocketMessage,
+        for_everyone: Option<&Frame>,
+    ) -> Result<Published, ShuttingDown> {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closing {
+            return Err(ShuttingDown);
+        }
+        let Audience { entries, shards } = audience;
+        if let Some(frame) = for_everyone {
+            return Ok(self.shards.publish(frame, entries, shards));
+        }
+        let registry = &mut state.registry;
+        registry.resolve(&message.recipients, self.default_audience, |entry| {
+            entries.push(entry.clone());
+        });
+        Ok(Published::default())
+    }
+
+    /// Pushes a frame to sockets' own queues, and has what it wakes write them.
+    fn push_to(&self, entries: &mut Vec<Arc<SocketEntry>>, frame: &Frame, report: &mut Broadcast) {
+        entries.retain(|entry| {
+            let (push, wake) = self.queue(entry, frame, Kind::Broadcast);
+            match push {
+                Push::Queued => report.queued += 1,
+                Push::Dropped | Push::Overflow => report.dropped += 1,
+                Push::Closed => {}
+            }
+            wake_task(wake)
+        });
+        // Those that are left are for the flushers.
+        while let Some(entry) = entries.last() {
+            match entry.shard().upgrade() {
+                Some(shard) => shard.flush_own(entries),
+                None => _ = entries.pop(),
+            }
+        }
+    }
+
+    /// Queues a frame for one socket and returns what that wakes.
+    pub(super) fn queue(
+        &self,
+        entry: &SocketEntry,
+        frame: &Frame,
+        kind: Kind,
+    ) -> (Push, Option<Wake>) {
+        let reserved = self.reserve(frame.cost());
+        let (push, wake) = entry.push(frame, kind, reserved);
         match push {
             Push::Dropped => self.counters.dropped(1),
             Push::Overflow => {
                 self.counters.dropped(1);
-                self.unlist(entry);
+                self.deactivate(entry);
             }
             Push::Queued | Push::Closed => {}
         }
         (push, wake)
     }
 
-    /// Says once that a user's name alone protects nothing.
+    /// Makes room in the hub's bound for so many more bytes, and returns how large the queue may
+    /// become that is to take them. May close sockets. To be called without a lock.
+    fn reserve(&self, bytes: usize) -> usize {
+        let close =
+            |entry: &SocketEntry| self.close_entry(entry, CloseReason::SLOW, Backlog::Discard);
+        self.eviction.reserve(bytes, || self.entries(), close)
+    }
+
+    /// Warns once that a user's name alone protects nothing.
     fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<SocketEntry>]) {
         let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
         if self.has_claims.load(Relaxed)
@@ -117,11 +162,18 @@ impl Hub {
             && !self.claims_warned.swap(true, Relaxed)
         {
             tracing::warn!(
-                "a broadcast is addressed to a user, but user ids here are what visitors say of \
+                "a broadcast is addressed to a user, but user ids here are what clients say of \
                  themselves: give the layer an `identify` hook before you send private data"
             );
         }
     }
+}
+
+/// The sockets that a broadcast is pushed to, and the shards that have it in their logs.
+#[derive(Debug, Default)]
+struct Audience {
+    entries: Vec<Arc<SocketEntry>>,
+    shards: Vec<Arc<Shard<SocketEntry>>>,
 }
 
 /// The report of a broadcast: what became of the message when it was accepted.
@@ -176,19 +228,21 @@ impl Broadcast {
     }
 }
 
-/// Wakes a socket's task if it is that which has to hear of a frame; `true` if it is a flusher.
-fn wake_task(wake: Wake) -> bool {
+/// Wakes a socket's task if a frame is for it to write. Returns whether it is for a flusher.
+fn wake_task(wake: Option<Wake>) -> bool {
     match wake {
-        Wake::Nobody => false,
-        Wake::Task(waker) => {
+        None => false,
+        Some(Wake::Task(waker)) => {
             waker.wake();
             false
         }
-        Wake::Flusher => true,
+        Some(Wake::Flusher) => true,
     }
 }
 
 thread_local! {
     /// The audience of the broadcast in hand; kept so that a broadcast allocates nothing for it.
-    static AUDIENCE: RefCell<Vec<Arc<SocketEntry>>> = const { RefCell::new(Vec::new()) };
+    static AUDIENCE: RefCell<Audience> = const {
+        RefCell::new(Audience { entries: Vec::new(), shards: Vec::new() })
+    };
 }

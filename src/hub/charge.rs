@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::stats::Counters;
+use super::counters::Counters;
 
 /// Bytes that wait outside of the hub's queues and count as theirs; dropping it counts them no more.
 #[derive(Debug)]

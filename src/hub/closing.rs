@@ -1,7 +1,7 @@
 //! The hub's methods that close sockets.
 
-use super::{Backlog, CloseReason, Hub, SocketEntry};
-use crate::protocol::{ConnectionId, Selection};
+use super::{delivery::Backlog, hub::Hub, socket_entry::SocketEntry};
+use crate::protocol::{CloseReason, ConnectionId, Selection};
 
 /// Closes sockets: one, those of a user, those of a group, or all.
 ///
@@ -90,7 +90,7 @@ impl Hub {
         reason: CloseReason,
         backlog: Backlog,
     ) -> bool {
-        self.unlist(entry);
+        self.deactivate(entry);
         entry.outbox.close(reason, backlog)
     }
 

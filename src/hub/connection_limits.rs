@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::user::User;
+use super::identity::User;
 use crate::{config, sync::Mutex};
 
 /// The hub's caps, and what is counted for them.

@@ -1,395 +1,52 @@
-//! Who is connected, and the way of a broadcast to them.
+//! The sockets that are connected: their identities and groups, and how messages reach them.
 
-mod bounds;
 mod broadcast;
 mod charge;
 mod closing;
 mod connection_limits;
-mod deadline;
-mod error;
-mod flusher;
+mod counters;
+mod delivery;
+mod dispatching;
+mod hub;
 mod identity;
-mod log;
 mod log_limit;
-#[cfg(all(test, shuttle))]
-mod model;
-mod outbox;
-mod principal;
-#[cfg(test)]
-mod properties;
+mod phase;
 mod registration;
 mod registry;
-mod relief;
+mod reidentify;
 mod shutdown;
 mod socket_entry;
+mod socket_error;
 mod stats;
 mod turns;
-mod user;
 mod work;
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
-    sync::Arc,
-};
+#[cfg(all(test, shuttle))]
+mod model;
 
-use tokio::sync::Notify;
+#[cfg(test)]
+mod tests;
 
-use crate::{
-    config::{Config, Overflow},
-    protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
-};
-
-use self::{
-    bounds::{Bounds, Excess},
-    connection_limits::ConnectionLimits,
-    flusher::Shards,
-    registry::{Join, Registry},
-    relief::Relief,
-    shutdown::Phase,
-    work::Work,
-};
-// Their own homes are below; the middleware finds them here until it is moved.
 pub use self::{
     broadcast::Broadcast,
-    error::{SocketError, SocketErrorKind},
-    identity::Identity,
+    hub::Hub,
+    identity::{Identity, User},
     shutdown::ShutdownReport,
+    socket_error::{SocketError, SocketErrorKind},
     stats::Stats,
-    user::User,
 };
 pub(crate) use self::{
     charge::Charge,
     connection_limits::{Cap, Client, ConnectionPermit, LimitReached},
+    counters::Counters,
+    delivery::{Attention, Backlog, Drained, Kill, Push, SharedTransport, Transport},
+    identity::Principal,
     log_limit::LogLimit,
-    outbox::{Attention, Backlog, Drained, Kill, Outbox, Push, SharedTransport, Transport},
-    principal::Principal,
-    registration::Registration,
-    shutdown::ShuttingDown,
+    phase::ShuttingDown,
+    registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
-    stats::Counters,
     turns::{Key, Lane},
     work::Part,
 };
-pub(crate) use crate::frame::Frame;
-pub(crate) use crate::protocol::CloseReason;
-
-/// All sockets of a process: broadcast to them, group them, close them.
-///
-/// Made once, kept behind an [`Arc`] and shared: [`WebConnectionSocketLayer::hub`] hands it out.
-/// All methods but [`shutdown`](Self::shutdown) are synchronous, return at once and may be called
-/// from any thread, within a runtime or outside.
-///
-/// [`WebConnectionSocketLayer::hub`]: crate::WebConnectionSocketLayer::hub
-///
-/// # Examples
-///
-/// ```
-/// use axum::Router;
-/// use tower::Layer;
-/// use web_connection_socket::{
-///     CloseReason, Config, SocketMessage, User, WebConnectionSocketLayer, testing::Server,
-/// };
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let layer = WebConnectionSocketLayer::new(Config::new());
-/// let hub = layer.hub();
-/// let server = Server::new(layer.layer(Router::new()));
-/// let mut ann = server.connect("/?userId=ann&groupId=sales").await?;
-///
-/// let report = hub.broadcast(&SocketMessage::new("order.shipped").text("no. 7").to_user("ann"));
-/// assert_eq!((report.matched, report.queued), (1, 1));
-/// assert_eq!(ann.receive().await?.message, "no. 7");
-///
-/// let socket = hub.sockets_of("ann")[0];
-/// hub.join(socket, "news")?;
-/// hub.leave(socket, "sales");
-/// assert_eq!(hub.groups_of(socket), ["news"]);
-/// assert_eq!(hub.user_of(socket), Some(User::Claimed("ann".into())));
-/// assert_eq!(hub.users(), [("ann".into(), 1)]);
-/// assert_eq!(hub.groups(), [("news".into(), 1)]);
-/// assert_eq!((hub.len(), hub.sockets()), (1, vec![socket]));
-///
-/// assert_eq!(hub.close_user("ann", &CloseReason::new(4001, "signed out")), 1);
-/// assert_eq!(ann.closed().await.code(), 4001);
-/// assert!(hub.is_empty());
-/// assert_eq!(hub.stats().messages_out, 1);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug)]
-pub struct Hub {
-    state: Mutex<State>,
-    counters: Arc<Counters>,
-    connection_limits: Option<Arc<ConnectionLimits>>,
-    shards: Shards,
-    gone: Notify,
-    node: u64,
-    serial: AtomicU64,
-    relief: Relief,
-    work: Work,
-    bounds: Bounds,
-    max_queue_bytes: usize,
-    overflow: Overflow,
-    default_audience: DefaultAudience,
-    has_claims: AtomicBool,
-    claims_warned: AtomicBool,
-    executor_warned: AtomicBool,
-}
-
-#[derive(Debug)]
-struct State {
-    registry: Registry<Arc<SocketEntry>>,
-    phase: Phase,
-}
-
-impl State {
-    /// Has broadcasts select a socket no longer; [`SocketEntry::depart`] is to follow without the lock.
-    fn unlist(&mut self, entry: &SocketEntry) {
-        self.registry.unlist(entry.id);
-        if let Some(shard) = entry.shard.get() {
-            shard.leave(entry);
-        }
-    }
-}
-
-impl Hub {
-    /// Makes a hub with the limits of a configuration. A layer makes its own; this is for sharing
-    /// one between layers ([`WebConnectionSocketLayer::with_hub`]).
-    ///
-    /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
-    #[must_use]
-    pub fn new(config: &Config) -> Self {
-        let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
-        Self {
-            state: Mutex::new(State {
-                registry: Registry::new(Bounds::of(config)),
-                phase: Phase::Running,
-            }),
-            shards: Shards::new(config.max_queue_bytes, counters.clone()),
-            counters,
-            connection_limits: ConnectionLimits::new(&config.connection_limits),
-            gone: Notify::new(),
-            // Keys of a `RandomState` are random: ids of different processes do not collide.
-            node: RandomState::new().hash_one("node"),
-            serial: AtomicU64::new(1),
-            relief: Relief::default(),
-            work: Work::new(config),
-            bounds: Bounds::of(config),
-            max_queue_bytes: config.max_queue_bytes,
-            overflow: config.overflow,
-            default_audience: config.default_audience,
-            has_claims: AtomicBool::new(false),
-            claims_warned: AtomicBool::new(false),
-            executor_warned: AtomicBool::new(false),
-        }
-    }
-
-    /// Makes a socket a member of a group. Joining a group twice, or the default group (whose name
-    /// is empty), changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the socket is not connected, is in [`Config::max_groups`](crate::Config::max_groups) groups
-    /// already, or the name is longer than
-    /// [`Config::max_name_length`](crate::Config::max_name_length).
-    pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
-        let group = group.into();
-        self.state.lock().registry.join(socket, group).into_result()
-    }
-
-    /// Ends a socket's membership in a group; `false` if there was none.
-    pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
-        self.state.lock().registry.leave(socket, group)
-    }
-
-    /// How many sockets receive broadcasts now.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.state.lock().registry.len()
-    }
-
-    /// Whether no socket is connected.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The ids of all sockets that receive broadcasts now, in no order. Costs a copy of each.
-    #[must_use]
-    pub fn sockets(&self) -> Vec<ConnectionId> {
-        let state = self.state.lock();
-        state.registry.sockets().map(|(id, _)| id).collect()
-    }
-
-    /// The ids of a user's sockets, in no order.
-    #[must_use]
-    pub fn sockets_of(&self, user: &str) -> Vec<ConnectionId> {
-        let state = self.state.lock();
-        state.registry.sockets_of(user).map(|(id, _)| id).collect()
-    }
-
-    /// Whose socket it is; `None` if it is not connected.
-    #[must_use]
-    pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
-        let state = self.state.lock();
-        state.registry.get(socket).map(|entry| entry.user())
-    }
-
-    /// A socket's groups besides the default one; none if it is not connected.
-    #[must_use]
-    pub fn groups_of(&self, socket: ConnectionId) -> Vec<GroupId> {
-        self.state.lock().registry.groups_of(socket).to_vec()
-    }
-
-    /// The users that are connected, each with the number of its sockets, in no order.
-    #[must_use]
-    pub fn users(&self) -> Vec<(UserId, usize)> {
-        let state = self.state.lock();
-        let users = state.registry.users();
-        users.map(|(user, count)| (user.clone(), count)).collect()
-    }
-
-    /// The groups that have a member, each with the number of them, in no order. The default group,
-    /// which everybody is in, is left out.
-    #[must_use]
-    pub fn groups(&self) -> Vec<(GroupId, usize)> {
-        let state = self.state.lock();
-        let groups = state.registry.groups();
-        groups
-            .map(|(group, count)| (group.clone(), count))
-            .collect()
-    }
-
-    /// The hub's figures at this moment.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let mut stats = self.counters.snapshot();
-        stats.dispatches_waiting = self.work.waiting();
-        let state = self.state.lock();
-        stats.sockets = state.registry.len();
-        stats.users = state.registry.users().len();
-        stats.groups = state.registry.groups().len();
-        stats
-    }
-
-    /// Takes one of the sockets that the caps allow, as far as the client's address matters for it.
-    pub(crate) fn permit(&self, client: Option<IpAddr>) -> Result<ConnectionPermit, LimitReached> {
-        match &self.connection_limits {
-            Some(limits) => limits.permit(client.into()),
-            None => Ok(ConnectionPermit::default()),
-        }
-    }
-
-    /// Whether a user may have one more socket now.
-    pub(crate) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
-        let limits = self.connection_limits.as_ref();
-        limits.map_or(Ok(()), |limits| limits.check_user(user))
-    }
-
-    /// Whether [`register`](Self::register) would take an identity, as far as its names matter.
-    pub(crate) fn check_names(&self, identity: &Identity) -> Result<(), RegisterError> {
-        let groups = identity.groups.iter().cloned();
-        match self.bounds.unite(&identity.user, groups, &[]) {
-            Ok(_) => Ok(()),
-            Err(Excess::TooManyGroups) => Err(RegisterError::TooManyGroups),
-            Err(Excess::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),
-        }
-    }
-
-    /// Gives a socket its place, in which nothing is broadcast to it until it is listed. `vouch` says
-    /// whether anybody checked who it is.
-    pub(crate) fn register(
-        self: &Arc<Self>,
-        identity: Identity,
-        vouch: fn(UserId) -> User,
-    ) -> Result<Registration, RegisterError> {
-        let Identity {
-            user,
-            groups,
-            grants,
-            expires,
-        } = identity;
-        let principal = Principal::new(vouch(user.clone()), grants, expires);
-        if !principal.user.is_verified() {
-            self.has_claims.store(true, Relaxed);
-        }
-        let id = ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed));
-        let outbox = Outbox::new(self.max_queue_bytes, self.overflow, self.counters.clone());
-        let entry = Arc::new(SocketEntry::new(id, principal, outbox));
-        let mut state = self.state.lock();
-        if state.phase != Phase::Running {
-            return Err(RegisterError::ShuttingDown);
-        }
-        state.registry.insert(entry.id, entry.clone());
-        let excess = match state.registry.identify(entry.id, user, groups) {
-            Join::TooManyGroups => Some(RegisterError::TooManyGroups),
-            Join::NameTooLong(bytes) => Some(RegisterError::NameTooLong(bytes)),
-            Join::Member | Join::NotConnected => None,
-        };
-        if let Some(excess) = excess {
-            state.registry.remove(entry.id);
-            return Err(excess);
-        }
-        drop(state);
-        Ok(Registration::new(self.clone(), entry))
-    }
-
-    /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.
-    #[must_use]
-    pub fn is_shutting_down(&self) -> bool {
-        self.state.lock().phase != Phase::Running
-    }
-
-    /// How many bytes may wait for one socket.
-    pub(crate) fn max_queue_bytes(&self) -> usize {
-        self.max_queue_bytes
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    fn list(&self, socket: ConnectionId) {
-        self.state.lock().registry.list(socket);
-    }
-
-    /// Lets a listed socket take what is for everybody from its shard's log.
-    fn follow(&self, entry: &Arc<SocketEntry>) {
-        let mut state = self.state.lock();
-        if state.registry.settle(entry.id) {
-            if let Some(shard) = entry.shard.get() {
-                shard.follow(entry);
-            }
-        }
-    }
-
-    fn unlist(&self, entry: &SocketEntry) {
-        self.state.lock().unlist(entry);
-        entry.depart();
-    }
-
-    fn remove(&self, socket: ConnectionId) {
-        let mut state = self.state.lock();
-        state.registry.remove(socket);
-        let empty = state.registry.everyone().len() == 0;
-        drop(state);
-        if empty {
-            self.gone.notify_waiters();
-        }
-    }
-}
-
-/// Why a socket gets no place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RegisterError {
-    ShuttingDown,
-    TooManyGroups,
-    /// A name of so many bytes.
-    NameTooLong(usize),
-}
+// The middleware finds them here until it is moved.
+pub(crate) use crate::{frame::Frame, protocol::CloseReason};

@@ -1,21 +1,88 @@
+//! A socket's registration: the guard that a session holds from the upgrade to its end.
+
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::Poll,
 };
 
 use super::{
-    Hub, SocketEntry,
     charge::Charge,
     connection_limits::ConnectionPermit,
-    flusher::Place,
-    outbox::{Backlog, Kill, Outbox, SharedTransport},
-    principal::Principal,
+    delivery::{Backlog, Kill, Membership, Outbox, SharedTransport},
+    hub::Hub,
+    identity::{Identity, Principal, User},
+    phase::Phase,
+    registry::{Excess, Join},
+    socket_entry::SocketEntry,
     turns::{Kept, Lane},
     work::Part,
 };
-use crate::{protocol::CloseReason, sync::atomic::Ordering::Relaxed};
+use crate::{
+    protocol::{CloseReason, ConnectionId, UserId},
+    sync::atomic::Ordering::Relaxed,
+};
+
+impl Hub {
+    /// Whether [`register`](Self::register) would take an identity, as far as its names matter.
+    pub(crate) fn check_names(&self, identity: &Identity) -> Result<(), RegisterError> {
+        let groups = identity.groups.iter().cloned();
+        match self.bounds.unite(&identity.user, groups, &[]) {
+            Ok(_) => Ok(()),
+            Err(Excess::TooManyGroups) => Err(RegisterError::TooManyGroups),
+            Err(Excess::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),
+        }
+    }
+
+    /// Registers a socket of the current runtime. Nothing is broadcast to it until it is activated.
+    /// `as_user` is [`User::Verified`] if the application checked the identity, else [`User::Claimed`].
+    ///
+    /// # Panics
+    ///
+    /// Outside of a runtime.
+    pub(crate) fn register(
+        self: &Arc<Self>,
+        identity: Identity,
+        as_user: fn(UserId) -> User,
+    ) -> Result<Registration, RegisterError> {
+        let Identity {
+            user,
+            groups,
+            grants,
+            expires,
+        } = identity;
+        let principal = Principal::new(as_user(user.clone()), grants, expires);
+        if !principal.user.is_verified() {
+            self.has_claims.store(true, Relaxed);
+        }
+        let id = ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed));
+        let outbox = Outbox::new(self.max_queue_bytes, self.overflow, self.counters.clone());
+        let membership = self.shards.join();
+        let entry = Arc::new(SocketEntry::new(id, principal, outbox, membership.shard()));
+        let mut state = self.state.lock();
+        if state.phase != Phase::Running {
+            return Err(RegisterError::ShuttingDown);
+        }
+        state.registry.insert(entry.id, entry.clone());
+        let excess = match state.registry.identify(entry.id, user, groups) {
+            Join::TooManyGroups => Some(RegisterError::TooManyGroups),
+            Join::NameTooLong(bytes) => Some(RegisterError::NameTooLong(bytes)),
+            Join::Member | Join::NotConnected => None,
+        };
+        if let Some(excess) = excess {
+            state.registry.remove(entry.id);
+            return Err(excess);
+        }
+        drop(state);
+        Ok(Registration {
+            hub: self.clone(),
+            entry,
+            membership,
+            permit: ConnectionPermit::default(),
+        })
+    }
+}
 
 /// A socket's place in the hub; dropping it ends the place.
 ///
@@ -25,78 +92,64 @@ use crate::{protocol::CloseReason, sync::atomic::Ordering::Relaxed};
 pub(crate) struct Registration {
     hub: Arc<Hub>,
     entry: Arc<SocketEntry>,
-    place: OnceLock<Place>,
+    membership: Membership<SocketEntry>,
     permit: ConnectionPermit,
 }
 
 impl Registration {
-    pub(super) fn new(hub: Arc<Hub>, entry: Arc<SocketEntry>) -> Self {
-        Self {
-            hub,
-            entry,
-            place: OnceLock::new(),
-            permit: ConnectionPermit::default(),
-        }
-    }
-
     /// Keeps the socket's permit until the last of its work is done.
-    pub(crate) fn keep(&mut self, permit: ConnectionPermit) {
+    pub(crate) fn hold_permit(&mut self, permit: ConnectionPermit) {
         self.permit = permit;
     }
 
-    /// Lets broadcasts select the socket from now on.
-    pub(crate) fn list(&self) {
-        self.hub.list(self.entry.id);
+    /// Has broadcasts select the socket from now on.
+    pub(crate) fn activate(&self) {
+        self.hub.activate(self.entry.id);
     }
 
-    /// Lets the flusher of the current runtime write to the socket.
-    pub(crate) fn share(&self, transport: Arc<dyn SharedTransport>) {
-        let place = self.place.get_or_init(|| self.hub.shards.enter());
-        self.entry.shard.get_or_init(|| place.shard().clone());
-        self.entry.outbox.share(transport);
-        self.hub.follow(&self.entry);
+    /// Has the shard's flusher write to the socket from now on.
+    pub(crate) fn attach(&self, transport: Arc<dyn SharedTransport>) {
+        self.entry.outbox.set_transport(transport);
+        self.reattach();
     }
 
-    /// Lets the flusher write to the socket again, after it had stepped aside.
-    pub(crate) fn rejoin(&self) {
-        if let Some(place) = self.place.get() {
-            place.shard().rejoin(&self.entry);
-        }
+    /// Has the shard's flusher write to the socket again, after it was detached.
+    pub(crate) fn reattach(&self) {
+        self.membership.shard().attach(&self.entry);
     }
 
-    /// Lets no broadcast select the socket any more; what selected it before is in its queue.
-    pub(crate) fn unlist(&self) {
-        self.hub.unlist(&self.entry);
+    /// Has no broadcast select the socket any more. What selected it before is in its queue.
+    pub(crate) fn deactivate(&self) {
+        self.hub.deactivate(&self.entry);
     }
 
-    /// Starts the closing handshake, unless something else did before.
+    /// Starts the closing handshake. Returns `false` if it was started before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
         self.hub.close_entry(&self.entry, reason, backlog)
     }
 
-    /// Closes a socket whose identity has ended, unless it was renewed at this moment.
+    /// Closes the socket because its identity has ended, unless it was renewed at this moment.
     pub(crate) fn expire(&self, ended: &Principal, backlog: Backlog) -> bool {
         let reason = CloseReason::IDENTITY_EXPIRED;
         self.hub.expire(&self.entry, ended, reason, backlog)
     }
 
-    /// The peer has left: no broadcast selects the socket any more, and it counts as finishing.
-    /// What is queued, and replies to what it said before, are still written.
+    /// Notes that the peer has left: no broadcast selects the socket any more, and it counts as
+    /// finishing. What is queued, and answers to what the peer sent before, are still written.
     pub(crate) fn leave(&mut self) {
-        self.unlist();
+        self.deactivate();
         self.permit.finish();
     }
 
-    /// The session is over: what is left in its queue counts as undelivered, and that count is
-    /// returned.
+    /// Ends the session. What is left in the queue counts as undelivered, and that count is returned.
     pub(crate) fn end(&mut self) -> u64 {
         self.leave();
         self.entry.outbox.finish();
         self.entry.outbox.undelivered()
     }
 
-    /// Counts a message that waits behind another although its sender has ended; `None` if it has to be
-    /// dropped, because too many wait.
+    /// Counts a message that waits behind another although its socket has ended. Returns `None` if it
+    /// has to be dropped, because too many wait.
     pub(crate) fn keep_message(&self, bytes: usize) -> Option<Kept> {
         let kept = self.hub.turns(Lane::Messages).keep(bytes);
         if kept.is_none() {
@@ -105,17 +158,17 @@ impl Registration {
         kept
     }
 
-    /// A shutdown leaves this part of the socket's work undone.
+    /// Notes that a shutdown leaves this part of the socket's work undone.
     pub(crate) fn give_up(&self, part: Part) {
         self.hub.give_up(part);
     }
 
-    /// Something that belongs to the connection panicked.
+    /// Notes that a part of the connection panicked.
     pub(crate) fn panicked(&self, what: &'static str) {
         self.hub.panicked(what);
     }
 
-    /// Runs a future until the hub cuts the socket off to this extent; `None` then.
+    /// Runs a future, and returns `None` if the hub cuts the socket off to this extent before it ends.
     pub(crate) async fn unless_killed<F: Future>(
         &self,
         extent: Kill,
@@ -131,19 +184,19 @@ impl Registration {
         .await
     }
 
-    /// For what the socket's stream keeps of what was written to it.
+    /// Returns a charge for what the socket's stream keeps of what was written to it.
     pub(crate) fn charge(&self) -> Charge {
         Charge::new(self.hub.counters.clone())
     }
 
-    /// Says, once for the hub, that the server's executor leaves no way to end a stream.
+    /// Warns, once for the hub, that the server's executor leaves no way to end a stream.
     pub(crate) fn warn_of_executor(&self) {
         if !self.hub.executor_warned.swap(true, Relaxed) {
             tracing::warn!(
                 socket = %self.entry.id,
-                "the client of an HTTP/2 socket takes nothing, and the server's executor gives no way to \
-                 reset its stream: it keeps its memory and its place until the client leaves. Serve \
-                 with `web_connection_socket::Server`, or give hyper a `StreamExecutor`"
+                "the client of an HTTP/2 socket takes nothing, and the server's executor cannot reset \
+                 its stream, which keeps its memory and its place until the client leaves: serve with \
+                 `web_connection_socket::Server`, or give hyper a `StreamExecutor`"
             );
         }
     }
@@ -162,4 +215,13 @@ impl Drop for Registration {
         self.end();
         self.hub.remove(self.entry.id);
     }
+}
+
+/// Why a socket gets no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RegisterError {
+    ShuttingDown,
+    TooManyGroups,
+    /// A name of so many bytes.
+    NameTooLong(usize),
 }

@@ -1,10 +1,14 @@
+//! Ending all sockets before a process ends.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    Hub, SocketEntry,
-    outbox::{Backlog, Kill},
+    delivery::{Backlog, Kill},
+    hub::Hub,
+    phase::Phase,
+    socket_entry::SocketEntry,
 };
 use crate::protocol::CloseReason;
 
@@ -62,14 +66,14 @@ impl Hub {
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let deadline = deadline.min(FOREVER);
         let start = Instant::now();
-        let present = self.enter(Phase::Draining).len();
+        let present = self.advance(Phase::Draining).len();
         if timeout_at(start + deadline / 2, self.counters.quiet())
             .await
             .is_err()
         {
             tracing::debug!("closing sockets although some are still busy");
         }
-        for entry in self.enter(Phase::Closing) {
+        for entry in self.advance(Phase::Closing) {
             self.close_entry(&entry, CloseReason::GOING_AWAY, Backlog::Deliver);
         }
         let mut cut = 0;
@@ -80,7 +84,7 @@ impl Hub {
             if timeout_at(start + part, self.all_gone()).await.is_ok() {
                 break;
             }
-            let left = self.enter(Phase::Closing);
+            let left = self.advance(Phase::Closing);
             cut = cut.max(left.len());
             left.iter().for_each(|entry| entry.outbox.kill(extent));
         }
@@ -97,34 +101,23 @@ impl Hub {
         }
     }
 
-    /// Moves on to a phase, never back, and tells who is there.
-    fn enter(&self, phase: Phase) -> Vec<Arc<SocketEntry>> {
+    /// Moves on to a phase, never back, and returns the sockets that are left.
+    fn advance(&self, phase: Phase) -> Vec<Arc<SocketEntry>> {
         let mut state = self.state.lock();
         state.phase = state.phase.max(phase);
-        let everyone = state.registry.everyone();
-        everyone.map(|(_, entry)| entry.clone()).collect()
+        let all = state.registry.all();
+        all.map(|(_, entry)| entry.clone()).collect()
     }
 
     async fn all_gone(&self) {
         loop {
             let changed = self.gone.notified();
-            if self.state.lock().registry.everyone().len() == 0 {
+            if self.state.lock().registry.all().len() == 0 {
                 return;
             }
             changed.await;
         }
     }
-}
-
-/// It is too late for new sockets or broadcasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ShuttingDown;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    Running,
-    Draining,
-    Closing,
 }
 
 /// More than any server runs, and still an instant that the clock can name.

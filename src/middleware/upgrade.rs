@@ -60,7 +60,7 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
         let entered = async {
             let (registration, dispatcher) = register(&shared, identified, permit, application)?;
             connect(&registration, &dispatcher).await?;
-            registration.list();
+            registration.activate();
             Ok((registration, dispatcher))
         };
         match entered.await {
@@ -96,7 +96,7 @@ pub(super) async fn admit(
     let identified = identify(shared, parts, client).await?;
     let (registration, dispatcher) = register(shared, identified, permit, application)?;
     connect(&registration, &dispatcher).await?;
-    registration.list();
+    registration.activate();
     Ok((registration, dispatcher))
 }
 
@@ -258,7 +258,7 @@ fn register(
     } = identified;
     let registration = shared.hub.register(identity, as_user);
     let mut registration = registration.map_err(not_registered)?;
-    registration.keep(permit);
+    registration.hold_permit(permit);
     let connection = Connection {
         entry: registration.entry().clone(),
         handshake: shared

@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// would only delay the close.
     fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
         // The shared log may still hold the copy of a message that the peer itself broadcast.
-        self.registration.unlist();
+        self.registration.deactivate();
         let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
         if let Err(error) = answers {
             tracing::debug!(%error, "the last answers did not reach their socket");

@@ -135,7 +135,7 @@ pub(crate) fn spawn_upgraded(
     match carrier {
         Carrier::Connection => match TcpSocket::take(upgraded) {
             Ok((tcp, unread)) => {
-                registration.share(tcp.shared());
+                registration.attach(tcp.shared());
                 tokio::spawn(run(tcp, unread, registration, config, handler));
             }
             Err(upgraded) => {

@@ -177,8 +177,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         };
         self.write_timeout.observe(Instant::now(), None);
-        if drained == Drained::Rejoin {
-            self.registration.rejoin();
+        if drained == Drained::Reattach {
+            self.registration.reattach();
         }
         match &mut self.closing {
             Some(closing) if drained == Drained::Closed => {

@@ -98,7 +98,7 @@ fn check_end(hub: &Hub, queued: usize, dropped: usize) {
     assert_eq!(stats.bytes_queued, 0);
     assert_eq!(stats.dropped, dropped as u64);
     assert_eq!(stats.messages_out + stats.undelivered, queued as u64);
-    assert_eq!(hub.state.lock().registry.everyone().len(), 0);
+    assert_eq!(hub.state.lock().registry.all().len(), 0);
 }
 
 /// The numbers of a publisher's messages among those that a socket got, in the order that it got

@@ -42,7 +42,7 @@ impl Socket {
         let registration = hub.register(Identity::user("u").group("g"), User::Claimed);
         let registration = registration.expect("room in the hub");
         let id = registration.entry().id;
-        registration.list();
+        registration.activate();
 
         let pipe = Arc::new(Pipe::default());
         let open = Arc::new((Mutex::new(false), Condvar::new()));
@@ -89,7 +89,7 @@ impl Socket {
 
 /// As a session does: from sharing its transport to giving up its place.
 fn run(mut registration: Registration, pipe: &Arc<Pipe>, open: &(Mutex<bool>, Condvar)) -> u64 {
-    registration.share(pipe.clone());
+    registration.attach(pipe.clone());
     *open.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
     open.1.notify_all();
     block_on(poll_fn(|cx| poll(&registration, pipe, cx)));
@@ -103,7 +103,7 @@ fn poll(registration: &Registration, pipe: &Pipe, cx: &mut Context<'_>) -> Poll<
     }
     match registration.outbox().drain(&mut Polled { pipe, cx }) {
         Ok(Drained::Closed) | Err(_) => return Poll::Ready(()),
-        Ok(Drained::Rejoin) => registration.rejoin(),
+        Ok(Drained::Reattach) => registration.reattach(),
         Ok(Drained::Empty | Drained::Blocked) => {}
     }
     Poll::Pending

@@ -45,8 +45,8 @@ fn cut_off_it_leaves_its_turn_to_another() {
         let visits = play(&hub, &seen, |hub| {
             let everyone: Vec<_> = {
                 let state = hub.state.lock();
-                let everyone = state.registry.everyone();
-                everyone.map(|(_, entry)| entry.clone()).collect()
+                let all = state.registry.all();
+                all.map(|(_, entry)| entry.clone()).collect()
             };
             for entry in everyone {
                 entry.outbox.kill(Kill::Connection);
@@ -87,8 +87,8 @@ fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
     assert!(alive < 2, "more than twice the cap");
     let registration = hub.register(Identity::user("u"), User::Claimed);
     let mut registration = registration.expect("room in the hub");
-    registration.keep(permit);
-    registration.list();
+    registration.hold_permit(permit);
+    registration.activate();
 
     let entry = registration.entry().clone();
     let key = hub.key_of(&entry, None);
@@ -123,7 +123,7 @@ fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
 
 fn check_end(hub: &Hub, seen: &Seen, visits: usize) {
     assert_eq!(seen.told.load(SeqCst), visits);
-    assert_eq!(hub.state.lock().registry.everyone().len(), 0);
+    assert_eq!(hub.state.lock().registry.all().len(), 0);
     for lane in [Lane::Messages, Lane::Events] {
         assert!(hub.turns(lane).is_idle(), "{lane:?}");
     }

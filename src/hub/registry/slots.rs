@@ -1,3 +1,7 @@
+//! The sockets of one user or group, in an index.
+
+use std::{collections::HashMap, hash::Hash};
+
 use indexmap::IndexSet;
 
 /// The sockets of one user or group.
@@ -20,7 +24,7 @@ impl Slots {
         }
     }
 
-    /// Takes one out, and tells whether none is left.
+    /// Takes one out. Returns whether none is left.
     pub(super) fn remove(&mut self, slot: usize) -> bool {
         match self {
             Self::One(one) => return *one == slot,
@@ -47,6 +51,23 @@ impl Slots {
             Self::Many(slots) => (None, Some(slots.iter().copied())),
         };
         one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+/// Adds a socket to those of a user or group.
+pub(super) fn enrol<K: Clone + Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
+    match index.get_mut(key) {
+        Some(slots) => slots.insert(slot),
+        None => {
+            index.insert(key.clone(), Slots::One(slot));
+        }
+    }
+}
+
+/// Takes a socket out of those of a user or group.
+pub(super) fn withdraw<K: Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
+    if index.get_mut(key).is_some_and(|slots| slots.remove(slot)) {
+        index.remove(key);
     }
 }
 

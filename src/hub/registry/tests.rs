@@ -2,7 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_oneof, proptest};
 
-use super::*;
+use super::{
+    bounds::Bounds,
+    membership::Join,
+    registry::{Registry, Stage},
+};
+use crate::protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection};
 
 fn id(serial: u64) -> ConnectionId {
     ConnectionId::new(7, serial)
@@ -31,7 +36,7 @@ fn registry() -> Registry<u64> {
             registry.identify(id(serial), user.into(), groups),
             Join::Member
         );
-        registry.list(id(serial));
+        registry.activate(id(serial));
     }
     registry
 }
@@ -46,26 +51,26 @@ fn audience(registry: &mut Registry<u64>, recipients: &[Recipient]) -> Vec<u64> 
 }
 
 #[test]
-fn an_unlisted_socket_keeps_its_groups_and_receives_nothing() {
+fn a_pending_socket_has_groups_and_receives_nothing() {
     let mut registry = registry();
     registry.insert(id(5), 5);
     registry.identify(id(5), "eve".into(), []);
     registry.join(id(5), "a".into());
     assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4]);
     assert!(audience(&mut registry, &[Recipient::connection(id(5))]).is_empty());
-    registry.list(id(5));
+    registry.activate(id(5));
     assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4, 5]);
     assert_eq!(audience(&mut registry, &[Recipient::user("eve")]), [5]);
 }
 
 #[test]
-fn a_user_can_be_closed_before_its_socket_is_listed() {
+fn a_user_can_be_closed_before_its_socket_is_active() {
     let mut registry = registry();
     registry.insert(id(5), 5);
     registry.identify(id(5), "ann".into(), []);
     assert_eq!(present(&registry, &Selection::User("ann")), [1, 2, 5]);
-    registry.unlist(id(5));
-    registry.unlist(id(1));
+    registry.deactivate(id(5));
+    registry.deactivate(id(1));
     assert_eq!(present(&registry, &Selection::User("ann")), [2]);
     assert!(registry.pending.is_empty());
 }
@@ -84,15 +89,15 @@ fn a_removed_socket_leaves_no_trace() {
 }
 
 #[test]
-fn a_leaving_socket_is_neither_selected_nor_revived() {
+fn a_deactivated_socket_is_neither_selected_nor_revived() {
     let mut registry = registry();
-    registry.unlist(id(1));
-    registry.list(id(1));
+    registry.deactivate(id(1));
+    registry.activate(id(1));
     assert_eq!(registry.join(id(1), "c".into()), Join::NotConnected);
     assert_eq!(audience(&mut registry, &[]), [2, 3, 4]);
     assert!(audience(&mut registry, &[Recipient::connection(id(1))]).is_empty());
     assert_eq!(registry.groups_of(id(1)).len(), 2);
-    assert_eq!(registry.everyone().len(), 4);
+    assert_eq!(registry.all().len(), 4);
 }
 
 #[test]
@@ -108,7 +113,7 @@ fn groups_of_a_socket_are_bounded_and_the_default_group_is_free() {
 }
 
 #[test]
-fn the_narrow_default_audience_is_who_has_no_group() {
+fn the_narrow_default_audience_is_the_sockets_without_a_group() {
     let mut registry = registry();
     let mut seen = Vec::new();
     registry.resolve(&[], DefaultAudience::Ungrouped, |&value| seen.push(value));
@@ -158,7 +163,7 @@ fn an_identity_of_too_many_groups_changes_nothing() {
     assert_eq!(audience(&mut registry, &[Recipient::user("ann")]), [1, 2]);
 }
 
-/// What a socket is, said plainly.
+/// A socket of the model.
 #[derive(Clone, Debug)]
 struct Model {
     stage: Stage,
@@ -179,8 +184,8 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Step {
-    List,
-    Unlist,
+    Activate,
+    Deactivate,
     Remove,
     Identify(&'static str, Vec<&'static str>),
     Join(&'static str),
@@ -190,8 +195,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let groups = prop::collection::vec(prop::sample::select(&GROUPS), 0..5);
     prop_oneof![
-        2 => Just(Step::List),
-        1 => Just(Step::Unlist),
+        2 => Just(Step::Activate),
+        1 => Just(Step::Deactivate),
         1 => Just(Step::Remove),
         6 => (prop::sample::select(&USERS), groups)
             .prop_map(|(user, groups)| Step::Identify(user, groups)),
@@ -200,16 +205,16 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Does to the model what a step means.
-fn follow(sockets: &mut BTreeMap<u64, Model>, serial: u64, step: &Step) {
+/// Takes a step in the model.
+fn apply(sockets: &mut BTreeMap<u64, Model>, serial: u64, step: &Step) {
     let Some(socket) = sockets.get_mut(&serial) else {
         return;
     };
-    let is_open = socket.stage != Stage::Leaving;
+    let is_open = socket.stage != Stage::Removed;
     match step {
-        Step::List if socket.stage == Stage::Pending => socket.stage = Stage::Listed,
-        Step::List => {}
-        Step::Unlist => socket.stage = Stage::Leaving,
+        Step::Activate if socket.stage == Stage::Pending => socket.stage = Stage::Active,
+        Step::Activate => {}
+        Step::Deactivate => socket.stage = Stage::Removed,
         Step::Remove => _ = sockets.remove(&serial),
         Step::Identify(user, groups) => {
             let groups = groups.iter().copied();
@@ -237,8 +242,8 @@ fn follow(sockets: &mut BTreeMap<u64, Model>, serial: u64, step: &Step) {
 fn act(registry: &mut Registry<u64>, serial: u64, step: &Step) {
     let id = id(serial);
     match step {
-        Step::List => registry.list(id),
-        Step::Unlist => registry.unlist(id),
+        Step::Activate => _ = registry.activate(id),
+        Step::Deactivate => registry.deactivate(id),
         Step::Remove => _ = registry.remove(id),
         Step::Identify(user, groups) => {
             let groups = groups.iter().map(|&group| group.into());
@@ -260,8 +265,8 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
         let sockets = sockets.iter().filter(|(_, socket)| so(socket));
         sockets.map(|(&serial, _)| serial).collect()
     };
-    let is_listed = |socket: &Model| socket.stage == Stage::Listed;
-    let is_here = |socket: &Model| socket.stage != Stage::Leaving;
+    let is_active = |socket: &Model| socket.stage == Stage::Active;
+    let is_here = |socket: &Model| socket.stage != Stage::Removed;
     for (&serial, socket) in sockets {
         let groups = registry.groups_of(id(serial)).iter();
         let groups: Vec<_> = groups.map(GroupId::as_str).collect();
@@ -270,7 +275,7 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
     }
     for user in USERS.into_iter().filter(|user| !user.is_empty()) {
         let recipients = [Recipient::user(user)];
-        let expected = those(&|socket| is_listed(socket) && socket.user == user);
+        let expected = those(&|socket| is_active(socket) && socket.user == user);
         assert_eq!(audience(registry, &recipients), expected);
         let expected = those(&|socket| is_here(socket) && socket.user == user);
         assert_eq!(present(registry, &Selection::User(user)), expected);
@@ -284,7 +289,7 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
     }
     for group in GROUPS.into_iter().filter(|group| !group.is_empty()) {
         let recipients = [Recipient::group(group)];
-        let expected = those(&|socket| is_listed(socket) && socket.is_in(group));
+        let expected = those(&|socket| is_active(socket) && socket.is_in(group));
         assert_eq!(audience(registry, &recipients), expected);
         let expected = those(&|socket| is_here(socket) && socket.is_in(group));
         assert_eq!(present(registry, &Selection::Group(group)), expected);
@@ -294,9 +299,9 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
         ungrouped.push(value);
     });
     ungrouped.sort_unstable();
-    let expected = those(&|socket| is_listed(socket) && socket.groups().is_empty());
+    let expected = those(&|socket| is_active(socket) && socket.groups().is_empty());
     assert_eq!(ungrouped, expected);
-    assert_eq!(registry.len(), those(&is_listed).len());
+    assert_eq!(registry.len(), those(&is_active).len());
     assert!(
         registry
             .users()
@@ -312,7 +317,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn whatever_happens_to_sockets_the_indexes_are_the_models(
+    fn the_indexes_are_the_models_after_any_steps(
         steps in prop::collection::vec((0..4u64, step()), 0..40),
     ) {
         let mut registry = registry_of(3);
@@ -328,7 +333,7 @@ proptest! {
         }
         for (serial, step) in &steps {
             act(&mut registry, *serial, step);
-            follow(&mut sockets, *serial, step);
+            apply(&mut sockets, *serial, step);
             check(&mut registry, &sockets);
         }
     }

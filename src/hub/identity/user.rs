@@ -1,3 +1,5 @@
+//! The user of a socket, verified or only claimed.
+
 use std::fmt;
 
 use crate::protocol::UserId;

@@ -1,3 +1,5 @@
+//! Why a call on a socket failed.
+
 use std::{error::Error, fmt};
 
 /// Why something asked of a socket was not done.

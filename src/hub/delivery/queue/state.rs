@@ -1,6 +1,9 @@
+//! A queue as it is under its lock: plain state, changed by one step at a time.
+
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
+    mem,
     sync::Arc,
     task::{Context, Waker},
 };
@@ -8,7 +11,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::transport::SharedTransport;
-use crate::{frame::Frame, hub::stats::Tally, protocol::CloseReason};
+use crate::{frame::Frame, hub::counters::Tally, protocol::CloseReason};
 
 /// A queue as it is under its lock.
 #[derive(Debug, Default)]
@@ -18,7 +21,7 @@ pub(super) struct State {
     pub(super) written: usize,
     /// What the messages in the queue cost.
     pub(super) bytes: usize,
-    /// Those among them of replies, which no policy drops.
+    /// The part of `bytes` that replies cost. No overflow policy drops them.
     pub(super) replies: usize,
     /// When the last message was wholly written; kept from the first life sign on.
     pub(super) told_at: Option<Instant>,
@@ -27,18 +30,19 @@ pub(super) struct State {
     pub(super) undelivered: u64,
     pub(super) phase: Phase,
     pub(super) killed: Option<Kill>,
-    /// Nobody is at the queue: the next frame has to wake somebody.
+    /// No task and no flusher is going to write: the next frame has to wake one.
     pub(super) idle: bool,
     /// The transport took no more when it was last written to.
     pub(super) is_blocked: bool,
     pub(super) waker: Option<Waker>,
     pub(super) transport: Option<Arc<dyn SharedTransport>>,
-    /// The next frame of the shard's log that is for this socket, behind its own queue; none while
-    /// it does not follow the log.
+    /// The number of the next frame of the shard's log that is for this socket, behind its own
+    /// queue. Set while the socket is attached.
     pub(super) cursor: Option<u64>,
 }
 
 impl State {
+    /// Keeps the waker of the socket's task.
     pub(super) fn register(&mut self, cx: &Context<'_>) {
         match &self.waker {
             Some(waker) if waker.will_wake(cx.waker()) => {}
@@ -46,29 +50,31 @@ impl State {
         }
     }
 
-    pub(super) fn wake_if_idle(&mut self) -> Wake {
-        if !std::mem::take(&mut self.idle) {
-            return Wake::Nobody;
+    /// Returns what has to be woken so that the queue is written.
+    pub(super) fn wake_if_idle(&mut self) -> Option<Wake> {
+        if !mem::take(&mut self.idle) {
+            return None;
         }
         match self.transport {
-            Some(_) => Wake::Flusher,
-            None => Wake::task(self.waker.take()),
+            Some(_) => Some(Wake::Flusher),
+            None => self.waker.take().map(Wake::Task),
         }
     }
 
     /// Adds a message whose bytes are charged to the hub.
-    pub(super) fn adopt(&mut self, frame: Frame, kind: Kind) {
+    pub(super) fn enqueue(&mut self, frame: Frame, kind: Kind) {
         self.bytes += frame.cost();
         if kind == Kind::Reply {
             self.replies += frame.cost();
         }
-        // Twice as much room each time would be more than the bound allows for.
+        // Doubling the room each time would take more than the bound allows for.
         if self.queue.len() == self.queue.capacity() {
             self.queue.reserve_exact(8.max(self.queue.len() / 4));
         }
         self.queue.push_back(Queued::new(frame, kind));
     }
 
+    /// Adds the close frame and takes no more messages.
     pub(super) fn close(&mut self, reason: CloseReason) -> Option<Waker> {
         self.queue
             .push_back(Queued::new(Frame::close(&reason), Kind::Close));
@@ -85,6 +91,38 @@ impl State {
         let outcome = self.write_frames(tally, try_write);
         self.is_blocked = outcome.is_err();
         outcome
+    }
+
+    /// What it means that the whole queue is written.
+    pub(super) fn drained(&self) -> Drained {
+        match self.phase {
+            Phase::Closing(_) => Drained::Closed,
+            Phase::Open if self.transport.is_some() && self.cursor.is_none() => Drained::Reattach,
+            Phase::Open | Phase::Finished => Drained::Empty,
+        }
+    }
+
+    /// Remembers when a message was written.
+    pub(super) fn note_told(&mut self, tally: &mut Tally) {
+        if let Some(told_at) = &mut self.told_at {
+            *told_at = tally.now();
+        }
+    }
+
+    /// Takes a frame out of the queue.
+    pub(super) fn remove(&mut self, index: usize) {
+        if let Some(queued) = self.queue.remove(index) {
+            let cost = queued.frame.cost();
+            self.bytes -= if queued.kind.is_message() { cost } else { 0 };
+            self.replies -= if queued.kind == Kind::Reply { cost } else { 0 };
+        }
+    }
+
+    /// Frees the memory of an empty queue that has room for more frames than these.
+    pub(super) fn shrink(&mut self, kept: usize) {
+        if self.queue.capacity() > kept {
+            self.queue = VecDeque::new();
+        }
     }
 
     fn write_frames(
@@ -125,45 +163,26 @@ impl State {
                 tally.cost += head.frame.cost();
                 tally.messages += 1;
             }
-            if kind.is_told() {
+            if kind.reaches_page() {
                 self.note_told(tally);
             }
             self.remove(0);
         }
     }
-
-    /// Remembers when a message was written.
-    pub(super) fn note_told(&mut self, tally: &mut Tally) {
-        if let Some(told_at) = &mut self.told_at {
-            *told_at = tally.now();
-        }
-    }
-
-    /// Takes a frame out of the queue.
-    pub(super) fn remove(&mut self, index: usize) {
-        if let Some(queued) = self.queue.remove(index) {
-            let cost = queued.frame.cost();
-            self.bytes -= if queued.kind.is_message() { cost } else { 0 };
-            self.replies -= if queued.kind == Kind::Reply { cost } else { 0 };
-        }
-    }
-
-    /// Gives memory back that an empty queue holds for more frames than these.
-    pub(super) fn give_back(&mut self, kept: usize) {
-        if self.queue.capacity() > kept {
-            self.queue = VecDeque::new();
-        }
-    }
 }
 
+/// How far a socket's life has come, as its queue sees it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
     #[default]
     Open,
+    /// The close frame is in the queue, or was written.
     Closing(CloseReason),
+    /// The session is over.
     Finished,
 }
 
+/// A frame in a queue.
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) frame: Frame,
@@ -176,12 +195,12 @@ impl Queued {
     }
 }
 
-/// What a frame of a queue is.
+/// The kind of a queued frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub) enum Kind {
-    /// A message that others get as well.
+    /// A message that other sockets get as well.
     Broadcast,
-    /// Any other message: what this socket was answered.
+    /// Any other message: an answer to this socket.
     Reply,
     Ping,
     Pong,
@@ -194,40 +213,46 @@ impl Kind {
         matches!(self, Self::Broadcast | Self::Reply)
     }
 
-    /// Whether a page hears of it: browsers keep pings and pongs to themselves.
-    fn is_told(self) -> bool {
-        self.is_message() || self == Self::LifeSign
-    }
-
     pub(super) fn is_heartbeat(self) -> bool {
         matches!(self, Self::Ping | Self::Pong | Self::LifeSign)
     }
+
+    /// Whether a page sees the frame: browsers keep pings and pongs to themselves.
+    fn reaches_page(self) -> bool {
+        self.is_message() || self == Self::LifeSign
+    }
 }
 
-/// Who has to hear of a pushed frame.
+/// What has to be woken so that a pushed frame is written.
 #[derive(Debug)]
 pub(in crate::hub) enum Wake {
-    /// Somebody is at the queue already.
-    Nobody,
     /// The socket's task.
     Task(Waker),
     /// The flusher of the socket's shard.
     Flusher,
 }
 
-impl Wake {
-    pub(super) fn task(waker: Option<Waker>) -> Self {
-        waker.map_or(Self::Nobody, Self::Task)
-    }
+/// How far a queue was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// Nothing is left.
+    Empty,
+    /// Nothing is left, and the socket is detached although its flusher could write to it.
+    Reattach,
+    /// Nothing is left, and the last frame was our close frame.
+    Closed,
+    /// The transport takes no more for now.
+    Blocked,
 }
 
-/// What of a socket is cut off by [`Outbox::kill`].
+/// What [`Outbox::kill`](super::Outbox::kill) ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kill {
     /// The connection and what is being dispatched; the disconnect event still comes.
     Connection,
-    /// The task, wherever it is.
+    /// The task, whatever it is doing.
     Task,
 }
 
+/// Frames that leave in one call. More would take a larger array for each write.
 const MAX_SLICES: usize = 64;

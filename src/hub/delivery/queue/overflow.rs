@@ -1,24 +1,25 @@
+//! What happens to a message when its queue is full, and what a queue gives up to make room.
+
 use super::{
-    Outbox, Push,
+    outbox::{Outbox, Push},
     state::{Kind, Phase, State, Wake},
 };
-use crate::{config::Overflow, frame::Frame, hub::stats::Tally, protocol::CloseReason};
+use crate::{config::Overflow, frame::Frame, hub::counters::Tally, protocol::CloseReason};
 
-/// What becomes of a message when the queue is full.
 impl Outbox {
-    /// Queues a message if it fits, or room for it can be made.
+    /// Queues a message if it fits, or if room for it can be made.
     pub(super) fn admit(
         &self,
         state: &mut State,
         frame: &Frame,
         kind: Kind,
-        allowance: usize,
-    ) -> (Push, Wake) {
+        reserved: usize,
+    ) -> (Push, Option<Wake>) {
         let cost = frame.cost();
-        // What comes may always take the place of what was there.
-        let bound = self.limit.min(allowance.max(state.bytes));
+        // A message may always take the place of those before it.
+        let bound = self.limit.min(reserved.max(state.bytes));
         if !fits(state.bytes, cost, bound) {
-            // A queue that nobody has come to write yet is not that of a slow reader.
+            // A queue that has had no turn yet does not belong to a slow reader.
             self.write_now(state);
         }
         let makes_room = match self.overflow {
@@ -27,43 +28,44 @@ impl Outbox {
             Overflow::DropOldest => true,
         };
         let taken = if makes_room {
-            state.firm()
+            state.undroppable()
         } else {
             state.bytes
         };
         if fits(taken, cost, bound) {
             self.counters.charge(cost);
-            state.adopt(frame.clone(), kind);
-            self.shed(state, bound);
+            state.enqueue(frame.clone(), kind);
+            self.drop_broadcasts(state, bound);
             (Push::Queued, state.wake_if_idle())
         } else if kind == Kind::Broadcast && self.overflow != Overflow::Close {
-            // What came out of the log a moment ago may have nobody who writes it.
+            // What came out of the log a moment ago may have woken no task yet.
             (Push::Dropped, state.wake_if_idle())
         } else {
             self.discard(state);
-            (Push::Overflow, Wake::task(state.close(CloseReason::SLOW)))
+            let waker = state.close(CloseReason::SLOW);
+            (Push::Overflow, waker.map(Wake::Task))
         }
     }
 
-    /// Drops whole broadcasts until the messages take no more than so many bytes, or one is left.
-    pub(in crate::hub) fn shed_to(&self, bound: usize) {
-        self.shed(&mut self.state(), bound);
+    /// Drops whole broadcasts until the messages take at most so many bytes, or one is left.
+    pub(in crate::hub) fn drop_broadcasts_to(&self, bound: usize) {
+        self.drop_broadcasts(&mut self.state(), bound);
     }
 
-    /// What is queued, if that is more than so many bytes and than the one message that an empty
-    /// queue takes. What nobody has come to write yet is written before that counts.
-    pub(in crate::hub) fn holding(&self, share: usize) -> Option<Holding> {
+    /// Returns what is queued if it is more than this share and more than the one message that an
+    /// empty queue takes. Writes first what has had no turn to be written.
+    pub(in crate::hub) fn usage(&self, share: usize) -> Option<Usage> {
         let mut state = self.state();
         if state.bytes > share && state.phase == Phase::Open {
             self.write_now(&mut state);
         }
-        (state.bytes > share && state.holds_several()).then_some(Holding {
+        (state.bytes > share && state.holds_several()).then_some(Usage {
             is_blocked: state.is_blocked,
             bytes: state.bytes,
         })
     }
 
-    fn shed(&self, state: &mut State, bound: usize) {
+    fn drop_broadcasts(&self, state: &mut State, bound: usize) {
         while state.bytes > bound {
             let droppable = match self.overflow {
                 Overflow::DropOldest => state.oldest_whole_broadcast(),
@@ -80,11 +82,11 @@ impl Outbox {
         }
     }
 
-    /// Writes what the transport takes at once, where others than the socket's task may write.
+    /// Writes what the transport takes at once, if others than the socket's task may write to it.
     fn write_now(&self, state: &mut State) {
         if let Some(transport) = state.transport.take() {
             let mut tally = Tally::default();
-            // What may be wrong the socket's own task finds out.
+            // The socket's own task finds out what may be wrong.
             let _outcome = state.write(&mut tally, |slices| transport.try_write(slices));
             state.transport = Some(transport);
             self.counters.record(tally);
@@ -92,10 +94,10 @@ impl Outbox {
     }
 }
 
-/// What a queue holds; the first to give something up is the greatest.
+/// What a queue holds; the greatest is the first to give something up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::hub) struct Holding {
-    /// Whether it is known that the peer takes no more for now.
+pub(in crate::hub) struct Usage {
+    /// Whether the transport is known to take no more for now.
     pub(in crate::hub) is_blocked: bool,
     pub(in crate::hub) bytes: usize,
 }
@@ -106,8 +108,8 @@ impl State {
         messages.take(2).count() == 2
     }
 
-    /// Bytes of the messages that no policy drops: replies, and a broadcast that is half written.
-    fn firm(&self) -> usize {
+    /// Bytes of the messages that no policy drops: replies, and a half-written broadcast.
+    fn undroppable(&self) -> usize {
         match self.queue.front() {
             Some(head) if self.written > 0 && head.kind == Kind::Broadcast => {
                 self.replies + head.frame.cost()

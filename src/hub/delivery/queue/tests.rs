@@ -1,9 +1,18 @@
-use std::io::IoSlice;
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    task::{Context, Waker},
+};
 
-use super::*;
+use super::{Drained, Kind, Outbox, Push, SharedTransport, Transport};
 use crate::{
-    frame::COST_OF_KEEPING,
-    hub::{log::Log, stats::Counters},
+    config::Overflow,
+    frame::{COST_OF_KEEPING, Frame},
+    hub::{
+        counters::{Counters, Tally},
+        delivery::broadcast_log::BroadcastLog,
+    },
+    protocol::CloseReason,
 };
 
 /// Takes a limited number of bytes and keeps them.
@@ -197,7 +206,7 @@ fn a_reply_for_which_nothing_makes_room_closes() {
 }
 
 #[test]
-fn a_full_queue_that_nobody_came_to_write_is_written_then() {
+fn a_full_queue_that_had_no_turn_is_written_then() {
     #[derive(Debug)]
     struct Ready;
     impl SharedTransport for Ready {
@@ -208,7 +217,7 @@ fn a_full_queue_that_nobody_came_to_write_is_written_then() {
 
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
         let outbox = outbox_with(room(2, 5), overflow);
-        outbox.share(Arc::new(Ready));
+        outbox.set_transport(Arc::new(Ready));
         for _ in 0..1000 {
             assert_eq!(push(&outbox, &Frame::text(b"12345")), Push::Queued);
         }
@@ -277,7 +286,7 @@ fn finishing_lets_go_of_the_task_and_of_the_queues_memory() {
     assert_eq!(Arc::strong_count(&task), 2);
     outbox.finish();
     assert_eq!(Arc::strong_count(&task), 1);
-    assert_eq!(outbox.state.lock().queue.capacity(), 0);
+    assert_eq!(outbox.state().queue.capacity(), 0);
 }
 
 #[test]
@@ -292,7 +301,7 @@ fn finishing_counts_a_half_written_frame_as_undelivered() {
 }
 
 #[test]
-fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
+fn the_task_of_a_detached_socket_is_woken_although_it_had_written_all() {
     #[derive(Debug)]
     struct Stuck;
 
@@ -302,20 +311,20 @@ fn the_task_of_who_steps_aside_is_woken_although_it_had_written_all() {
         }
     }
 
-    let (outbox, mut log) = (outbox(1024), Log::default());
-    outbox.share(Arc::new(Stuck));
-    outbox.lock().follow(&log);
+    let (outbox, mut log) = (outbox(1024), BroadcastLog::default());
+    outbox.set_transport(Arc::new(Stuck));
+    outbox.lock().subscribe(&log);
     log.push(Frame::text(b"a"));
     let written = outbox.write_batch(&log.batch(), &mut Tally::default());
-    assert!(matches!(written, Follow::Blocked(None)));
+    assert_eq!(written, Drained::Blocked);
 
     // Its task comes by for another reason, and finds room.
     outbox.attend(&mut Context::from_waker(Waker::noop()));
     let mut pipe = Pipe::default();
     assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Empty);
     log.push(Frame::text(b"b"));
-    assert!(outbox.lock().step_aside(&log).is_some());
-    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Rejoin);
+    assert!(outbox.lock().detach(&log).is_some());
+    assert_eq!(drain(&outbox, &mut pipe, 100), Drained::Reattach);
     assert_eq!(pipe.taken, b"\x81\x01a\x81\x01b");
 }
 
@@ -356,9 +365,9 @@ impl SharedTransport for Sink {
 #[test]
 fn what_flushers_write_is_remembered_too() {
     let outbox = outbox(1024);
-    outbox.share(Arc::new(Sink));
-    let mut log = Log::default();
-    outbox.lock().follow(&log);
+    outbox.set_transport(Arc::new(Sink));
+    let mut log = BroadcastLog::default();
+    outbox.lock().subscribe(&log);
     outbox.life_sign();
     let asked = outbox.told_at().unwrap();
     outbox.flush(&mut Tally::default());

@@ -1,12 +1,21 @@
+//! Flushers: what they write, when they end, and what they leave behind.
+
 use std::{
     io::{self, IoSlice},
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use super::*;
+use tokio::{runtime, task::yield_now};
+
 use crate::{
     config::{Config, Overflow},
-    hub::{Hub, Identity, SharedTransport, Transport, User},
+    hub::{
+        Hub, Identity, SharedTransport, Transport, User,
+        delivery::{Member, TURNS_TO_GATHER},
+    },
     protocol::SocketMessage,
 };
 
@@ -36,8 +45,8 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
     let registration = runtime.block_on(async {
         let ann = hub.register(Identity::user("ann"), User::Claimed);
         let registration = ann.expect("room in the hub");
-        registration.list();
-        registration.share(Arc::new(Sink));
+        registration.activate();
+        registration.attach(Arc::new(Sink));
         assert!(registration.outbox().drain(&mut Sink).is_ok());
         registration
     });
@@ -51,15 +60,15 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
 }
 
 #[tokio::test]
-async fn what_nobody_is_left_to_take_is_not_charged() {
+async fn what_no_socket_is_left_to_take_is_not_charged() {
     let hub = Arc::new(Hub::new(&Config::new()));
     let registration = hub.register(Identity::user("ann"), User::Claimed);
     let registration = registration.expect("room in the hub");
-    registration.list();
-    registration.share(Arc::new(Sink));
+    registration.activate();
+    registration.attach(Arc::new(Sink));
     assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 1);
     drop(registration);
-    // The flusher has its turns: it finds a message and nobody who follows.
+    // The flusher has its turns: it finds a message and no attached socket.
     for _ in 0..2 * TURNS_TO_GATHER {
         yield_now().await;
     }
@@ -90,9 +99,9 @@ async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
     let hub = Arc::new(Hub::new(&config.overflow(Overflow::DropNewest)));
     let registration = hub.register(Identity::user("ann"), User::Claimed);
     let registration = registration.expect("room in the hub");
-    registration.list();
+    registration.activate();
     let gate = Arc::new(Gate::default());
-    registration.share(gate.clone());
+    registration.attach(gate.clone());
     assert!(registration.outbox().drain(&mut Sink).is_ok());
     // The first waits in the log; the second follows it into the socket's queue, and finds no room.
     let message = SocketMessage::new("x").text("x".repeat(600));
@@ -107,20 +116,20 @@ async fn a_socket_that_is_refused_a_message_is_written_what_it_has() {
 }
 
 #[tokio::test]
-async fn a_flusher_ends_although_somebody_wants_what_is_gone_written() {
+async fn a_flusher_ends_although_the_queue_of_a_socket_that_left_is_to_be_written() {
     let hub = Arc::new(Hub::new(&Config::new()));
     let registration = hub.register(Identity::user("ann"), User::Claimed);
     let registration = registration.expect("room in the hub");
-    registration.list();
-    registration.share(Arc::new(Sink));
+    registration.activate();
+    registration.attach(Arc::new(Sink));
     let entry = registration.entry().clone();
-    let shard = entry.shard.get().expect("it was shared").clone();
+    let shard = entry.shard().upgrade().expect("its runtime is here");
     drop(registration);
     shard.flush(entry);
     for _ in 0..2 * TURNS_TO_GATHER {
         yield_now().await;
     }
-    assert!(!shard.state.lock().is_running);
+    assert!(!shard.is_running());
 }
 
 #[tokio::test]
@@ -131,8 +140,8 @@ async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() 
         .map(|_| {
             let registration = hub.register(Identity::anonymous(), User::Claimed);
             let registration = registration.expect("room in the hub");
-            registration.list();
-            registration.share(Arc::new(Sink));
+            registration.activate();
+            registration.attach(Arc::new(Sink));
             assert!(registration.outbox().drain(&mut Sink).is_ok());
             registration
         })

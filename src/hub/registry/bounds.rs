@@ -8,16 +8,16 @@ use crate::{
 /// What one socket may have of groups and names. Each name is a key of an index and a header of every
 /// dispatch, so they are bounded one by one and all together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) groups: usize,
+pub(in crate::hub) struct Bounds {
+    pub(in crate::hub) groups: usize,
     /// Bytes of a name.
-    pub(super) name: usize,
+    pub(in crate::hub) name: usize,
     /// Bytes of all names of a socket.
-    pub(super) names: usize,
+    pub(in crate::hub) names: usize,
 }
 
 impl Bounds {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(in crate::hub) fn of(config: &Config) -> Self {
         Self {
             groups: config.max_groups,
             name: config.max_name_length,
@@ -27,7 +27,7 @@ impl Bounds {
 
     /// The groups that an identity names and those that its socket joined besides, each once, with
     /// the number of those named; or why that is too much. The default group is left out.
-    pub(super) fn unite(
+    pub(in crate::hub) fn unite(
         &self,
         user: &UserId,
         named: impl IntoIterator<Item = GroupId>,
@@ -59,7 +59,7 @@ impl Bounds {
     }
 
     /// Whether a socket that is in these groups may join one more.
-    pub(super) fn check_join(
+    pub(in crate::hub) fn check_join(
         &self,
         user: &UserId,
         groups: &[GroupId],
@@ -81,7 +81,7 @@ impl Bounds {
 
 /// What there is too much of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Excess {
+pub(in crate::hub) enum Excess {
     TooManyGroups,
     /// So many bytes.
     NameTooLong(usize),

@@ -9,13 +9,11 @@ use std::{
 use proptest::{array::uniform4, collection::vec, prelude::*};
 use tokio::{runtime, task::yield_now};
 
-use super::{
-    CloseReason, Drained, Frame, Hub, Identity, Push, Registration, SharedTransport, Transport,
-    User,
-};
 use crate::{
     config::{Config, Overflow},
-    protocol::SocketMessage,
+    frame::Frame,
+    hub::{Drained, Hub, Identity, Push, Registration, SharedTransport, Transport, User},
+    protocol::{CloseReason, SocketMessage},
     sync::Mutex,
 };
 
@@ -27,11 +25,11 @@ proptest! {
     fn every_message_is_accounted_for(
         overflow in overflow(),
         hub_bound in 400..3_000_usize,
-        is_shared in uniform4(any::<bool>()),
+        is_attached in uniform4(any::<bool>()),
         steps in vec(step(), 0..150),
     ) {
         let runtime = runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(play(overflow, hub_bound, is_shared, &steps))?;
+        runtime.block_on(play(overflow, hub_bound, is_attached, &steps))?;
     }
 }
 
@@ -75,7 +73,7 @@ fn step() -> impl Strategy<Value = Step> {
 async fn play(
     overflow: Overflow,
     hub_bound: usize,
-    is_shared: [bool; SOCKETS],
+    is_attached: [bool; SOCKETS],
     steps: &[Step],
 ) -> Result<(), TestCaseError> {
     let config = Config::new()
@@ -83,7 +81,10 @@ async fn play(
         .max_hub_queue_bytes(hub_bound)
         .overflow(overflow);
     let hub = Arc::new(Hub::new(&config));
-    let sockets: Vec<_> = is_shared.iter().map(|&it| Socket::open(&hub, it)).collect();
+    let sockets: Vec<_> = is_attached
+        .iter()
+        .map(|&it| Socket::open(&hub, it))
+        .collect();
     let (mut queued, mut dropped, mut longest) = (0, 0, 0);
     for (number, step) in steps.iter().enumerate() {
         let message = |length| SocketMessage::new(format!("{number}")).text("x".repeat(length));
@@ -127,9 +128,13 @@ async fn play(
                 prop_assert_eq!((closed, hub.len()), (open, 0));
             }
         }
-        // Who steps aside brings along what it lacked of the log.
-        let aside = is_shared.iter().filter(|is_shared| **is_shared).count() * QUEUE;
-        let bound = hub_bound + SOCKETS * longest + aside;
+        // A socket that is detached brings along what it lacked of the log.
+        let detached = is_attached
+            .iter()
+            .filter(|is_attached| **is_attached)
+            .count()
+            * QUEUE;
+        let bound = hub_bound + SOCKETS * longest + detached;
         prop_assert!(hub.stats().bytes_queued <= bound);
     }
 
@@ -167,16 +172,16 @@ struct Socket {
 }
 
 impl Socket {
-    fn open(hub: &Arc<Hub>, is_shared: bool) -> Self {
+    fn open(hub: &Arc<Hub>, is_attached: bool) -> Self {
         let ann = Identity::user("ann").group("some");
         let registration = hub.register(ann, User::Claimed);
         let socket = Self {
             registration: registration.expect("room in the hub"),
             pipe: Arc::new(Pipe::new(hub)),
         };
-        socket.registration.list();
-        if is_shared {
-            socket.registration.share(socket.pipe.clone());
+        socket.registration.activate();
+        if is_attached {
+            socket.registration.attach(socket.pipe.clone());
         }
         socket.drain();
         socket
@@ -184,8 +189,8 @@ impl Socket {
 
     fn drain(&self) {
         let drained = self.registration.outbox().drain(&mut Own(&self.pipe));
-        if drained.expect("a pipe does not break") == Drained::Rejoin {
-            self.registration.rejoin();
+        if drained.expect("a pipe does not break") == Drained::Reattach {
+            self.registration.reattach();
         }
     }
 

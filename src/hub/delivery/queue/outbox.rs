@@ -1,9 +1,4 @@
-//! One socket's outgoing queue, and what it is written to.
-
-mod follow;
-mod overflow;
-mod state;
-mod transport;
+//! The queue of one socket: messages and control frames go in, tasks and flushers write them out.
 
 use std::{
     io,
@@ -13,40 +8,33 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::stats::{Counters, Tally};
+use super::{
+    state::{Drained, Kill, Kind, Phase, Queued, State, Wake},
+    transport::{SharedTransport, Transport},
+};
 use crate::{
     config::Overflow,
     frame::Frame,
+    hub::counters::{Counters, Tally},
     protocol::CloseReason,
     sync::{Mutex, MutexGuard, Writing},
 };
 
-use self::state::{Phase, Queued, State};
-pub(super) use self::{
-    follow::Follow,
-    overflow::Holding,
-    state::{Kind, Wake},
-};
-pub(crate) use self::{
-    state::Kill,
-    transport::{SharedTransport, Transport},
-};
-
 /// One socket's outgoing queue: references to shared frames, bounded by the bytes of those frames.
 ///
-/// Broadcasters push. A flusher writes, or, where only the socket's own task can, or the peer takes
-/// no more, that task does. Closing is an entry of the queue like any other, so that what was
-/// accepted before it leaves before it.
+/// Broadcasters push. A flusher writes; the socket's own task writes if only it can, or if the peer
+/// took no more. The close frame is an entry of the queue like any other, so that what was accepted
+/// before it leaves before it.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     state: Mutex<State>,
-    limit: usize,
-    overflow: Overflow,
-    counters: Arc<Counters>,
+    pub(super) limit: usize,
+    pub(super) overflow: Overflow,
+    pub(super) counters: Arc<Counters>,
 }
 
 impl Outbox {
-    pub(crate) fn new(limit: usize, overflow: Overflow, counters: Arc<Counters>) -> Self {
+    pub(in crate::hub) fn new(limit: usize, overflow: Overflow, counters: Arc<Counters>) -> Self {
         Self {
             state: Mutex::new(State::default()),
             limit,
@@ -55,17 +43,22 @@ impl Outbox {
         }
     }
 
-    /// Lets a flusher write to the socket from now on.
-    pub(super) fn share(&self, transport: Arc<dyn SharedTransport>) {
+    /// Lets flushers write to the socket from now on.
+    pub(in crate::hub) fn set_transport(&self, transport: Arc<dyn SharedTransport>) {
         self.state().transport = Some(transport);
     }
 
-    /// Queues a message's frame and tells whom that wakes.
+    /// Queues a message's frame and returns what that wakes.
     ///
-    /// Where it would make the queue grow past its bound, or past what the hub allows it, the
-    /// overflow policy decides. An empty queue takes any one frame.
-    pub(super) fn push(&self, frame: &Frame, kind: Kind, allowance: usize) -> (Push, Wake) {
-        self.lock().push(frame, kind, allowance)
+    /// If the queue would grow past its bound, or past what was reserved for it in the hub's bound,
+    /// the overflow policy decides. An empty queue takes any one frame.
+    pub(in crate::hub) fn push(
+        &self,
+        frame: &Frame,
+        kind: Kind,
+        reserved: usize,
+    ) -> (Push, Option<Wake>) {
+        self.lock().push(frame, kind, reserved)
     }
 
     /// Queues a ping before everything that is not half written.
@@ -73,26 +66,26 @@ impl Outbox {
         self.control(Frame::ping(), Kind::Ping, 1);
     }
 
-    /// Queues the answer to a ping. Where several are unsent, the newest takes the place of the one
-    /// before, as RFC 6455 §5.5.3 allows, so that a flood of pings cannot grow the queue.
+    /// Queues the answer to a ping. Beyond [`MAX_PONGS`] the newest replaces the one before, as
+    /// RFC 6455 §5.5.3 allows, so that a flood of pings cannot grow the queue.
     pub(crate) fn pong(&self, payload: &[u8]) {
         self.control(Frame::pong(payload), Kind::Pong, MAX_PONGS);
     }
 
-    /// Queues a message that says nothing but that the connection lives, and remembers from now on
-    /// when a message was written. One that waits already is enough.
+    /// Queues a message that only shows that the connection lives, unless one waits already. From now
+    /// on the queue remembers when a message was written.
     pub(crate) fn life_sign(&self) {
         self.state().told_at.get_or_insert_with(Instant::now);
         self.control(Frame::life_sign(), Kind::LifeSign, 1);
     }
 
-    /// When a message was last written, once the socket had its first life sign. Pings and pongs are
-    /// none: no page sees them.
+    /// Returns when a message was last written, once the socket had its first life sign. Pings and
+    /// pongs do not count: no page sees them.
     pub(crate) fn told_at(&self) -> Option<Instant> {
         self.state().told_at
     }
 
-    /// Starts the closing handshake; `false` if it was started before.
+    /// Starts the closing handshake. Returns `false` if it was started before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
         let mut state = self.state();
         if state.phase != Phase::Open {
@@ -107,7 +100,7 @@ impl Outbox {
         true
     }
 
-    /// Why the socket is closing, once [`close`](Self::close) or an overflow began it.
+    /// Returns why the socket is closing, once [`close`](Self::close) or an overflow began it.
     pub(crate) fn closing(&self) -> Option<CloseReason> {
         match &self.state().phase {
             Phase::Closing(reason) => Some(reason.clone()),
@@ -116,7 +109,7 @@ impl Outbox {
     }
 
     /// Has the socket's task look at its deadlines again.
-    pub(super) fn wake(&self) {
+    pub(in crate::hub) fn wake(&self) {
         let waker = self.state().waker.take();
         wake(waker);
     }
@@ -140,7 +133,8 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// The socket's task is at work and will drain the queue: until it has, nobody else need wake.
+    /// Notes that the socket's task is at work and will drain the queue: until it has, no frame need
+    /// wake it.
     pub(crate) fn attend(&self, cx: &mut Context<'_>) -> Attention {
         let mut state = self.state();
         state.register(cx);
@@ -154,8 +148,8 @@ impl Outbox {
         }
     }
 
-    /// What a blocked transport is to take next, for the stall clock: the number and length of the
-    /// oldest frame that is not wholly written. Where all are, it is the last one, of which the
+    /// Returns what a blocked transport is to take next, for the write timeout: the number and length
+    /// of the oldest frame that is not wholly written. If all are, it is the last one, of which the
     /// transport itself holds something back.
     pub(crate) fn head(&self) -> (u64, usize) {
         let state = self.state();
@@ -165,31 +159,31 @@ impl Outbox {
         }
     }
 
-    /// Takes no more frames, drops those that are left, and lets go of the connection and the task:
-    /// whoever keeps a handle of the socket keeps none of them alive.
+    /// Takes no more frames, drops those that are left, and lets go of the connection and the task, so
+    /// that a handle of the socket keeps none of them alive.
     pub(crate) fn finish(&self) {
         let mut state = self.state();
         state.written = 0;
         self.discard(&mut state);
         state.phase = Phase::Finished;
-        state.give_back(0);
+        state.shrink(0);
         let held = (state.transport.take(), state.waker.take());
         drop(state);
         drop(held);
     }
 
-    /// Whether it takes what is pushed.
+    /// Whether the queue takes what is pushed.
     pub(crate) fn is_open(&self) -> bool {
         self.state().phase == Phase::Open
     }
 
-    /// How many accepted messages were never wholly written.
+    /// Returns how many accepted messages were never wholly written.
     pub(crate) fn undelivered(&self) -> u64 {
         self.state().undelivered
     }
 
-    /// Writes what is queued, from the socket's own task, which then has to wait for the transport
-    /// if that is [`Drained::Blocked`].
+    /// Writes what is queued, from the socket's own task. The task has to wait for the transport on
+    /// [`Drained::Blocked`].
     ///
     /// # Errors
     ///
@@ -205,14 +199,8 @@ impl Outbox {
         match outcome {
             Ok(()) => {
                 state.idle = true;
-                state.give_back(KEPT_WHEN_QUIET);
-                Ok(match state.phase {
-                    Phase::Closing(_) => Drained::Closed,
-                    Phase::Open | Phase::Finished => match state.followed() {
-                        Follow::Rejoin => Drained::Rejoin,
-                        Follow::Done | Follow::Blocked(_) => Drained::Empty,
-                    },
-                })
+                state.shrink(KEPT_WHEN_QUIET);
+                Ok(state.drained())
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 // What a buffering transport took must not wait for room for the rest.
@@ -227,25 +215,65 @@ impl Outbox {
 
     /// Writes what is queued, from a flusher. What cannot be written at once, and every end, is left
     /// to the socket's own task.
-    pub(super) fn flush(&self, tally: &mut Tally) -> Follow {
+    pub(in crate::hub::delivery) fn flush(&self, tally: &mut Tally) -> Drained {
         let mut state = self.state();
         if state.phase != Phase::Open || state.idle {
-            return Follow::Done;
+            return Drained::Empty;
         }
         let Some(transport) = state.transport.take() else {
-            return Follow::Done;
+            return Drained::Empty;
         };
         let written = state.write(tally, |slices| transport.try_write(slices));
         state.transport = Some(transport);
         if written.is_ok() {
             state.idle = true;
-            state.give_back(KEPT_BETWEEN_BURSTS);
-            return state.followed();
+            state.shrink(KEPT_BETWEEN_BURSTS);
+            return state.drained();
         }
         let waker = state.waker.take();
         drop(state);
         wake(waker);
-        Follow::Done
+        Drained::Blocked
+    }
+
+    /// Takes the lock.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        assert!(
+            !Writing::is_under_way(),
+            "the stream of a socket called the hub while it was written, and would wait for itself: \
+             `poll_write` and `poll_flush` may only write; have a task of your own do the rest"
+        );
+        self.state.lock()
+    }
+
+    /// Adds a frame of the shard's log, which was within the log's bound. If the socket is closing
+    /// already, the message does not reach it.
+    pub(super) fn enqueue_broadcast(&self, state: &mut State, frame: &Frame) {
+        if state.phase == Phase::Open {
+            self.counters.charge(frame.cost());
+            state.enqueue(frame.clone(), Kind::Broadcast);
+        } else {
+            self.lose(state);
+        }
+    }
+
+    /// Drops all but a half-written frame, whose rest the peer needs to read what follows.
+    pub(super) fn discard(&self, state: &mut State) {
+        let keep = usize::from(state.written > 0);
+        let before = state.bytes;
+        while let Some(queued) = state.queue.get(keep) {
+            if queued.kind.is_message() {
+                self.lose(state);
+            }
+            state.remove(keep);
+        }
+        self.counters.release(before - state.bytes);
+    }
+
+    /// Counts a message that was accepted and will not reach the socket.
+    pub(super) fn lose(&self, state: &mut State) {
+        state.undelivered += 1;
+        self.counters.undelivered();
     }
 
     /// Queues a control frame behind those that wait already; `most` of its kind may.
@@ -269,46 +297,6 @@ impl Outbox {
             _ => queue.insert(end, Queued::new(frame, kind)),
         }
     }
-
-    /// Takes the lock.
-    fn state(&self) -> MutexGuard<'_, State> {
-        assert!(
-            !Writing::is_under_way(),
-            "a socket's stream called the hub while it was written, and would wait for itself: let \
-             `poll_write` and `poll_flush` only write, and tell a task of your own what else is to do"
-        );
-        self.state.lock()
-    }
-
-    /// Puts a frame of the shard's log into the socket's own queue; the log has made sure of its
-    /// bound. Where the socket is closing already, the message does not reach it.
-    fn take_over(&self, state: &mut State, frame: &Frame) {
-        if state.phase == Phase::Open {
-            self.counters.charge(frame.cost());
-            state.adopt(frame.clone(), Kind::Broadcast);
-        } else {
-            self.lose(state);
-        }
-    }
-
-    /// Drops all but a half-written frame, whose rest the peer needs to read what follows.
-    fn discard(&self, state: &mut State) {
-        let keep = usize::from(state.written > 0);
-        let before = state.bytes;
-        while let Some(queued) = state.queue.get(keep) {
-            if queued.kind.is_message() {
-                self.lose(state);
-            }
-            state.remove(keep);
-        }
-        self.counters.release(before - state.bytes);
-    }
-
-    /// Counts a message that was accepted and will not reach the socket.
-    fn lose(&self, state: &mut State) {
-        state.undelivered += 1;
-        self.counters.undelivered();
-    }
 }
 
 /// What became of a pushed frame.
@@ -316,11 +304,11 @@ impl Outbox {
 pub(crate) enum Push {
     /// It will be written.
     Queued,
-    /// The queue had no room for this broadcast; the socket stays.
+    /// The queue had no room for this broadcast; the socket stays open.
     Dropped,
     /// The queue had no room; the socket is closing now.
     Overflow,
-    /// The socket was closing already and counts no longer.
+    /// The socket was closing already and does not count as a recipient.
     Closed,
 }
 
@@ -328,13 +316,13 @@ pub(crate) enum Push {
 #[derive(Debug)]
 pub(crate) enum Attention {
     Open,
-    /// Somebody closes the socket.
+    /// The socket is being closed.
     Closing(CloseReason),
     /// The connection is to be cut off.
     Killed,
 }
 
-/// What happens to queued frames when a socket is closed.
+/// What happens to the queued frames of a socket that is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backlog {
     /// They leave before the close frame.
@@ -343,26 +331,13 @@ pub(crate) enum Backlog {
     Discard,
 }
 
-/// How far a queue was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Drained {
-    /// Nothing is left.
-    Empty,
-    /// Nothing is left, and the shard's flusher can write to the socket again.
-    Rejoin,
-    /// Nothing is left, and the last frame was our close frame.
-    Closed,
-    /// The transport takes no more for now.
-    Blocked,
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }
 }
 
-/// Answers to pings that may wait: whoever sends a few at once wants each answered.
+/// Answers to pings that may wait: a client that sends a few at once wants each answered.
 const MAX_PONGS: usize = 16;
 
 /// Frames that an empty queue keeps room for while broadcasts come in bursts.
@@ -370,8 +345,3 @@ const KEPT_BETWEEN_BURSTS: usize = 64;
 
 /// The same once the socket's own task looks at it, as it does for every ping.
 const KEPT_WHEN_QUIET: usize = 8;
-
-#[cfg(test)]
-mod properties;
-#[cfg(test)]
-mod tests;

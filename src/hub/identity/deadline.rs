@@ -30,7 +30,7 @@ impl Deadline {
     }
 
     /// The instant, as the clock stands now.
-    pub(super) fn instant(&self) -> Instant {
+    pub(in crate::hub) fn instant(&self) -> Instant {
         match self.clock {
             Some(clock) => self.instant_at(clock, Instant::now(), SystemTime::now()),
             None => self.at,

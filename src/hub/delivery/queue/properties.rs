@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::Overflow,
     frame::{COST_OF_KEEPING, Frame},
-    hub::stats::Counters,
+    hub::counters::Counters,
 };
 
 proptest! {

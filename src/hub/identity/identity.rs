@@ -1,3 +1,5 @@
+//! The identity that an application gives a socket.
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;

@@ -1,0 +1,148 @@
+//! How a socket takes what is for everyone from its shard's log: its cursor, and what it lacks.
+
+use std::{io::IoSlice, task::Waker};
+
+use super::{
+    outbox::{Outbox, Push},
+    state::{Drained, Kind, Phase, State, Wake},
+};
+use crate::{
+    frame::Frame,
+    hub::{
+        counters::Tally,
+        delivery::broadcast_log::{Batch, BroadcastLog},
+    },
+    sync::MutexGuard,
+};
+
+/// An outbox under its lock, for steps that change its shard as well.
+///
+/// The lock may be held during a write to the socket. So it is taken before the shard's lock and
+/// never under it: a slow write delays its own socket alone.
+#[derive(Debug)]
+pub(in crate::hub::delivery) struct Locked<'a> {
+    outbox: &'a Outbox,
+    state: MutexGuard<'a, State>,
+}
+
+impl Locked<'_> {
+    /// Has the socket take what is for everyone from the log, from its end on.
+    pub(in crate::hub::delivery) fn subscribe(&mut self, log: &BroadcastLog) {
+        self.state.cursor = Some(log.end());
+    }
+
+    /// Moves what the socket lacks of the log into its own queue, and takes nothing from it any more.
+    pub(in crate::hub::delivery) fn unsubscribe(&mut self, log: &BroadcastLog) {
+        self.drain_log_into_queue(log);
+        self.state.cursor = None;
+    }
+
+    /// Moves what the socket lacks of the log into its own queue, so that something else can follow it
+    /// there.
+    pub(in crate::hub::delivery) fn drain_log_into_queue(&mut self, log: &BroadcastLog) {
+        let Some(cursor) = self.state.cursor else {
+            return;
+        };
+        self.state.cursor = Some(log.end());
+        for frame in log.since(cursor) {
+            self.outbox.enqueue_broadcast(&mut self.state, frame);
+        }
+    }
+
+    /// Has the socket's task write what is for everyone, and returns the task to wake.
+    ///
+    /// The task is woken even if the queue is empty now: since the transport took no more, the task
+    /// may have come by for another reason, written all that was there, and gone.
+    pub(in crate::hub::delivery) fn detach(&mut self, log: &BroadcastLog) -> Option<Waker> {
+        self.unsubscribe(log);
+        self.state.idle = false;
+        self.state.waker.take()
+    }
+
+    /// Does what [`Outbox::push`] does.
+    pub(in crate::hub::delivery) fn push(
+        &mut self,
+        frame: &Frame,
+        kind: Kind,
+        reserved: usize,
+    ) -> (Push, Option<Wake>) {
+        if self.state.phase == Phase::Open {
+            (self.outbox).admit(&mut self.state, frame, kind, reserved)
+        } else {
+            (Push::Closed, None)
+        }
+    }
+}
+
+impl Outbox {
+    /// Takes the lock. Waits until a write to the socket is done.
+    pub(in crate::hub::delivery) fn lock(&self) -> Locked<'_> {
+        Locked {
+            outbox: self,
+            state: self.state(),
+        }
+    }
+
+    /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be
+    /// written at once goes into that queue, and the socket has to be detached then.
+    pub(in crate::hub::delivery) fn write_batch(
+        &self,
+        batch: &Batch,
+        tally: &mut Tally,
+    ) -> Drained {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(cursor) = state.cursor.filter(|&cursor| cursor < batch.end()) else {
+            return Drained::Empty;
+        };
+        state.cursor = Some(batch.end());
+        let transport = match state.transport.take() {
+            Some(transport) if state.phase == Phase::Open => transport,
+            transport => {
+                state.transport = transport;
+                for (frame, _) in batch.since(cursor) {
+                    self.enqueue_broadcast(state, frame);
+                }
+                return Drained::Empty;
+            }
+        };
+        let mut offset = batch.offset(cursor);
+        let mut is_blocked = false;
+        if !state.queue.is_empty() {
+            is_blocked = state
+                .write(tally, |slices| transport.try_write(slices))
+                .is_err();
+            state.idle = !is_blocked;
+        }
+        while !is_blocked && offset < batch.bytes().len() {
+            match transport.try_write(&[IoSlice::new(&batch.bytes()[offset..])]) {
+                Ok(written) if written > 0 => offset += written,
+                // The socket's own task finds out what else may be wrong.
+                Ok(_) | Err(_) => is_blocked = true,
+            }
+        }
+        state.transport = Some(transport);
+        if !is_blocked {
+            tally.messages += batch.end() - cursor;
+            state.completed += batch.end() - cursor;
+            state.note_told(tally);
+            return Drained::Empty;
+        }
+        state.is_blocked = true;
+        for (frame, end) in batch.since(cursor) {
+            if end <= offset {
+                tally.messages += 1;
+                state.completed += 1;
+                state.note_told(tally);
+                continue;
+            }
+            let begin = end - frame.len();
+            if begin < offset {
+                state.written = offset - begin;
+            }
+            self.enqueue_broadcast(state, frame);
+        }
+        state.idle = false;
+        Drained::Blocked
+    }
+}

@@ -1,0 +1,294 @@
+//! The hub: the sockets of a process, and what it knows of them.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached},
+    counters::Counters,
+    delivery::{Eviction, Member, Shards},
+    identity::User,
+    phase::Phase,
+    registry::{Bounds, Registry},
+    socket_entry::SocketEntry,
+    socket_error::SocketError,
+    stats::Stats,
+    work::Work,
+};
+use crate::{
+    config::{Config, Overflow},
+    protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+/// All sockets of a process: broadcast to them, group them, close them.
+///
+/// Made once, kept behind an [`Arc`] and shared: [`WebConnectionSocketLayer::hub`] hands it out.
+/// All methods but [`shutdown`](Self::shutdown) are synchronous, return at once and may be called
+/// from any thread, within a runtime or outside.
+///
+/// [`WebConnectionSocketLayer::hub`]: crate::WebConnectionSocketLayer::hub
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use web_connection_socket::{
+///     CloseReason, Config, SocketMessage, User, WebConnectionSocketLayer, testing::Server,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let layer = WebConnectionSocketLayer::new(Config::new());
+/// let hub = layer.hub();
+/// let server = Server::new(layer.layer(Router::new()));
+/// let mut ann = server.connect("/?userId=ann&groupId=sales").await?;
+///
+/// let report = hub.broadcast(&SocketMessage::new("order.shipped").text("no. 7").to_user("ann"));
+/// assert_eq!((report.matched, report.queued), (1, 1));
+/// assert_eq!(ann.receive().await?.message, "no. 7");
+///
+/// let socket = hub.sockets_of("ann")[0];
+/// hub.join(socket, "news")?;
+/// hub.leave(socket, "sales");
+/// assert_eq!(hub.groups_of(socket), ["news"]);
+/// assert_eq!(hub.user_of(socket), Some(User::Claimed("ann".into())));
+/// assert_eq!(hub.users(), [("ann".into(), 1)]);
+/// assert_eq!(hub.groups(), [("news".into(), 1)]);
+/// assert_eq!((hub.len(), hub.sockets()), (1, vec![socket]));
+///
+/// assert_eq!(hub.close_user("ann", &CloseReason::new(4001, "signed out")), 1);
+/// assert_eq!(ann.closed().await.code(), 4001);
+/// assert!(hub.is_empty());
+/// assert_eq!(hub.stats().messages_out, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Hub {
+    pub(super) state: Mutex<State>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
+    pub(super) shards: Shards<SocketEntry>,
+    pub(super) gone: Notify,
+    pub(super) node: u64,
+    pub(super) serial: AtomicU64,
+    pub(super) eviction: Eviction,
+    pub(super) work: Work,
+    pub(super) bounds: Bounds,
+    pub(super) max_queue_bytes: usize,
+    pub(super) overflow: Overflow,
+    pub(super) default_audience: DefaultAudience,
+    pub(super) has_claims: AtomicBool,
+    pub(super) claims_warned: AtomicBool,
+    pub(super) executor_warned: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) registry: Registry<Arc<SocketEntry>>,
+    pub(super) phase: Phase,
+}
+
+impl State {
+    /// Has no broadcast select a socket any more. [`SocketEntry::depart`] is to follow without the
+    /// lock.
+    pub(super) fn deactivate(&mut self, entry: &SocketEntry) {
+        self.registry.deactivate(entry.id);
+        if let Some(shard) = entry.shard().upgrade() {
+            shard.leave(entry);
+        }
+    }
+}
+
+impl Hub {
+    /// Makes a hub with the limits of a configuration. A layer makes its own; this is for sharing
+    /// one between layers ([`WebConnectionSocketLayer::with_hub`]).
+    ///
+    /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
+        Self {
+            state: Mutex::new(State {
+                registry: Registry::new(Bounds::of(config)),
+                phase: Phase::Running,
+            }),
+            shards: Shards::new(config.max_queue_bytes, counters.clone()),
+            eviction: Eviction::new(config.overflow, counters.clone()),
+            counters,
+            connection_limits: ConnectionLimits::new(&config.connection_limits),
+            gone: Notify::new(),
+            // Keys of a `RandomState` are random: ids of different processes do not collide.
+            node: RandomState::new().hash_one("node"),
+            serial: AtomicU64::new(1),
+            work: Work::new(config),
+            bounds: Bounds::of(config),
+            max_queue_bytes: config.max_queue_bytes,
+            overflow: config.overflow,
+            default_audience: config.default_audience,
+            has_claims: AtomicBool::new(false),
+            claims_warned: AtomicBool::new(false),
+            executor_warned: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes a socket a member of a group. Joining a group twice, or the default group (whose name
+    /// is empty), changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is not connected, is in [`Config::max_groups`](crate::Config::max_groups) groups
+    /// already, or the name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length).
+    pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
+        let group = group.into();
+        self.state.lock().registry.join(socket, group).into_result()
+    }
+
+    /// Ends a socket's membership in a group; `false` if there was none.
+    pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
+        self.state.lock().registry.leave(socket, group)
+    }
+
+    /// How many sockets receive broadcasts now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state.lock().registry.len()
+    }
+
+    /// Whether no socket is connected.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ids of all sockets that receive broadcasts now, in no order. Costs a copy of each.
+    #[must_use]
+    pub fn sockets(&self) -> Vec<ConnectionId> {
+        let state = self.state.lock();
+        state.registry.sockets().map(|(id, _)| id).collect()
+    }
+
+    /// The ids of a user's sockets, in no order.
+    #[must_use]
+    pub fn sockets_of(&self, user: &str) -> Vec<ConnectionId> {
+        let state = self.state.lock();
+        state.registry.sockets_of(user).map(|(id, _)| id).collect()
+    }
+
+    /// Whose socket it is; `None` if it is not connected.
+    #[must_use]
+    pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
+        let state = self.state.lock();
+        state.registry.get(socket).map(|entry| entry.user())
+    }
+
+    /// A socket's groups besides the default one; none if it is not connected.
+    #[must_use]
+    pub fn groups_of(&self, socket: ConnectionId) -> Vec<GroupId> {
+        self.state.lock().registry.groups_of(socket).to_vec()
+    }
+
+    /// The users that are connected, each with the number of its sockets, in no order.
+    #[must_use]
+    pub fn users(&self) -> Vec<(UserId, usize)> {
+        let state = self.state.lock();
+        let users = state.registry.users();
+        users.map(|(user, count)| (user.clone(), count)).collect()
+    }
+
+    /// The groups that have a member, each with the number of them, in no order. The default group,
+    /// which everybody is in, is left out.
+    #[must_use]
+    pub fn groups(&self) -> Vec<(GroupId, usize)> {
+        let state = self.state.lock();
+        let groups = state.registry.groups();
+        groups
+            .map(|(group, count)| (group.clone(), count))
+            .collect()
+    }
+
+    /// The hub's figures at this moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.counters.snapshot();
+        stats.dispatches_waiting = self.work.waiting();
+        let state = self.state.lock();
+        stats.sockets = state.registry.len();
+        stats.users = state.registry.users().len();
+        stats.groups = state.registry.groups().len();
+        stats
+    }
+
+    /// Takes one of the sockets that the limits allow, as far as the client's address matters.
+    pub(crate) fn permit(&self, client: Option<IpAddr>) -> Result<ConnectionPermit, LimitReached> {
+        match &self.connection_limits {
+            Some(limits) => limits.permit(client.into()),
+            None => Ok(ConnectionPermit::default()),
+        }
+    }
+
+    /// Whether a user may have one more socket now.
+    pub(crate) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
+        let limits = self.connection_limits.as_ref();
+        limits.map_or(Ok(()), |limits| limits.check_user(user))
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.state.lock().phase != Phase::Running
+    }
+
+    /// How many bytes may wait for one socket.
+    pub(crate) fn max_queue_bytes(&self) -> usize {
+        self.max_queue_bytes
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Has broadcasts select a socket from now on. It is detached until its stream is open.
+    pub(super) fn activate(&self, socket: ConnectionId) {
+        let mut state = self.state.lock();
+        if let Some(entry) = state.registry.activate(socket) {
+            if let Some(shard) = entry.shard().upgrade() {
+                shard.enter(entry.clone());
+            }
+        }
+    }
+
+    /// Has no broadcast select a socket any more. What selected it before is in its queue.
+    pub(super) fn deactivate(&self, entry: &SocketEntry) {
+        self.state.lock().deactivate(entry);
+        entry.depart();
+    }
+
+    pub(super) fn remove(&self, socket: ConnectionId) {
+        let mut state = self.state.lock();
+        state.registry.remove(socket);
+        let is_empty = state.registry.all().len() == 0;
+        drop(state);
+        if is_empty {
+            self.gone.notify_waiters();
+        }
+    }
+
+    /// All sockets, those that are not active yet or no longer included.
+    pub(super) fn entries(&self) -> Vec<Arc<SocketEntry>> {
+        let state = self.state.lock();
+        let all = state.registry.all();
+        all.map(|(_, entry)| entry.clone()).collect()
+    }
+}

@@ -1,0 +1,15 @@
+//! How far a hub's shutdown has come.
+
+/// How far a hub's shutdown has come. It never goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    Running,
+    /// New sockets are refused.
+    Draining,
+    /// Broadcasts are refused as well.
+    Closing,
+}
+
+/// It is too late for new sockets or broadcasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ShuttingDown;

@@ -1,0 +1,122 @@
+//! Changing the identity of an open socket, and closing it when the identity ends.
+
+use super::{
+    delivery::Backlog,
+    hub::Hub,
+    identity::{Identity, Principal, User},
+    socket_entry::SocketEntry,
+    socket_error::{SocketError, SocketErrorKind},
+};
+use crate::protocol::{CloseReason, ConnectionId, GroupId};
+
+impl Hub {
+    /// Replaces the identity of an open socket, for example after re-authentication, a token refresh or
+    /// a change of permissions. Its user is [`User::Verified`] from now on.
+    ///
+    /// User, groups, grants and expiry change at one moment: no broadcast sees a part of it. The
+    /// socket joins the groups that the new identity names and leaves those that came with the one
+    /// before, verified or claimed; it keeps those that it was made to [`join`](Self::join). A message
+    /// that the application has in hand keeps the user it began with. An identity that has expired
+    /// closes the socket with 4401.
+    /// [`Config::max_sockets_per_user`](crate::Config::max_sockets_per_user) still counts the user that
+    /// the socket was opened for.
+    ///
+    /// # Errors
+    ///
+    /// If the socket is not connected, would be in more than
+    /// [`Config::max_groups`](crate::Config::max_groups) groups, or a name is longer than
+    /// [`Config::max_name_length`](crate::Config::max_name_length). Nothing has changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use web_connection_socket::{ConnectionId, Hub, Identity, SocketError};
+    ///
+    /// /// The socket of a page whose visitor has just signed in.
+    /// fn signed_in(hub: &Hub, socket: ConnectionId, user: &str) -> Result<(), SocketError> {
+    ///     let hour = Duration::from_secs(60 * 60);
+    ///     hub.reidentify(socket, Identity::user(user).group("members").expires_in(hour))
+    /// }
+    /// ```
+    pub fn reidentify(&self, socket: ConnectionId, identity: Identity) -> Result<(), SocketError> {
+        self.identify(socket, identity, None)
+    }
+
+    /// Renews an identity that is about to end, unless it has changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`reidentify`](Self::reidentify). If the identity has changed, the socket counts as not
+    /// connected.
+    pub(crate) fn renew(
+        &self,
+        entry: &SocketEntry,
+        expected: &Principal,
+        identity: Identity,
+    ) -> Result<(), SocketError> {
+        self.identify(entry.id, identity, Some(expected))
+    }
+
+    /// Closes a socket whose identity has ended. Returns `false` if the identity has changed, or the
+    /// socket closes already.
+    pub(crate) fn expire(
+        &self,
+        entry: &SocketEntry,
+        ended: &Principal,
+        reason: CloseReason,
+        backlog: Backlog,
+    ) -> bool {
+        let mut state = self.state.lock();
+        if !entry.stands(ended) {
+            return false;
+        }
+        // From here on it cannot be renewed.
+        state.deactivate(entry);
+        // The end may have come early; messages that wait for their turn must not get one.
+        *entry.principal.lock() = ended.over();
+        drop(state);
+        entry.depart();
+        entry.outbox.close(reason, backlog)
+    }
+
+    /// Returns a socket's principal and groups, at one moment.
+    pub(crate) fn membership_of(&self, entry: &SocketEntry) -> (Principal, Vec<GroupId>) {
+        let state = self.state.lock();
+        let groups = state.registry.groups_of(entry.id).to_vec();
+        (entry.principal(), groups)
+    }
+
+    /// Changes a socket's identity, only while its principal is the `expected` one.
+    fn identify(
+        &self,
+        socket: ConnectionId,
+        identity: Identity,
+        expected: Option<&Principal>,
+    ) -> Result<(), SocketError> {
+        let Identity {
+            user,
+            groups,
+            grants,
+            expires,
+        } = identity;
+        let principal = Principal::new(User::Verified(user.clone()), grants, expires);
+        let mut state = self.state.lock();
+        let Some(entry) = state.registry.get(socket).cloned() else {
+            return Err(SocketError::new(SocketErrorKind::NotConnected));
+        };
+        if expected.is_some_and(|expected| !entry.stands(expected)) {
+            return Err(SocketError::new(SocketErrorKind::NotConnected));
+        }
+        state
+            .registry
+            .identify(socket, user, groups)
+            .into_result()?;
+        *entry.principal.lock() = principal;
+        drop(state);
+        // Its task has another deadline now.
+        entry.outbox.wake();
+        Ok(())
+    }
+}
