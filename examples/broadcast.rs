@@ -64,9 +64,13 @@ async fn main() -> ExitCode {
     }
     match run(&options).await {
         Ok(report) => {
+            let forwarded = match report.forwarded().await {
+                Some(forwarded) => forwarded.to_string(),
+                None => "unknown".to_owned(),
+            };
             println!(
-                "matched {}, queued {}, dropped {}, forwarded {}",
-                report.matched, report.queued, report.dropped, report.forwarded
+                "matched {}, queued {}, dropped {}, forwarded {forwarded}",
+                report.matched, report.queued, report.dropped
             );
             ExitCode::SUCCESS
         }

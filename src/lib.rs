@@ -140,7 +140,7 @@ mod unwind;
 pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
-    hub::{Broadcast, Hub, Identity, ShutdownReport, SocketError, SocketErrorKind, Stats, User},
+    hub::{Hub, Identity, ShutdownReport, SocketError, SocketErrorKind, Stats, User},
     middleware::{
         ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Rejection, RequestBody,
         ResponseFuture, Socket, SocketEvent, WebConnectionSocket, WebConnectionSocketLayer,

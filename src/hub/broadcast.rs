@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     frame::Frame,
-    protocol::{CloseReason, RecipientType, SocketMessage, is_everyone},
+    protocol::{BroadcastReport, CloseReason, RecipientType, SocketMessage, is_everyone},
     sync::atomic::Ordering::Relaxed,
 };
 
@@ -23,12 +23,15 @@ impl Hub {
     ///
     /// The messages that one caller broadcasts one after the other reach each socket in that order.
     /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
-    pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
+    pub fn broadcast(&self, message: &SocketMessage) -> BroadcastReport {
         self.try_broadcast(message).unwrap_or_default()
     }
 
     /// Like [`broadcast`](Self::broadcast), but fails once the hub is closing.
-    pub(crate) fn try_broadcast(&self, message: &SocketMessage) -> Result<Broadcast, ShuttingDown> {
+    pub(crate) fn try_broadcast(
+        &self,
+        message: &SocketMessage,
+    ) -> Result<BroadcastReport, ShuttingDown> {
         let mut audience = AUDIENCE.take();
         let report = self.broadcast_to(&mut audience, message);
         audience.shards.clear();
@@ -50,7 +53,7 @@ impl Hub {
         &self,
         audience: &mut Audience,
         message: &SocketMessage,
-    ) -> Result<Broadcast, ShuttingDown> {
+    ) -> Result<BroadcastReport, ShuttingDown> {
         let is_everyone = is_everyone(&message.recipients, self.default_audience);
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
         let mut frame = is_everyone.then(|| Frame::message(message));
@@ -63,10 +66,8 @@ impl Hub {
             self.counters.broadcast();
         }
         audience.shards.iter().for_each(|shard| shard.wake());
-        let mut report = Broadcast {
-            queued: published.attached,
-            ..Broadcast::default()
-        };
+        let mut report = BroadcastReport::default();
+        report.queued = published.attached;
         if !audience.entries.is_empty() {
             self.warn_of_claims(message, &audience.entries);
             let frame = frame.get_or_insert_with(|| Frame::message(message));
@@ -105,7 +106,12 @@ impl Hub {
     }
 
     /// Pushes a frame to sockets' own queues, and has what it wakes write them.
-    fn push_to(&self, entries: &mut Vec<Arc<SocketEntry>>, frame: &Frame, report: &mut Broadcast) {
+    fn push_to(
+        &self,
+        entries: &mut Vec<Arc<SocketEntry>>,
+        frame: &Frame,
+        report: &mut BroadcastReport,
+    ) {
         entries.retain(|entry| {
             let (push, wake) = self.queue(entry, frame, Kind::Broadcast);
             match push {
@@ -174,58 +180,6 @@ impl Hub {
 struct Audience {
     entries: Vec<Arc<SocketEntry>>,
     shards: Vec<Arc<Shard<SocketEntry>>>,
-}
-
-/// The report of a broadcast: what became of the message when it was accepted.
-///
-/// Queued is not delivered: what a socket that dies later did not get is counted in
-/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event, and so is what
-/// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Every client that stays
-/// connected and reads sees what was queued for it.
-///
-/// # Examples
-///
-/// ```
-/// use web_connection_socket::{Config, Hub, SocketMessage};
-///
-/// let hub = Hub::new(&Config::new());
-/// let report = hub.broadcast(&SocketMessage::new("order.shipped").text("no. 7"));
-/// assert_eq!(report.matched, report.queued + report.dropped);
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Broadcast {
-    /// Sockets of this process that the recipients selected.
-    pub matched: usize,
-    /// Sockets whose outgoing queue took the message, in the place of older ones if need be.
-    pub queued: usize,
-    /// Sockets whose outgoing queue was full. What becomes of them
-    /// [`Config::overflow`](crate::Config::overflow) says: by default they are closed with 1013.
-    pub dropped: usize,
-}
-
-impl Broadcast {
-    /// Whether other nodes were handed the message: `false`, because a hub is one process in this
-    /// version.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the message is on its way whether or not anybody waits.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// use web_connection_socket::{Config, Hub, SocketMessage};
-    ///
-    /// let report = Hub::new(&Config::new()).broadcast(&SocketMessage::new("news"));
-    /// assert!(!report.forwarded().await);
-    /// # });
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub async fn forwarded(&self) -> bool {
-        false
-    }
 }
 
 /// Wakes a socket's task if a frame is for it to write. Returns whether it is for a flusher.

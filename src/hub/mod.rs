@@ -27,14 +27,6 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
-    broadcast::Broadcast,
-    hub::Hub,
-    identity::{Identity, User},
-    shutdown::ShutdownReport,
-    socket_error::{SocketError, SocketErrorKind},
-    stats::Stats,
-};
 pub(crate) use self::{
     charge::Charge,
     connection_limits::{Cap, Client, ConnectionPermit, LimitReached},
@@ -47,6 +39,13 @@ pub(crate) use self::{
     socket_entry::SocketEntry,
     turns::{Key, Lane},
     work::Part,
+};
+pub use self::{
+    hub::Hub,
+    identity::{Identity, User},
+    shutdown::ShutdownReport,
+    socket_error::{SocketError, SocketErrorKind},
+    stats::Stats,
 };
 // The middleware finds them here until it is moved.
 pub(crate) use crate::{frame::Frame, protocol::CloseReason};

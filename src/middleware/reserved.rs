@@ -29,7 +29,7 @@ use super::{
 use crate::{
     config::ForwardHeaders,
     hub::{Key, Lane, ShuttingDown, User},
-    protocol::{BroadcastReport, SocketMessage},
+    protocol::SocketMessage,
 };
 
 /// Answers `POST …/__broadcastWebSocket.wc`: broadcasts a message to the sockets.
@@ -180,12 +180,6 @@ async fn publish<RB: From<Bytes>>(
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
-    let report = BroadcastReport {
-        matched: report.matched,
-        queued: report.queued,
-        dropped: report.dropped,
-        forwarded: report.forwarded().await,
-    };
     let json = serde_json::to_vec(&report).expect("numbers and booleans are JSON");
     Ok(answer(json.into()))
 }

@@ -99,8 +99,8 @@ mod tests {
         Sender::look_up(&hub, ann.entry()).may_relay(message)
     }
 
-    #[test]
-    fn a_verified_sender_cannot_speak_as_another() {
+    #[tokio::test]
+    async fn a_verified_sender_cannot_speak_as_another() {
         let (hub, ann) = ann(&[]);
         let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
         Sender::look_up(&hub, ann.entry()).attest(&mut message);
@@ -112,8 +112,8 @@ mod tests {
         assert_eq!(message.group_id, "lobby");
     }
 
-    #[test]
-    fn a_sender_stays_who_it_was_when_its_message_came() {
+    #[tokio::test]
+    async fn a_sender_stays_who_it_was_when_its_message_came() {
         let (hub, ann) = ann(&[Recipient::user("bob")]);
         let before = Sender::look_up(&hub, ann.entry());
         let bob = Identity::user("bob").group("board");
@@ -138,8 +138,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn relay_is_limited_to_own_groups_and_oneself() {
+    #[tokio::test]
+    async fn relay_is_limited_to_own_groups_and_oneself() {
         let message = || SocketMessage::new("x");
         for (message, expected) in [
             (message(), false),

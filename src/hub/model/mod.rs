@@ -27,8 +27,8 @@ use tokio::runtime::{Builder, Runtime};
 use self::socket::{Socket, Target};
 use crate::{
     config::Config,
-    hub::{Broadcast, Hub},
-    protocol::SocketMessage,
+    hub::Hub,
+    protocol::{BroadcastReport, SocketMessage},
 };
 
 /// Runs a scenario under so many schedules of each kind as `MODEL_SCHEDULES` says.
@@ -55,7 +55,11 @@ fn hub(config: &Config) -> Arc<Hub> {
 
 /// Broadcasts messages named `publisher` one after the other from a thread of their own, and returns
 /// what was reported of each.
-fn publisher(hub: &Arc<Hub>, publisher: char, targets: &[Target]) -> JoinHandle<Vec<Broadcast>> {
+fn publisher(
+    hub: &Arc<Hub>,
+    publisher: char,
+    targets: &[Target],
+) -> JoinHandle<Vec<BroadcastReport>> {
     let hub = hub.clone();
     let messages: Vec<_> = (0..)
         .zip(targets)
@@ -74,7 +78,7 @@ fn message(publisher: char, number: usize, target: Target) -> SocketMessage {
 }
 
 /// Joins publishers and adds up what was queued and dropped.
-fn joined(publishers: Vec<JoinHandle<Vec<Broadcast>>>) -> (usize, usize) {
+fn joined(publishers: Vec<JoinHandle<Vec<BroadcastReport>>>) -> (usize, usize) {
     let reports = publishers
         .into_iter()
         .flat_map(|publisher| publisher.join().expect("a publisher that does not panic"));

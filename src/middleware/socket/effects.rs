@@ -2,9 +2,9 @@
 
 use super::Socket;
 use crate::{
-    hub::{Backlog, Broadcast, CloseReason, Frame, Identity, Push, SocketError, SocketErrorKind},
+    hub::{Backlog, CloseReason, Frame, Identity, Push, SocketError, SocketErrorKind},
     middleware::source::Source,
-    protocol::{GroupId, RawMessage, SocketMessage},
+    protocol::{BroadcastReport, GroupId, RawMessage, SocketMessage},
 };
 
 impl Socket {
@@ -23,7 +23,7 @@ impl Socket {
     /// }
     /// ```
     #[expect(clippy::must_use_candidate, reason = "called for its effect")]
-    pub fn broadcast(&self, message: &SocketMessage) -> Broadcast {
+    pub fn broadcast(&self, message: &SocketMessage) -> BroadcastReport {
         self.hub().broadcast(message)
     }
 
