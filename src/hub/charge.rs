@@ -1,10 +1,10 @@
-//! Bytes that wait outside of the hub's queues and count as theirs.
+//! A charge on the hub's bound for bytes that wait outside of its queues.
 
 use std::sync::Arc;
 
 use super::counters::Counters;
 
-/// Bytes that wait outside of the hub's queues and count as theirs; dropping it counts them no more.
+/// Bytes that wait outside of the hub's queues and count towards its bound until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     counters: Arc<Counters>,
@@ -16,7 +16,7 @@ impl Charge {
         Self { counters, bytes: 0 }
     }
 
-    /// So many bytes wait now.
+    /// Sets how many bytes wait now.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
             self.counters.charge(bytes - self.bytes);

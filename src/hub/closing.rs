@@ -1,19 +1,19 @@
-//! The hub's methods that close sockets.
+//! Closing sockets: one, those of a user, those of a group, or all.
 
 use super::{delivery::Backlog, hub::Hub, socket_entry::SocketEntry};
 use crate::protocol::{CloseReason, ConnectionId, Selection};
 
 /// Closes sockets: one, those of a user, those of a group, or all.
 ///
-/// Each call closes after what is queued, and takes along the sockets that are just opening. From then on
-/// no broadcast selects them. A peer that does not answer the close frame is cut off after
-/// [`Config::close_timeout`](crate::Config::close_timeout). Each call returns how many sockets it closed;
-/// those that were closing already do not count.
+/// Each call closes after what is queued, includes sockets that are still opening, and returns how many
+/// sockets it closed. Those that were closing already do not count. From then on no broadcast selects
+/// them. A peer that does not answer the close frame is cut off after
+/// [`Config::close_timeout`](crate::Config::close_timeout).
 ///
-/// A visitor that the `identify` hook is still looking up has no socket yet: end its session first,
+/// A client that the `identify` hook is still looking up has no socket yet: end its session first,
 /// then close its sockets.
 impl Hub {
-    /// Closes one socket: returns 1, or 0 if it is not connected.
+    /// Closes one socket. Returns 1, or 0 if it is not connected.
     ///
     /// # Examples
     ///
@@ -32,7 +32,7 @@ impl Hub {
 
     /// Closes all sockets of a user, on every device.
     ///
-    /// A user without a name is no user, and has no sockets.
+    /// The empty name is not a user's and has no sockets.
     ///
     /// # Examples
     ///
@@ -49,7 +49,7 @@ impl Hub {
 
     /// Closes all members of a group, as when a room closes or one device signs out.
     ///
-    /// In the default group, whose name is empty, is every socket.
+    /// Each socket is in the default group, whose name is empty.
     ///
     /// # Examples
     ///
@@ -68,7 +68,7 @@ impl Hub {
         }
     }
 
-    /// Closes all sockets. New ones may open: [`shutdown`](Self::shutdown) ends that, too.
+    /// Closes all sockets. New ones may open; [`shutdown`](Self::shutdown) refuses them, too.
     ///
     /// # Examples
     ///
@@ -84,6 +84,7 @@ impl Hub {
         self.close_all_of(&Selection::All, reason)
     }
 
+    /// Closes one socket. Returns `false` if it was closing already.
     pub(crate) fn close_entry(
         &self,
         entry: &SocketEntry,
@@ -102,7 +103,7 @@ impl Hub {
             .into_iter()
             .cloned()
             .collect();
-        // Each is closed under a lock of its own: broadcasts go on between two of many.
+        // The lock is taken anew for each socket, so that broadcasts go on between two of many.
         drop(state);
         entries
             .iter()

@@ -1,4 +1,4 @@
-//! How many sockets there may be: over all, of one user, of one client.
+//! Limits on the number of sockets: of all, of one user, of one client.
 
 use std::{
     collections::HashMap,
@@ -13,29 +13,28 @@ use std::{
 use super::identity::User;
 use crate::{config, sync::Mutex};
 
-/// The hub's caps, and what is counted for them.
+/// The hub's limits, and what is counted for them.
 #[derive(Debug)]
 pub(super) struct ConnectionLimits {
     options: config::ConnectionLimits,
     counts: Mutex<Counts>,
 }
 
-/// One of the sockets that the caps allow; dropping it makes room for another.
+/// One of the sockets that the limits allow; dropping it makes room for another.
 ///
-/// It is taken before anything else is done for a handshake, so that those still opening count. When
-/// the connection has ended it counts as *finishing* instead of *open*, until it is dropped with the
-/// last of the socket's work. Each cap holds for both apart: a page that is loaded again is not
-/// refused for what it had asked for before. Where more are finishing than the cap allows, those
-/// beyond it count as open, so that all work together is at most twice the cap. Without caps it is
-/// nothing.
+/// It is taken before any other step of a handshake, so that sockets that are still opening count.
+/// When the connection has ended it counts as *finishing* instead of *open*, until it is dropped with
+/// the last of the socket's work. Each limit holds for both apart: a page that is loaded again is not
+/// refused because of its work before. If more are finishing than the limit allows, those beyond it
+/// count as open, so that all work together is at most twice the limit. Without limits it is empty.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionPermit(Option<Box<Held>>);
 
-/// Which cap leaves no room.
+/// Which limit leaves no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LimitReached {
     pub(crate) cap: Cap,
-    /// Whether it is the work of sockets that have ended.
+    /// Whether only work of sockets that have ended is in the way.
     pub(crate) finishing: bool,
     pub(crate) retry_after: Duration,
 }
@@ -47,17 +46,17 @@ pub(crate) enum Cap {
     Client(Client),
 }
 
-/// Whose addresses count as one.
+/// The client that an address counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Client {
     Unknown,
     V4(Ipv4Addr),
-    /// A /64 network: whoever has one address of it has them all.
+    /// A /64 network: a client that has one address of it has them all.
     V6([u16; 4]),
 }
 
 impl ConnectionLimits {
-    /// None where nothing is limited.
+    /// Returns `None` if nothing is limited.
     pub(super) fn new(limits: &config::ConnectionLimits) -> Option<Arc<Self>> {
         let some = limits.sockets.is_some()
             || limits.sockets_per_user.is_some()
@@ -70,7 +69,7 @@ impl ConnectionLimits {
         })
     }
 
-    /// Whether there is room for one more socket of this user now.
+    /// Fails if there is no room for one more socket of this user now.
     pub(super) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
         self.check_user_counts(&self.counts.lock(), user)
     }
@@ -140,7 +139,7 @@ impl ConnectionLimits {
 }
 
 impl ConnectionPermit {
-    /// Counts the socket as one of this user's, too, if there is room.
+    /// Counts the socket as one of this user's as well, if there is room.
     pub(crate) fn of_user(&mut self, user: &User) -> Result<(), LimitReached> {
         let Some(held) = &mut self.0 else {
             return Ok(());
@@ -156,7 +155,7 @@ impl ConnectionPermit {
         Ok(())
     }
 
-    /// Its connection has ended; what is left is work.
+    /// Counts the socket as finishing: its connection has ended, and only work is left.
     pub(super) fn finish(&mut self) {
         if let Some(held) = &mut self.0 {
             if !mem::replace(&mut held.finishing, true) {
@@ -203,7 +202,7 @@ struct Held {
 }
 
 impl Held {
-    /// Changes all that it counts for.
+    /// Changes each count that the socket is part of.
     fn change(&self, change: impl Fn(&mut Count)) {
         let mut counts = self.limits.counts.lock();
         change(&mut counts.sockets);
@@ -226,7 +225,7 @@ impl Drop for Held {
     }
 }
 
-/// Names are there only while they have sockets.
+/// Users and clients are in the maps only while they have sockets.
 #[derive(Debug, Default)]
 struct Counts {
     sockets: Count,
@@ -257,7 +256,7 @@ fn change_named<K: Hash + Eq>(
     }
 }
 
-/// When to come again where only the work of sockets that have ended is in the way.
+/// When to try again if only work of sockets that have ended is in the way.
 const WORK_ENDS_SOON: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_given_back_can_be_taken_again() {
+    fn a_permit_given_back_can_be_taken_again() {
         let limits = limits(&Config::new().max_sockets(2));
         let first = limits.permit(client("192.0.2.1")).unwrap();
         let mut second = limits.permit(client("192.0.2.2")).unwrap();
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cap_holds_for_open_and_finishing_sockets_apart() {
+    fn each_limit_holds_for_open_and_finishing_sockets_apart() {
         let ann = User::Verified("ann".into());
         for (config, cap) in [
             (Config::new().max_sockets(2), Cap::Sockets),
@@ -347,7 +346,7 @@ mod tests {
         for (one, same, other) in [
             ("192.0.2.1", "192.0.2.1", "192.0.2.2"),
             ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"),
-            ("nobody knows", "nobody knows", "::1"),
+            ("unknown", "unknown", "::1"),
         ] {
             let permit = limits.permit(client(one)).unwrap();
             let full = cap(limits.permit(client(same)));
@@ -361,7 +360,7 @@ mod tests {
     #[test]
     fn a_user_is_counted_once_it_is_known() {
         let limits = limits(&Config::new().max_sockets_per_user(1));
-        let [ann, claimed, nobody] = [
+        let [ann, claimed, nameless] = [
             User::Verified("ann".into()),
             User::Claimed("ann".into()),
             User::Verified("".into()),
@@ -371,14 +370,14 @@ mod tests {
         first.of_user(&ann).unwrap();
         assert_eq!(second.of_user(&ann).unwrap_err().cap, Cap::User);
         assert!(limits.check_user(&ann).is_err());
-        // Who only says that she is ann takes nothing away from her.
+        // A client that only claims to be ann takes nothing away from her.
         assert!(limits.check_user(&claimed).is_ok());
         drop(first);
         second.of_user(&ann).unwrap();
         drop(second);
-        let mut nameless = [permit(), permit()];
-        for permit in &mut nameless {
-            permit.of_user(&nobody).unwrap();
+        let mut permits = [permit(), permit()];
+        for permit in &mut permits {
+            permit.of_user(&nameless).unwrap();
         }
         assert!(limits.counts.lock().users.is_empty());
     }

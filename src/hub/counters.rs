@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What is counted as it happens. Shared by the hub, its sockets and the middleware.
+/// Figures that are counted as things happen. Shared by the hub, its sockets and the middleware.
 #[derive(Debug)]
 pub(crate) struct Counters {
     limit: usize,
@@ -80,12 +80,12 @@ impl Counters {
         *self.refusals.lock().entry(kind).or_default() += 1;
     }
 
-    /// A broadcast was accepted.
+    /// Counts a broadcast that was accepted.
     pub(super) fn broadcast(&self) {
         self.published.fetch_add(1, Relaxed);
     }
 
-    /// How many broadcasts were accepted so far.
+    /// Returns how many broadcasts were accepted so far.
     pub(super) fn published(&self) -> u64 {
         self.published.load(Relaxed)
     }
@@ -98,7 +98,7 @@ impl Counters {
         self.undelivered.fetch_add(1, Relaxed);
     }
 
-    /// Notes what was written.
+    /// Counts what was written.
     pub(super) fn record(&self, tally: Tally) {
         if tally.messages > 0 {
             self.messages_out.fetch_add(tally.messages, Relaxed);
@@ -116,12 +116,14 @@ impl Counters {
         self.bytes_queued() + bytes > self.limit.saturating_add(self.limit / 8)
     }
 
-    /// How many bytes have to go so that an eighth of the hub's bound is free beside so many more.
+    /// Returns how many bytes have to go so that an eighth of the hub's bound is free beside so many
+    /// more.
     pub(super) fn surplus(&self, bytes: usize) -> usize {
         (self.bytes_queued() + bytes).saturating_sub(self.limit - self.limit / 8)
     }
 
-    /// What each of so many queues may hold so that all together leave an eighth of the bound free.
+    /// Returns what each of so many queues may hold so that all together leave an eighth of the bound
+    /// free.
     pub(super) fn share(&self, queues: usize) -> usize {
         (self.limit - self.limit / 8) / queues.max(1)
     }
@@ -154,7 +156,7 @@ impl Counters {
         }
     }
 
-    /// All figures but those of the registry.
+    /// Returns all figures but those of the registry.
     pub(super) fn snapshot(&self) -> Stats {
         Stats {
             messages_in: self.messages_in.load(Relaxed),
@@ -172,17 +174,18 @@ impl Counters {
     }
 }
 
-/// What was written, added up so that shared counters are touched once for many sockets.
+/// What was written, added up so that shared counters are touched once for many sockets: they would
+/// bounce between the caches of two threads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) messages: u64,
-    /// What left the sockets' own queues had cost there.
+    /// What the messages that left the sockets' own queues had cost there.
     pub(super) cost: usize,
     now: Option<Instant>,
 }
 
 impl Tally {
-    /// One instant for all: a look at the clock for each socket would cost more than it tells.
+    /// Returns one instant for all sockets: reading the clock for each would cost more than it tells.
     pub(super) fn now(&mut self) -> Instant {
         *self.now.get_or_insert_with(Instant::now)
     }

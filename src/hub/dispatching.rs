@@ -12,7 +12,7 @@ use super::{
 use crate::sync::atomic::Ordering::Relaxed;
 
 impl Hub {
-    /// The places for this kind of work.
+    /// Returns the places for this kind of work.
     pub(crate) fn turns(&self, lane: Lane) -> &Arc<Turns> {
         match lane {
             Lane::Messages => &self.work.messages,
@@ -20,7 +20,7 @@ impl Hub {
         }
     }
 
-    /// In which queue the work for a socket waits.
+    /// Returns the key of the queue in which the work for a socket waits.
     pub(crate) fn key_of(&self, entry: &SocketEntry, client: Option<IpAddr>) -> Key {
         match entry.user() {
             User::Verified(id) if !id.is_empty() => Key::User(id),
@@ -35,24 +35,24 @@ impl Hub {
         }
     }
 
-    /// Whether the socket's peer says nothing more: it has left, or is closed.
+    /// Whether the socket's peer sends nothing more: it has left, or is closed.
     pub(crate) fn has_left(&self, entry: &SocketEntry) -> bool {
         self.state.lock().registry.is_removed(entry.id)
     }
 
-    /// A message is dropped because too many wait, and its sender has ended.
+    /// Notes that a message is dropped, because too many wait and its socket has ended.
     pub(crate) fn shed(&self) {
         self.counters.message_shed();
         if let Some(suppressed) = self.work.log.pass(Line::Shed) {
             tracing::warn!(
                 suppressed,
-                "a message of a socket that had ended was dropped, because too many wait for the \
-                 application. Config::max_sockets bounds them without dropping any"
+                "dropped a message of a socket that had ended, because too many wait for the \
+                 application: `Config::max_sockets` bounds them without dropping any"
             );
         }
     }
 
-    /// Something that belongs to a socket's connection, or was kept for it, panicked.
+    /// Notes that a part of a socket's connection, or what was kept for it, panicked.
     pub(crate) fn panicked(&self, what: &'static str) {
         self.counters.panicked();
         if let Some(suppressed) = self.work.log.pass(Line::Panicked(what)) {
@@ -60,7 +60,7 @@ impl Hub {
         }
     }
 
-    /// A shutdown leaves this part of a socket's work undone.
+    /// Notes that a shutdown leaves this part of a socket's work undone.
     pub(crate) fn give_up(&self, part: Part) {
         let count = match part {
             Part::Messages => &self.work.given_up.messages,
@@ -69,17 +69,17 @@ impl Hub {
         count.fetch_add(1, Relaxed);
     }
 
-    /// Says what shutdowns gave up since the last time.
+    /// Warns of what shutdowns gave up since the last time.
     pub(super) fn tell_given_up(&self) {
         let events = self.work.given_up.events.swap(0, Relaxed);
         if events > 0 {
-            tracing::warn!(events, "the shutdown gave up disconnect events");
+            tracing::warn!(events, "the shutdown dropped disconnect events");
         }
         let sockets = self.work.given_up.messages.swap(0, Relaxed);
         if sockets > 0 {
             tracing::warn!(
                 sockets,
-                "the shutdown cut off messages of sockets that had ended"
+                "the shutdown dropped messages of sockets that had ended"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The hub: the sockets of a process, and what it knows of them.
+//! The hub: its fields, and the questions about its sockets, users and groups.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -14,7 +14,7 @@ use super::{
     delivery::{Eviction, Member, Shards},
     identity::User,
     phase::Phase,
-    registry::{Bounds, Registry},
+    registry::{NameLimits, Registry},
     socket_entry::SocketEntry,
     socket_error::SocketError,
     stats::Stats,
@@ -29,11 +29,11 @@ use crate::{
     },
 };
 
-/// All sockets of a process: broadcast to them, group them, close them.
+/// All sockets of a process: broadcasts to them, groups them, closes them.
 ///
-/// Made once, kept behind an [`Arc`] and shared: [`WebConnectionSocketLayer::hub`] hands it out.
-/// All methods but [`shutdown`](Self::shutdown) are synchronous, return at once and may be called
-/// from any thread, within a runtime or outside.
+/// Kept behind an [`Arc`] and shared; [`WebConnectionSocketLayer::hub`] returns it. All methods but
+/// [`shutdown`](Self::shutdown) are synchronous, return at once and may be called from any thread,
+/// inside a runtime or outside.
 ///
 /// [`WebConnectionSocketLayer::hub`]: crate::WebConnectionSocketLayer::hub
 ///
@@ -79,20 +79,25 @@ pub struct Hub {
     pub(super) counters: Arc<Counters>,
     pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
     pub(super) shards: Shards<SocketEntry>,
+    /// Notified when the last socket is gone.
     pub(super) gone: Notify,
+    /// The part of a connection id that is this process's.
     pub(super) node: u64,
+    /// The part of the next connection id that is the socket's.
     pub(super) serial: AtomicU64,
     pub(super) eviction: Eviction,
     pub(super) work: Work,
-    pub(super) bounds: Bounds,
+    pub(super) name_limits: NameLimits,
     pub(super) max_queue_bytes: usize,
     pub(super) overflow: Overflow,
     pub(super) default_audience: DefaultAudience,
+    /// Whether a user was ever only claimed.
     pub(super) has_claims: AtomicBool,
     pub(super) claims_warned: AtomicBool,
     pub(super) executor_warned: AtomicBool,
 }
 
+/// What the hub's lock guards.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) registry: Registry<Arc<SocketEntry>>,
@@ -111,8 +116,8 @@ impl State {
 }
 
 impl Hub {
-    /// Makes a hub with the limits of a configuration. A layer makes its own; this is for sharing
-    /// one between layers ([`WebConnectionSocketLayer::with_hub`]).
+    /// Makes a hub with the limits of a configuration. A layer makes its own hub; use this to share one
+    /// between layers ([`WebConnectionSocketLayer::with_hub`]).
     ///
     /// [`WebConnectionSocketLayer::with_hub`]: crate::WebConnectionSocketLayer::with_hub
     #[must_use]
@@ -120,7 +125,7 @@ impl Hub {
         let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
         Self {
             state: Mutex::new(State {
-                registry: Registry::new(Bounds::of(config)),
+                registry: Registry::new(NameLimits::of(config)),
                 phase: Phase::Running,
             }),
             shards: Shards::new(config.max_queue_bytes, counters.clone()),
@@ -128,11 +133,11 @@ impl Hub {
             counters,
             connection_limits: ConnectionLimits::new(&config.connection_limits),
             gone: Notify::new(),
-            // Keys of a `RandomState` are random: ids of different processes do not collide.
+            // The keys of a `RandomState` are random, so ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
             serial: AtomicU64::new(1),
             work: Work::new(config),
-            bounds: Bounds::of(config),
+            name_limits: NameLimits::of(config),
             max_queue_bytes: config.max_queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
@@ -155,12 +160,12 @@ impl Hub {
         self.state.lock().registry.join(socket, group).into_result()
     }
 
-    /// Ends a socket's membership in a group; `false` if there was none.
+    /// Ends a socket's membership in a group. Returns `false` if there was none.
     pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
         self.state.lock().registry.leave(socket, group)
     }
 
-    /// How many sockets receive broadcasts now.
+    /// Returns how many sockets receive broadcasts now.
     #[must_use]
     pub fn len(&self) -> usize {
         self.state.lock().registry.len()
@@ -172,34 +177,34 @@ impl Hub {
         self.len() == 0
     }
 
-    /// The ids of all sockets that receive broadcasts now, in no order. Costs a copy of each.
+    /// Returns the ids of all sockets that receive broadcasts now, in no order. Copies each.
     #[must_use]
     pub fn sockets(&self) -> Vec<ConnectionId> {
         let state = self.state.lock();
         state.registry.sockets().map(|(id, _)| id).collect()
     }
 
-    /// The ids of a user's sockets, in no order.
+    /// Returns the ids of a user's sockets, in no order.
     #[must_use]
     pub fn sockets_of(&self, user: &str) -> Vec<ConnectionId> {
         let state = self.state.lock();
         state.registry.sockets_of(user).map(|(id, _)| id).collect()
     }
 
-    /// Whose socket it is; `None` if it is not connected.
+    /// Returns the user of a socket, or `None` if the socket is not connected.
     #[must_use]
     pub fn user_of(&self, socket: ConnectionId) -> Option<User> {
         let state = self.state.lock();
         state.registry.get(socket).map(|entry| entry.user())
     }
 
-    /// A socket's groups besides the default one; none if it is not connected.
+    /// Returns a socket's groups without the default one. They are none if it is not connected.
     #[must_use]
     pub fn groups_of(&self, socket: ConnectionId) -> Vec<GroupId> {
         self.state.lock().registry.groups_of(socket).to_vec()
     }
 
-    /// The users that are connected, each with the number of its sockets, in no order.
+    /// Returns the users that are connected, each with the number of its sockets, in no order.
     #[must_use]
     pub fn users(&self) -> Vec<(UserId, usize)> {
         let state = self.state.lock();
@@ -207,8 +212,8 @@ impl Hub {
         users.map(|(user, count)| (user.clone(), count)).collect()
     }
 
-    /// The groups that have a member, each with the number of them, in no order. The default group,
-    /// which everybody is in, is left out.
+    /// Returns the groups that have members, each with the number of them, in no order. The default
+    /// group, which each socket is in, is left out.
     #[must_use]
     pub fn groups(&self) -> Vec<(GroupId, usize)> {
         let state = self.state.lock();
@@ -218,7 +223,7 @@ impl Hub {
             .collect()
     }
 
-    /// The hub's figures at this moment.
+    /// Returns the hub's figures at this moment.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.counters.snapshot();
@@ -244,13 +249,13 @@ impl Hub {
         limits.map_or(Ok(()), |limits| limits.check_user(user))
     }
 
-    /// Whether [`shutdown`](Self::shutdown) was called: new sockets are refused.
+    /// Whether [`shutdown`](Self::shutdown) was called, so that new sockets are refused.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.state.lock().phase != Phase::Running
     }
 
-    /// How many bytes may wait for one socket.
+    /// Returns how many bytes may wait for one socket.
     pub(crate) fn max_queue_bytes(&self) -> usize {
         self.max_queue_bytes
     }
@@ -285,7 +290,7 @@ impl Hub {
         }
     }
 
-    /// All sockets, those that are not active yet or no longer included.
+    /// Returns all sockets, including those that are not active yet or no longer.
     pub(super) fn entries(&self) -> Vec<Arc<SocketEntry>> {
         let state = self.state.lock();
         let all = state.registry.all();

@@ -1,4 +1,4 @@
-//! Keeps what visitors cause from filling the log.
+//! A limit on the log lines that clients can cause.
 
 use std::{collections::HashMap, hash::Hash, mem, time::Duration};
 
@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// Lets one log line of each kind pass in a while, so that a client that causes it cannot fill the
-/// log, nor hide with it what else goes wrong.
+/// Passes one log line of each kind per second, so that a client that causes it can neither fill the
+/// log nor hide in it what else goes wrong.
 #[derive(Debug)]
 pub(crate) struct LogLimit<K>(Mutex<HashMap<K, Passed>>);
 
@@ -18,8 +18,8 @@ struct Passed {
 }
 
 impl<K: Eq + Hash> LogLimit<K> {
-    /// `Some` with the number of lines of this kind left out since the last one, if this one may be
-    /// written.
+    /// Returns the number of lines of this kind that were left out since the last one, if this one may
+    /// be written.
     pub(crate) fn pass(&self, kind: K) -> Option<u64> {
         let mut kinds = self.0.lock();
         let passed = kinds.entry(kind).or_default();

@@ -28,7 +28,7 @@ impl Hub {
     /// Whether [`register`](Self::register) would take an identity, as far as its names matter.
     pub(crate) fn check_names(&self, identity: &Identity) -> Result<(), RegisterError> {
         let groups = identity.groups.iter().cloned();
-        match self.bounds.unite(&identity.user, groups, &[]) {
+        match self.name_limits.unite(&identity.user, groups, &[]) {
             Ok(_) => Ok(()),
             Err(Excess::TooManyGroups) => Err(RegisterError::TooManyGroups),
             Err(Excess::NameTooLong(bytes)) => Err(RegisterError::NameTooLong(bytes)),

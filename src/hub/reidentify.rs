@@ -34,7 +34,7 @@ impl Hub {
     ///
     /// use web_connection_socket::{ConnectionId, Hub, Identity, SocketError};
     ///
-    /// /// The socket of a page whose visitor has just signed in.
+    /// /// The visitor of a page has just signed in.
     /// fn signed_in(hub: &Hub, socket: ConnectionId, user: &str) -> Result<(), SocketError> {
     ///     let hour = Duration::from_secs(60 * 60);
     ///     hub.reidentify(socket, Identity::user(user).group("members").expires_in(hour))

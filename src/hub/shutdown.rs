@@ -35,17 +35,17 @@ pub struct ShutdownReport {
 }
 
 impl Hub {
-    /// Ends all sockets within `deadline` and tells how that went.
+    /// Ends all sockets within `deadline`, and returns how that went.
     ///
-    /// From the first call on new sockets are refused with 503. For at most half of the time, what
-    /// is queued is written and what is being dispatched is answered; broadcasts are still taken.
-    /// Then every socket is closed with 1001, after what is queued for it, and broadcasts are
-    /// refused. The last tenth of the time belongs to disconnect events: connections and dispatches
-    /// that are still there are cut off, and what is left at the deadline is dropped. A warning tells
-    /// how many disconnect events that were.
+    /// From the first call on, new sockets are refused with 503. For at most half of the time, queues
+    /// are written and dispatches are answered; broadcasts are still accepted. Then each socket is
+    /// closed with 1001, after what is queued for it, and broadcasts are refused. For the last tenth
+    /// of the time connections and dispatches that are still there are cut off, and the application
+    /// gets its disconnect events. What is left at the deadline is dropped; a warning says how many
+    /// disconnect events that were.
     ///
-    /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do
-    /// not wait for upgraded connections. A second call is harmless: it waits as well.
+    /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do not
+    /// wait for upgraded connections. A second call is harmless: it waits as well.
     ///
     /// # Cancel safety
     ///
@@ -120,8 +120,8 @@ impl Hub {
     }
 }
 
-/// More than any server runs, and still an instant that the clock can name.
+/// Longer than any server runs, and still an instant that the clock can name.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// What a task that was cut off gets for ending.
+/// The time that a task which was cut off has to end.
 const GRACE: Duration = Duration::from_secs(1);

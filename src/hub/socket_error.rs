@@ -1,8 +1,8 @@
-//! Why a call on a socket failed.
+//! The error of calls on a socket.
 
 use std::{error::Error, fmt};
 
-/// Why something asked of a socket was not done.
+/// Why a call on a socket failed.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ impl SocketError {
         Self { kind }
     }
 
-    /// What went wrong.
+    /// Returns what went wrong.
     #[must_use]
     pub fn kind(&self) -> SocketErrorKind {
         self.kind
@@ -75,16 +75,17 @@ impl Error for SocketError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocketErrorKind {
-    /// There is no such socket, it is closing, or the message was posted and has none; of a reply to
-    /// a posted message, that its request was answered already.
+    /// The socket does not exist or is closing, or the message was posted and has none. For a reply to
+    /// a posted message: its request was answered already.
     NotConnected,
-    /// It is a member of [`Config::max_groups`](crate::Config::max_groups) groups already, or its
-    /// groups' names together take [`Config::max_handshake_size`](crate::Config::max_handshake_size).
+    /// The socket is in [`Config::max_groups`](crate::Config::max_groups) groups already, or the names
+    /// of its groups together take
+    /// [`Config::max_handshake_size`](crate::Config::max_handshake_size).
     TooManyGroups,
-    /// A user's or group's name has more bytes than
+    /// The name of a user or group has more bytes than
     /// [`Config::max_name_length`](crate::Config::max_name_length) allows.
     NameTooLong,
-    /// Its outgoing queue had no room; it is being closed.
+    /// The outgoing queue had no room; the socket is being closed.
     QueueFull,
     /// The answer to a posted message had no room for one more reply.
     TooManyReplies,

@@ -6,7 +6,7 @@ use crate::protocol::RejectionKind;
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
 ///
-/// Totals count since the hub was made; the others are what is there now.
+/// Totals count since the hub was made; the other figures are of this moment.
 ///
 /// # Examples
 ///
@@ -29,14 +29,14 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages wholly written to sockets, in total: one for each recipient.
     pub messages_out: u64,
-    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. What is for everybody
-    /// counts once for each thread that writes, what is for some, or waits for a slow socket, once
-    /// for each of these.
+    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. A message for everyone
+    /// counts once per worker thread; a message for some, or one that waits for a slow socket, counts
+    /// once per socket.
     pub bytes_queued: usize,
-    /// Messages refused by a full outgoing queue, in total: one for each recipient. They are the
+    /// Messages that a full outgoing queue refused, in total: one for each recipient. They are the
     /// `dropped` of the reports, and the replies for which there was no room.
     pub dropped: u64,
-    /// Messages that were queued and never wholly written, in total: because their socket ended, or
+    /// Messages that were queued and never wholly written, in total, because their socket ended or
     /// because they made room for others ([`Config::overflow`](crate::Config::overflow)).
     pub undelivered: u64,
     /// Dispatches to the application that run now.
@@ -46,12 +46,12 @@ pub struct Stats {
     pub dispatches_waiting: usize,
     /// Dispatches that failed, panicked, timed out or found no handler, in total.
     pub dispatches_failed: u64,
-    /// Messages that were dropped because too many waited and the socket that had sent them was gone,
-    /// in total: no client was left to be told. None where [`Config::max_sockets`](crate::Config::max_sockets)
-    /// is set.
+    /// Messages that were dropped because too many waited and their socket had ended, in total: no
+    /// client was left to be told. Stays 0 if [`Config::max_sockets`](crate::Config::max_sockets) is
+    /// set.
     pub messages_shed: u64,
-    /// Panics of what belongs to a connection, in total: of the stream that the host gave, or of what
-    /// was dropped with the socket. Each ends that socket alone.
+    /// Panics of parts of a connection, in total: of the host's stream, or of what was dropped with the
+    /// socket. Each ends that socket alone.
     pub panics: u64,
     /// Refused requests, in total, by kind. Metrics name it by [`RejectionKind::as_str`].
     pub refusals: BTreeMap<RejectionKind, u64>,

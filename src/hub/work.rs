@@ -1,12 +1,12 @@
-//! The work that sockets cause, beyond their own life too: whose turn it is, and what became of it
-//! where no client is left to be told.
+//! The work that sockets cause, which may outlive them: its places, and what is reported of work that
+//! was lost.
 
 use std::sync::Arc;
 
 use super::{log_limit::LogLimit, turns::Turns};
 use crate::{config::Config, sync::atomic::AtomicU64};
 
-/// A hub's places for work, and what it has to tell of work that was lost.
+/// A hub's places for work, and what it reports of work that was lost.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) messages: Arc<Turns>,
@@ -22,7 +22,7 @@ pub(super) struct GivenUp {
     pub(super) events: AtomicU64,
 }
 
-/// What a line of the log is about.
+/// The kind of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Line {
     Shed,
@@ -32,16 +32,16 @@ pub(super) enum Line {
 /// A part of a socket's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// What it had sent before it ended.
+    /// The messages that it had sent before it ended.
     Messages,
-    /// That it has ended.
+    /// The disconnect event.
     Event,
 }
 
 impl Work {
     pub(super) fn new(config: &Config) -> Self {
         let places = config.max_dispatches;
-        // Where there is an end of sockets, there is one of what they have sent.
+        // A limit of sockets limits what they can have sent.
         let bounded = config.connection_limits.sockets.is_none();
         Self {
             messages: Arc::new(Turns::new(places, bounded)),
@@ -51,11 +51,11 @@ impl Work {
         }
     }
 
-    /// How many messages wait for a place.
+    /// Returns how many messages wait for a place.
     pub(super) fn waiting(&self) -> usize {
         self.messages.waiting()
     }
 }
 
-/// There is one place for events where there are so many for messages.
+/// There is one place for events for so many places for messages.
 const EVENTS_PART: usize = 4;

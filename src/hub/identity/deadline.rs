@@ -1,4 +1,4 @@
-//! When an identity ends.
+//! The end of an identity, by time and by the clock.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// When an identity ends: after a time, or at a time of the clock if that comes first.
 ///
 /// The two part when the clock is set, and when the machine sleeps, which stops the one but not the
-/// other. The earlier one holds: the identity was vouched for no longer than that.
+/// other. The earlier one holds: the application vouched for the identity no longer than that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     at: Instant,
@@ -15,13 +15,13 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    /// After so long; `None` if no clock can tell when that is.
+    /// Makes a deadline after a time, or `None` if no clock can name its end.
     pub(super) fn after(time: Duration) -> Option<Self> {
         let at = Instant::now().checked_add(time)?;
         Some(Self { at, clock: None })
     }
 
-    /// At a time of the clock; `None` if it is later than any instant.
+    /// Makes a deadline at a time of the clock, or `None` if that is later than any instant.
     pub(super) fn at(clock: SystemTime) -> Option<Self> {
         let left = clock.duration_since(SystemTime::now());
         let clock = Some(clock);
@@ -29,7 +29,7 @@ impl Deadline {
         Some(Self { clock, ..deadline })
     }
 
-    /// The instant, as the clock stands now.
+    /// Returns the instant, as the clock stands now.
     pub(in crate::hub) fn instant(&self) -> Instant {
         match self.clock {
             Some(clock) => self.instant_at(clock, Instant::now(), SystemTime::now()),

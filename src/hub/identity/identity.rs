@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use crate::protocol::{GroupId, Recipient, UserId};
 
-/// Who a visitor is, and for how long, as an `identify` hook found out.
+/// The user of a socket, its groups and grants, and how long they last: what an `identify` hook
+/// returns.
 ///
 /// # Examples
 ///
@@ -18,7 +19,7 @@ use crate::protocol::{GroupId, Recipient, UserId};
 ///
 /// let ann = Identity::user("ann").group("sales").may_broadcast(Recipient::group("lobby"));
 /// let guest = Identity::user("guest").expires_in(Duration::from_secs(60 * 60));
-/// let nobody = Identity::anonymous();
+/// let unknown = Identity::anonymous();
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
@@ -29,7 +30,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A known user.
+    /// Makes the identity of a known user.
     #[must_use]
     pub fn user(user: impl Into<UserId>) -> Self {
         Self {
@@ -38,25 +39,25 @@ impl Identity {
         }
     }
 
-    /// A visitor whom nobody knows, and who may come in.
+    /// Makes the identity of a client without a user, which may connect.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::default()
     }
 
-    /// Makes the socket a member of a group from the start. More than
-    /// [`Config::max_groups`](crate::Config::max_groups), or a user or group whose name is longer than
-    /// [`Config::max_name_length`](crate::Config::max_name_length), refuse the upgrade with 500: so
-    /// long a name comes from the application, and the log says how long.
+    /// Makes the socket a member of a group from the start. The upgrade is refused with 500 if there
+    /// are more than [`Config::max_groups`](crate::Config::max_groups), or if the name of the user or of
+    /// a group is longer than [`Config::max_name_length`](crate::Config::max_name_length): these come
+    /// from the application, and the log says how long the name is.
     #[must_use]
     pub fn group(mut self, group: impl Into<GroupId>) -> Self {
         self.groups.push(group.into());
         self
     }
 
-    /// Allows the socket to address somebody beyond itself and its own groups where messages are
-    /// relayed ([`WebConnectionSocketLayer::relay`](crate::WebConnectionSocketLayer::relay)).
-    /// [`Recipient::all`] allows everybody. Without relay it has no effect: there the application
+    /// Allows the socket to address a recipient beyond itself and its own groups, if the layer relays
+    /// messages ([`WebConnectionSocketLayer::relay`](crate::WebConnectionSocketLayer::relay)).
+    /// [`Recipient::all`] allows every recipient. Without relay it has no effect: the application
     /// decides.
     #[must_use]
     pub fn may_broadcast(mut self, recipient: Recipient) -> Self {
@@ -64,15 +65,15 @@ impl Identity {
         self
     }
 
-    /// Ends the identity at a time of the clock: what a token's `exp` or a session's row says. By
-    /// default it lasts as long as its socket.
+    /// Ends the identity at a time of the clock, such as a token's `exp`. By default it lasts as long as
+    /// its socket.
     ///
     /// A socket whose identity ends is closed with 4401, unless
     /// [`WebConnectionSocketLayer::on_expiry`](crate::WebConnectionSocketLayer::on_expiry) or
     /// [`Hub::reidentify`](crate::Hub::reidentify) renewed it before. A time that has passed refuses
-    /// the upgrade with 401. When the machine's clock is set forward later on, or the machine sleeps,
-    /// that is noticed with the socket's next message or ping; a clock that is set back gives no
-    /// more time.
+    /// the upgrade with 401. If the machine's clock is set forward later, or the machine sleeps, the
+    /// end is noticed with the socket's next message or ping. A clock that is set back gives no more
+    /// time.
     ///
     /// # Examples
     ///
@@ -81,20 +82,20 @@ impl Identity {
     ///
     /// use web_connection_socket::Identity;
     ///
-    /// /// Of a JSON web token whose signature holds.
+    /// /// Reads a JSON web token whose signature was checked.
     /// fn identity(sub: &str, exp: u64) -> Identity {
     ///     Identity::user(sub).expires_at(SystemTime::UNIX_EPOCH + Duration::from_secs(exp))
     /// }
     /// ```
     #[must_use]
     pub fn expires_at(mut self, time: SystemTime) -> Self {
-        // What no clock can tell is never.
+        // A time that no clock can name never comes.
         self.expires = Deadline::at(time);
         self
     }
 
-    /// Ends the identity after this time, counted from now: [`expires_at`](Self::expires_at)
-    /// without a clock.
+    /// Ends the identity after this time, counted from now. Like [`expires_at`](Self::expires_at), but
+    /// without the clock.
     ///
     /// # Examples
     ///

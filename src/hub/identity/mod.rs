@@ -1,4 +1,4 @@
-//! Who a socket belongs to, what that allows it, and for how long.
+//! The user of a socket, its groups and grants, and how long they last.
 
 mod deadline;
 mod identity;

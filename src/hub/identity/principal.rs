@@ -1,4 +1,4 @@
-//! What a socket may do at one moment, and as whom.
+//! The user and grants of a socket at one moment.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{deadline::Deadline, user::User};
 use crate::protocol::Recipient;
 
-/// Who a socket is and what it may, at one moment; cheap to clone.
+/// The user and grants of a socket at one moment; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
     pub(crate) user: User,
@@ -34,7 +34,8 @@ impl Principal {
         }
     }
 
-    /// Whom the socket may address where messages are relayed, beyond itself and its groups.
+    /// Returns the recipients that the socket may address beyond itself and its groups, if messages are
+    /// relayed.
     pub(crate) fn grants(&self) -> &[Recipient] {
         self.terms.as_ref().map_or(&[], |terms| &terms.grants)
     }
@@ -44,7 +45,7 @@ impl Principal {
         terms.expires.map(|end| end.instant())
     }
 
-    /// The same user, who may do nothing more.
+    /// Returns the same user with an identity that has ended.
     pub(in crate::hub) fn over(&self) -> Self {
         Self::new(
             self.user.clone(),
@@ -53,7 +54,7 @@ impl Principal {
         )
     }
 
-    /// Whether it is this one and no other that says the same. Those without terms are nobody's.
+    /// Whether both are clones of one principal. Never true without terms: those do not end.
     pub(in crate::hub) fn is(&self, other: &Self) -> bool {
         match (&self.terms, &other.terms) {
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),

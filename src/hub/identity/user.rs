@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::protocol::UserId;
 
-/// Whose socket it is, and whether anybody checked.
+/// The user of a socket, and whether the application checked who it is.
 ///
 /// # Examples
 ///
@@ -20,15 +20,16 @@ use crate::protocol::UserId;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum User {
-    /// What the application found out: by the `identify` or `on_expiry` hook, or when it called
-    /// [`Hub::reidentify`](crate::Hub::reidentify). An empty id: it let an anonymous visitor in.
+    /// The application found out: by the `identify` or `on_expiry` hook, or by calling
+    /// [`Hub::reidentify`](crate::Hub::reidentify). The id is empty if it let an anonymous client in.
     Verified(UserId),
-    /// What the visitor's query string said: anybody may say anything. Empty if it said nothing.
+    /// The client's query string says so, and a client may say anything. The id is empty if it said
+    /// nothing.
     Claimed(UserId),
 }
 
 impl User {
-    /// The user's id; empty for a visitor without one.
+    /// Returns the user's id, which is empty for an anonymous client.
     #[must_use]
     pub fn id(&self) -> &UserId {
         match self {
@@ -43,7 +44,7 @@ impl User {
     }
 }
 
-/// The id alone.
+/// Writes the id alone.
 impl fmt::Display for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.id().fmt(f)

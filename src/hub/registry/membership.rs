@@ -3,7 +3,7 @@
 use std::{collections::HashMap, mem};
 
 use super::{
-    bounds::Excess,
+    name_limits::Excess,
     registry::{Registry, Stage},
     slots::{Slots, enrol, withdraw},
 };
@@ -29,7 +29,7 @@ impl<T> Registry<T> {
             return Join::NotConnected;
         }
         let joined = &entry.groups[entry.named as usize..];
-        let (mut groups, named) = match self.bounds.unite(&user, named, joined) {
+        let (mut groups, named) = match self.name_limits.unite(&user, named, joined) {
             Ok(united) => united,
             Err(excess) => return excess.into(),
         };
@@ -90,7 +90,10 @@ impl<T> Registry<T> {
             Some(_) => return Join::Member,
             None => {}
         }
-        if let Err(excess) = self.bounds.check_join(&entry.user, &entry.groups, &group) {
+        if let Err(excess) = self
+            .name_limits
+            .check_join(&entry.user, &entry.groups, &group)
+        {
             return excess.into();
         }
         known(&self.groups, &mut group);

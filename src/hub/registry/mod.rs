@@ -1,7 +1,7 @@
 //! The indexes of the sockets that are connected.
 
-mod bounds;
 mod membership;
+mod name_limits;
 mod registry;
 mod slots;
 
@@ -9,7 +9,7 @@ mod slots;
 mod tests;
 
 pub(super) use self::{
-    bounds::{Bounds, Excess},
     membership::Join,
+    name_limits::{Excess, NameLimits},
     registry::Registry,
 };

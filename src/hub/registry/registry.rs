@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 use slab::Slab;
 
 use super::{
-    bounds::Bounds,
+    name_limits::NameLimits,
     slots::{Slots, enrol, withdraw},
 };
 use crate::protocol::{
@@ -29,7 +29,7 @@ pub(in crate::hub) struct Registry<T> {
     pub(super) users: HashMap<UserId, Slots>,
     pub(super) groups: HashMap<GroupId, Slots>,
     seen: DedupSet,
-    pub(super) bounds: Bounds,
+    pub(super) name_limits: NameLimits,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl<T> Entry<T> {
 }
 
 impl<T> Registry<T> {
-    pub(in crate::hub) fn new(bounds: Bounds) -> Self {
+    pub(in crate::hub) fn new(name_limits: NameLimits) -> Self {
         Self {
             entries: Slab::new(),
             by_id: HashMap::new(),
@@ -78,7 +78,7 @@ impl<T> Registry<T> {
             users: HashMap::new(),
             groups: HashMap::new(),
             seen: DedupSet::default(),
-            bounds,
+            name_limits,
         }
     }
 

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_oneof, proptest};
 
 use super::{
-    bounds::Bounds,
     membership::Join,
+    name_limits::NameLimits,
     registry::{Registry, Stage},
 };
 use crate::protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection};
@@ -15,7 +15,7 @@ fn id(serial: u64) -> ConnectionId {
 
 /// With room for so many groups of four bytes each.
 fn registry_of(groups: usize) -> Registry<u64> {
-    Registry::new(Bounds {
+    Registry::new(NameLimits {
         groups,
         name: 4,
         names: 4 * (groups + 1),

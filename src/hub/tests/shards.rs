@@ -1,11 +1,14 @@
 //! Flushers: what they write, when they end, and what they leave behind.
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
+    pin::pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
+    task::{Context, Wake},
 };
 
 use tokio::{runtime, task::yield_now};
@@ -16,7 +19,7 @@ use crate::{
         Hub, Identity, SharedTransport, Transport, User,
         delivery::{Member, TURNS_TO_GATHER},
     },
-    protocol::SocketMessage,
+    protocol::{CloseReason, SocketMessage},
 };
 
 #[derive(Debug)]
@@ -157,4 +160,85 @@ async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() 
     let stats = hub.stats();
     assert_eq!((stats.messages_out, stats.bytes_queued), (500_000, 0));
     assert_eq!((stats.dropped, stats.undelivered), (0, 0));
+}
+
+/// Counts how often it is woken, and how often under a lock that all sockets share. There is one
+/// thread, so a lock that is taken is held by the caller.
+struct Watch {
+    hub: Weak<Hub>,
+    wakes: AtomicUsize,
+    under_lock: AtomicUsize,
+}
+
+impl Watch {
+    fn new(hub: &Arc<Hub>) -> Arc<Self> {
+        Arc::new(Self {
+            hub: Arc::downgrade(hub),
+            wakes: AtomicUsize::new(0),
+            under_lock: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        let hub = self.hub.upgrade().expect("a hub outlives its sockets");
+        let is_free = hub.state.try_lock().is_some() && hub.shards.are_free();
+        self.under_lock.fetch_add(usize::from(!is_free), Relaxed);
+        self.wakes.fetch_add(1, Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn no_task_is_woken_under_a_lock_that_all_sockets_share() {
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let register = || {
+        let registration = hub.register(Identity::user("ann"), User::Claimed);
+        let registration = registration.expect("room in the hub");
+        registration.activate();
+        registration
+    };
+    let attached = register();
+    attached.attach(Arc::new(Sink));
+    let detached = register();
+
+    // In the place of the flusher, which has had no turn yet.
+    let flusher = Watch::new(&hub);
+    let shard = attached
+        .entry()
+        .shard()
+        .upgrade()
+        .expect("its runtime is here");
+    let mut work = pin!(shard.work().notified());
+    let waker = flusher.clone().into();
+    assert!(
+        work.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    let task = Watch::new(&hub);
+    let waker = task.clone().into();
+    let rest = || {
+        detached.outbox().attend(&mut Context::from_waker(&waker));
+        assert!(detached.outbox().drain(&mut Sink).is_ok());
+    };
+
+    rest();
+    let message = SocketMessage::new("x");
+    assert_eq!(hub.broadcast(&message).queued, 2);
+    assert_eq!(
+        (flusher.wakes.load(Relaxed), task.wakes.load(Relaxed)),
+        (1, 1)
+    );
+    let id = detached.entry().id;
+    rest();
+    assert_eq!(hub.broadcast(&message.clone().to_connection(id)).queued, 1);
+    rest();
+    assert!(hub.reidentify(id, Identity::user("eve")).is_ok());
+    rest();
+    assert_eq!(hub.close_all(&CloseReason::NORMAL), 2);
+    assert_eq!(task.wakes.load(Relaxed), 4);
+    for watch in [flusher, task] {
+        assert_eq!(watch.under_lock.load(Relaxed), 0);
+    }
 }

@@ -36,16 +36,20 @@ impl<M: Member> Flusher<M> {
             shard.gather().await;
             let batch = {
                 let mut state = shard.state.lock();
-                mem::swap(&mut state.dirty, &mut dirty);
                 if state.sockets == 0 {
                     // The last sockets may have gone before what was for them was written.
                     let bytes = state.clear_log();
-                    state.is_running = false;
+                    if bytes == 0 {
+                        state.is_running = false;
+                        self.has_ended = true;
+                        return;
+                    }
                     drop(state);
                     shard.counters.release(bytes);
-                    self.has_ended = true;
-                    return;
+                    shard.wake();
+                    continue;
                 }
+                mem::swap(&mut state.dirty, &mut dirty);
                 state.pass().cloned()
             };
             if let Some(batch) = batch {

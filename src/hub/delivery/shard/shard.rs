@@ -99,6 +99,12 @@ impl<M> Shard<M> {
         !mem::replace(&mut state.is_running, true)
     }
 
+    /// What the flusher waits for.
+    #[cfg(test)]
+    pub(in crate::hub) fn work(&self) -> &Notify {
+        &self.work
+    }
+
     /// Whether the shard has its task.
     #[cfg(test)]
     pub(in crate::hub) fn is_running(&self) -> bool {

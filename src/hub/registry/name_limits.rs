@@ -5,10 +5,10 @@ use crate::{
     protocol::{GroupId, UserId},
 };
 
-/// What one socket may have of groups and names. Each name is a key of an index and a header of every
-/// dispatch, so they are bounded one by one and all together.
+/// How many groups one socket may have, and how long their names may be. Each name is a key of an
+/// index and a header of each dispatch, so names are bounded one by one and all together.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::hub) struct Bounds {
+pub(in crate::hub) struct NameLimits {
     pub(in crate::hub) groups: usize,
     /// Bytes of a name.
     pub(in crate::hub) name: usize,
@@ -16,7 +16,7 @@ pub(in crate::hub) struct Bounds {
     pub(in crate::hub) names: usize,
 }
 
-impl Bounds {
+impl NameLimits {
     pub(in crate::hub) fn of(config: &Config) -> Self {
         Self {
             groups: config.max_groups,
@@ -25,8 +25,8 @@ impl Bounds {
         }
     }
 
-    /// The groups that an identity names and those that its socket joined besides, each once, with
-    /// the number of those named; or why that is too much. The default group is left out.
+    /// Returns the groups that an identity names and those that its socket joined besides, each once
+    /// and without the default group, with the number of those named. Fails if that is too much.
     pub(in crate::hub) fn unite(
         &self,
         user: &UserId,
@@ -35,7 +35,7 @@ impl Bounds {
     ) -> Result<(Vec<GroupId>, usize), Excess> {
         self.check_name(user.as_str())?;
         let named = named.into_iter();
-        // Most sockets join no others: room for more would be kept for nothing.
+        // Most sockets join no other groups, and room for more would be kept for nothing.
         let room = (named.size_hint().0 + joined.len()).min(self.groups);
         let mut groups = Vec::with_capacity(room);
         let mut bytes = user.as_str().len() + total(joined);
@@ -58,7 +58,7 @@ impl Bounds {
         Ok((groups, count))
     }
 
-    /// Whether a socket that is in these groups may join one more.
+    /// Fails if a socket that is in these groups may not join one more.
     pub(in crate::hub) fn check_join(
         &self,
         user: &UserId,
@@ -79,11 +79,11 @@ impl Bounds {
     }
 }
 
-/// What there is too much of.
+/// Which limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub) enum Excess {
     TooManyGroups,
-    /// So many bytes.
+    /// A name of so many bytes.
     NameTooLong(usize),
 }
 
