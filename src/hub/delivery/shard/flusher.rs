@@ -36,6 +36,7 @@ impl<M: Member> Flusher<M> {
             shard.gather().await;
             let batch = {
                 let mut state = shard.state.lock();
+                mem::swap(&mut state.dirty, &mut dirty);
                 if state.sockets == 0 {
                     // The last sockets may have gone before what was for them was written.
                     let bytes = state.clear_log();
@@ -45,11 +46,12 @@ impl<M: Member> Flusher<M> {
                         return;
                     }
                     drop(state);
+                    dirty.clear();
                     shard.counters.release(bytes);
+                    // A socket may have come meanwhile.
                     shard.wake();
                     continue;
                 }
-                mem::swap(&mut state.dirty, &mut dirty);
                 state.pass().cloned()
             };
             if let Some(batch) = batch {
