@@ -1,5 +1,5 @@
-//! What the hub shares between threads, and how it starts them: named in one place, so that a model
-//! that explores their interleavings can stand in for all of it.
+//! The locks, atomics and tasks of the hub, named in one place, so that a model that explores how
+//! threads interleave can replace all of them.
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use self::threads::{Mutex, MutexGuard, Writing, atomic, spawn};
@@ -15,7 +15,7 @@ mod threads {
 
     use std::cell::Cell;
 
-    /// Says that this thread writes to a socket's stream, as long as it is there.
+    /// Marks this thread as one that writes to a socket's stream, until it is dropped.
     #[derive(Debug)]
     pub(crate) struct Writing(());
 

@@ -28,7 +28,7 @@ fn close_all(hub: &Hub, sockets: Vec<Socket>) {
     }
 }
 
-/// Sockets that block, step aside and follow again, while others publish.
+/// Sockets that block, are detached and attached again, while others publish.
 #[test]
 fn slow_readers_get_everything_once_and_in_order() {
     explore(|| {
@@ -39,7 +39,7 @@ fn slow_readers_get_everything_once_and_in_order() {
             publisher(&hub, 'a', &[Target::All; 4]),
             publisher(&hub, 'b', &[Target::All, Target::Group("g"), Target::All]),
         ];
-        // Nobody wakes the sockets but the hub: what it forgot to write would never come.
+        // Only the hub wakes the sockets: what it forgot to write would never come.
         for socket in &sockets {
             let texts = socket.pipe().wait_for(7);
             assert_eq!(numbers(&texts, 'a'), [0, 1, 2, 3]);
@@ -80,10 +80,10 @@ fn what_is_for_one_keeps_its_place_among_what_is_for_all() {
     });
 }
 
-/// A publisher's message that is accepted after a socket was listed reaches it, and so do all that
+/// A publisher's message that is accepted after a socket was activated reaches it, and so do all that
 /// follow: what a socket gets has a beginning and no gap.
 #[test]
-fn who_is_listed_misses_nothing() {
+fn a_socket_that_is_active_misses_nothing() {
     explore(|| {
         let hub = hub(&Config::new());
         let early = Socket::open(&hub, SLOW);
@@ -118,7 +118,7 @@ fn who_is_listed_misses_nothing() {
 
 /// More sockets than a flusher visits in one turn, of which some leave while it walks.
 #[test]
-fn who_leaves_a_walk_takes_nobody_along() {
+fn a_socket_that_leaves_a_walk_takes_no_other_along() {
     explore(|| {
         let hub = hub(&Config::new());
         let sockets = sockets(&hub, &[QUICK, SLOW, QUICK, QUICK, SLOW, QUICK, QUICK]);
@@ -201,7 +201,7 @@ fn what_a_full_log_holds_comes_once_and_in_order() {
     });
 }
 
-/// A runtime's last socket goes and another comes: somebody writes for it.
+/// A runtime's last socket goes and another comes: a flusher writes for it.
 #[test]
 fn a_shard_that_was_empty_works_again() {
     explore(|| {

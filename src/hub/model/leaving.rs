@@ -29,7 +29,7 @@ fn no_join_brings_a_closing_socket_back() {
         };
         let publishers = vec![publisher(&hub, 'a', &[Target::Group("late"), Target::All])];
         assert_eq!(hub.close(id, &CloseReason::NORMAL), 1);
-        // From here on nobody sees it, whatever the others do.
+        // From here on no call sees it, whatever the others do.
         assert!(hub.is_empty());
         assert!(hub.sockets_of("u").is_empty());
         assert!(hub.groups().is_empty());
@@ -89,7 +89,7 @@ fn no_new_identity_brings_a_closing_socket_back() {
 
 /// As a shutdown does that waits no longer.
 #[test]
-fn what_was_queued_for_who_is_cut_off_is_delivered_or_counted() {
+fn what_was_queued_for_a_socket_that_is_cut_off_is_delivered_or_counted() {
     explore(|| {
         let hub = hub(&Config::new());
         let cut = Socket::open(&hub, SLOW);
@@ -113,7 +113,7 @@ fn what_was_queued_for_who_is_cut_off_is_delivered_or_counted() {
 /// What was counted as queued is delivered before the close frame, or counted as undelivered where
 /// the connection breaks.
 #[test]
-fn what_was_queued_for_who_leaves_is_delivered_or_counted() {
+fn what_was_queued_for_a_socket_that_leaves_is_delivered_or_counted() {
     explore(|| {
         let hub = hub(&Config::new());
         let closed = Socket::open(&hub, SLOW);

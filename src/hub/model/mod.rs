@@ -1,8 +1,8 @@
 //! The hub under many schedules of its threads, for promises that hold under all of them.
 //!
-//! Threads, locks and counters are the explorer's, which decides at each of their operations who
-//! goes on; it fails as well where nobody can. Flushers are the hub's own. Sockets are played: their
-//! tasks do with their outbox what a session's does, over a pipe that takes bytes as its reader
+//! Threads, locks and counters are the explorer's, which decides at each of their operations which
+//! thread goes on, and fails as well if none can. Flushers are the hub's own. Sockets are played:
+//! their tasks do with their outbox what a session's does, over a pipe that takes bytes as its reader
 //! makes room.
 
 mod delivery;
@@ -121,7 +121,7 @@ fn is_gapless(numbers: &[usize]) -> bool {
     numbers.windows(2).all(|pair| pair[0] + 1 == pair[1])
 }
 
-/// Sockets of their own threads, which all are listed and shared before this returns.
+/// Opens active sockets, each with a thread of its own.
 fn sockets(hub: &Arc<Hub>, rooms: &[&'static [usize]]) -> Vec<Socket> {
     let sockets = rooms.iter().map(|rooms| Socket::open(hub, rooms));
     sockets.collect()

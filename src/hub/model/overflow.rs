@@ -33,7 +33,7 @@ fn account_for(overflow: Overflow) {
         let (queued, dropped) = joined(publishers);
         let mut seen = 0;
         for socket in sockets {
-            // Who overflowed is closing already.
+            // A socket that overflowed is closing already.
             hub.close(socket.id(), &CloseReason::NORMAL);
             let (texts, undelivered) = socket.ended();
             for publisher in ['a', 'b'] {
@@ -48,7 +48,7 @@ fn account_for(overflow: Overflow) {
 }
 
 #[test]
-fn who_is_closed_for_a_full_queue_is_accounted_for() {
+fn a_socket_closed_for_a_full_queue_is_accounted_for() {
     account_for(Overflow::Close);
 }
 

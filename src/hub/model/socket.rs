@@ -18,7 +18,7 @@ use crate::{
     protocol::ConnectionId,
 };
 
-/// Whom a message is for.
+/// The recipients of a message.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Target {
     All,
@@ -32,12 +32,12 @@ pub(super) struct Socket {
     pipe: Arc<Pipe>,
     task: JoinHandle<u64>,
     reader: JoinHandle<()>,
-    /// Whether its task has begun to follow what is for everybody.
+    /// Whether its task is attached.
     open: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Socket {
-    /// Registers and lists a socket of the group `g`, as an upgrade does, and then runs it.
+    /// Registers and activates a socket of the group `g`, as an upgrade does, and then runs it.
     pub(super) fn open(hub: &Arc<Hub>, rooms: &'static [usize]) -> Self {
         let registration = hub.register(Identity::user("u").group("g"), User::Claimed);
         let registration = registration.expect("room in the hub");

@@ -1,3 +1,5 @@
+//! The registry by example, and against a model of it.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_oneof, proptest};

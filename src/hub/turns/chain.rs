@@ -1,5 +1,5 @@
-//! A doubly linked list over the entries of a slab: whatever is in the middle of it leaves as
-//! quickly as what is at its ends.
+//! A doubly linked list over the entries of a slab: an entry in the middle leaves as quickly as one at
+//! an end.
 
 use slab::Slab;
 
@@ -17,7 +17,7 @@ pub(super) struct Links {
     after: Option<usize>,
 }
 
-/// What can be in a [`Chain`], one at a time.
+/// An entry that can be in one [`Chain`] at a time.
 pub(super) trait Linked {
     fn links(&mut self) -> &mut Links;
 }
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_from_anywhere_leaves_the_order_of_the_others() {
+    fn entries_that_leave_from_anywhere_keep_the_order_of_the_others() {
         for (gone, left) in [
             (&[][..], &[0, 1, 2, 3][..]),
             (&[0], &[1, 2, 3]),

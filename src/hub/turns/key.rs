@@ -5,14 +5,14 @@ use crate::{
     protocol::{ConnectionId, UserId},
 };
 
-/// All that has one key waits in one queue.
+/// The key of a queue in which work waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Key {
-    /// A user whom the application has verified, with all of its sockets.
+    /// A user that the application has verified, with all of its sockets.
     User(UserId),
-    /// A client, where its sockets are counted.
+    /// A client, if its sockets are counted.
     Client(Client),
-    /// A socket of which nothing better is known.
+    /// A socket of which neither is known.
     Socket(ConnectionId),
     /// All programs that post messages for the application.
     Callers,

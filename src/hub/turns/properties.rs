@@ -1,5 +1,5 @@
-//! The queue against a model that looks through everything, in random cases; and who is served
-//! when, by example.
+//! The queue against a model that looks through everything, in random cases; and its order, by
+//! example.
 
 use std::{collections::BTreeMap, task::Waker};
 
@@ -34,7 +34,7 @@ impl Played {
         }
     }
 
-    /// Asks for a place; `false` if there was no room to wait.
+    /// Asks for a place. Returns `false` if there was no room to wait.
     fn ask(&mut self, name: u8) -> bool {
         self.asked += 1;
         match self.queue.ask(key(name), 1) {
@@ -45,8 +45,7 @@ impl Played {
         true
     }
 
-    /// Collects the places of those whose turn has come, and tells the numbers with which they
-    /// asked.
+    /// Collects the places of all that have their turn, and returns the numbers with which they asked.
     fn collect(&mut self) -> Vec<usize> {
         let mut served = Vec::new();
         let mut still = Vec::new();
@@ -109,7 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn nobody_waits_who_could_have_a_place_and_nothing_is_left(
+    fn no_key_waits_that_could_have_a_place_and_nothing_is_left(
         places in 1..8usize,
         steps in prop::collection::vec(step(), 0..200),
     ) {

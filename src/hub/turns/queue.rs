@@ -1,4 +1,4 @@
-//! Who has a place and who waits for one: plain state, a few steps for each change.
+//! The places that are held and waited for: plain state, a few steps for each change.
 
 use std::{collections::HashMap, mem, task::Waker};
 
@@ -10,9 +10,9 @@ use super::{
     room::{Most, Room},
 };
 
-/// Where the places are, and who waits for one.
+/// The places, and what waits for one.
 ///
-/// While one is free, who still waits has its share already.
+/// While one is free, each key that still waits has its share already.
 #[derive(Debug)]
 pub(super) struct Queue {
     free: usize,
@@ -116,7 +116,7 @@ impl Queue {
         None
     }
 
-    /// Waits no longer. Returns the task whose turn it is instead.
+    /// Gives up waiting. Returns the task that gets the turn instead.
     pub(super) fn leave(&mut self, ticket: &Ticket) -> Option<Waker> {
         let Waiting { line, has_turn, .. } = self.waiting[ticket.0];
         if has_turn {
@@ -133,7 +133,7 @@ impl Queue {
         None
     }
 
-    /// Gives a place back, and returns the task whose turn it is then.
+    /// Gives a place back, and returns the task that gets it.
     pub(super) fn give_back(&mut self, place: &Place) -> Option<Waker> {
         self.free += 1;
         self.lines[place.0].held -= 1;

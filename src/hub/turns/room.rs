@@ -1,9 +1,9 @@
-//! How much may wait.
+//! The bound on what waits.
 
-/// What waits, and the most that may.
+/// What waits, and the most that may wait.
 #[derive(Debug)]
 pub(super) struct Room {
-    /// None where something else bounds it.
+    /// `None` if something else bounds it.
     most: Option<Most>,
     messages: usize,
     bytes: usize,
@@ -25,7 +25,7 @@ impl Room {
         }
     }
 
-    /// Adds a message if there is room for it. Where nothing waits, there is room for any one.
+    /// Adds a message if there is room for it. If nothing waits, there is room for any one.
     pub(super) fn take(&mut self, bytes: usize) -> bool {
         let is_full = self.most.is_some_and(|most| {
             let bytes = self.bytes.saturating_add(bytes);

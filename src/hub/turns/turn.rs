@@ -1,4 +1,4 @@
-//! Waiting for a place, and holding it.
+//! Waiting for a place and holding it.
 
 use std::{
     error::Error,
@@ -21,8 +21,8 @@ use crate::sync::Mutex;
 pub(crate) struct Turns(Mutex<Queue>);
 
 impl Turns {
-    /// So many places. As many messages may wait for them as `bounded` says: all, or so few that
-    /// they are served soon and fit into memory.
+    /// Makes so many places. If `bounded`, only so many messages may wait for them that they are served
+    /// soon and fit into memory.
     pub(crate) fn new(places: usize, bounded: bool) -> Self {
         let most = bounded.then(|| Most {
             messages: places.saturating_mul(WAITING_PER_PLACE),
@@ -31,7 +31,7 @@ impl Turns {
         Self(Mutex::new(Queue::new(places, most)))
     }
 
-    /// Waits for a place. `bytes`: what is kept in memory meanwhile.
+    /// Waits for a place. `bytes` are kept in memory meanwhile.
     ///
     /// # Errors
     ///
@@ -47,8 +47,8 @@ impl Turns {
         }
     }
 
-    /// Counts a message that waits before it may ask for a place, because its sender's message
-    /// before has none yet; `None` if too much waits already.
+    /// Counts a message that waits before it may ask for a place, because the one before it has none
+    /// yet. Returns `None` if too much waits already.
     pub(crate) fn keep(self: &Arc<Self>, bytes: usize) -> Option<Kept> {
         let has_room = self.0.lock().keep(bytes);
         has_room.then(|| Kept {
@@ -57,12 +57,12 @@ impl Turns {
         })
     }
 
-    /// Whether what waits is refused when it is too much.
+    /// Whether messages are refused when too many wait.
     pub(crate) fn is_bounded(&self) -> bool {
         self.0.lock().room().is_bounded()
     }
 
-    /// How many wait now.
+    /// Returns how many wait now.
     pub(crate) fn waiting(&self) -> usize {
         self.0.lock().room().messages()
     }
@@ -73,7 +73,7 @@ impl Turns {
     }
 }
 
-/// See [`Turns::turn`].
+/// The future of [`Turns::turn`].
 #[derive(Debug)]
 pub(crate) struct Wait<'a> {
     turns: &'a Turns,
@@ -100,7 +100,7 @@ impl<'a> Future for Wait<'a> {
                 Asked::Waits(ticket) => ticket,
             },
             State::Waiting(ticket) => ticket,
-            // Polling a future again after its end is an error of the caller, which may hang.
+            // Polled again after its end, which a future may answer in any way.
             State::Done => return Poll::Pending,
         };
         if let Some(place) = queue.look(&ticket, cx.waker()) {
@@ -122,7 +122,7 @@ impl Drop for Wait<'_> {
     }
 }
 
-/// A place; dropping it gives it to the next.
+/// A place; dropping it passes it on.
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     turns: &'a Turns,
@@ -138,7 +138,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A message that is counted as waiting; dropping it makes room for another.
+/// A message that counts as waiting until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Kept {
     turns: Arc<Turns>,
@@ -151,7 +151,7 @@ impl Drop for Kept {
     }
 }
 
-/// So much waits for a place that nothing more may.
+/// Too much waits for a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyWait;
 
@@ -163,10 +163,10 @@ impl fmt::Display for TooManyWait {
 
 impl Error for TooManyWait {}
 
-/// For each place so many messages may wait.
+/// Messages that may wait for each place.
 const WAITING_PER_PLACE: usize = 4;
 
-/// So many bytes of messages may wait.
+/// Bytes of messages that may wait.
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_nobody_took_is_passed_on() {
+    fn a_turn_that_was_not_taken_is_passed_on() {
         let turns = Turns::new(1, true);
         let held = turns.turn(ann(), 1).now_or_never().unwrap().unwrap();
         let mut cx = Context::from_waker(Waker::noop());

@@ -1,3 +1,5 @@
+//! The queue by example: what leaves in which order, and what a full one does.
+
 use std::{
     io::{self, IoSlice},
     sync::Arc,
