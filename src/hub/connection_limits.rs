@@ -140,7 +140,7 @@ impl ConnectionLimits {
 
 impl ConnectionPermit {
     /// Counts the socket as one of this user's as well, if there is room.
-    pub(crate) fn of_user(&mut self, user: &User) -> Result<(), LimitReached> {
+    pub(crate) fn count_for_user(&mut self, user: &User) -> Result<(), LimitReached> {
         let Some(held) = &mut self.0 else {
             return Ok(());
         };
@@ -307,7 +307,7 @@ mod tests {
             let limits = limits(&config);
             let open = || {
                 let mut permit = limits.permit(Client::Unknown)?;
-                permit.of_user(&ann).map(|()| permit)
+                permit.count_for_user(&ann).map(|()| permit)
             };
             let mut permits = Vec::new();
             // As each one is open for a moment, only what is finishing adds up.
@@ -367,17 +367,17 @@ mod tests {
         ];
         let permit = || limits.permit(Client::Unknown).unwrap();
         let (mut first, mut second) = (permit(), permit());
-        first.of_user(&ann).unwrap();
-        assert_eq!(second.of_user(&ann).unwrap_err().cap, Cap::User);
+        first.count_for_user(&ann).unwrap();
+        assert_eq!(second.count_for_user(&ann).unwrap_err().cap, Cap::User);
         assert!(limits.check_user(&ann).is_err());
         // A client that only claims to be ann takes nothing away from her.
         assert!(limits.check_user(&claimed).is_ok());
         drop(first);
-        second.of_user(&ann).unwrap();
+        second.count_for_user(&ann).unwrap();
         drop(second);
         let mut permits = [permit(), permit()];
         for permit in &mut permits {
-            permit.of_user(&nameless).unwrap();
+            permit.count_for_user(&nameless).unwrap();
         }
         assert!(limits.counts.lock().users.is_empty());
     }

@@ -124,7 +124,7 @@ impl Counters {
 
     /// Returns what each of so many queues may hold so that all together leave an eighth of the bound
     /// free.
-    pub(super) fn share(&self, queues: usize) -> usize {
+    pub(super) fn equal_share(&self, queues: usize) -> usize {
         (self.limit - self.limit / 8) / queues.max(1)
     }
 

@@ -125,7 +125,7 @@ impl Hub {
         let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
         Self {
             state: Mutex::new(State {
-                registry: Registry::new(NameLimits::of(config)),
+                registry: Registry::new(NameLimits::new(config)),
                 phase: Phase::Running,
             }),
             shards: Shards::new(config.max_queue_bytes, counters.clone()),
@@ -137,7 +137,7 @@ impl Hub {
             node: RandomState::new().hash_one("node"),
             serial: AtomicU64::new(1),
             work: Work::new(config),
-            name_limits: NameLimits::of(config),
+            name_limits: NameLimits::new(config),
             max_queue_bytes: config.max_queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
@@ -269,7 +269,7 @@ impl Hub {
         let mut state = self.state.lock();
         if let Some(entry) = state.registry.activate(socket) {
             if let Some(shard) = entry.shard().upgrade() {
-                shard.enter(entry.clone());
+                shard.insert(entry.clone());
             }
         }
     }

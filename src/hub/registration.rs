@@ -105,6 +105,7 @@ impl Registration {
     /// Has broadcasts select the socket from now on.
     pub(crate) fn activate(&self) {
         self.hub.activate(self.entry.id);
+        self.membership.start_flusher();
     }
 
     /// Has the shard's flusher write to the socket from now on.

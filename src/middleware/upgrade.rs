@@ -250,7 +250,7 @@ fn register(
     mut permit: ConnectionPermit,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    permit.of_user(&identified.user())?;
+    permit.count_for_user(&identified.user())?;
     let Identified {
         handshake,
         identity,

@@ -97,7 +97,7 @@ impl Eviction {
     }
 
     fn evict<M: Member>(&self, bytes: usize, sockets: &[Arc<M>], close: impl Fn(&M) -> bool) {
-        let share = self.counters.share(sockets.len());
+        let share = self.counters.equal_share(sockets.len());
         self.share.store(share, Relaxed);
         let mut holders: Vec<_> = sockets
             .iter()

@@ -17,7 +17,7 @@ pub(in crate::hub) struct NameLimits {
 }
 
 impl NameLimits {
-    pub(in crate::hub) fn of(config: &Config) -> Self {
+    pub(in crate::hub) fn new(config: &Config) -> Self {
         Self {
             groups: config.max_groups,
             name: config.max_name_length,

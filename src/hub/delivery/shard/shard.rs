@@ -92,11 +92,13 @@ impl<M> Shard<M> {
         self.work.notify_one();
     }
 
-    /// Counts one more socket, and returns whether the shard needs a flusher for it.
-    pub(super) fn add_socket(&self) -> bool {
-        let mut state = self.state.lock();
-        state.sockets += 1;
-        !mem::replace(&mut state.is_running, true)
+    pub(super) fn add_socket(&self) {
+        self.state.lock().sockets += 1;
+    }
+
+    /// Whether no flusher runs, so that the caller has to start one. It counts as running from now on.
+    pub(super) fn needs_flusher(&self) -> bool {
+        !mem::replace(&mut self.state.lock().is_running, true)
     }
 
     /// What the flusher waits for.
@@ -125,7 +127,7 @@ impl<M> Shard<M> {
 
 impl<M: Member> Shard<M> {
     /// Adds an active socket, detached: from now on each broadcast to everyone reaches its queue.
-    pub(in crate::hub) fn enter(&self, member: Arc<M>) {
+    pub(in crate::hub) fn insert(&self, member: Arc<M>) {
         self.state.lock().detached.insert(member.id(), member);
     }
 

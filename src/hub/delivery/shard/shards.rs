@@ -50,16 +50,9 @@ impl<M: Member> Shards<M> {
         let own = shards.iter().filter(is_own);
         let shard = own.min_by_key(|shard| shard.sockets());
         let shard = shard.expect("this runtime's shards were just made").clone();
-        let needs_flusher = shard.add_socket();
-        // Broadcasts wait for this lock, and a spawn wakes a thread.
-        drop(shards);
-        let membership = Membership(shard);
-        if needs_flusher {
-            let flusher = Flusher::new(membership.0.clone());
-            #[expect(clippy::disallowed_methods, reason = "each shard has a task")]
-            sync::spawn(flusher.run());
-        }
-        membership
+        // Under the lock, so that the shard is not removed as an empty one.
+        shard.add_socket();
+        Membership(shard)
     }
 
     /// Queues a frame for all sockets. Adds the detached ones, to which it is to be pushed, and the
@@ -103,7 +96,17 @@ impl<M: Member> Shards<M> {
 #[derive(Debug)]
 pub(in crate::hub) struct Membership<M>(Arc<Shard<M>>);
 
-impl<M> Membership<M> {
+impl<M: Member> Membership<M> {
+    /// Starts the shard's flusher unless it runs. To be called without a lock, since that wakes a
+    /// thread, and on the shard's runtime.
+    pub(in crate::hub) fn start_flusher(&self) {
+        if self.0.needs_flusher() {
+            let flusher = Flusher::new(self.0.clone());
+            #[expect(clippy::disallowed_methods, reason = "each shard has a task")]
+            sync::spawn(flusher.run());
+        }
+    }
+
     pub(in crate::hub) fn shard(&self) -> &Arc<Shard<M>> {
         &self.0
     }
