@@ -46,6 +46,18 @@ struct Options {
     /// The private key of the certificate, a PEM file.
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    /// How many sockets may be open, of all clients; no limit without.
+    #[arg(long)]
+    max_sockets: Option<usize>,
+    /// How many sockets one client may have open; no limit without. Not for a server behind a proxy.
+    #[arg(long)]
+    max_sockets_per_client: Option<usize>,
+    /// Messages per second that a browser may send, five times as many at once; no limit without.
+    #[arg(long)]
+    message_rate: Option<u32>,
+    /// Bytes per second that a browser may send, five times as many at once; no limit without.
+    #[arg(long)]
+    byte_rate: Option<u32>,
 }
 
 #[tokio::main]
@@ -60,7 +72,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let layer = WebConnectionSocketLayer::new(Config::new());
+    let layer = WebConnectionSocketLayer::new(config(&options))
+        .on_open(note)
+        .on_disconnect(note);
     let hub = layer.hub();
     let service = layer.layer(service_fn(app::<RequestBody<Incoming>>));
     // Outside of the layer: sees requests, but no messages of sockets.
@@ -86,6 +100,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("The server has ended; {} sockets are left.", hub.len());
     Ok(())
+}
+
+fn config(options: &Options) -> Config {
+    let mut config = Config::new();
+    if let Some(n) = options.max_sockets {
+        config = config.max_sockets(n);
+    }
+    if let Some(n) = options.max_sockets_per_client {
+        config = config.max_sockets_per_client(n);
+    }
+    if let Some(messages) = options.message_rate {
+        config = config.message_rate(messages, messages.saturating_mul(5));
+    }
+    if let Some(bytes) = options.byte_rate {
+        config = config.byte_rate(bytes, bytes.saturating_mul(5));
+    }
+    config
+}
+
+/// Notes in the log who comes and who goes.
+async fn note(socket: Socket) {
+    let what = socket.event().as_str();
+    tracing::debug!(what, id = socket.id().map(tracing::field::display), user = ?socket.user(), "who is here has changed");
 }
 
 /// Prints each request.

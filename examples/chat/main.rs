@@ -44,6 +44,18 @@ struct Options {
     /// Largest message that a browser may send, in bytes.
     #[arg(long, default_value_t = 64 * 1024)]
     max_message: usize,
+    /// How many sockets may be open, of all clients; no limit without.
+    #[arg(long)]
+    max_sockets: Option<usize>,
+    /// How many sockets one client may have open; no limit without. Not for a server behind a proxy.
+    #[arg(long)]
+    max_sockets_per_client: Option<usize>,
+    /// Messages per second that a browser may send, five times as many at once; no limit without.
+    #[arg(long)]
+    message_rate: Option<u32>,
+    /// Bytes per second that a browser may send, five times as many at once; no limit without.
+    #[arg(long)]
+    byte_rate: Option<u32>,
 }
 
 #[tokio::main]
@@ -58,11 +70,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         )
         .with_writer(std::io::stderr)
         .init();
-    let layer = layer(
-        Config::new()
-            .script_map(options.script_map.clone())
-            .max_message_size(options.max_message),
-    );
+    let layer = layer(config(&options));
     let app = app(&options.script_map);
 
     // Local callers may broadcast: no other machine may reach this port.
@@ -73,6 +81,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     web_connection_socket::serve(listener, layer, app).await?;
     Ok(())
+}
+
+fn config(options: &Options) -> Config {
+    let mut config = Config::new()
+        .script_map(options.script_map.clone())
+        .max_message_size(options.max_message);
+    if let Some(n) = options.max_sockets {
+        config = config.max_sockets(n);
+    }
+    if let Some(n) = options.max_sockets_per_client {
+        config = config.max_sockets_per_client(n);
+    }
+    if let Some(messages) = options.message_rate {
+        config = config.message_rate(messages, messages.saturating_mul(5));
+    }
+    if let Some(bytes) = options.byte_rate {
+        config = config.byte_rate(bytes, bytes.saturating_mul(5));
+    }
+    config
 }
 
 fn layer(config: Config) -> WebConnectionSocketLayer {

@@ -17,6 +17,8 @@ pub(crate) fn tell(layer: WebConnectionSocketLayer) -> WebConnectionSocketLayer 
     let changed = move |socket: Socket| {
         let order = order.clone();
         async move {
+            let what = socket.event().as_str();
+            tracing::debug!(what, id = socket.id().map(tracing::field::display), user = ?socket.user(), "who is here has changed");
             let _turn = order.lock();
             broadcast(socket.hub())
         }

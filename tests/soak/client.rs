@@ -20,7 +20,15 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a socket with the headers that a browser sends.
     pub(crate) async fn open(address: SocketAddr, query: &str) -> Result<Self> {
-        let stream = connect(address).await?;
+        Self::open_over(connect(address).await?, address, query).await
+    }
+
+    /// Opens a socket over a connection.
+    pub(crate) async fn open_over(
+        stream: TcpStream,
+        address: SocketAddr,
+        query: &str,
+    ) -> Result<Self> {
         stream.set_nodelay(true)?;
         let mut request =
             format!("ws://{address}/__initializeSocket.wc?{query}").into_client_request()?;

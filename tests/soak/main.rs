@@ -23,6 +23,7 @@ mod named;
 mod process;
 mod promises;
 mod server;
+mod siege;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -39,12 +40,15 @@ struct Options {
     role: Option<Role>,
 }
 
-/// What a child process of this program is.
+/// What else this program does, most of it as a child of its own.
 #[derive(Subcommand)]
 enum Role {
     Serve(server::Options),
     Hold(held::Options),
     Flood(flood::Options),
+    /// Attacks the examples for an hour.
+    Siege(siege::Options),
+    Attack,
 }
 
 #[tokio::main]
@@ -54,6 +58,8 @@ async fn main() -> ExitCode {
         Some(Role::Serve(options)) => server::run(options).await.map(|()| true),
         Some(Role::Hold(options)) => held::run(options).await.map(|()| true),
         Some(Role::Flood(options)) => flood::run(options).await.map(|()| true),
+        Some(Role::Siege(options)) => siege::run(options).await,
+        Some(Role::Attack) => siege::attack().await.map(|()| true),
         None => promises::show(&options.only).await,
     };
     match outcome {

@@ -46,9 +46,13 @@ impl Process {
         Ok(serde_json::from_str(&line)?)
     }
 
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Stops all its threads where they are, as a laptop that is closed does.
     pub(crate) async fn freeze(&self) -> Result<()> {
-        let id = self.child.id().ok_or("the process has ended")?;
+        let id = self.id().ok_or("the process has ended")?;
         let mut kill = Command::new("kill");
         let sent = soon("a signal", kill.args(["-STOP", &id.to_string()]).status()).await?;
         if sent.success() {
