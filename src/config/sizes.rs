@@ -23,7 +23,7 @@ impl Config {
     /// Sets the largest handshake that opens a socket, its URL and headers together, in bytes; 32 KiB
     /// by default.
     ///
-    /// A longer one is refused with 431; a server on its own often accepts some 400 KiB. A socket keeps
+    /// A longer one is refused with 431; hyper accepts some 400 KiB, `Server` 64 KiB. A socket keeps
     /// most of its handshake while it is open and sends it along with each message, so this is memory
     /// per socket.
     ///

@@ -83,6 +83,8 @@ pub(super) async fn run<IO>(
     if options.http2 {
         let mut server = auto::Builder::new(Tasks(activity));
         server
+            .http1()
+            .max_buf_size(READ_BUFFER)
             .http2()
             // Sockets over HTTP/2 need this line, sockets over HTTP/1.1 the `with_upgrades`.
             .enable_connect_protocol()
@@ -95,7 +97,9 @@ pub(super) async fn run<IO>(
         driver.drive(pin!(connection), end).await;
     } else {
         // With upgrades, the builder above speaks HTTP/2 even where it is told not to.
-        let connection = http1::Builder::new().serve_connection(stream, service);
+        let connection = http1::Builder::new()
+            .max_buf_size(READ_BUFFER)
+            .serve_connection(stream, service);
         let end = http1::UpgradeableConnection::graceful_shutdown;
         driver.drive(pin!(connection.with_upgrades()), end).await;
     }
@@ -166,3 +170,6 @@ const PONG_WITHIN: Duration = Duration::from_secs(10);
 
 /// Bytes that an HTTP/2 stream may hold while its client has room for them and does not read them.
 const SEND_BUFFER: usize = 64 * 1024;
+
+/// Bytes of an HTTP/1.1 request's head at most, which wait until all of it has come; 400 KiB without.
+const READ_BUFFER: usize = 64 * 1024;

@@ -8,7 +8,7 @@ use futures_util::stream;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split},
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
@@ -146,6 +146,42 @@ async fn a_byte_now_and_then_gains_no_time() {
     // What fails is the byte after that.
     assert!((HEAD..=HEAD + SECOND).contains(&start.elapsed()));
     site.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_without_end_is_refused_before_it_is_large() {
+    const ENOUGH: usize = 64 * 1_024;
+
+    for http2 in [true, false] {
+        let layer = WebConnectionSocketLayer::new(config());
+        let hub = layer.hub();
+        let site = Site::start(
+            &hub,
+            |server| server.http2(http2),
+            layer.layer(Router::new()),
+        );
+        let stream = site.connect().await;
+        let (mut answers, mut head) = split(stream);
+        let start = Instant::now();
+        let sending = spawn(async move {
+            let begin = head.write_all(b"GET / HTTP/1.1\r\nx: ").await;
+            begin.expect("room");
+            let mut sent = 0;
+            while sent < 4 * ENOUGH && head.write_all(&[b'x'; 1_024]).await.is_ok() {
+                sent += 1_024;
+            }
+            (sent, head)
+        });
+        let mut answer = Vec::new();
+        let read = answers.read_to_end(&mut answer).await;
+        read.expect("an answer");
+        let (sent, _head) = sending.await.expect("a client");
+        assert!(answer.starts_with(b"HTTP/1.1 431 "), "{answer:?}");
+        assert!(start.elapsed() < HEAD, "{:?}", start.elapsed());
+        // What is on its way comes on top.
+        assert!((ENOUGH / 2..2 * ENOUGH).contains(&sent), "{sent}");
+        site.stop().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

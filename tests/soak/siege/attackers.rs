@@ -72,7 +72,9 @@ pub(crate) async fn run() -> Result<()> {
     // An attacker who is cut off gives up, and is counted.
     panic::set_hook(Box::new(|_| {}));
     let one_thread = || {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         runtime.block_on(obey(async |order| all_at_once(order).await))
     };
     spawn_blocking(one_thread).await?

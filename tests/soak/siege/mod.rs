@@ -80,7 +80,11 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
         let line = siege.judge(&mut target, &quiet).await?;
         all_hold &= line.holds();
         let verdict = if line.holds() { "holds" } else { "BROKEN" };
-        println!("| {} | {} | {line} | {verdict} |", target.kind, verdict::ASKED);
+        println!(
+            "| {} | {} | {line} | {verdict} |",
+            target.kind,
+            verdict::ASKED
+        );
         diary.print_worst(&siege.pages, &quiet, target.kind);
     }
     Ok(all_hold)
@@ -96,18 +100,32 @@ async fn attack_all(schedule: &Schedule, begin: Instant, beset: &[Beset]) -> Res
             let target = &beset.target;
             let chosen = schedule.attacks(round, number);
             diary.note(begin.elapsed(), target.kind, &chosen);
-            attacks.extend(chosen.into_iter().map(|attack| (attack, target.kind, target.address)));
+            attacks.extend(
+                chosen
+                    .into_iter()
+                    .map(|attack| (attack, target.kind, target.address)),
+            );
         }
         attackers.attack(schedule.round, attacks).await?;
     }
     let seconds = begin.elapsed().as_secs_f64();
-    eprintln!("soak: the attackers used {:.0} % of a processor", 100.0 * attackers.processor()? / seconds);
+    eprintln!(
+        "soak: the attackers used {:.0} % of a processor",
+        100.0 * attackers.processor()? / seconds
+    );
     for beset in beset {
         let used = target::processor(beset.target.id)?;
-        eprintln!("soak: {} used {:.0} %", beset.target.kind, 100.0 * used / seconds);
+        eprintln!(
+            "soak: {} used {:.0} %",
+            beset.target.kind,
+            100.0 * used / seconds
+        );
     }
     for (attack, tally) in attackers.end() {
-        eprintln!("soak: {attack}: {} done, {} stopped", tally.done, tally.stopped);
+        eprintln!(
+            "soak: {attack}: {} done, {} stopped",
+            tally.done, tally.stopped
+        );
     }
     Ok(diary)
 }

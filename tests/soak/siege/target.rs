@@ -37,9 +37,9 @@ impl Kind {
     /// A message that goes to all that are in the room.
     pub(super) fn said(self, text: &str) -> String {
         match self {
-            Self::Chat => format!(
-                r#"{{"action":"broadcastchatmessage","message":"{text}","recipients":[]}}"#
-            ),
+            Self::Chat => {
+                format!(r#"{{"action":"broadcastchatmessage","message":"{text}","recipients":[]}}"#)
+            }
             Self::HyperHost => format!(r#"{{"action":"say","message":"{text}"}}"#),
         }
     }

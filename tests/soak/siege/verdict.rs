@@ -87,7 +87,9 @@ async fn told(target: &Target) -> Result<Events> {
     let begin = Instant::now();
     loop {
         let events = Events::read(&target.log)?;
-        if events.lost() == 0 && begin.elapsed() > Duration::from_secs(3) || begin.elapsed() > AFTERMATH {
+        if events.lost() == 0 && begin.elapsed() > Duration::from_secs(3)
+            || begin.elapsed() > AFTERMATH
+        {
             return Ok(events);
         }
         sleep(Duration::from_secs(1)).await;

@@ -78,7 +78,11 @@ pub(super) async fn long_names(aim: Aim) -> Tally {
             path.push_str(&format!("&groupId={group:a>200}"));
         }
         let mut stream = attacker.open(&path).await?;
-        write(&mut stream, &masked_text(&attacker.aim.kind.muttered(&name))).await?;
+        write(
+            &mut stream,
+            &masked_text(&attacker.aim.kind.muttered(&name)),
+        )
+        .await?;
         let stay = Duration::from_secs(5);
         let reading = async {
             let mut buffer = vec![0; 64 * 1_024];

@@ -5,10 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 use super::aim::{Aim, Attacker, Tally, reset, write};
-use crate::{
-    Result,
-    wire::masked_text,
-};
+use crate::{Result, wire::masked_text};
 
 /// Connects, sends 60 KB and hangs up.
 pub(super) async fn hit_and_run(aim: Aim) -> Tally {
