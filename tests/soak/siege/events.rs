@@ -9,19 +9,13 @@ use std::{
 
 use crate::Result;
 
-/// Openings and ends by socket, and what else the log complains of.
+/// How often the end of each socket was told, and what else the log complains of.
 #[derive(Default)]
 pub(super) struct Events {
-    sockets: HashMap<String, Told>,
-    users: HashMap<String, Told>,
+    sockets: HashMap<String, usize>,
+    users: HashMap<String, usize>,
     /// Lines of panics, and of events that were given up or not handled.
     pub(super) complaints: Vec<String>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Told {
-    opened: usize,
-    ended: usize,
 }
 
 impl Events {
@@ -40,13 +34,8 @@ impl Events {
             let what = words.next().unwrap_or_default().trim_matches('"');
             let id = words.next().unwrap_or_default();
             let user = words.next().unwrap_or_default();
-            for (name, map) in [(id, &mut self.sockets), (user, &mut self.users)] {
-                let told = map.entry(name.to_owned()).or_default();
-                match what {
-                    "open" => told.opened += 1,
-                    "disconnect" => told.ended += 1,
-                    _ => {}
-                }
+            for (name, ends) in [(id, &mut self.sockets), (user, &mut self.users)] {
+                *ends.entry(name.to_owned()).or_default() += usize::from(what == "disconnect");
             }
         } else if COMPLAINTS.iter().any(|complaint| line.contains(complaint)) {
             self.complaints.push(line.to_owned());
@@ -54,23 +43,23 @@ impl Events {
     }
 
     pub(super) fn ended(&self) -> usize {
-        self.sockets.values().filter(|told| told.ended > 0).count()
+        self.sockets.values().filter(|ends| **ends > 0).count()
     }
 
     /// Sockets that opened and whose end was not told of.
     pub(super) fn lost(&self) -> usize {
-        self.sockets.values().filter(|told| told.ended == 0).count()
+        self.sockets.values().filter(|ends| **ends == 0).count()
     }
 
     /// Sockets whose end was told of more than once.
     pub(super) fn doubled(&self) -> usize {
-        self.sockets.values().filter(|told| told.ended > 1).count()
+        self.sockets.values().filter(|ends| **ends > 1).count()
     }
 
     /// How often the end of a visitor's socket was told.
     pub(super) fn ends_of(&self, name: &str) -> usize {
         let user = format!(r#"user=Claimed(UserId("{name}"))"#);
-        self.users.get(&user).map_or(0, |told| told.ended)
+        self.users.get(&user).copied().unwrap_or_default()
     }
 }
 
@@ -79,5 +68,5 @@ const COMPLAINTS: [&str; 5] = [
     "gave up disconnect events",
     "was not handled",
     "was dropped, because too many wait",
-    "cannot accept",
+    "no connection can be accepted",
 ];

@@ -44,9 +44,9 @@ pub(crate) struct Options {
     /// Where the examples' programs are; they are built without.
     #[arg(long)]
     examples: Option<PathBuf>,
-    /// Where the servers' logs are kept.
-    #[arg(long, default_value = "target/siege")]
-    logs: PathBuf,
+    /// Where the servers' logs are kept; below the target folder without.
+    #[arg(long)]
+    logs: Option<PathBuf>,
 }
 
 /// Attacks the examples and prints a line for each; tells whether they are as asked.
@@ -56,6 +56,10 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
         Some(folder) => folder,
         None => target::build().await?,
     };
+    let logs = match options.logs {
+        Some(folder) => folder,
+        None => target::folder()?.join("siege"),
+    };
     let begin = Instant::now();
     let (stop, stopped) = watch::channel(false);
     let control = Server::with(&["--axum-ws"]).await?;
@@ -63,7 +67,7 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
     let mut beset = Vec::new();
     for kind in [Kind::Chat, Kind::HyperHost] {
         if options.target.is_none_or(|only| only == kind) {
-            let target = Target::start(kind, &examples, &options.logs).await?;
+            let target = Target::start(kind, &examples, &logs).await?;
             beset.push(Beset::begin(target, begin, &stopped));
         }
     }

@@ -62,7 +62,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What a careful operator sets: a quarter of a megabyte at once, ten messages and 16 KiB a second.
+/// What a careful operator sets; of messages and bytes five times as many may come at once.
 const LIMITS: [&str; 8] = [
     "--max-sockets",
     "1000",
@@ -85,10 +85,16 @@ pub(super) async fn build() -> Result<PathBuf> {
     if !build.status().await?.success() {
         return Err("the examples cannot be built, as is said above".into());
     }
-    // This program is in `target/release/deps`.
+    Ok(folder()?.join("examples"))
+}
+
+/// The folder of programs that are built like this one, which is in `target/release/deps`.
+pub(super) fn folder() -> Result<PathBuf> {
     let program = env::current_exe()?;
-    let folder = program.ancestors().nth(2).ok_or("a target folder")?;
-    Ok(folder.join("examples"))
+    let folder = program.ancestors().nth(2);
+    Ok(folder
+        .ok_or("this program is in no target folder")?
+        .to_owned())
 }
 
 pub(super) struct Target {

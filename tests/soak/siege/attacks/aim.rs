@@ -69,17 +69,11 @@ impl Aim {
                 () = sleep_until(self.end) => break,
                 _ = ticks.tick() => {}
             }
-            while at_work.len() >= at_once || !at_work.is_empty() {
-                let next = if at_work.len() >= at_once {
-                    // Ends with the time at the latest.
-                    at_work.join_next().await
-                } else {
-                    at_work.try_join_next()
-                };
-                match next {
-                    Some(done) => tally.count(matches!(done, Ok(Ok(())))),
-                    None => break,
-                }
+            while let Some(done) = at_work.try_join_next() {
+                tally.count(matches!(done, Ok(Ok(()))));
+            }
+            if at_work.len() >= at_once {
+                continue;
             }
             at_work.spawn(attacker(Attacker { aim: self, number }));
         }
