@@ -1,9 +1,9 @@
 //! The list of the people in the chat.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc, time::Duration};
 
-use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::{sync::Notify, time::sleep};
 
 use web_connection_socket::{Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer};
 
@@ -12,19 +12,32 @@ use web_connection_socket::{Hub, MessageError, Socket, SocketMessage, WebConnect
 /// They get the whole list each time, so that no order of comings and goings leaves a page with a
 /// wrong one. Pages that did not join get none.
 pub(crate) fn tell(layer: WebConnectionSocketLayer) -> WebConnectionSocketLayer {
-    // Held while the list is made and queued, so that an older one never comes after a newer one.
-    let order = Arc::new(Mutex::new(()));
+    let change = Arc::new(Notify::new());
+    #[expect(clippy::disallowed_methods, reason = "it ends with the chat")]
+    tokio::spawn(tell_of_changes(layer.hub(), change.clone()));
     let changed = move |socket: Socket| {
-        let order = order.clone();
-        async move {
-            let what = socket.event().as_str();
-            tracing::debug!(what, id = socket.id().map(tracing::field::display), user = ?socket.user(), "who is here has changed");
-            let _turn = order.lock();
-            broadcast(socket.hub())
-        }
+        let what = socket.event().as_str();
+        let id = socket.id().map(tracing::field::display);
+        tracing::debug!(what, id, user = ?socket.user(), "who is here has changed");
+        change.notify_one();
+        ready(())
     };
     layer.on_open(changed.clone()).on_disconnect(changed)
 }
+
+/// Sends one list after the other, so that none comes after a newer one, and pauses between them, so
+/// that a crowd which comes and goes costs each page five lists a second and not one for each.
+async fn tell_of_changes(hub: Arc<Hub>, change: Arc<Notify>) {
+    loop {
+        change.notified().await;
+        if let Err(error) = broadcast(&hub) {
+            tracing::error!(%error, "the list of who is here cannot be sent");
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The group of the pages that show the list; they join it when they connect.
 pub(crate) const GROUP: &str = "chat/people";

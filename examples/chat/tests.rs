@@ -97,7 +97,23 @@ async fn a_program_may_post_to_either_url() {
     assert_eq!(post(&server, "/__WebSocket.wwd", unknown).await.0, 422);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_comes_and_goes_costs_few_lists() {
+    let server = chat();
+    let path = format!("/?userId=ann&groupId={}", people::GROUP);
+    let mut page = server.connect(&path).await.unwrap();
+    until(&mut page, &["ann".to_owned()]).await;
+    for number in 0..100 {
+        let visitor = server.connect(&format!("/?userId=u{number}")).await;
+        drop(visitor.unwrap());
+    }
+    // So that the last list is another than the first.
+    let _stays = server.connect("/?userId=bob").await.unwrap();
+    let lists = until(&mut page, &["ann".to_owned(), "bob".to_owned()]).await;
+    assert!(lists < 20, "{lists}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_that_ask_know_in_the_end_who_is_here() {
     for _ in 0..20 {
         let server = chat();
@@ -119,14 +135,16 @@ async fn pages_that_ask_know_in_the_end_who_is_here() {
     }
 }
 
-/// Reads lists until one has these names.
-async fn until(page: &mut Client, names: &[String]) {
+/// Reads lists until one has these names, and tells how many it read.
+async fn until(page: &mut Client, names: &[String]) -> usize {
+    let mut lists = 0;
     loop {
+        lists += 1;
         let message = page.receive().await.unwrap();
         assert_eq!(message.action, "people");
         let people: Value = message.parse_json().unwrap();
         if people == json!({"names": names, "count": names.len()}) {
-            return;
+            return lists;
         }
     }
 }

@@ -38,9 +38,9 @@ pub(crate) struct Options {
     /// One of the examples alone.
     #[arg(long)]
     target: Option<Kind>,
-    /// One kind of attack alone, without rest.
-    #[arg(long)]
-    only: Option<attacks::Attack>,
+    /// Kinds of attack that run all the time, such as `flood,pings`; all in turn without.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<attacks::Attack>,
     /// Where the examples' programs are; they are built without.
     #[arg(long)]
     examples: Option<PathBuf>,

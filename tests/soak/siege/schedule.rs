@@ -11,11 +11,11 @@ const AT_ONCE: usize = 5;
 pub(super) struct Schedule {
     pub(super) round: Duration,
     pub(super) rounds: usize,
-    only: Option<Attack>,
+    only: Vec<Attack>,
 }
 
 impl Schedule {
-    pub(super) fn new(time: Duration, only: Option<Attack>) -> Self {
+    pub(super) fn new(time: Duration, only: Vec<Attack>) -> Self {
         // Long enough for what the servers' deadlines end, unless there is no time for each kind.
         let each = time / Attack::ALL.len() as u32;
         let round = each.clamp(Duration::from_secs(8), Duration::from_secs(45));
@@ -29,8 +29,8 @@ impl Schedule {
 
     /// The attacks on an example in a round. The examples are never attacked alike.
     pub(super) fn attacks(&self, round: usize, target: usize) -> Vec<Attack> {
-        if let Some(only) = self.only {
-            return vec![only];
+        if !self.only.is_empty() {
+            return self.only.clone();
         }
         let all = Attack::ALL;
         let first = round + 7 * target;
