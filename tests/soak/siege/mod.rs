@@ -41,6 +41,9 @@ pub(crate) struct Options {
     /// Kinds of attack that run all the time, such as `flood,pings`; all in turn without.
     #[arg(long, value_delimiter = ',')]
     only: Vec<attacks::Attack>,
+    /// How many rounds to leave out first, to come to a certain one.
+    #[arg(long, default_value_t = 0)]
+    skip: usize,
     /// Where the examples' programs are; they are built without.
     #[arg(long)]
     examples: Option<PathBuf>,
@@ -73,7 +76,8 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
     }
 
     let time = Duration::from_secs_f64(options.minutes * 60.0);
-    let diary = attack_all(&Schedule::new(time, options.only), begin, &beset).await?;
+    let schedule = Schedule::new(time, options.only, options.skip);
+    let diary = attack_all(&schedule, begin, &beset).await?;
     stop.send_replace(true);
     let quiet = soon("the control's pages", quiet).await?;
 
@@ -98,7 +102,7 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
 async fn attack_all(schedule: &Schedule, begin: Instant, beset: &[Beset]) -> Result<Diary> {
     let mut attackers = Attackers::start()?;
     let mut diary = Diary::default();
-    for round in 0..schedule.rounds {
+    for round in schedule.rounds.clone() {
         let mut attacks = Vec::new();
         for (number, beset) in beset.iter().enumerate() {
             let target = &beset.target;

@@ -1,6 +1,6 @@
 //! Which attacks run when.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use super::attacks::Attack;
 
@@ -10,19 +10,20 @@ const AT_ONCE: usize = 5;
 /// Rounds of equal length, in each of which a few kinds of attack run at once.
 pub(super) struct Schedule {
     pub(super) round: Duration,
-    pub(super) rounds: usize,
+    pub(super) rounds: Range<usize>,
     only: Vec<Attack>,
 }
 
 impl Schedule {
-    pub(super) fn new(time: Duration, only: Vec<Attack>) -> Self {
+    pub(super) fn new(time: Duration, only: Vec<Attack>, skip: usize) -> Self {
         // Long enough for what the servers' deadlines end, unless there is no time for each kind.
         let each = time / Attack::ALL.len() as u32;
         let round = each.clamp(Duration::from_secs(8), Duration::from_secs(45));
         let rounds = time.as_secs_f64() / round.as_secs_f64();
+        let rounds = (rounds.round() as usize).max(1);
         Self {
             round,
-            rounds: (rounds.round() as usize).max(1),
+            rounds: skip..rounds,
             only,
         }
     }

@@ -66,7 +66,7 @@ pub(super) async fn say_all_that_it_may(attacker: Attacker) -> Result<()> {
 
 /// Many visitors say as much as they may to all others.
 pub(super) async fn crowd(aim: Aim) -> Tally {
-    aim.pace(20, 60, say_all_that_it_may).await
+    aim.pace(20, 20, say_all_that_it_may).await
 }
 
 /// Comes and goes with the longest of names, in all the groups that it may, where each is told of.
