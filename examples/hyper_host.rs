@@ -122,7 +122,8 @@ fn config(options: &Options) -> Config {
 /// Notes in the log who comes and who goes.
 async fn note(socket: Socket) {
     let what = socket.event().as_str();
-    tracing::debug!(what, id = socket.id().map(tracing::field::display), user = ?socket.user(), "who is here has changed");
+    let id = socket.id().map(tracing::field::display);
+    tracing::debug!(what, id, user = ?socket.user(), "who is here has changed");
 }
 
 /// Prints each request.
