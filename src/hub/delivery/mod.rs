@@ -4,29 +4,34 @@
 //! of each.
 //!
 //! ```text
-//!                  Hub::broadcast (../broadcast.rs)
-//!        encodes the frame once, reserves room in the hub's bound (eviction)
+//!                  Hub::broadcast (../broadcast.rs): one frame,
+//!                  room reserved in the hub's bound (eviction)
+//!                                      │
+//!                 for everyone ◀───────┴───────▶ for some
+//!                      │                             │
+//!             the sockets of each shard     registry: which sockets
+//!             attached      detached                 │
+//!                 │             │                    │
+//!                 ▼             └─────────┐          │
+//!           broadcast_log                 ▼          ▼
+//!        one entry for all             queue of each socket
+//!      of a shard's sockets           bounded (queue/overflow)
+//!                 │                            │
+//!                 ▼                            ▼
+//!        shard/pass: by the           by the shard's flusher; by the
+//!        shard's flusher, or          socket's own task if the stream
+//!        by publishers while          takes no more, or is not for
+//!        the log is full              flushers
+//!                 │                            │
+//!                 └──────────────┬─────────────┘
+//!                                ▼
+//!      a write: the socket's queue first, then what it lacks of the log
 //!                                │
-//!            for everyone ───────┴─────── for some, and replies
-//!                  │                               │
-//!          each shard, under                each recipient
-//!           the hub's lock                         │
-//!                  │                               │
-//!       attached   │   detached                    │
-//!      ┌───────────┴───────────┐                   │
-//!      ▼                       ▼                   ▼
-//!  broadcast_log             queue               queue ◀── what it lacks of the log, first
-//!  one entry for             (bounded: overflow says what happens when it is full)
-//!  all of them                 │
-//!      │  shard/pass           │
-//!      ▼                       ▼
-//!  shard/flusher: a task of    shard/flusher if the stream is shared and takes more,
-//!  the shard, and publishers   else the socket's own task: Outbox::drain
-//!  if the log is full            │
-//!      │  the socket's queue,    │
-//!      ▼  then the batch         ▼
-//!  SharedTransport ───▶ the socket ◀─── Transport
+//!                    Transport ──┴──▶ the socket
 //! ```
+//!
+//! A frame for some follows what is for everyone: what the socket still lacks of the log is moved into
+//! its queue before the frame is.
 //!
 //! Where a socket stands is told in three places, and each moves by itself:
 //!
@@ -45,8 +50,8 @@
 //!
 //! Locks are taken in this order and never the other way: a socket's queue, then its shard; the hub's
 //! lock, then the list of shards, then a shard. A queue's lock may be held during a write to its
-//! socket, so it is not taken under the hub's lock; and no lock but the queue's is held while a socket
-//! is written or a task is woken, since both may be system calls.
+//! socket, so it is not taken under the hub's lock. Writes and wakes may be system calls: neither happens
+//! under the lock of the hub, of the list of shards or of a shard.
 //!
 //! Nothing here knows of users or groups, or of the hub: a socket is a [`Member`], which the hub's
 //! entry implements. The shard owns its members, and a member refers to its shard weakly.
