@@ -258,7 +258,7 @@ impl fmt::Display for ParseCloseReasonError {
 
 impl Error for ParseCloseReasonError {}
 
-/// Whether a close frame can carry a code: RFC 6455 §7.4 reserves 1004–1006 and 1015, and those
+/// Tells whether a close frame may carry a code: RFC 6455 §7.4 reserves 1004–1006 and 1015, and those
 /// between 1016 and 2999; 1012 to 1014 were registered since.
 pub(crate) fn is_sendable(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)

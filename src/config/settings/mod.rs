@@ -4,6 +4,7 @@ mod document;
 mod file;
 mod flaw;
 mod folder;
+mod lines;
 mod link;
 mod load;
 mod options;

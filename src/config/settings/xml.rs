@@ -6,6 +6,7 @@ use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::document::{Document, PROCESS_SCRIPT_MAP, Settings, USE_WEB_SOCKETS};
 use super::flaw::{Cause, Elsewhere, Flaw, Malformed};
+use super::lines::Lines;
 use super::link::Link;
 use crate::config::bool::parse_bool;
 
@@ -13,7 +14,7 @@ use crate::config::bool::parse_bool;
 pub(super) fn parse_document(text: &str) -> Result<Document, Flaw> {
     let mut scan = Scan::new(text);
     if let Some(nul) = text.find('\0') {
-        return Err(Flaw::new(Some(scan.line(nul)), None, Malformed::Nul));
+        return Err(Flaw::new(Some(scan.lines.at(nul)), None, Malformed::Nul));
     }
     scan.run()?;
     let enabled = match &scan.use_web_sockets {
@@ -36,7 +37,7 @@ pub(super) fn parse_document(text: &str) -> Result<Document, Flaw> {
 }
 
 struct Scan<'t> {
-    text: &'t str,
+    lines: Lines<'t>,
     reader: Reader<&'t [u8]>,
     /// How many elements are open.
     depth: usize,
@@ -62,7 +63,7 @@ struct Entry {
 impl<'t> Scan<'t> {
     fn new(text: &'t str) -> Self {
         Self {
-            text,
+            lines: Lines::new(text),
             reader: Reader::from_str(text),
             depth: 0,
             section: None,
@@ -96,7 +97,7 @@ impl<'t> Scan<'t> {
                 Event::End(_) => self.close_element(),
                 // Nothing that it could declare is needed, and readers disagree about it.
                 Event::DocType(_) => {
-                    let line = self.line(start);
+                    let line = self.lines.at(start);
                     return Err(Flaw::new(Some(line), None, Malformed::DocumentType));
                 }
                 Event::Eof => return self.check_end(),
@@ -130,7 +131,7 @@ impl<'t> Scan<'t> {
                 Event::Eof => Malformed::Unclosed,
                 _ => continue,
             };
-            return Err(Flaw::new(Some(self.line(start)), Some(key), malformed));
+            return Err(Flaw::new(Some(self.lines.at(start)), Some(key), malformed));
         }
     }
 
@@ -139,7 +140,7 @@ impl<'t> Scan<'t> {
         let name = element.local_name();
         let name = name.as_ref();
         if self.depth == 0 {
-            self.root_line.get_or_insert(self.line(start));
+            self.root_line.get_or_insert(self.lines.at(start));
             self.is_web_config |= is(name, "configuration");
         }
         if self.section.is_some() {
@@ -148,7 +149,7 @@ impl<'t> Scan<'t> {
         if is(name, SECTION) {
             // Content beside the section does not make up for an empty section.
             if self.section_line.is_none() {
-                self.section_line = Some(self.line(start));
+                self.section_line = Some(self.lines.at(start));
                 self.has_content = false;
             }
             return self.read_section(element, start);
@@ -180,7 +181,7 @@ impl<'t> Scan<'t> {
         }
         self.has_content = true;
         if is(name, "EncryptedData") {
-            let line = self.line(start);
+            let line = self.lines.at(start);
             return Err(Flaw::new(
                 Some(line),
                 Some("EncryptedData"),
@@ -199,7 +200,7 @@ impl<'t> Scan<'t> {
             let attribute = attribute.map_err(|error| self.malformed(start, error.into()))?;
             let name = attribute.key.local_name();
             let name = name.as_ref();
-            let line = self.line(start);
+            let line = self.lines.at(start);
             if let Some((known, elsewhere)) = MADE.into_iter().find(|(known, _)| is(name, known)) {
                 return Err(Flaw::new(Some(line), Some(known), elsewhere));
             }
@@ -239,7 +240,7 @@ impl<'t> Scan<'t> {
         match unescape(&value) {
             Ok(value) => self.record(key, start, &value),
             Err(_) => Err(Flaw::new(
-                Some(self.line(start)),
+                Some(self.lines.at(start)),
                 Some(key),
                 Malformed::UnknownEntity,
             )),
@@ -267,7 +268,7 @@ impl<'t> Scan<'t> {
     }
 
     fn record(&mut self, key: &'static str, start: usize, value: &str) -> Result<(), Flaw> {
-        let line = self.line(start);
+        let line = self.lines.at(start);
         self.root_line.get_or_insert(line);
         self.has_content = true;
         let place = match key {
@@ -302,7 +303,7 @@ impl<'t> Scan<'t> {
     }
 
     fn check_end(&self) -> Result<(), Flaw> {
-        let last = self.line(self.text.len());
+        let last = self.lines.last();
         let Some(root) = self.root_line else {
             return Err(Flaw::new(Some(last), None, Malformed::NoRoot));
         };
@@ -331,17 +332,11 @@ impl<'t> Scan<'t> {
     }
 
     fn malformed(&self, at: usize, error: quick_xml::Error) -> Flaw {
-        Flaw::new(Some(self.line(at)), None, Malformed::Xml(error))
+        Flaw::new(Some(self.lines.at(at)), None, Malformed::Xml(error))
     }
 
     fn position(&self) -> usize {
         usize::try_from(self.reader.buffer_position()).unwrap_or(usize::MAX)
-    }
-
-    fn line(&self, position: usize) -> usize {
-        let bytes = self.text.as_bytes();
-        let before = bytes.get(..position).unwrap_or(bytes);
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 }
 
