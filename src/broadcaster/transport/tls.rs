@@ -13,21 +13,21 @@ use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tower::BoxError;
 
-use super::error::{BroadcastErrorKind, Cause};
+use crate::broadcaster::error::{BroadcastErrorKind, Cause};
 
 /// Connects to `http://` and `https://`.
-pub(super) type Connector = HttpsConnector<HttpConnector>;
+pub(in crate::broadcaster) type Connector = HttpsConnector<HttpConnector>;
 
 /// The trusted certificate authorities.
 #[derive(Clone)]
-pub(super) struct Trust {
+pub(in crate::broadcaster) struct Trust {
     roots: Arc<RootCertStore>,
     config: ClientConfig,
 }
 
 impl Trust {
     /// Loads the authorities of this machine, if the endpoint needs them.
-    pub(super) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
+    pub(in crate::broadcaster) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
         let mut roots = RootCertStore::empty();
         if endpoint.scheme() == Some(&Scheme::HTTPS) {
             let found = rustls_native_certs::load_native_certs();
@@ -45,7 +45,7 @@ impl Trust {
     }
 
     /// Adds the authorities in `pem`.
-    pub(super) fn with_pem(&self, pem: &[u8]) -> Result<Self, Cause> {
+    pub(in crate::broadcaster) fn with_pem(&self, pem: &[u8]) -> Result<Self, Cause> {
         let mut roots = RootCertStore::clone(&self.roots);
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -70,7 +70,7 @@ impl Trust {
         Ok(Self { roots, config })
     }
 
-    pub(super) fn connector(&self, tcp: HttpConnector) -> Connector {
+    pub(in crate::broadcaster) fn connector(&self, tcp: HttpConnector) -> Connector {
         HttpsConnectorBuilder::new()
             .with_tls_config(self.config.clone())
             .https_or_http()

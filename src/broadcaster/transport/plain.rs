@@ -7,19 +7,19 @@ use http::Uri;
 use http::uri::Scheme;
 use hyper_util::client::legacy::connect::HttpConnector;
 
-use super::error::{BroadcastErrorKind, Cause};
+use crate::broadcaster::error::{BroadcastErrorKind, Cause};
 
 /// Connects to `http://` only.
-pub(super) type Connector = HttpConnector;
+pub(in crate::broadcaster) type Connector = HttpConnector;
 
 /// The trusted certificates: none, without TLS.
 #[derive(Clone, Debug)]
-pub(super) struct Trust {
+pub(in crate::broadcaster) struct Trust {
     _private: (),
 }
 
 impl Trust {
-    pub(super) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
+    pub(in crate::broadcaster) fn for_endpoint(endpoint: &Uri) -> Result<Self, Cause> {
         if endpoint.scheme() == Some(&Scheme::HTTPS) {
             return Err(Cause::Trust {
                 kind: BroadcastErrorKind::Url,
@@ -29,7 +29,7 @@ impl Trust {
         Ok(Self { _private: () })
     }
 
-    pub(super) fn connector(&self, tcp: HttpConnector) -> Connector {
+    pub(in crate::broadcaster) fn connector(&self, tcp: HttpConnector) -> Connector {
         tcp
     }
 }
