@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{starts_with_any, violations};
+use super::{source::sources, starts_with_any, violations};
 
 /// Refusals, what error frames share with them, and the server of the one file.
 const NAMES_STATUSES: &[&str] = &[
@@ -11,9 +11,9 @@ const NAMES_STATUSES: &[&str] = &[
     "script/service.rs",
 ];
 
-/// The socket's task and the backplane's; beside them only what stands outside of the library's
-/// way of a message.
-const SELECTS: &[&str] = &["session/", "hub/bridge.rs", "server/", "testing/"];
+/// The socket's task; beside it only what stands outside of the library's way of a message. The
+/// task that will take messages from the backplane may as well.
+const SELECTS: &[&str] = &["session/", "server/", "testing/"];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
 const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];
@@ -72,6 +72,15 @@ fn few_files_know_of_the_model_of_the_hubs_threads() {
         knows.then(|| "shuttle".to_owned())
     });
     assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn every_place_exists() {
+    let files = sources();
+    let places = [NAMES_STATUSES, SELECTS, FEATURES_INSIDE, KNOWS_MODEL].concat();
+    let exists = |place: &&str| files.iter().any(|file| file.path.starts_with(*place));
+    let missing: Vec<_> = places.into_iter().filter(|place| !exists(place)).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 /// The name of a status's constant in the `http` crate.
