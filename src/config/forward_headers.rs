@@ -1,11 +1,6 @@
 //! Which of the handshake's headers go along with each message to the application.
 
-use std::fmt::Display;
-
 use http::HeaderName;
-
-use super::Config;
-use super::parse::literal;
 
 /// Which of the handshake's headers each dispatched message carries again.
 #[derive(Clone, Debug, Default)]
@@ -24,39 +19,5 @@ impl ForwardHeaders {
             Self::All => true,
             Self::Only(names) => names.iter().any(|wanted| wanted.as_str() == name),
         }
-    }
-}
-
-impl Config {
-    /// Restricts the headers of the handshake that each dispatched message carries again to these; by
-    /// default all go along that make sense without the connection.
-    ///
-    /// `Host` always goes along. Headers of the connection, of the body, of the WebSocket handshake and
-    /// those reserved for this library never do, even if named here. Each kept header costs its length
-    /// in memory, per socket.
-    ///
-    /// # Panics
-    ///
-    /// If a name is not a valid header name.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    ///
-    /// let config = Config::new().forward_headers(["cookie", "user-agent"]);
-    /// ```
-    #[must_use]
-    #[track_caller]
-    pub fn forward_headers(
-        mut self,
-        names: impl IntoIterator<Item: TryInto<HeaderName, Error: Display>>,
-    ) -> Self {
-        let mut included = Vec::new();
-        for name in names {
-            included.push(literal("forward_headers", name));
-        }
-        self.forward_headers = ForwardHeaders::Only(included);
-        self
     }
 }

@@ -19,6 +19,7 @@ mod queues;
 mod rates;
 mod routes;
 mod script_map;
+mod setters;
 #[cfg(feature = "settings")]
 mod settings;
 mod sizes;

@@ -4,8 +4,6 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Config;
-
 /// The trusted proxies and the header that they use.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxies {
@@ -37,48 +35,5 @@ impl Proxies {
         self.networks
             .iter()
             .any(|network| network.contains(&address))
-    }
-}
-
-impl Config {
-    /// Names the proxies that are trusted to name a visitor's address in a header; none by default.
-    ///
-    /// The address is used for [`max_sockets_per_client`](Self::max_sockets_per_client), and hooks and
-    /// handlers see it as `client_addr`; **it never admits a caller of the reserved URLs**. The search
-    /// starts at the TCP peer: if the peer is a trusted proxy, the last address of the header counts; if
-    /// that is a trusted proxy too, the one before it; and so on. The first address that is not a
-    /// trusted proxy is the client. What visitors write into the header themselves stands further left
-    /// and is never reached. If an address cannot be parsed, the last trusted proxy is the client.
-    ///
-    /// Name exactly the addresses from which your own proxies connect, and make these add to the header
-    /// or replace it: a proxy that forwards a visitor's header unchanged lets that visitor choose an
-    /// address.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use web_connection_socket::Config;
-    /// use web_connection_socket::config::IpNet;
-    ///
-    /// let balancers: IpNet = "10.0.0.0/28".parse()?;
-    /// let config = Config::new()
-    ///     .trusted_proxies([balancers])
-    ///     .max_sockets_per_client(100);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item: Into<IpNet>>) -> Self {
-        self.proxies.networks = networks.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Chooses the header in which [`trusted_proxies`](Self::trusted_proxies) name the client;
-    /// `X-Forwarded-For` by default.
-    ///
-    /// Only this header is read: if the proxies maintain one of the two, the other comes from the visitor.
-    #[must_use]
-    pub fn client_header(mut self, header: ClientHeader) -> Self {
-        self.proxies.header = header;
-        self
     }
 }

@@ -1,0 +1,10 @@
+//! The setters of options whose values have a type of their own.
+
+mod access;
+mod connection_limits;
+mod forward_headers;
+mod proxies;
+mod queues;
+mod rates;
+mod routes;
+mod subprotocol;
