@@ -48,4 +48,3 @@ pub use self::{
     stats::Stats,
 };
 // The middleware finds them here until it is moved.
-pub(crate) use crate::{frame::Frame, protocol::CloseReason};

@@ -19,10 +19,7 @@ use super::{
     state::Shared,
     upgrade,
 };
-use crate::{
-    hub::{CloseReason, Frame, Registration},
-    session,
-};
+use crate::{frame::Frame, hub::Registration, protocol::CloseReason, session};
 
 impl<S: Clone> WebConnectionSocket<S> {
     /// Runs a socket, to its end, over a stream on which the host did the handshake itself.

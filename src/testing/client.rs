@@ -17,10 +17,7 @@ use super::{
     error::Error,
     received::{Received, shown},
 };
-use crate::{
-    hub::CloseReason,
-    protocol::{RawMessage, SocketMessage},
-};
+use crate::protocol::{CloseReason, RawMessage, SocketMessage};
 
 /// The client's end of an open socket. It answers pings while it is read.
 ///

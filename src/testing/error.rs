@@ -7,7 +7,7 @@ use http::Response;
 use tokio_tungstenite::tungstenite::{self, protocol::CloseFrame};
 use tower::BoxError;
 
-use crate::{hub::CloseReason, protocol::MessageError};
+use crate::protocol::{CloseReason, MessageError};
 
 /// Why a test client could not go on. [`Server`](super::Server) and [`Client`](super::Client) have
 /// examples.

@@ -9,10 +9,7 @@ use super::{
     socket::{Socket, Target},
     sockets,
 };
-use crate::{
-    config::Config,
-    hub::{CloseReason, Hub},
-};
+use crate::{config::Config, hub::Hub, protocol::CloseReason};
 
 /// Steps that tear frames, or leave nothing to take for a while.
 const SLOW: &[usize] = &[70, 3, 100, 1];

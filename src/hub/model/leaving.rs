@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     config::Config,
-    hub::{CloseReason, Identity, Kill},
+    hub::{Identity, Kill},
+    protocol::CloseReason,
 };
 
 const SLOW: &[usize] = &[60, 20];

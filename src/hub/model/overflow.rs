@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::{Config, Overflow},
-    hub::CloseReason,
+    protocol::CloseReason,
 };
 
 /// Two messages and a bit.

@@ -5,14 +5,13 @@ use std::{future::Future, sync::Arc};
 use http::{StatusCode, Uri};
 
 use crate::{
-    hub::CloseReason,
     middleware::{
         hooks::HandlerError,
         log::{Kind, OneLine},
         rejection::Rejection,
         state::Shared,
     },
-    protocol::{ErrorCode, ErrorFrame},
+    protocol::{CloseReason, ErrorCode, ErrorFrame},
 };
 
 /// Why a message was not handled.

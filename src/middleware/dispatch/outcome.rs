@@ -2,7 +2,8 @@
 
 use super::error::DispatchError;
 use crate::{
-    hub::{Backlog, Frame, Push},
+    frame::Frame,
+    hub::{Backlog, Push},
     middleware::{log::Kind, source::Connection, state::Shared},
     protocol::ErrorFrame,
 };

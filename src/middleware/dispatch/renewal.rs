@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 
 use crate::{
-    hub::{Backlog, CloseReason, Identity, Principal, SocketErrorKind},
+    hub::{Backlog, Identity, Principal, SocketErrorKind},
     middleware::{
         hooks::HookFuture, log::Kind, rejection::Rejection, source::Connection, state::Shared,
     },
+    protocol::CloseReason,
     unwind::{Contained, Panicked},
 };
 

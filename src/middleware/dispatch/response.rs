@@ -8,9 +8,8 @@ use http::{
 use percent_encoding::percent_decode;
 
 use crate::{
-    hub::CloseReason,
     middleware::{log::Kind, request::encoded_by, socket::Socket, state::Shared},
-    protocol::{MessageErrorKind, SocketMessage},
+    protocol::{CloseReason, MessageErrorKind, SocketMessage},
 };
 
 /// Returns whether the body can be a reply: only JSON of a 2xx response can.

@@ -2,9 +2,10 @@
 
 use super::Socket;
 use crate::{
-    hub::{Backlog, CloseReason, Frame, Identity, Push, SocketError, SocketErrorKind},
+    frame::Frame,
+    hub::{Backlog, Identity, Push, SocketError, SocketErrorKind},
     middleware::source::Source,
-    protocol::{BroadcastReport, GroupId, RawMessage, SocketMessage},
+    protocol::{BroadcastReport, CloseReason, GroupId, RawMessage, SocketMessage},
 };
 
 impl Socket {
