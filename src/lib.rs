@@ -102,7 +102,7 @@
 //! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
 //! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
-//! | `hub` | which sockets are connected and with which identity; delivery by log and queues; turns with the application; shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
+//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |
