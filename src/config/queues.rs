@@ -1,6 +1,6 @@
 //! Options that bound the messages waiting for sockets, and what happens when they are full.
 
-/// What happens to a message for a socket whose outgoing queue is full: [`Config::overflow`].
+/// What happens to a message for a socket whose outgoing queue is full: [`Config::overflow`](crate::Config::overflow).
 ///
 /// Only whole broadcasts are dropped, never a reply, an error frame, a control frame or a frame that
 /// is half written. The rest keeps its order. A reply makes room for itself by dropping broadcasts; if
