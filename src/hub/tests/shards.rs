@@ -16,7 +16,7 @@ use tokio::{runtime, task::yield_now};
 use crate::{
     config::{Config, Overflow},
     hub::{
-        Hub, Identity, SharedTransport, Transport, User,
+        Drained, Hub, Identity, SharedTransport, Transport, User,
         delivery::{Member, TURNS_TO_GATHER},
     },
     protocol::{CloseReason, SocketMessage},
@@ -60,6 +60,28 @@ fn a_runtime_that_ends_leaves_no_socket_behind() {
     assert_eq!(entry.strong_count(), 0);
     assert_eq!(hub.stats().undelivered, 1);
     assert_eq!(hub.stats().bytes_queued, 0);
+}
+
+/// As one does whose session is being polled by another thread when its runtime ends.
+#[test]
+fn a_socket_that_outlives_its_flusher_leaves_nothing_in_the_log() {
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    let registration = runtime.block_on(async {
+        let ann = hub.register(Identity::user("ann"), User::Claimed);
+        let registration = ann.expect("room in the hub");
+        registration.activate();
+        registration.attach(Arc::new(Sink));
+        registration
+    });
+    drop(runtime);
+    let drained = registration.outbox().drain(&mut Sink);
+    assert_eq!(drained.ok(), Some(Drained::Reattach));
+    registration.reattach();
+    assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 1);
+    drop(registration);
+    let stats = hub.stats();
+    assert_eq!((stats.undelivered, stats.bytes_queued), (1, 0));
 }
 
 #[tokio::test]

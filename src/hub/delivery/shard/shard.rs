@@ -131,10 +131,14 @@ impl<M: Member> Shard<M> {
         self.state.lock().detached.insert(member.id(), member);
     }
 
-    /// Has a detached socket take what is for everyone from the log, from now on.
+    /// Has a detached socket take what is for everyone from the log, from now on. It stays detached if
+    /// the flusher has ended with its runtime: nothing would empty the log any more.
     pub(in crate::hub) fn attach(&self, member: &M) {
         let mut outbox = member.outbox().lock();
         let mut state = self.state.lock();
+        if !state.is_running {
+            return;
+        }
         if let Some(member) = state.detached.swap_remove(&member.id()) {
             outbox.subscribe(&state.log);
             state.attached.insert(member.id(), member);
