@@ -11,7 +11,10 @@ use std::{
     task::{Context, Wake},
 };
 
-use tokio::{runtime, task::yield_now};
+use tokio::{
+    runtime::{self, Runtime},
+    task::yield_now,
+};
 
 use crate::{
     config::{Config, Overflow},
@@ -82,6 +85,26 @@ fn a_socket_that_outlives_its_flusher_leaves_nothing_in_the_log() {
     drop(registration);
     let stats = hub.stats();
     assert_eq!((stats.undelivered, stats.bytes_queued), (1, 0));
+}
+
+#[test]
+fn a_runtime_keeps_its_shards_when_another_comes() {
+    let two_workers = || {
+        let mut builder = runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).build().unwrap()
+    };
+    let (one, other) = (two_workers(), two_workers());
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let register = |runtime: &Runtime| {
+        let _entered = runtime.enter();
+        let registration = hub.register(Identity::anonymous(), User::Claimed);
+        registration.expect("room in the hub")
+    };
+    let first = register(&one);
+    let _between = register(&other);
+    let second = register(&one);
+    let shards = [&first, &second].map(|socket| socket.entry().shard());
+    assert!(!Weak::ptr_eq(shards[0], shards[1]));
 }
 
 #[tokio::test]

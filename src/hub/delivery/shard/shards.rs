@@ -38,9 +38,11 @@ impl<M: Member> Shards<M> {
         let runtime = Handle::current();
         let is_own = |shard: &&Arc<Shard<M>>| shard.runtime == runtime.id();
         let mut shards = self.shards.lock();
-        // Runtimes end, and so do their sockets.
-        shards.retain(|shard| is_own(&shard) || shard.sockets() > 0);
         if !shards.iter().any(|shard| is_own(&shard)) {
+            // Runtimes end, and so do their sockets. One that has a socket keeps all of its shards.
+            let in_use = shards.iter().filter(|shard| shard.sockets() > 0);
+            let in_use: Vec<_> = in_use.map(|shard| shard.runtime).collect();
+            shards.retain(|shard| in_use.contains(&shard.runtime));
             let workers = runtime.metrics().num_workers();
             shards.extend((0..workers).map(|_| {
                 let shard = Shard::new(runtime.id(), self.limit, self.counters.clone());
