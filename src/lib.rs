@@ -89,8 +89,9 @@
 //!                                             Transport ◀── flusher ◀───┘
 //! ```
 //!
-//! A socket that has read all follows its shard's log. One that is slow leaves the log, takes what it
-//! lacks along into its own queue, and is then written by its own task.
+//! A socket over plain TCP that has read all is attached to its shard's log. One that is slow is
+//! detached: what it lacks moves into its own queue, which its own task writes. So does every socket
+//! over TLS or HTTP/2.
 //!
 //! | module | contents | may import |
 //! |---|---|---|

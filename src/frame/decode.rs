@@ -101,7 +101,7 @@ impl Decoder {
         }
     }
 
-    /// The number of complete frames so far, control frames and fragments included.
+    /// Returns the number of complete frames so far, including control frames and fragments.
     pub(crate) fn frames(&self) -> u64 {
         self.frames
     }

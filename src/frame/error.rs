@@ -16,7 +16,7 @@ pub(crate) enum Violation {
 }
 
 impl Violation {
-    /// What the close frame tells the peer. Every text is well below its 123 bytes.
+    /// Returns what the close frame tells the peer. Every text is well below its 123 bytes.
     pub(crate) fn close_reason(self) -> CloseReason {
         match self {
             Self::TooBig => CloseReason::TOO_BIG,

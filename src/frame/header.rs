@@ -103,7 +103,7 @@ impl Header {
         Err(Violation::Protocol(broken))
     }
 
-    /// The frame that begins with this header. A payload that no memory could hold is one of the
+    /// Returns the frame that begins with this header. A payload that no memory could hold gets the
     /// greatest length.
     pub(super) fn frame(&self) -> Incoming {
         Incoming {

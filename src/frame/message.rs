@@ -44,7 +44,7 @@ impl Partial {
         }
     }
 
-    /// The length of the payload so far.
+    /// Returns the length of the payload so far.
     pub(super) fn len(&self) -> usize {
         self.payload.len()
     }

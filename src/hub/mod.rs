@@ -47,4 +47,3 @@ pub use self::{
     socket_error::{SocketError, SocketErrorKind},
     stats::Stats,
 };
-// The middleware finds them here until it is moved.

@@ -39,7 +39,7 @@ impl SocketEntry {
     pub(super) fn push(&self, frame: &Frame, kind: Kind, reserved: usize) -> (Push, Option<Wake>) {
         match self.shard.upgrade() {
             Some(shard) => shard.push(self, frame, kind, reserved),
-            // Its session has ended, and the runtime that it ran on.
+            // Its session has ended, and with it the shard: the queue takes nothing more.
             None => self.outbox.push(frame, kind, reserved),
         }
     }

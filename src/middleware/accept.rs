@@ -86,8 +86,8 @@ impl<S: Clone> WebConnectionSocket<S> {
             match enter(&shared, parts, application).await {
                 Ok((registration, dispatcher)) => {
                     let config = Arc::clone(&shared.config);
-                    let inbound = Box::new(dispatcher);
-                    Ok(session::run(stream, Bytes::new(), registration, config, inbound).await)
+                    let handler = Box::new(dispatcher);
+                    Ok(session::run(stream, Bytes::new(), registration, config, handler).await)
                 }
                 Err(rejection) => {
                     say_goodbye(&mut stream, &rejection, shared.config.close_timeout).await;

@@ -22,18 +22,18 @@ pub(super) fn poll_expiry(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
-        let peer = registration.entry();
-        let Some(end) = peer.expires() else {
+        let entry = registration.entry();
+        let Some(end) = entry.expires() else {
             *expiry = None;
             return Poll::Pending;
         };
         let now = Instant::now();
         let expiry = match &mut *expiry {
-            Some(expiry) if peer.stands(expiry.principal()) => {
+            Some(expiry) if entry.stands(expiry.principal()) => {
                 expiry.ends_earlier(now, end, lead);
                 expiry
             }
-            expiry => expiry.insert(Box::new(Expiry::new(now, peer.principal(), end, lead))),
+            expiry => expiry.insert(Box::new(Expiry::new(now, entry.principal(), end, lead))),
         };
         match expiry.poll(cx, now) {
             Poll::Pending => return Poll::Pending,

@@ -22,7 +22,7 @@ pub(super) struct Unfinished {
 }
 
 /// Handles the messages that a socket sent before its end, then its disconnect event.
-pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
+pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) {
     let Unfinished {
         handling,
         parked,
@@ -30,7 +30,7 @@ pub(super) async fn finish_pending(remains: Unfinished, reason: CloseReason) {
         mut handler,
         undelivered,
         stream,
-    } = remains;
+    } = unfinished;
     let held = match stream {
         Some(stream) => Box::pin(stream.end()).await,
         None => None,

@@ -96,11 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
 
     /// Ends the connection and spawns a task for the work that is left.
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
-        let remains = self.0.take()?.end(&self.1);
+        let unfinished = self.0.take()?.end(&self.1);
         tracing::debug!(
-            socket = %remains.registration.entry().id,
+            socket = %unfinished.registration.entry().id,
             ?reason,
-            undelivered = remains.undelivered,
+            undelivered = unfinished.undelivered,
             "socket ended"
         );
         let Ok(runtime) = Handle::try_current() else {
@@ -109,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
             );
             return None;
         };
-        Some(runtime.spawn(finish_pending(remains, reason)))
+        Some(runtime.spawn(finish_pending(unfinished, reason)))
     }
 }
 

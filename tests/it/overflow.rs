@@ -133,7 +133,7 @@ async fn stall_beside_healthy_readers(overflow: Overflow) -> Seen {
     for _ in 0..HEALTHY {
         healthy.push(open(address, "/").await);
     }
-    until("all are listed", || hub.len() == HEALTHY + 1).await;
+    until("all are active", || hub.len() == HEALTHY + 1).await;
 
     let padding = "-".repeat(30 * KIB);
     let (mut queued, mut dropped) = (0, 0);

@@ -280,7 +280,7 @@ async fn a_connection_that_is_never_handed_over_does_not_hold_it_up() {
     }));
     let mut wire = Wire::over(server.open());
     wire.send(wire::handshake("/").as_bytes()).await;
-    until("the socket is listed", || layer.hub().len() == 1).await;
+    until("the socket is active", || layer.hub().len() == 1).await;
     let begin = Instant::now();
     let end = layer.hub().shutdown(Duration::from_secs(1)).await;
     assert_eq!((end.closed, end.cut), (0, 1));

@@ -46,7 +46,7 @@ impl BroadcastLog {
         before - self.bytes
     }
 
-    /// The number that the next frame will get.
+    /// Returns the number that the next frame will get.
     pub(super) fn end(&self) -> u64 {
         self.base + self.frames.len() as u64
     }
@@ -63,13 +63,13 @@ impl BroadcastLog {
         self.frames.is_empty()
     }
 
-    /// The frames from this number on.
+    /// Returns the frames from this number on.
     pub(super) fn since(&self, cursor: u64) -> impl Iterator<Item = &Frame> {
         let skip = cursor.saturating_sub(self.base) as usize;
         self.frames.iter().skip(skip)
     }
 
-    /// The next frames as one piece to write: all of them, up to [`MAX_BATCH`].
+    /// Returns the next frames as one piece to write: all of them, up to [`MAX_BATCH`].
     pub(super) fn batch(&self) -> Batch {
         let mut ends = Vec::with_capacity(self.frames.len());
         let mut end = 0;
@@ -112,7 +112,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// The number behind the last frame.
+    /// Returns the number behind the last frame.
     pub(super) fn end(&self) -> u64 {
         self.base + self.frames.len() as u64
     }
@@ -121,7 +121,7 @@ impl Batch {
         &self.bytes
     }
 
-    /// The offset at which the frame of this number begins.
+    /// Returns the offset at which the frame of this number begins.
     pub(super) fn offset(&self, cursor: u64) -> usize {
         match cursor.saturating_sub(self.base) as usize {
             0 => 0,
@@ -129,7 +129,7 @@ impl Batch {
         }
     }
 
-    /// The frames from this number on, each with the offset of its end.
+    /// Returns the frames from this number on, each with the offset of its end.
     pub(super) fn since(&self, cursor: u64) -> impl Iterator<Item = (&Frame, usize)> {
         let skip = cursor.saturating_sub(self.base) as usize;
         self.frames.iter().zip(self.ends.iter().copied()).skip(skip)

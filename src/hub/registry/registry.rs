@@ -174,14 +174,14 @@ impl<T> Registry<T> {
         slot.is_none_or(|&slot| self.entries[slot].stage == Stage::Removed)
     }
 
-    /// The groups of a socket besides the default one; empty if it is not connected.
+    /// Returns a socket's groups besides the default one; none if it is not connected.
     pub(in crate::hub) fn groups_of(&self, id: ConnectionId) -> &[GroupId] {
         self.by_id
             .get(&id)
             .map_or(&[], |&slot| &self.entries[slot].groups)
     }
 
-    /// The active sockets of a user.
+    /// Returns the active sockets of a user.
     pub(in crate::hub) fn sockets_of(
         &self,
         user: &str,
@@ -190,7 +190,7 @@ impl<T> Registry<T> {
         slots.map(|slot| (self.entries[slot].id, &self.entries[slot].value))
     }
 
-    /// The sockets of a selection that can be closed: active or about to be.
+    /// Returns the sockets of a selection that can be closed: active or about to be.
     pub(in crate::hub) fn present(&self, selection: &Selection<'_>) -> Vec<&T> {
         let mut slots = Vec::new();
         self.for_each(selection, &mut |slot| slots.push(slot));
@@ -200,31 +200,31 @@ impl<T> Registry<T> {
         values.collect()
     }
 
-    /// All active sockets.
+    /// Returns all active sockets.
     pub(in crate::hub) fn sockets(&self) -> impl Iterator<Item = (ConnectionId, &T)> {
         self.active
             .iter()
             .map(|&slot| (self.entries[slot].id, &self.entries[slot].value))
     }
 
-    /// The users that have an active socket, with the number of them.
+    /// Returns the users that have an active socket, each with the number of them.
     pub(in crate::hub) fn users(&self) -> impl ExactSizeIterator<Item = (&UserId, usize)> {
         self.users.iter().map(|(user, slots)| (user, slots.len()))
     }
 
-    /// The groups that have an active member, with the number of them.
+    /// Returns the groups that have an active member, each with the number of them.
     pub(in crate::hub) fn groups(&self) -> impl ExactSizeIterator<Item = (&GroupId, usize)> {
         self.groups
             .iter()
             .map(|(group, slots)| (group, slots.len()))
     }
 
-    /// How many sockets are active.
+    /// Returns how many sockets are active.
     pub(in crate::hub) fn len(&self) -> usize {
         self.active.len()
     }
 
-    /// All sockets, those that are not active yet or no longer included.
+    /// Returns all sockets, including those that are not active yet or no longer.
     pub(in crate::hub) fn all(&self) -> impl ExactSizeIterator<Item = (ConnectionId, &T)> {
         self.entries
             .iter()

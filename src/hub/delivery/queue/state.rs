@@ -93,7 +93,7 @@ impl State {
         outcome
     }
 
-    /// What it means that the whole queue is written.
+    /// Returns what it means that the whole queue is written.
     pub(super) fn drained(&self) -> Drained {
         match self.phase {
             Phase::Closing(_) => Drained::Closed,

@@ -101,7 +101,7 @@ impl<M> Shard<M> {
         !mem::replace(&mut self.state.lock().is_running, true)
     }
 
-    /// What the flusher waits for.
+    /// Returns what the flusher waits for.
     #[cfg(test)]
     pub(in crate::hub) fn work(&self) -> &Notify {
         &self.work
@@ -264,7 +264,7 @@ impl<M: Member> Shard<M> {
 }
 
 impl<M> State<M> {
-    /// The batch of the pass that is under way, which begins if there is something to write.
+    /// Returns the batch of the pass that is under way. One begins if there is something to write.
     pub(super) fn pass(&mut self) -> Option<&Arc<Batch>> {
         if self.pass.is_none() && !self.log.is_empty() {
             self.pass = Some(Pass::new(self.log.batch(), self.attached.len()));
