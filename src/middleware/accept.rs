@@ -16,7 +16,7 @@ use super::{
     dispatch::{Application, Dispatcher},
     rejection::Rejection,
     service::WebConnectionSocket,
-    state::Shared,
+    state::State,
     upgrade,
 };
 use crate::{frame::Frame, hub::Registration, protocol::CloseReason, session};
@@ -80,17 +80,17 @@ impl<S: Clone> WebConnectionSocket<S> {
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let shared = Arc::clone(self.shared());
+        let state = Arc::clone(self.state());
         let application = self.application::<B, RB>();
         async move {
-            match enter(&shared, parts, application).await {
+            match enter(&state, parts, application).await {
                 Ok((registration, dispatcher)) => {
-                    let config = Arc::clone(&shared.config);
+                    let config = Arc::clone(&state.config);
                     let handler = Box::new(dispatcher);
                     Ok(session::run(stream, Bytes::new(), registration, config, handler).await)
                 }
                 Err(rejection) => {
-                    say_goodbye(&mut stream, &rejection, shared.config.close_timeout).await;
+                    say_goodbye(&mut stream, &rejection, state.config.close_timeout).await;
                     Err(rejection)
                 }
             }
@@ -121,10 +121,10 @@ where
 /// Admits and registers a socket. The request ends with this call: what is kept of it is a compact
 /// copy.
 async fn enter(
-    shared: &Arc<Shared>,
+    state: &Arc<State>,
     parts: Parts,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    let entered = upgrade::admit(shared, &parts, application).await;
-    entered.inspect_err(|rejection| shared.note(&parts, rejection))
+    let entered = upgrade::admit(state, &parts, application).await;
+    entered.inspect_err(|rejection| state.note(&parts, rejection))
 }

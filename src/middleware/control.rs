@@ -17,7 +17,7 @@ use super::{
     rejection::Cause,
     reserved,
     route::Route,
-    state::{Shared, Surface},
+    state::{State, Surface},
 };
 
 /// A service of the two reserved URLs alone, for a private port or a Unix socket.
@@ -52,12 +52,12 @@ use super::{
 #[derive(Clone)]
 pub struct ControlService<S> {
     inner: S,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 }
 
 impl<S> ControlService<S> {
-    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, state: Arc<State>) -> Self {
+        Self { inner, state }
     }
 }
 
@@ -79,16 +79,16 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (parts, body) = request.into_parts();
-        let shared = self.shared.clone();
-        match shared.route(&parts) {
+        let state = self.state.clone();
+        match state.route(&parts) {
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = reserved::broadcast(&shared, Surface::Control, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
+                let answer = reserved::broadcast(&state, Surface::Control, &parts, body).await;
+                Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
                 ResponseFuture::own(reserved::web_socket(
-                    shared,
+                    state,
                     Surface::Control,
                     parts,
                     body,
@@ -96,9 +96,7 @@ where
                 ))
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
-                ResponseFuture::own(
-                    async move { Ok(shared.refuse(&parts, Cause::NotFound.into())) },
-                )
+                ResponseFuture::own(async move { Ok(state.refuse(&parts, Cause::NotFound.into())) })
             }
         }
     }

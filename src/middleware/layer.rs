@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tower::Layer;
 
-use super::{control::ControlService, hooks::Hooks, service::WebConnectionSocket, state::Shared};
+use super::{control::ControlService, hooks::Hooks, service::WebConnectionSocket, state::State};
 use crate::{config::Config, hub::Hub};
 
 /// Adds WebSockets to the wrapped service.
@@ -56,7 +56,7 @@ use crate::{config::Config, hub::Hub};
 /// ```
 #[derive(Clone)]
 pub struct WebConnectionSocketLayer {
-    shared: Arc<Shared>,
+    state: Arc<State>,
 }
 
 impl WebConnectionSocketLayer {
@@ -90,7 +90,7 @@ impl WebConnectionSocketLayer {
     #[must_use]
     pub fn with_hub(config: Config, hub: Arc<Hub>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(config, hub)),
+            state: Arc::new(State::new(config, hub)),
         }
     }
 
@@ -116,7 +116,7 @@ impl WebConnectionSocketLayer {
     /// ```
     #[must_use]
     pub fn hub(&self) -> Arc<Hub> {
-        self.shared.hub.clone()
+        self.state.hub.clone()
     }
 
     /// Creates a service of the two reserved URLs alone, for a private port or a Unix socket.
@@ -143,12 +143,12 @@ impl WebConnectionSocketLayer {
     /// ```
     #[must_use]
     pub fn control_service<S: Clone>(&self, inner: S) -> ControlService<S> {
-        ControlService::new(inner, self.shared.clone())
+        ControlService::new(inner, self.state.clone())
     }
 
     /// Returns the hooks, in a copy of the state if a service or a clone of the layer holds the same.
     pub(super) fn hooks_mut(&mut self) -> &mut Hooks {
-        &mut Arc::make_mut(&mut self.shared).hooks
+        &mut Arc::make_mut(&mut self.state).hooks
     }
 }
 
@@ -156,14 +156,14 @@ impl<S: Clone> Layer<S> for WebConnectionSocketLayer {
     type Service = WebConnectionSocket<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WebConnectionSocket::new(inner, self.shared.clone())
+        WebConnectionSocket::new(inner, self.state.clone())
     }
 }
 
 impl fmt::Debug for WebConnectionSocketLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebConnectionSocketLayer")
-            .field("config", &self.shared.config)
+            .field("config", &self.state.config)
             .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ use super::{
     request::{encoded_by, peer_of},
     socket::{Socket, SocketEvent},
     source::Source,
-    state::{Shared, Surface},
+    state::{State, Surface},
 };
 use crate::{
     config::ForwardHeaders,
@@ -34,7 +34,7 @@ use crate::{
 
 /// Answers `POST …/__broadcastWebSocket.wc`: broadcasts a message to the sockets.
 pub(super) async fn broadcast<B, RB>(
-    shared: &Shared,
+    state: &State,
     surface: Surface,
     parts: &Parts,
     body: B,
@@ -43,14 +43,14 @@ where
     B: Body<Error: Into<BoxError>>,
     RB: From<Bytes>,
 {
-    let message = receive(shared, surface, parts, body).await?;
-    publish(shared, &message).await
+    let message = receive(state, surface, parts, body).await?;
+    publish(state, &message).await
 }
 
 /// Answers `POST …/__WebSocket.<ext>` from outside: hands the application a message without a socket.
 /// The handler's replies are the answer.
 pub(super) async fn web_socket<S, B, RB>(
-    shared: Arc<Shared>,
+    state: Arc<State>,
     surface: Surface,
     parts: Parts,
     body: B,
@@ -61,46 +61,46 @@ where
     B: Body<Error: Into<BoxError>>,
     RB: Body + From<Bytes>,
 {
-    let message = match receive(&shared, surface, &parts, body).await {
+    let message = match receive(&state, surface, &parts, body).await {
         Ok(message) => message,
-        Err(rejection) => return Ok(shared.refuse(&parts, rejection)),
+        Err(rejection) => return Ok(state.refuse(&parts, rejection)),
     };
-    let hub = shared.hub.clone();
+    let hub = state.hub.clone();
     let replies = Replies::new(hub.max_queue_bytes());
     let source = Source::Request(replies.caller());
     let user = User::Claimed(message.user_id.clone());
     let socket = Socket::new(hub, source, user, SocketEvent::Message, message);
-    let handler = match shared.hooks.destination(&socket.message().action) {
+    let handler = match state.hooks.destination(&socket.message().action) {
         Destination::Handler(handler) => handler,
         Destination::Relay => {
-            let answer = publish(&shared, socket.message()).await;
-            return Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)));
+            let answer = publish(&state, socket.message()).await;
+            return Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)));
         }
         Destination::InnerService => {
-            return pass_on(&shared, parts, socket, replies, inner).await;
+            return pass_on(&state, parts, socket, replies, inner).await;
         }
     };
-    let work = run_handler(shared.clone(), handler(socket.clone()));
+    let work = run_handler(state.clone(), handler(socket.clone()));
     let job = Job {
         lane: Lane::Messages,
         key: Key::Callers,
         bytes: socket.text().len(),
         sender: None,
     };
-    Ok(match run(&shared, job, work).await {
+    Ok(match run(&state, job, work).await {
         Ok(()) => {
             let Collected { json, has_orders } = replies.take();
-            note_orders(&shared, has_orders);
+            note_orders(&state, has_orders);
             answer(json.unwrap_or_else(|| Bytes::from_static(b"{}")))
         }
-        Err(error) => shared.refuse(&parts, error.into_rejection()),
+        Err(error) => state.refuse(&parts, error.into_rejection()),
     })
 }
 
 /// Sends a message from outside to the dispatch path, in its configured spelling. Returns the
 /// application's answer, or its handler's replies where the answer is empty.
 async fn pass_on<S, B, RB>(
-    shared: &Shared,
+    state: &State,
     parts: Parts,
     socket: Socket,
     replies: Replies,
@@ -112,19 +112,19 @@ where
 {
     let caller = Handshake::new(&parts, peer_of(&parts.extensions), None);
     let headers = caller.forwarded(&ForwardHeaders::All).headers();
-    let (request, mark) = request(shared, &socket, headers, parts.extensions);
+    let (request, mark) = request(state, &socket, headers, parts.extensions);
     let uri = request.uri().clone();
     let response = Oneshot::new(inner, request.map(RequestBody::message)).await?;
-    let reached = check_reached(shared, &mark, &uri, response.status());
-    if let Err(error) = count(shared, reached) {
+    let reached = check_reached(state, &mark, &uri, response.status());
+    if let Err(error) = count(state, reached) {
         tracing::debug!(?error, "a message posted from outside found no handler");
     }
     let Collected { json, has_orders } = replies.take();
-    note_orders(shared, has_orders || gives_orders(response.headers()));
+    note_orders(state, has_orders || gives_orders(response.headers()));
     Ok(match json {
         Some(json) if is_empty_success(&response) => with_body(response, json),
         Some(_) => {
-            shared.log.write(Kind::RepliesNotSent, |suppressed| {
+            state.log.write(Kind::RepliesNotSent, |suppressed| {
                 tracing::warn!(
                     suppressed,
                     "dropped the replies to a posted message: the application's own answer has a body, \
@@ -138,11 +138,11 @@ where
 }
 
 /// Warns that a handler wanted to regroup or close a socket, but a posted message has none.
-fn note_orders(shared: &Shared, has_orders: bool) {
+fn note_orders(state: &State, has_orders: bool) {
     if !has_orders {
         return;
     }
-    shared.log.write(Kind::OrdersWithoutSocket, |suppressed| {
+    state.log.write(Kind::OrdersWithoutSocket, |suppressed| {
         tracing::warn!(
             suppressed,
             "ignored join, leave or close in the answer to a posted message: it has no socket"
@@ -173,10 +173,10 @@ fn with_body<RB: From<Bytes>>(response: Response<RB>, json: Bytes) -> Response<R
 }
 
 async fn publish<RB: From<Bytes>>(
-    shared: &Shared,
+    state: &State,
     message: &SocketMessage,
 ) -> Result<Response<RB>, Rejection> {
-    let report = shared
+    let report = state
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
@@ -187,7 +187,7 @@ async fn publish<RB: From<Bytes>>(
 /// Reads a message from a request. Checks method, caller, coding, size, body and message, in this
 /// order.
 async fn receive<B>(
-    shared: &Shared,
+    state: &State,
     surface: Surface,
     parts: &Parts,
     body: B,
@@ -198,14 +198,14 @@ where
     if parts.method != Method::POST {
         return Err(Cause::ReservedMethod(parts.method.clone()).into());
     }
-    shared.admit_caller(surface, parts)?;
+    state.admit_caller(surface, parts)?;
     for name in [CONTENT_ENCODING, TRANSFER_ENCODING] {
         if encoded_by(&parts.headers, &name).is_some() {
             return Err(Cause::EncodedBody(name).into());
         }
     }
 
-    let limits = &shared.config;
+    let limits = &state.config;
     let too_large = || Cause::TooLarge(limits.max_message_size).into();
     if body.size_hint().lower() > limits.max_message_size as u64 {
         return Err(too_large());

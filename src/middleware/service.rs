@@ -19,7 +19,7 @@ use super::{
     future::ResponseFuture,
     reserved,
     route::Route,
-    state::{Shared, Surface},
+    state::{State, Surface},
     upgrade,
 };
 
@@ -42,16 +42,16 @@ use super::{
 #[derive(Clone)]
 pub struct WebConnectionSocket<S> {
     inner: S,
-    shared: Arc<Shared>,
+    state: Arc<State>,
 }
 
 impl<S: Clone> WebConnectionSocket<S> {
-    pub(super) fn new(inner: S, shared: Arc<Shared>) -> Self {
-        Self { inner, shared }
+    pub(super) fn new(inner: S, state: Arc<State>) -> Self {
+        Self { inner, state }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    pub(super) fn state(&self) -> &Arc<State> {
+        &self.state
     }
 
     /// Returns the way of a socket's messages into the inner service, if any message goes there.
@@ -63,7 +63,7 @@ impl<S: Clone> WebConnectionSocket<S> {
         B: Send + 'static,
         RB: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
-        self.shared
+        self.state
             .needs_inner_service()
             .then(|| Arc::new(InnerService::new(self.inner.clone())) as _)
     }
@@ -87,20 +87,20 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture<S, B> {
         let (mut parts, body) = request.into_parts();
-        let shared = self.shared.clone();
-        match shared.route(&parts) {
+        let state = self.state.clone();
+        match state.route(&parts) {
             Route::Inner => {
                 let request = Request::from_parts(parts, RequestBody::client(body));
                 ResponseFuture::inner(self.inner.clone(), request)
             }
             Route::Broadcast => ResponseFuture::own(async move {
-                let answer = reserved::broadcast(&shared, Surface::Public, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection)))
+                let answer = reserved::broadcast(&state, Surface::Public, &parts, body).await;
+                Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
             }),
             Route::WebSocket => {
                 let inner = self.inner.clone();
                 ResponseFuture::own(reserved::web_socket(
-                    shared,
+                    state,
                     Surface::Public,
                     parts,
                     body,
@@ -108,10 +108,9 @@ where
                 ))
             }
             Route::Probe => ResponseFuture::own(async move {
-                let reader = Reader::find(&shared.config, &parts);
-                let answer = upgrade::probe(&shared, &mut parts).await;
-                let mut answer =
-                    answer.unwrap_or_else(|rejection| shared.refuse(&parts, rejection));
+                let reader = Reader::find(&state.config, &parts);
+                let answer = upgrade::probe(&state, &mut parts).await;
+                let mut answer = answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection));
                 let_read(answer.headers_mut(), reader);
                 Ok(answer)
             }),
@@ -119,9 +118,9 @@ where
                 let on_upgrade = parts.extensions.remove::<OnUpgrade>();
                 let application = self.application::<B, RB>();
                 ResponseFuture::own(async move {
-                    let answer = upgrade::upgrade(&shared, &parts, on_upgrade, application).await;
+                    let answer = upgrade::upgrade(&state, &parts, on_upgrade, application).await;
                     Ok(answer.unwrap_or_else(|rejection| {
-                        upgrade::end_connection(parts.version, shared.refuse(&parts, rejection))
+                        upgrade::end_connection(parts.version, state.refuse(&parts, rejection))
                     }))
                 })
             }

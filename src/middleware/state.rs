@@ -25,7 +25,7 @@ use crate::{config::Config, hub::Hub};
 /// A layer makes it once; its services hold the same one. A hook that is set afterwards is set in a
 /// copy, which still shares the hub, the log limits and the flags.
 #[derive(Clone)]
-pub(crate) struct Shared {
+pub(crate) struct State {
     pub(crate) config: Arc<Config>,
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
@@ -50,7 +50,7 @@ pub(super) enum Surface {
     Control,
 }
 
-impl Shared {
+impl State {
     pub(super) fn new(config: Config, hub: Arc<Hub>) -> Self {
         Self {
             dispatch_url: DispatchUrl::new(&config.routes),

@@ -19,7 +19,7 @@ use super::{
     rejection::{Cause, Rejection},
     request::{ClientAddr, name_origin, peer_of},
     source::Connection,
-    state::Shared,
+    state::State,
 };
 use crate::{
     config::Config,
@@ -40,25 +40,25 @@ use crate::{
 ///
 /// A cancelled call opens nothing, or a socket that ends at once.
 pub(super) async fn upgrade<RB: From<Bytes>>(
-    shared: &Arc<Shared>,
+    state: &Arc<State>,
     parts: &Parts,
     on_upgrade: Option<OnUpgrade>,
     application: Option<Arc<dyn Application>>,
 ) -> Result<Response<RB>, Rejection> {
-    let accept = check(&shared.config, parts)?;
+    let accept = check(&state.config, parts)?;
     let on_upgrade = on_upgrade.ok_or(Cause::NoUpgradeHandle)?;
-    check_page(shared, parts)?;
-    let (client, permit) = take_permit(shared, parts)?;
-    let identified = identify(shared, parts, client).await?;
+    check_page(state, parts)?;
+    let (client, permit) = take_permit(state, parts)?;
+    let identified = identify(state, parts, client).await?;
 
     // The rest is done by the socket's own task: a request that is dropped meanwhile cannot lose the
     // disconnect event.
     let carrier = Carrier::of(parts.version);
-    let shared = shared.clone();
+    let state = state.clone();
     let (answer, answered) = oneshot::channel();
     let task = async move {
         let entered = async {
-            let (registration, dispatcher) = register(&shared, identified, permit, application)?;
+            let (registration, dispatcher) = register(&state, identified, permit, application)?;
             connect(&registration, &dispatcher).await?;
             registration.activate();
             Ok((registration, dispatcher))
@@ -66,7 +66,7 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
         match entered.await {
             Ok((registration, dispatcher)) => {
                 let on_upgrade = answer.send(Ok(())).is_ok().then_some(on_upgrade);
-                run(&shared, registration, dispatcher, on_upgrade, carrier).await;
+                run(&state, registration, dispatcher, on_upgrade, carrier).await;
             }
             Err(rejection) => {
                 // A client that is gone needs no refusal.
@@ -87,14 +87,14 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
 
 /// Takes a socket through the same steps whose handshake the host has done itself.
 pub(super) async fn admit(
-    shared: &Arc<Shared>,
+    state: &Arc<State>,
     parts: &Parts,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), Rejection> {
-    check_page(shared, parts)?;
-    let (client, permit) = take_permit(shared, parts)?;
-    let identified = identify(shared, parts, client).await?;
-    let (registration, dispatcher) = register(shared, identified, permit, application)?;
+    check_page(state, parts)?;
+    let (client, permit) = take_permit(state, parts)?;
+    let identified = identify(state, parts, client).await?;
+    let (registration, dispatcher) = register(state, identified, permit, application)?;
     connect(&registration, &dispatcher).await?;
     registration.activate();
     Ok((registration, dispatcher))
@@ -103,18 +103,18 @@ pub(super) async fn admit(
 /// Answers a plain GET as an upgrade would be answered. It registers nothing, and holds a permit only
 /// until it is answered.
 pub(super) async fn probe<RB: From<Bytes>>(
-    shared: &Shared,
+    state: &State,
     parts: &mut Parts,
 ) -> Result<Response<RB>, Rejection> {
     name_origin(&mut parts.headers);
-    check_page(shared, parts)?;
+    check_page(state, parts)?;
     // A client that could ask the hook without a permit could ask it as often as it likes.
-    let (client, _permit) = take_permit(shared, parts)?;
-    let identified = identify(shared, parts, client).await?;
-    shared.hub.check_user(&identified.user())?;
+    let (client, _permit) = take_permit(state, parts)?;
+    let identified = identify(state, parts, client).await?;
+    state.hub.check_user(&identified.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    name_subprotocols(&shared.config, response.headers_mut());
+    name_subprotocols(&state.config, response.headers_mut());
     Ok(response)
 }
 
@@ -137,24 +137,24 @@ pub(super) fn end_connection<RB>(version: Version, mut response: Response<RB>) -
 
 /// Checks that the page may have sockets here. It comes before the limits: a page that may not learns
 /// nothing else.
-fn check_page(shared: &Shared, parts: &Parts) -> Result<(), Rejection> {
-    check_size(&shared.config, parts)?;
-    check_host(&shared.config, parts)?;
-    check_origin(&shared.config, parts)
+fn check_page(state: &State, parts: &Parts) -> Result<(), Rejection> {
+    check_size(&state.config, parts)?;
+    check_host(&state.config, parts)?;
+    check_origin(&state.config, parts)
 }
 
 /// Takes one of the sockets that the limits allow, over all and for this client.
 fn take_permit(
-    shared: &Shared,
+    state: &State,
     parts: &Parts,
 ) -> Result<(Option<ClientAddr>, ConnectionPermit), Rejection> {
-    if shared.hub.is_shutting_down() {
+    if state.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
-    shared.look_for_proxy(parts);
+    state.look_for_proxy(parts);
     let peer = peer_of(&parts.extensions);
-    let client = ClientAddr::find(&shared.config.proxies, &parts.headers, peer);
-    let permit = shared.hub.permit(client.map(ClientAddr::ip))?;
+    let client = ClientAddr::find(&state.config.proxies, &parts.headers, peer);
+    let permit = state.hub.permit(client.map(ClientAddr::ip))?;
     Ok((client, permit))
 }
 
@@ -174,15 +174,15 @@ impl Identified {
 
 /// Asks the application for the client's identity, or takes what its query claims.
 async fn identify(
-    shared: &Shared,
+    state: &State,
     parts: &Parts,
     client: Option<ClientAddr>,
 ) -> Result<Identified, Rejection> {
     check_query(parts)?;
     let handshake = Handshake::new(parts, peer_of(&parts.extensions), client);
-    let (identity, as_user): (_, fn(_) -> _) = match &shared.hooks.identify {
-        Some(hook) => (verified(shared, hook, &handshake).await?, User::Verified),
-        None => (claimed(shared, &handshake)?, User::Claimed),
+    let (identity, as_user): (_, fn(_) -> _) = match &state.hooks.identify {
+        Some(hook) => (verified(state, hook, &handshake).await?, User::Verified),
+        None => (claimed(state, &handshake)?, User::Claimed),
     };
     Ok(Identified {
         handshake,
@@ -191,25 +191,25 @@ async fn identify(
     })
 }
 
-fn claimed(shared: &Shared, handshake: &Handshake) -> Result<Identity, Rejection> {
+fn claimed(state: &State, handshake: &Handshake) -> Result<Identity, Rejection> {
     let (user, groups) = handshake.claim();
     let mut identity = Identity::user(user);
     identity.groups = groups;
-    shared.hub.check_names(&identity).map_err(not_registered)?;
+    state.hub.check_names(&identity).map_err(not_registered)?;
     Ok(identity)
 }
 
 async fn verified(
-    shared: &Shared,
+    state: &State,
     hook: &Hook<Handshake, Result<Identity, Rejection>>,
     handshake: &Handshake,
 ) -> Result<Identity, Rejection> {
     let answer = Contained::new(hook(handshake.clone()), || {
-        shared.log.write(Kind::IdentifyPanicked, |suppressed| {
+        state.log.write(Kind::IdentifyPanicked, |suppressed| {
             tracing::error!(suppressed, "the identify hook panicked");
         });
     });
-    let identity = match timeout(shared.config.identify_timeout, answer).await {
+    let identity = match timeout(state.config.identify_timeout, answer).await {
         Ok(Ok(Ok(identity))) => identity,
         Ok(Ok(Err(rejection))) => return Err(rejection.with_kind(RejectionKind::IdentifyRefused)),
         Ok(Err(Panicked)) => return Err(Cause::IdentifyFailed.into()),
@@ -218,8 +218,8 @@ async fn verified(
     if identity.is_expired() {
         return Err(Cause::IdentityExpired.into());
     }
-    if let Err(excess) = shared.hub.check_names(&identity) {
-        shared.log.write(Kind::IdentifyExceeded, |suppressed| {
+    if let Err(excess) = state.hub.check_names(&identity) {
+        state.log.write(Kind::IdentifyExceeded, |suppressed| {
             complain_of(excess, suppressed);
         });
         return Err(Cause::IdentifyFailed.into());
@@ -245,7 +245,7 @@ fn complain_of(excess: RegisterError, suppressed: u64) {
 
 /// Gives the socket its place in the hub, if its user's limit leaves room.
 fn register(
-    shared: &Arc<Shared>,
+    state: &Arc<State>,
     identified: Identified,
     mut permit: ConnectionPermit,
     application: Option<Arc<dyn Application>>,
@@ -256,16 +256,16 @@ fn register(
         identity,
         as_user,
     } = identified;
-    let registration = shared.hub.register(identity, as_user);
+    let registration = state.hub.register(identity, as_user);
     let mut registration = registration.map_err(not_registered)?;
     registration.hold_permit(permit);
     let connection = Connection {
         entry: registration.entry().clone(),
-        handshake: shared
+        handshake: state
             .needs_handshake()
-            .then(|| handshake.forwarded(&shared.config.forward_headers)),
+            .then(|| handshake.forwarded(&state.config.forward_headers)),
     };
-    let dispatcher = Dispatcher::new(shared.clone(), Arc::new(connection), application);
+    let dispatcher = Dispatcher::new(state.clone(), Arc::new(connection), application);
     Ok((registration, dispatcher))
 }
 
@@ -293,7 +293,7 @@ async fn connect(registration: &Registration, dispatcher: &Dispatcher) -> Result
 /// Waits for the connection that the server hands over, and runs the socket on it; without
 /// `on_upgrade` the client did not wait for the answer.
 async fn run(
-    shared: &Shared,
+    state: &State,
     registration: Registration,
     dispatcher: Dispatcher,
     on_upgrade: Option<OnUpgrade>,
@@ -304,12 +304,12 @@ async fn run(
         let handover = timeout(HANDOVER, on_upgrade);
         match registration.unless_killed(Kill::Connection, handover).await {
             Some(Ok(Ok(upgraded))) => {
-                let config = shared.config.clone();
+                let config = state.config.clone();
                 session::spawn_upgraded(upgraded, carrier, registration, config, handler);
                 return;
             }
             Some(Ok(Err(error))) if error.is_user() => {
-                shared.log.write(Kind::NoUpgrades, |suppressed| {
+                state.log.write(Kind::NoUpgrades, |suppressed| {
                     tracing::warn!(
                         %error,
                         suppressed,
@@ -321,7 +321,7 @@ async fn run(
             Some(Ok(Err(error))) => {
                 tracing::debug!(%error, "a connection was lost before its socket could open");
             }
-            Some(Err(_elapsed)) => shared.log.write(Kind::NoHandover, |suppressed| {
+            Some(Err(_elapsed)) => state.log.write(Kind::NoHandover, |suppressed| {
                 tracing::warn!(
                     suppressed,
                     "a handshake was accepted, but the server did not hand over the connection: no \

@@ -23,7 +23,7 @@ use crate::{
         sender::Sender,
         socket::{Socket, SocketEvent},
         source::{Connection, Source},
-        state::Shared,
+        state::State,
     },
     protocol::{ErrorFrame, MessageError, PING_ACTION, RawMessage, RejectionKind, SocketMessage},
     session::{Ending, HandlerFuture, MessageHandler, Taken},
@@ -31,19 +31,19 @@ use crate::{
 
 /// Dispatches the messages and events of one socket.
 pub(in crate::middleware) struct Dispatcher {
-    shared: Arc<Shared>,
+    state: Arc<State>,
     connection: Arc<Connection>,
     application: Option<Arc<dyn Application>>,
 }
 
 impl Dispatcher {
     pub(in crate::middleware) fn new(
-        shared: Arc<Shared>,
+        state: Arc<State>,
         connection: Arc<Connection>,
         application: Option<Arc<dyn Application>>,
     ) -> Self {
         Self {
-            shared,
+            state,
             connection,
             application,
         }
@@ -51,28 +51,27 @@ impl Dispatcher {
 
     /// Asks the application whether the socket may open.
     pub(in crate::middleware) async fn connect(&self) -> Result<(), Rejection> {
-        let shared = &self.shared;
+        let state = &self.state;
         let socket = || self.event(SocketEvent::Connect, |message| message);
         // The client waits for the response, and can connect again.
         let job = || Job {
             sender: None,
             ..self.job(Lane::Messages, 0)
         };
-        let outcome = if let Some(connect) = &shared.hooks.connect {
+        let outcome = if let Some(connect) = &state.hooks.connect {
             let answer = connect(socket());
             let refused =
                 |rejection: Rejection| rejection.with_kind(RejectionKind::ApplicationRefused);
             run(
-                shared,
+                state,
                 job(),
                 async move { Ok(answer.await.map_err(refused)) },
             )
             .await
-        } else if let (Some(application), true) =
-            (&self.application, shared.config.lifecycle_events)
+        } else if let (Some(application), true) = (&self.application, state.config.lifecycle_events)
         {
-            let work = http::connect(shared, application.clone(), socket());
-            run(shared, job(), work).await
+            let work = http::connect(state, application.clone(), socket());
+            run(state, job(), work).await
         } else {
             return Ok(());
         };
@@ -85,7 +84,7 @@ impl Dispatcher {
         let client = handshake.as_ref().and_then(Handshake::client_addr);
         Job {
             lane,
-            key: self.shared.hub.key_of(entry, client.map(ClientAddr::ip)),
+            key: self.state.hub.key_of(entry, client.map(ClientAddr::ip)),
             bytes,
             sender: Some(entry.clone()),
         }
@@ -118,16 +117,16 @@ impl Dispatcher {
     where
         F: Future<Output = Result<(), DispatchError>> + Send + 'static,
     {
-        let (shared, connection) = (self.shared.clone(), self.connection.clone());
+        let (state, connection) = (self.state.clone(), self.connection.clone());
         Box::pin(async move {
-            if let Err(error) = run(&shared, job, work).await {
-                settle(&shared, &connection, report, error);
+            if let Err(error) = run(&state, job, work).await {
+                settle(&state, &connection, report, error);
             }
         })
     }
 
     fn socket(&self, event: SocketEvent, user: User, message: SocketMessage) -> Socket {
-        let hub = self.shared.hub.clone();
+        let hub = self.state.hub.clone();
         let source = Source::Socket(self.connection.clone());
         Socket::new(hub, source, user, event, message)
     }
@@ -138,7 +137,7 @@ impl Dispatcher {
         event: SocketEvent,
         describe: impl FnOnce(SocketMessage) -> SocketMessage,
     ) -> Socket {
-        let (principal, groups) = self.shared.hub.membership_of(&self.connection.entry);
+        let (principal, groups) = self.state.hub.membership_of(&self.connection.entry);
         let mut message = SocketMessage::new(event.as_str()).from_user(principal.user.id().clone());
         if let Some(group) = groups.into_iter().next() {
             message = message.from_group(group);
@@ -149,64 +148,64 @@ impl Dispatcher {
 
 impl MessageHandler for Dispatcher {
     fn takes_binary(&self) -> bool {
-        self.shared.hooks.raw.is_some()
+        self.state.hooks.raw.is_some()
     }
 
     fn opened(&mut self) -> Option<HandlerFuture> {
-        let open = self.shared.hooks.open.as_ref()?;
+        let open = self.state.hooks.open.as_ref()?;
         let outcome = open(self.event(SocketEvent::Open, |message| message));
-        let work = run_handler(self.shared.clone(), outcome);
+        let work = run_handler(self.state.clone(), outcome);
         Some(self.run_event("the news that a socket opened", work))
     }
 
     fn is_ping(&self, message: &RawMessage) -> bool {
-        let shared = &self.shared;
+        let state = &self.state;
         let bytes = message.as_bytes();
         let ping = PING_ACTION.as_bytes();
         let may_be =
             || bytes.len() <= MAX_PING && bytes.windows(ping.len()).any(|part| part == ping);
-        shared.hooks.raw.is_none() && may_be() && is_ping(&read(shared, message))
+        state.hooks.raw.is_none() && may_be() && is_ping(&read(state, message))
     }
 
     fn message(&mut self, message: RawMessage) -> Taken {
-        let shared = &self.shared;
-        shared.hub.counters().message_in();
+        let state = &self.state;
+        state.hub.counters().message_in();
         let bytes = message.as_bytes().len();
         let entry = &self.connection.entry;
         if is_expired(entry) {
             return Taken::Done;
         }
-        if let Some(handler) = &shared.hooks.raw {
+        if let Some(handler) = &state.hooks.raw {
             let socket = self.socket(SocketEvent::Message, entry.user(), SocketMessage::default());
-            let work = run_handler(shared.clone(), handler((socket, message)));
+            let work = run_handler(state.clone(), handler((socket, message)));
             // An error frame of ours would mean nothing in the application's own protocol.
             let report = Report::Log("a raw message");
             return Taken::Begun(self.run_message(bytes, report, work));
         }
-        let read = read(shared, &message);
+        let read = read(state, &message);
         if is_ping(&read) {
             return Taken::Ping;
         }
         let mut message = match read {
             Ok(message) => message,
             Err(error) => {
-                send_error(shared, &self.connection, &ErrorFrame::from(&error));
+                send_error(state, &self.connection, &ErrorFrame::from(&error));
                 return Taken::Done;
             }
         };
-        let sender = Sender::look_up(&shared.hub, entry);
+        let sender = Sender::look_up(&state.hub, entry);
         sender.attest(&mut message);
 
-        Taken::Begun(match shared.hooks.destination(&message.action) {
+        Taken::Begun(match state.hooks.destination(&message.action) {
             Destination::Relay => {
-                if let Err(error) = relay(shared, &sender, &message) {
-                    send_error(shared, &self.connection, &error.into_frame());
+                if let Err(error) = relay(state, &sender, &message) {
+                    send_error(state, &self.connection, &error.into_frame());
                 }
                 return Taken::Done;
             }
             Destination::Handler(handler) => {
                 let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
-                let work = run_handler(shared.clone(), handler(socket));
+                let work = run_handler(state.clone(), handler(socket));
                 self.run_message(bytes, Report::Sender, work)
             }
             Destination::InnerService => {
@@ -214,24 +213,24 @@ impl MessageHandler for Dispatcher {
                     return Taken::Done;
                 };
                 let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
-                let work = http::message(shared.clone(), application, socket);
+                let work = http::message(state.clone(), application, socket);
                 self.run_message(bytes, Report::Sender, work)
             }
         })
     }
 
     fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture> {
-        let hook = self.shared.hooks.expiry.as_ref()?;
+        let hook = self.state.hooks.expiry.as_ref()?;
         let answer = hook(self.event(SocketEvent::Expiry, |message| message));
-        let (shared, connection) = (self.shared.clone(), self.connection.clone());
+        let (state, connection) = (self.state.clone(), self.connection.clone());
         let principal = principal.clone();
         Some(Box::pin(renewal::renew(
-            shared, connection, principal, answer,
+            state, connection, principal, answer,
         )))
     }
 
     fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture> {
-        let shared = &self.shared;
+        let state = &self.state;
         let socket = || {
             self.event(SocketEvent::Disconnect, |message| {
                 let end = End {
@@ -243,13 +242,13 @@ impl MessageHandler for Dispatcher {
             })
         };
         let what = "the news that a socket ended";
-        if let Some(disconnect) = &shared.hooks.disconnect {
-            let work = run_handler(shared.clone(), disconnect(socket()));
+        if let Some(disconnect) = &state.hooks.disconnect {
+            let work = run_handler(state.clone(), disconnect(socket()));
             return Some(self.run_event(what, work));
         }
         let application = self.application.as_ref()?;
-        shared.config.lifecycle_events.then(|| {
-            let work = http::message(shared.clone(), application.clone(), socket());
+        state.config.lifecycle_events.then(|| {
+            let work = http::message(state.clone(), application.clone(), socket());
             self.run_event(what, work)
         })
     }
@@ -263,8 +262,8 @@ struct End<'a> {
     undelivered: u64,
 }
 
-fn read(shared: &Shared, message: &RawMessage) -> Result<SocketMessage, MessageError> {
-    SocketMessage::read(message.as_bytes(), shared.config.max_recipients)
+fn read(state: &State, message: &RawMessage) -> Result<SocketMessage, MessageError> {
+    SocketMessage::read(message.as_bytes(), state.config.max_recipients)
 }
 
 fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {

@@ -9,7 +9,7 @@ use crate::{
         hooks::HandlerError,
         log::{Kind, OneLine},
         rejection::Rejection,
-        state::Shared,
+        state::State,
     },
     protocol::{CloseReason, ErrorCode, ErrorFrame},
 };
@@ -86,11 +86,11 @@ impl DispatchError {
 
 /// Waits for a handler, and logs its error.
 pub(in crate::middleware) async fn run_handler(
-    shared: Arc<Shared>,
+    state: Arc<State>,
     outcome: impl Future<Output = Result<(), HandlerError>>,
 ) -> Result<(), DispatchError> {
     outcome.await.map_err(|error| {
-        shared.log.write(Kind::HandlerFailed, |suppressed| {
+        state.log.write(Kind::HandlerFailed, |suppressed| {
             let error = OneLine(error);
             tracing::error!(%error, suppressed, "a message handler returned an error");
         });

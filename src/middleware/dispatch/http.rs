@@ -17,21 +17,21 @@ use crate::middleware::{
     log::{Kind, OneLine},
     rejection::Rejection,
     socket::{DispatchMark, Socket},
-    state::Shared,
+    state::State,
 };
 
 /// Hands a message, or a disconnect event, to the application and does what its response says.
 pub(super) async fn message(
-    shared: Arc<Shared>,
+    state: Arc<State>,
     application: Arc<dyn Application>,
     socket: Socket,
 ) -> Result<(), DispatchError> {
-    let response = send(&shared, &*application, &socket, response::holds_messages).await?;
+    let response = send(&state, &*application, &socket, response::holds_messages).await?;
     let (parts, body) = response.into_parts();
-    response::regroup(&shared, &socket, &parts.headers);
-    let close = response::close_reason(&shared, &parts);
+    response::regroup(&state, &socket, &parts.headers);
+    let close = response::close_reason(&state, &parts);
     if parts.status.is_success() {
-        response::reply(&shared, &socket, &parts, &body);
+        response::reply(&state, &socket, &parts, &body);
         if let Some(reason) = close {
             socket.close(reason);
         }
@@ -43,17 +43,17 @@ pub(super) async fn message(
 
 /// Asks the application whether a socket may open. A refusal is an answer, not a failed dispatch.
 pub(super) async fn connect(
-    shared: &Shared,
+    state: &State,
     application: Arc<dyn Application>,
     socket: Socket,
 ) -> Result<Result<(), Rejection>, DispatchError> {
     let wanted = |parts: &Parts| !parts.status.is_success() || response::holds_messages(parts);
-    let response = send(shared, &*application, &socket, wanted).await?;
+    let response = send(state, &*application, &socket, wanted).await?;
     let (parts, body) = response.into_parts();
     if parts.status.is_success() {
-        response::regroup(shared, &socket, &parts.headers);
-        response::reply(shared, &socket, &parts, &body);
-        if let Some(reason) = response::close_reason(shared, &parts) {
+        response::regroup(state, &socket, &parts.headers);
+        response::reply(state, &socket, &parts, &body);
+        if let Some(reason) = response::close_reason(state, &parts) {
             socket.close(reason);
         }
         return Ok(Ok(()));
@@ -68,7 +68,7 @@ pub(super) async fn connect(
 /// Makes the request that carries a message into the application, with these headers and extensions
 /// besides its own.
 pub(in crate::middleware) fn request(
-    shared: &Shared,
+    state: &State,
     socket: &Socket,
     headers: HeaderMap,
     extensions: Extensions,
@@ -77,7 +77,7 @@ pub(in crate::middleware) fn request(
     let path = socket.handshake().map_or("", |handshake| handshake.path());
     let mut request = Request::new(Bytes::from(socket.message().encode()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = shared.dispatch_url.uri(path);
+    *request.uri_mut() = state.dispatch_url.uri(path);
     *request.headers_mut() = headers;
     *request.extensions_mut() = extensions;
 
@@ -113,7 +113,7 @@ pub(in crate::middleware) fn request(
 
 /// Checks whether a message reached the code that is meant to read it, and says loudly if not.
 pub(in crate::middleware) fn check_reached(
-    shared: &Shared,
+    state: &State,
     mark: &DispatchMark,
     uri: &Uri,
     status: StatusCode,
@@ -123,8 +123,8 @@ pub(in crate::middleware) fn check_reached(
     }
     let path = uri.path();
     if status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED {
-        shared.log.write(Kind::NoHandler, |suppressed| {
-            let advice = if shared.dispatch_url.is_followed(uri) {
+        state.log.write(Kind::NoHandler, |suppressed| {
+            let advice = if state.dispatch_url.is_followed(uri) {
                 "the directory is the page's, which Config::follow_page_directory asks for: give it a \
                  route, or turn that off"
             } else {
@@ -137,7 +137,7 @@ pub(in crate::middleware) fn check_reached(
         });
         return Err(DispatchError::NoHandler(uri.clone()));
     }
-    if status.is_success() && shared.is_first_unread() {
+    if status.is_success() && state.is_first_unread() {
         tracing::warn!(
             "POST {path} was answered {status}, but no handler took the socket out of it: use the \
              Socket extractor or Socket::from_extensions, and layer.layer(router), not \
@@ -148,7 +148,7 @@ pub(in crate::middleware) fn check_reached(
 }
 
 async fn send(
-    shared: &Shared,
+    state: &State,
     application: &dyn Application,
     socket: &Socket,
     wanted: fn(&Parts) -> bool,
@@ -157,21 +157,21 @@ async fn send(
         Some(handshake) => (handshake.headers(), handshake.extensions().clone()),
         None => Default::default(),
     };
-    let (request, mark) = request(shared, socket, headers, extensions);
+    let (request, mark) = request(state, socket, headers, extensions);
     let uri = request.uri().clone();
 
-    let limit = shared.config.max_message_size;
+    let limit = state.config.max_message_size;
     let response = match application.call(request, wanted, limit).await {
         Ok(response) => response,
         Err(error) => {
-            shared.log.write(Kind::InnerServiceFailed, |suppressed| {
+            state.log.write(Kind::InnerServiceFailed, |suppressed| {
                 let error = OneLine(error);
                 tracing::error!(%error, suppressed, "the inner service failed on a message");
             });
             return Err(DispatchError::Failed);
         }
     };
-    check_reached(shared, &mark, &uri, response.status())?;
+    check_reached(state, &mark, &uri, response.status())?;
     Ok(response)
 }
 

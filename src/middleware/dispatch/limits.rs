@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{error::DispatchError, outcome::count};
 use crate::{
     hub::{Counters, Hub, Key, Lane, SocketEntry},
-    middleware::{log::Kind, state::Shared},
+    middleware::{log::Kind, state::State},
     unwind::{Contained, Panicked},
 };
 
@@ -44,22 +44,22 @@ impl Job {
 ///
 /// Dropping it drops the work.
 pub(in crate::middleware) async fn run<T, F>(
-    shared: &Shared,
+    state: &State,
     job: Job,
     work: F,
 ) -> Result<T, DispatchError>
 where
     F: Future<Output = Result<T, DispatchError>>,
 {
-    count(shared, run_in_turn(shared, &job, work).await)
+    count(state, run_in_turn(state, &job, work).await)
 }
 
-async fn run_in_turn<T, F>(shared: &Shared, job: &Job, work: F) -> Result<T, DispatchError>
+async fn run_in_turn<T, F>(state: &State, job: &Job, work: F) -> Result<T, DispatchError>
 where
     F: Future<Output = Result<T, DispatchError>>,
 {
-    let limit = shared.config.dispatch_timeout;
-    let turns = shared.hub.turns(job.lane);
+    let limit = state.config.dispatch_timeout;
+    let turns = state.hub.turns(job.lane);
     let mut turn = pin!(turns.turn(job.key.clone(), job.bytes));
     let turn = match job.lane {
         // The application is told of an event however late: the socket keeps its place until then.
@@ -67,7 +67,7 @@ where
         // The wait has a time of its own: a message whose turn came late is not cut off half done.
         Lane::Messages => match timeout(limit, turn.as_mut()).await {
             Ok(turn) => turn.ok(),
-            Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&shared.hub) => {
+            Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&state.hub) => {
                 turn.await.ok()
             }
             Err(_elapsed) => None,
@@ -75,13 +75,13 @@ where
     };
     let Some(_turn) = turn else {
         if job.is_unheard() {
-            shared.hub.shed();
+            state.hub.shed();
         }
         return Err(DispatchError::Overloaded);
     };
-    let _running = Running::new(shared.hub.counters());
+    let _running = Running::new(state.hub.counters());
     let work = Contained::new(work, || {
-        shared.log.write(Kind::HandlerPanicked, |suppressed| {
+        state.log.write(Kind::HandlerPanicked, |suppressed| {
             tracing::error!(
                 suppressed,
                 "the application panicked while it handled a message"

@@ -4,7 +4,7 @@ use super::error::DispatchError;
 use crate::{
     frame::Frame,
     hub::{Backlog, Push},
-    middleware::{log::Kind, source::Connection, state::Shared},
+    middleware::{log::Kind, source::Connection, state::State},
     protocol::ErrorFrame,
 };
 
@@ -19,36 +19,31 @@ pub(super) enum Report {
 
 /// Counts a dispatch if it failed. Every dispatch comes here once.
 pub(in crate::middleware) fn count<T>(
-    shared: &Shared,
+    state: &State,
     outcome: Result<T, DispatchError>,
 ) -> Result<T, DispatchError> {
-    outcome.inspect_err(|_| shared.hub.counters().dispatch_failed())
+    outcome.inspect_err(|_| state.hub.counters().dispatch_failed())
 }
 
 /// Reports a failed dispatch of a socket, and closes the socket if the application wants that.
-pub(super) fn settle(
-    shared: &Shared,
-    connection: &Connection,
-    report: Report,
-    error: DispatchError,
-) {
+pub(super) fn settle(state: &State, connection: &Connection, report: Report, error: DispatchError) {
     match report {
         Report::Sender => {
             let close = error.close_reason();
-            send_error(shared, connection, &error.into_frame());
+            send_error(state, connection, &error.into_frame());
             if let Some(reason) = close {
                 let entry = &connection.entry;
-                shared.hub.close_entry(entry, reason, Backlog::Deliver);
+                state.hub.close_entry(entry, reason, Backlog::Deliver);
             }
         }
-        Report::Log(what) => log(shared, what, &error),
+        Report::Log(what) => log(state, what, &error),
     }
 }
 
 /// Sends an error frame to the socket whose message it is about.
-pub(super) fn send_error(shared: &Shared, connection: &Connection, error: &ErrorFrame) {
+pub(super) fn send_error(state: &State, connection: &Connection, error: &ErrorFrame) {
     let frame = Frame::text(&error.encode());
-    if shared.hub.push(&connection.entry, &frame) != Push::Queued {
+    if state.hub.push(&connection.entry, &frame) != Push::Queued {
         tracing::debug!(
             code = error.code.as_str(),
             "an error frame found its socket closing"
@@ -56,12 +51,12 @@ pub(super) fn send_error(shared: &Shared, connection: &Connection, error: &Error
     }
 }
 
-fn log(shared: &Shared, what: &'static str, error: &DispatchError) {
+fn log(state: &State, what: &'static str, error: &DispatchError) {
     match error {
         // Logged where they arise.
         DispatchError::Failed | DispatchError::NoHandler(_) | DispatchError::Refused => {}
         DispatchError::TimedOut | DispatchError::Overloaded | DispatchError::Answered { .. } => {
-            shared.log.write(Kind::NotHandled(what), |suppressed| {
+            state.log.write(Kind::NotHandled(what), |suppressed| {
                 tracing::warn!(?error, suppressed, "{what} was not handled");
             });
         }

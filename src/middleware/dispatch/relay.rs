@@ -2,19 +2,19 @@
 
 use super::error::DispatchError;
 use crate::{
-    middleware::{sender::Sender, state::Shared},
+    middleware::{sender::Sender, state::State},
     protocol::SocketMessage,
 };
 
 /// Broadcasts a message as it is, if its sender may address all its recipients.
 pub(super) fn relay(
-    shared: &Shared,
+    state: &State,
     sender: &Sender,
     message: &SocketMessage,
 ) -> Result<(), DispatchError> {
     if !sender.may_relay(message) {
         return Err(DispatchError::Refused);
     }
-    shared.hub.broadcast(message);
+    state.hub.broadcast(message);
     Ok(())
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 use crate::{
     hub::{Backlog, Identity, Principal, SocketErrorKind},
     middleware::{
-        hooks::HookFuture, log::Kind, rejection::Rejection, source::Connection, state::Shared,
+        hooks::HookFuture, log::Kind, rejection::Rejection, source::Connection, state::State,
     },
     protocol::CloseReason,
     unwind::{Contained, Panicked},
@@ -15,14 +15,14 @@ use crate::{
 
 /// Replaces a socket's identity with the hook's answer, or closes the socket if there is none.
 pub(super) async fn renew(
-    shared: Arc<Shared>,
+    state: Arc<State>,
     connection: Arc<Connection>,
     principal: Principal,
     answer: HookFuture<Result<Identity, Rejection>>,
 ) {
-    let (hub, entry) = (&shared.hub, &connection.entry);
+    let (hub, entry) = (&state.hub, &connection.entry);
     let complain = |what: &'static str| {
-        shared.log.write(Kind::NotRenewed(what), |suppressed| {
+        state.log.write(Kind::NotRenewed(what), |suppressed| {
             tracing::error!(suppressed, "{what}, so its socket is closed");
         });
         CloseReason::IDENTITY_EXPIRED

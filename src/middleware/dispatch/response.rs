@@ -8,7 +8,7 @@ use http::{
 use percent_encoding::percent_decode;
 
 use crate::{
-    middleware::{log::Kind, request::encoded_by, socket::Socket, state::Shared},
+    middleware::{log::Kind, request::encoded_by, socket::Socket, state::State},
     protocol::{CloseReason, MessageErrorKind, SocketMessage},
 };
 
@@ -21,12 +21,12 @@ pub(super) fn holds_messages(parts: &Parts) -> bool {
 ///
 /// A page, an empty body or JSON that is not a message is no reply: West Wind's handlers return
 /// nothing, and their framework makes one of these of it.
-pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]) {
+pub(super) fn reply(state: &State, socket: &Socket, parts: &Parts, body: &[u8]) {
     if !is_json(&parts.headers) {
         return;
     }
     if encoded_by(&parts.headers, &CONTENT_ENCODING).is_some() {
-        shared.log.write(Kind::AnswerCompressed, |suppressed| {
+        state.log.write(Kind::AnswerCompressed, |suppressed| {
             tracing::warn!(
                 suppressed,
                 "the application's answer to a message is compressed, so it is not read: put the \
@@ -35,10 +35,10 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
         });
         return;
     }
-    let messages = match messages(body, shared.config.max_recipients) {
+    let messages = match messages(body, state.config.max_recipients) {
         Ok(messages) => messages,
         Err(MessageErrorKind::NotUtf8) => {
-            shared.log.write(Kind::AnswerNotUtf8, |suppressed| {
+            state.log.write(Kind::AnswerNotUtf8, |suppressed| {
                 tracing::warn!(
                     suppressed,
                     "the application's JSON answer to a message is not UTF-8, so it is not read: in \
@@ -59,31 +59,31 @@ pub(super) fn reply(shared: &Shared, socket: &Socket, parts: &Parts, body: &[u8]
 }
 
 /// Follows the `WebSocket-Join` and `WebSocket-Leave` headers of the response.
-pub(super) fn regroup(shared: &Shared, socket: &Socket, headers: &HeaderMap) {
-    for group in names(shared, headers, JOIN) {
+pub(super) fn regroup(state: &State, socket: &Socket, headers: &HeaderMap) {
+    for group in names(state, headers, JOIN) {
         if let Err(error) = socket.join(group) {
-            shared.log.write(Kind::JoinNotFollowed, |suppressed| {
+            state.log.write(Kind::JoinNotFollowed, |suppressed| {
                 tracing::warn!(%error, suppressed, "a WebSocket-Join header was not followed");
             });
         }
     }
-    for group in names(shared, headers, LEAVE) {
+    for group in names(state, headers, LEAVE) {
         socket.leave(&group);
     }
 }
 
 /// Returns the reason to close the socket after all else that the response asks for: what a
 /// `WebSocket-Close` header says, or status 410.
-pub(super) fn close_reason(shared: &Shared, parts: &Parts) -> Option<CloseReason> {
+pub(super) fn close_reason(state: &State, parts: &Parts) -> Option<CloseReason> {
     let gone = || (parts.status == StatusCode::GONE).then_some(CloseReason::GONE);
     let order = parts.headers.get(CLOSE);
-    let Some(order) = order.and_then(|order| decoded(shared, order)) else {
+    let Some(order) = order.and_then(|order| decoded(state, order)) else {
         return gone();
     };
     match order.parse() {
         Ok(reason) => Some(reason),
         Err(error) => {
-            shared.log.write(Kind::CloseNotFollowed, |suppressed| {
+            state.log.write(Kind::CloseNotFollowed, |suppressed| {
                 tracing::warn!(%error, suppressed, "a WebSocket-Close header was not followed");
             });
             gone()
@@ -118,15 +118,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn names(shared: &Shared, headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
+fn names(state: &State, headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
     let lines = headers.get_all(name).iter();
-    lines.filter_map(|line| decoded(shared, line))
+    lines.filter_map(|line| decoded(state, line))
 }
 
-fn decoded(shared: &Shared, value: &HeaderValue) -> Option<String> {
+fn decoded(state: &State, value: &HeaderValue) -> Option<String> {
     let text = percent_decode(value.as_bytes()).decode_utf8();
     if text.is_err() {
-        shared.log.write(Kind::HeaderNotUtf8, |suppressed| {
+        state.log.write(Kind::HeaderNotUtf8, |suppressed| {
             tracing::warn!(
                 suppressed,
                 "a WebSocket- header of the application's answer is not UTF-8"
