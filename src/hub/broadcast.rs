@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     frame::Frame,
-    protocol::{BroadcastReport, CloseReason, RecipientType, SocketMessage, is_everyone},
+    protocol::{BroadcastReport, CloseReason, RecipientType, SocketMessage, selects_all},
     sync::atomic::Ordering::Relaxed,
 };
 
@@ -54,9 +54,9 @@ impl Hub {
         audience: &mut Audience,
         message: &SocketMessage,
     ) -> Result<BroadcastReport, ShuttingDown> {
-        let is_everyone = is_everyone(&message.recipients, self.default_audience);
+        let selects_all = selects_all(&message.recipients, self.default_audience);
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
-        let mut frame = is_everyone.then(|| Frame::message(message));
+        let mut frame = selects_all.then(|| Frame::message(message));
         if let Some(frame) = &frame {
             // A full hub would have each socket detached.
             self.reserve(frame.cost());
@@ -88,14 +88,14 @@ impl Hub {
         &self,
         audience: &mut Audience,
         message: &SocketMessage,
-        for_everyone: Option<&Frame>,
+        to_all: Option<&Frame>,
     ) -> Result<Published, ShuttingDown> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closing {
             return Err(ShuttingDown);
         }
         let Audience { entries, shards } = audience;
-        if let Some(frame) = for_everyone {
+        if let Some(frame) = to_all {
             return Ok(self.shards.publish(frame, entries, shards));
         }
         let registry = &mut state.registry;

@@ -46,9 +46,9 @@ pub(crate) fn resolve(
 }
 
 /// Tells whether the recipients plainly select every socket, so that no index is needed.
-pub(crate) fn is_everyone(recipients: &[Recipient], default: DefaultAudience) -> bool {
+pub(crate) fn selects_all(recipients: &[Recipient], default: DefaultAudience) -> bool {
     match recipients {
-        [] => default == DefaultAudience::Everyone,
+        [] => default == DefaultAudience::All,
         [only] if !only.kind.excludes() => select(only) == Some(Selection::All),
         _ => false,
     }
@@ -118,7 +118,7 @@ fn select(recipient: &Recipient) -> Option<Selection<'_>> {
 
 fn when_empty(default: DefaultAudience) -> Selection<'static> {
     match default {
-        DefaultAudience::Everyone => Selection::All,
+        DefaultAudience::All => Selection::All,
         DefaultAudience::Ungrouped => Selection::Ungrouped,
     }
 }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn to_four(recipients: &[Recipient]) -> Vec<usize> {
-        audience(recipients, DefaultAudience::Everyone, &four())
+        audience(recipients, DefaultAudience::All, &four())
     }
 
     #[test]
@@ -313,7 +313,7 @@ mod tests {
         };
         let cost = |recipients: &[Recipient]| {
             index.visited.set(0);
-            let size = audience(recipients, DefaultAudience::Everyone, &index).len();
+            let size = audience(recipients, DefaultAudience::All, &index).len();
             (size, index.visited.get())
         };
         let large = Recipient::group("large");
@@ -336,7 +336,7 @@ mod tests {
             vec![Recipient::group("chat")],
             vec![Recipient::all()],
         ] {
-            resolve(&to, DefaultAudience::Everyone, &four(), &mut seen, |_| ());
+            resolve(&to, DefaultAudience::All, &four(), &mut seen, |_| ());
         }
         assert_eq!(seen.allocated(), 0);
     }
@@ -383,7 +383,7 @@ mod tests {
             let mut seen = DedupSet::default();
             for (recipients, narrow) in broadcasts {
                 let default =
-                    if narrow { DefaultAudience::Ungrouped } else { DefaultAudience::Everyone };
+                    if narrow { DefaultAudience::Ungrouped } else { DefaultAudience::All };
                 let mut slots = Vec::new();
                 resolve(&recipients, default, &index, &mut seen, |slot| slots.push(slot));
                 slots.sort_unstable();

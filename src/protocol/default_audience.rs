@@ -7,14 +7,14 @@
 /// ```
 /// use web_connection_socket::DefaultAudience;
 ///
-/// assert_eq!(DefaultAudience::default(), DefaultAudience::Everyone);
+/// assert_eq!(DefaultAudience::default(), DefaultAudience::All);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DefaultAudience {
     /// Every socket.
     #[default]
-    Everyone,
+    All,
     /// The sockets that joined no group.
     Ungrouped,
 }

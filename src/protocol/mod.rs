@@ -27,7 +27,7 @@ mod rejection_kind;
 mod report;
 mod write;
 
-pub(crate) use self::audience::{Index, Selection, is_everyone, resolve};
+pub(crate) use self::audience::{Index, Selection, resolve, selects_all};
 pub(crate) use self::close_reason::is_sendable;
 pub use self::close_reason::{CloseReason, ParseCloseReasonError};
 pub(crate) use self::dedup_set::DedupSet;

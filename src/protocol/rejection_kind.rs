@@ -8,9 +8,9 @@
 /// use web_connection_socket::{Rejection, RejectionKind};
 ///
 /// fn is_setup(rejection: &Rejection) -> bool {
-///     use RejectionKind::{NoUpgradeHandle, NobodyMayCall, NotDispatched};
+///     use RejectionKind::{NoUpgradeHandle, CallersNotConfigured, NotDispatched};
 ///
-///     matches!(rejection.kind(), NobodyMayCall | NotDispatched | NoUpgradeHandle)
+///     matches!(rejection.kind(), CallersNotConfigured | NotDispatched | NoUpgradeHandle)
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub enum RejectionKind {
     /// The request is for a host that is not served.
     HostNotAllowed,
     /// No configured option admits callers to this URL.
-    NobodyMayCall,
+    CallersNotConfigured,
     /// The request carries no bearer token.
     TokenMissing,
     /// The request's bearer token is not a configured one.
@@ -106,7 +106,7 @@ impl RejectionKind {
             Self::MalformedOrigin => "malformed_origin",
             Self::ForeignOrigin => "foreign_origin",
             Self::HostNotAllowed => "host_not_allowed",
-            Self::NobodyMayCall => "nobody_may_call",
+            Self::CallersNotConfigured => "callers_not_configured",
             Self::TokenMissing => "token_missing",
             Self::TokenWrong => "token_wrong",
             Self::CallerNotAllowed => "caller_not_allowed",

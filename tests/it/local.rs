@@ -171,7 +171,7 @@ async fn a_request_that_some_proxy_or_page_had_a_hand_in_is_not_local() {
 #[tokio::test]
 async fn a_local_caller_may_not_call_unless_local_callers_are_trusted() {
     let server = serve(&WebConnectionSocketLayer::new(Config::new()));
-    assert_eq!(post().ask(&server).await.code(), "nobody_may_call");
+    assert_eq!(post().ask(&server).await.code(), "callers_not_configured");
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn each_says_where_for_which_client_and_what_would_help() {
         ),
         (
             Raw::post("/__broadcastWebSocket.wc?token=hush", "{}"),
-            "nobody_may_call",
+            "callers_not_configured",
             "/__broadcastWebSocket.wc",
             "Config::bearer_tokens",
         ),

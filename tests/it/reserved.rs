@@ -74,13 +74,16 @@ async fn by_default_no_caller_is_let_in() {
     let answer = site
         .refusal(|path| post(path).with("Authorization", "Bearer x"))
         .await;
-    assert_eq!((answer.status, &*answer.code()), (403, "nobody_may_call"));
+    assert_eq!(
+        (answer.status, &*answer.code()),
+        (403, "callers_not_configured")
+    );
     for told in ["bearer_tokens", "allow_callers_from", "trust_local_callers"] {
         assert!(answer.body.contains(told), "{}", answer.body);
     }
     assert!(!answer.headers.contains_key("access-control-allow-origin"));
     assert_eq!(
-        site.layer.hub().stats().refusals[&RejectionKind::NobodyMayCall],
+        site.layer.hub().stats().refusals[&RejectionKind::CallersNotConfigured],
         2
     );
 }

@@ -105,7 +105,7 @@ async fn no_spelling_of_a_strangers_carries_the_mark() {
         ] {
             let answer = request.ask(&server).await;
             match (answer.status, &*answer.code()) {
-                (403, "nobody_may_call") | (405, "method_not_allowed") => {
+                (403, "callers_not_configured") | (405, "method_not_allowed") => {
                     guarded += 1;
                     assert!(visits.take().is_empty(), "{request}");
                 }
@@ -183,7 +183,7 @@ async fn a_dispatch_path_of_ones_own_is_guarded_in_every_case() {
         let answer = Raw::post(target, MESSAGE).ask(&server).await;
         assert_eq!(
             (answer.status, &*answer.code()),
-            (403, "nobody_may_call"),
+            (403, "callers_not_configured"),
             "{target}"
         );
     }

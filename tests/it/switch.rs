@@ -188,7 +188,7 @@ async fn upgrade_if_decides_in_the_place_of_the_socket_path() {
     assert_eq!(old.ask(&server).await.status, 426);
     // It says nothing about the reserved URLs.
     let call = Raw::post(BROADCAST, MESSAGE).with("X-Ours", "1");
-    assert_eq!(call.ask(&server).await.code(), "nobody_may_call");
+    assert_eq!(call.ask(&server).await.code(), "callers_not_configured");
 }
 
 #[tokio::test]

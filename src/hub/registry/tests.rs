@@ -45,7 +45,7 @@ fn registry() -> Registry<u64> {
 
 fn audience(registry: &mut Registry<u64>, recipients: &[Recipient]) -> Vec<u64> {
     let mut audience = Vec::new();
-    registry.resolve(recipients, DefaultAudience::Everyone, |&value| {
+    registry.resolve(recipients, DefaultAudience::All, |&value| {
         audience.push(value);
     });
     audience.sort_unstable();

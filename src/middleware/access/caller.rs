@@ -45,7 +45,7 @@ pub(crate) fn may_call(
             None => {}
         }
     }
-    Err(refused.unwrap_or(Cause::NobodyMayCall).into())
+    Err(refused.unwrap_or(Cause::CallersNotConfigured).into())
 }
 
 /// Tells whether local callers are trusted although a proxy on this machine makes every client local.
@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn by_default_no_caller_is_admitted() {
         let headers = [LOCALHOST, ("authorization", "Bearer x")];
-        let refused = Err((RejectionKind::NobodyMayCall, 403));
+        let refused = Err((RejectionKind::CallersNotConfigured, 403));
         assert_eq!(call(&Config::new(), &headers, "127.0.0.1:5"), refused);
     }
 

@@ -34,7 +34,7 @@ pub(crate) enum Cause {
     },
     /// The host that the request is for.
     HostNotAllowed(Box<str>),
-    NobodyMayCall,
+    CallersNotConfigured,
     TokenMissing,
     TokenWrong,
     /// Sentences: why this caller is not one of those allowed.
@@ -124,8 +124,8 @@ impl From<Cause> for Rejection {
                     "The host {host:?} is not served here. Config::hosts with it would let it in."
                 ),
             ),
-            Cause::NobodyMayCall => Self::row(
-                Kind::NobodyMayCall,
+            Cause::CallersNotConfigured => Self::row(
+                Kind::CallersNotConfigured,
                 StatusCode::FORBIDDEN,
                 "No caller is allowed yet. Set Config::bearer_tokens (or \
                  WEBCONNECTION_BROADCAST_TOKEN), Config::allow_callers_from or \

@@ -66,7 +66,7 @@ fn statuses_and_keys_are_the_documented_ones() {
             "foreign_origin",
         ),
         (Cause::HostNotAllowed(told("a")), 403, "host_not_allowed"),
-        (Cause::NobodyMayCall, 403, "nobody_may_call"),
+        (Cause::CallersNotConfigured, 403, "callers_not_configured"),
         (Cause::TokenMissing, 401, "token_missing"),
         (Cause::TokenWrong, 401, "token_wrong"),
         (

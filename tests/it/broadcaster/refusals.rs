@@ -32,7 +32,10 @@ async fn a_server_that_lets_no_caller_in_is_403_with_the_settings_that_would() {
     let sender = sender(listen(&layer).await).bearer_token(TOKEN).unwrap();
     let error = send(&sender, &news("hello")).await.unwrap_err();
     assert_eq!(error.status(), Some(StatusCode::FORBIDDEN));
-    assert_eq!(error.code(), Some(RejectionKind::NobodyMayCall.as_str()));
+    assert_eq!(
+        error.code(),
+        Some(RejectionKind::CallersNotConfigured.as_str())
+    );
     let detail = error.detail().unwrap();
     assert!(detail.contains("bearer_tokens"), "{detail}");
 }
