@@ -72,7 +72,7 @@ async fn a_reader_that_stopped_is_closed_when_its_queue_is_full_and_others_lose_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_takes_nothing_for_the_write_stall_is_gone() {
+async fn a_reader_that_takes_nothing_for_the_write_timeout_is_gone() {
     let (layer, mut ends) = with_ends(config());
     let server = serve(&layer);
     let hub = layer.hub();

@@ -192,7 +192,7 @@ async fn upgrade_if_decides_in_the_place_of_the_socket_path() {
 }
 
 #[tokio::test]
-async fn allow_broadcast_if_is_one_more_way_in() {
+async fn allow_callers_if_is_one_more_way_in() {
     let admits_cron = |config: Config| {
         let layer = WebConnectionSocketLayer::new(config)
             .allow_callers_if(|parts| parts.headers.contains_key("x-cron"));
