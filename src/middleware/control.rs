@@ -81,19 +81,13 @@ where
         let (parts, body) = request.into_parts();
         let state = self.state.clone();
         match state.route(&parts) {
-            Route::Broadcast => ResponseFuture::own(async move {
-                let answer = reserved::broadcast(&state, Surface::Control, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
-            }),
+            Route::Broadcast => {
+                ResponseFuture::own(reserved::broadcast(state, Surface::Control, parts, body))
+            }
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(reserved::web_socket(
-                    state,
-                    Surface::Control,
-                    parts,
-                    body,
-                    inner,
-                ))
+                let answer = reserved::web_socket(state, Surface::Control, parts, body, inner);
+                ResponseFuture::own(answer)
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
                 ResponseFuture::own(async move { Ok(state.refuse(&parts, Cause::NotFound.into())) })

@@ -33,18 +33,21 @@ use crate::{
 };
 
 /// Answers `POST …/__broadcastWebSocket.wc`: broadcasts a message to the sockets.
-pub(super) async fn broadcast<B, RB>(
-    state: &State,
+pub(super) async fn broadcast<B, RB, E>(
+    state: Arc<State>,
     surface: Surface,
-    parts: &Parts,
+    parts: Parts,
     body: B,
-) -> Result<Response<RB>, Rejection>
+) -> Result<Response<RB>, E>
 where
     B: Body<Error: Into<BoxError>>,
     RB: From<Bytes>,
 {
-    let message = receive(state, surface, parts, body).await?;
-    publish(state, &message).await
+    let answer = match receive(&state, surface, &parts, body).await {
+        Ok(message) => publish(&state, &message),
+        Err(rejection) => Err(rejection),
+    };
+    Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
 }
 
 /// Answers `POST …/__WebSocket.<ext>` from outside: hands the application a message without a socket.
@@ -73,7 +76,7 @@ where
     let handler = match state.hooks.destination(&socket.message().action) {
         Destination::Handler(handler) => handler,
         Destination::Relay => {
-            let answer = publish(&state, socket.message()).await;
+            let answer = publish(&state, socket.message());
             return Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)));
         }
         Destination::InnerService => {
@@ -172,7 +175,7 @@ fn with_body<RB: From<Bytes>>(response: Response<RB>, json: Bytes) -> Response<R
     Response::from_parts(parts, RB::from(json))
 }
 
-async fn publish<RB: From<Bytes>>(
+fn publish<RB: From<Bytes>>(
     state: &State,
     message: &SocketMessage,
 ) -> Result<Response<RB>, Rejection> {

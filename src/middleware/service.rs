@@ -93,19 +93,13 @@ where
                 let request = Request::from_parts(parts, RequestBody::client(body));
                 ResponseFuture::inner(self.inner.clone(), request)
             }
-            Route::Broadcast => ResponseFuture::own(async move {
-                let answer = reserved::broadcast(&state, Surface::Public, &parts, body).await;
-                Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
-            }),
+            Route::Broadcast => {
+                ResponseFuture::own(reserved::broadcast(state, Surface::Public, parts, body))
+            }
             Route::WebSocket => {
                 let inner = self.inner.clone();
-                ResponseFuture::own(reserved::web_socket(
-                    state,
-                    Surface::Public,
-                    parts,
-                    body,
-                    inner,
-                ))
+                let answer = reserved::web_socket(state, Surface::Public, parts, body, inner);
+                ResponseFuture::own(answer)
             }
             Route::Probe => ResponseFuture::own(async move {
                 let reader = Reader::find(&state.config, &parts);
