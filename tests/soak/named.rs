@@ -27,6 +27,7 @@ pub(crate) async fn origins() -> Result<Line> {
         ("it", "origins::"),
         ("it", "hosts::"),
         ("--lib", "origin::"),
+        ("--lib", "middleware::access::upgrade::"),
     ])
     .await
 }
@@ -43,7 +44,7 @@ pub(crate) async fn reserved() -> Result<Line> {
 pub(crate) async fn local() -> Result<Line> {
     tests(&[
         ("it", "local::"),
-        ("--lib", "middleware::local::"),
+        ("--lib", "middleware::access::loopback::"),
         ("outside", "nginx::"),
     ])
     .await
@@ -68,11 +69,11 @@ pub(crate) async fn caps() -> Result<Line> {
 }
 
 pub(crate) async fn names() -> Result<Line> {
-    tests(&[("it", "names::"), ("--lib", "config::names::")]).await
+    tests(&[("it", "names::"), ("--lib", "config::options::")]).await
 }
 
 pub(crate) async fn rates() -> Result<Line> {
-    tests(&[("it", "rates::"), ("--lib", "session::rate::")]).await
+    tests(&[("it", "rates::"), ("--lib", "session::rate_limit::")]).await
 }
 
 /// Runs tests by target and name.

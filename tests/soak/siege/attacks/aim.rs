@@ -1,4 +1,4 @@
-//! Whom an attack is for, how long it lasts and how it keeps to its pace.
+//! The example that an attack is for, how long it lasts and how it keeps to its pace.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

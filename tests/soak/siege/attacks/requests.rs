@@ -43,11 +43,11 @@ pub(super) async fn posts(aim: Aim) -> Tally {
             1 => "/__WebSocket.wwd",
             _ => "/somewhere/else",
         };
-        // Another name than this machine's makes a stranger of whoever asks.
         let length = match attacker.number % 2 {
             0 => "Content-Length: 100000000",
             _ => "Transfer-Encoding: chunked",
         };
+        // The host is not this machine's, so the caller is not local.
         let request = format!("POST {path} HTTP/1.1\r\nHost: evil.test\r\n{length}\r\n\r\n");
         write(&mut stream, request.as_bytes()).await?;
         let piece = format!("{:x}\r\n{}\r\n", 16_384, "x".repeat(16_384));
