@@ -1,8 +1,10 @@
-//! `cargo run --features client-tls --example hyper_host` starts a plain hyper server with sockets.
+//! Sockets in a plain hyper server.
 //!
-//! Open the printed address in two browsers: both show the messages of each. HTTP/1.1 and HTTP/2 share the
-//! port. With `-- --certificate cert.pem --key key.pem` it speaks TLS: a browser then uses HTTP/2 and
-//! opens the socket as a stream of its connection. Ctrl+C closes the sockets first, then the server.
+//! `cargo run --features client-tls --example hyper_host`, then open the printed address in two browsers.
+//!
+//! Both show the messages of each. HTTP/1.1 and HTTP/2 share the port. With
+//! `-- --certificate cert.pem --key key.pem` it speaks TLS: a browser then uses HTTP/2 and opens the
+//! socket as a stream of its connection. Ctrl+C closes the sockets first, then the server.
 
 use std::{
     convert::Infallible,

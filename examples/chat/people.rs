@@ -37,14 +37,6 @@ async fn tell_of_changes(hub: Arc<Hub>, change: Arc<Notify>) {
     }
 }
 
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// The group of the pages that show the list; they join it when they connect.
-pub(crate) const GROUP: &str = "chat/people";
-
-/// The longest list, of the names that come first: each change costs so much for each page.
-const MOST_NAMES: usize = 100;
-
 #[derive(Serialize)]
 struct People {
     names: Vec<String>,
@@ -61,3 +53,11 @@ fn broadcast(hub: &Hub) -> Result<(), MessageError> {
     hub.broadcast(&people.to_group(GROUP));
     Ok(())
 }
+
+/// The group of the pages that show the list; they join it when they connect.
+pub(crate) const GROUP: &str = "chat/people";
+
+/// The longest list, of the names that come first: each change costs so much for each page.
+const MOST_NAMES: usize = 100;
+
+const PAUSE: Duration = Duration::from_millis(200);

@@ -22,9 +22,12 @@ impl WebConnectionSocketLayer {
     /// use web_connection_socket::{Config, Rejection, Socket, SocketMessage, WebConnectionSocketLayer};
     ///
     /// let layer = WebConnectionSocketLayer::new(Config::new()).on_connect(|socket: Socket| async move {
-    ///     socket.join("lobby").map_err(|_| Rejection::new(StatusCode::CONFLICT))?;
-    ///     let welcome = SocketMessage::new("welcome");
-    ///     socket.reply(&welcome).map_err(|_| Rejection::new(StatusCode::CONFLICT))
+    ///     if socket.user().id().is_empty() {
+    ///         return Err(Rejection::new(StatusCode::FORBIDDEN).detail("Choose a name first."));
+    ///     }
+    ///     socket.join("lobby")?;
+    ///     socket.reply(&SocketMessage::new("welcome"))?;
+    ///     Ok(())
     /// });
     /// ```
     #[must_use]

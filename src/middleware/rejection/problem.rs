@@ -16,6 +16,10 @@ use crate::protocol::RejectionKind;
 /// The hooks `identify`, `on_connect` and `on_expiry` make one with [`new`](Self::new). The answer to
 /// the client is problem details (RFC 9457), or the [`body`](Self::body) that a hook chose.
 ///
+/// In a hook `?` also refuses with a [`SocketError`](crate::SocketError) or a
+/// [`MessageError`](crate::MessageError). The client then reads the error's text, which names options
+/// of [`Config`](crate::Config) and nothing of the content of a message.
+///
 /// # Examples
 ///
 /// ```
