@@ -33,7 +33,7 @@ use crate::{
 /// Opens a socket over the connection that the server hands over once the answer has left: a 101, or
 /// over HTTP/2 a 200. The first step that fails is the answer.
 ///
-/// The socket is registered before this returns, so that a client that sees the answer misses no
+/// The socket is active before this returns, so that a client that sees the answer misses no
 /// broadcast.
 ///
 /// # Cancel safety
@@ -100,8 +100,8 @@ pub(super) async fn admit(
     Ok((registration, dispatcher))
 }
 
-/// Answers a plain GET as an upgrade would be answered. It registers nothing, and holds a permit only
-/// until it is answered.
+/// Answers a plain GET as an upgrade would be answered, except that the application is not asked to
+/// connect. It registers nothing, and holds a permit only until it is answered.
 pub(super) async fn probe<RB: From<Bytes>>(
     state: &State,
     parts: &mut Parts,
