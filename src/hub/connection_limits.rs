@@ -22,7 +22,8 @@ pub(super) struct ConnectionLimits {
 
 /// One of the sockets that the limits allow; dropping it makes room for another.
 ///
-/// It is taken before any other step of a handshake, so that sockets that are still opening count.
+/// It is taken before the application is asked for an identity, so that sockets that are still opening
+/// count.
 /// When the connection has ended it counts as *finishing* instead of *open*, until it is dropped with
 /// the last of the socket's work. Each limit holds for both apart: a page that is loaded again is not
 /// refused because of its work before. If more are finishing than the limit allows, those beyond it

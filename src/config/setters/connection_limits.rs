@@ -8,9 +8,10 @@ use crate::config::parse::nonzero;
 impl Config {
     /// Sets how many sockets may be open at one time; unlimited by default.
     ///
-    /// Further upgrades are refused with 503 and `Retry-After`, before any other check. A socket counts
-    /// as open from its handshake on, until its connection, or the peer's half of it, has ended. Any of
-    /// these limits costs some 100 bytes per socket.
+    /// Further upgrades are refused with 503 and `Retry-After`, after the checks of handshake, size, host
+    /// and origin, and before the application is asked anything. A socket counts as open from its
+    /// handshake on, until its connection, or the peer's half of it, has ended. Any of these limits costs
+    /// some 100 bytes per socket.
     ///
     /// After that a socket counts as finishing, until the application has handled what it had sent and
     /// its `disconnect` event. The limit holds for open and for finishing sockets separately: a page that
