@@ -17,9 +17,10 @@ use crate::{
 impl Hub {
     /// Queues a message for each socket that its recipients select, encoded once.
     ///
-    /// Never waits: each queue is bounded, and [`Config::overflow`](crate::Config::overflow) says what
-    /// happens when one is full. If messages for all sockets come faster than they are written, the
-    /// call writes as much itself as its own message means; no other use of the hub waits for that.
+    /// Never waits for a slow client: each queue is bounded, and
+    /// [`Config::overflow`](crate::Config::overflow) says what happens when one is full. If messages for
+    /// all sockets come faster than they are written, the call writes as much itself as its own message
+    /// means; no other use of the hub waits for that.
     ///
     /// The messages that one caller broadcasts one after the other reach each socket in that order.
     /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
