@@ -1,8 +1,8 @@
 //! Adds WebSockets to request/response applications in axum, hyper or any other tower service.
 //!
-//! A tower layer keeps the sockets. A message from a browser reaches the application as a `POST`. The
-//! application, or another trusted program, broadcasts to browsers with a call in Rust or with a
-//! `POST`. The protocol is that of West Wind Web Connection.
+//! A tower layer holds the WebSocket connections. A message from a browser reaches the application as a
+//! `POST`. The application, or another trusted program, broadcasts to browsers with a call in Rust or
+//! with a `POST`. The protocol is that of West Wind Web Connection.
 //!
 //! ```text
 //! browser ─ ws ─▶ WebConnectionSocketLayer ─ POST /__WebSocket.wwd ─▶ application
@@ -78,20 +78,23 @@
 //! For readers of the source. An upgrade, a frame from a socket and a broadcast take these ways:
 //!
 //! ```text
-//! upgrade ─▶ middleware: route ─▶ handshake ─▶ access ─▶ identify ─▶ hub (register)
-//!            ─▶ connect ─▶ 101 ─▶ session, one task per socket
+//! upgrade ─▶ middleware: route ─▶ handshake ─▶ access (host, origin) ─▶ limits ─▶ identify
+//!            ─▶ limit per user ─▶ hub: register ─▶ on_connect ─▶ hub: activate ─▶ 101
+//!            ─▶ handover of the connection ─▶ session, one task per socket
 //! frame   ─▶ session ─▶ frame (decode) ─▶ MessageHandler ─▶ middleware: dispatch
-//!            ─▶ inner service, handler or relay
-//! publish ─▶ middleware: route ─▶ access ─▶ hub ─▶ frame (encode, once)
-//!            ├─ to all:  one entry in the log of each shard ────────────┐
-//!            └─ to some: registry (which sockets) ─▶ each one's queue ──┤
-//!                  here the broadcast is accepted and its report known  │
-//!                                             Transport ◀── flusher ◀───┘
+//!            ─▶ hub: turns ─▶ inner service, handler or relay
+//! publish ─▶ middleware: route ─▶ access ─▶ hub
+//!            ├─ to all:  frame (encode) ─┬─▶ log of each shard: attached sockets ─┐
+//!            │                           └─▶ queue of each detached socket ───────┤
+//!            └─ to some: registry ─▶ frame (encode) ─▶ queue of each socket ──────┤
+//!                            here the broadcast is accepted and its report known  │
+//!         flushers, by SharedTransport, or the socket's own task, by Transport ◀──┘
 //! ```
 //!
-//! A socket over plain TCP that has read all is attached to its shard's log. One that is slow is
-//! detached: what it lacks moves into its own queue, which its own task writes. So does every socket
-//! over TLS or HTTP/2.
+//! Attached sockets take broadcasts to all from their shard's log. When the stream of one takes no more,
+//! the socket is detached: what it lacks of the log moves into its own queue, where broadcasts reach it
+//! from then on, and its own task writes. When that queue is empty, the socket is attached again. Only
+//! sockets over plain TCP are attached; those over TLS and HTTP/2 always have their own task write.
 //!
 //! | module | contents | may import |
 //! |---|---|---|
@@ -109,10 +112,11 @@
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |
 //! | `extract`, [`testing`] | adapters behind features | `middleware`, `hub`, `protocol`, `streams` |
 //!
-//! Imports point downwards only, and never in a ring; `tests/it/architecture` holds both. Two traits turn
-//! the direction where control goes up: `MessageHandler` is defined in `session` and implemented in
-//! `middleware::dispatch`; `Transport` is defined in `hub` and implemented in `session`. A socket is
-//! registered before its 101 leaves, so a client that has seen the 101 misses no broadcast.
+//! Imports point downwards only, and never in a ring; `tests/it/architecture` holds both. Three traits
+//! turn the direction where control goes up: `MessageHandler` is defined in `session` and implemented in
+//! `middleware::dispatch`; `Transport` and `SharedTransport` are defined in `hub` and implemented in
+//! `session`. A socket is active before its 101 leaves, so a client that has seen the 101 misses no
+//! broadcast.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -1,51 +1,56 @@
 //! How a message reaches its sockets, once the hub knows which they are.
 //!
-//! There are two roads: what is for everyone waits once in a log, what is for some waits in the queue
-//! of each.
+//! A broadcast to everyone waits once in the log of each shard; any other message waits in the queue
+//! of each of its sockets.
 //!
 //! ```text
-//!                  Hub::broadcast (../broadcast.rs): one frame,
-//!                  room reserved in the hub's bound (eviction)
-//!                                      │
-//!                 for everyone ◀───────┴───────▶ for some
-//!                      │                             │
-//!             the sockets of each shard     registry: which sockets
-//!             attached      detached                 │
-//!                 │             │                    │
-//!                 ▼             └─────────┐          │
-//!           broadcast_log                 ▼          ▼
-//!        one entry for all             queue of each socket
-//!      of a shard's sockets           bounded (queue/overflow)
-//!                 │                            │
-//!                 ▼                            ▼
-//!        shard/pass: by the           by the shard's flusher; by the
-//!        shard's flusher, or          socket's own task if the stream
-//!        by publishers while          takes no more, or is not for
-//!        the log is full              flushers
-//!                 │                            │
-//!                 └──────────────┬─────────────┘
-//!                                ▼
-//!      a write: the socket's queue first, then what it lacks of the log
-//!                                │
-//!                    Transport ──┴──▶ the socket
+//!     Hub::broadcast (../broadcast.rs)                      Hub::push: a reply
+//!      to everyone           to some                                │
+//!           │                   │                                   │
+//!    frame encoded,     registry: which sockets;                    │
+//!    room made          frame encoded                               │
+//!    (eviction)                 │                                   │
+//!           │                   │                                   │
+//!    the sockets of each shard  │                                   │
+//!    attached   detached        │                                   │
+//!        │          └───────────┴──────────────┬────────────────────┘
+//!        │                                     │  for each socket: room made (eviction),
+//!        │                                     │  bound kept (queue/overflow)
+//!        ▼                                     ▼
+//!  broadcast_log ── what the socket lacks ──▶ queue ◀── pings, pongs, life signs, close frame
+//!  one entry for    of it, when it is         of each
+//!  all attached     detached, leaves or       socket
+//!  sockets of the   gets a frame of its own
+//!  shard
 //! ```
 //!
-//! A frame for some follows what is for everyone: what the socket still lacks of the log is moved into
-//! its queue before the frame is.
+//! The arrow from the log to the queue keeps the order, since a queue is written before the log. What it
+//! moves was accepted already, so the overflow policy is not asked.
+//!
+//! | writer | writes | through |
+//! |---|---|---|
+//! | the shard's flusher | the log (`shard/pass`), and queues of open sockets | [`SharedTransport`] |
+//! | publishers, while the log is full | the log (`shard/pass`) | [`SharedTransport`] |
+//! | a publisher or an eviction that finds a queue full | that queue | [`SharedTransport`] |
+//! | the socket's own task | its queue: heartbeats, the close frame, and all that a stream gets which took no more or is not for flushers | [`Transport`] |
 //!
 //! Where a socket stands is told in three places, and each moves by itself:
 //!
 //! ```text
 //!  registry   Pending ──activate──▶ Active ──deactivate──▶ Removed
 //!             upgrade under way     selected by broadcasts  never selected again
+//!                └─────────────── deactivate ─────────────────▲
 //!
-//!  shard      detached ──attach──▶ attached       while Active. A socket enters detached. It is
-//!             detached ◀──detach── attached       attached once its stream is open, detached when
-//!                                                 the stream takes no more, and attached again
-//!                                                 when its own queue is written
+//!  shard      detached ──attach──▶ attached ──leave──▶ leaving ──depart──▶ gone
+//!                ▲─────detach─────────┘
+//!             While Active. A socket enters detached. It is attached once flushers may write to its
+//!             stream, detached when the stream takes no more or the flusher ends, and attached again
+//!             when its own queue is written. `leaving` keeps a clone of the log until the socket has
+//!             what it lacks. A socket that lacks nothing, or is detached, leaves at once.
 //!
 //!  queue      Open ──close, overflow──▶ Closing ──finish──▶ Finished
 //!             takes messages            close frame queued   session over
+//!                └────────── finish: the connection ended ──────▲
 //! ```
 //!
 //! Locks are taken in this order and never the other way: a socket's queue, then its shard; the hub's
