@@ -95,11 +95,6 @@ pub(crate) type Handler<A> = Hook<A, Result<(), HandlerError>>;
 pub(crate) type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl Hooks {
-    /// Returns where messages with an action go.
-    pub(crate) fn destination(&self, action: &str) -> &Destination {
-        self.actions.get(action).unwrap_or(&self.fallback)
-    }
-
     /// Returns whether messages go to the inner service.
     pub(crate) fn need_inner_service(&self) -> bool {
         matches!(self.fallback, Destination::InnerService)

@@ -148,7 +148,8 @@ impl Config {
     /// Behind a proxy every request comes from the proxy, so never name the proxy's address here.
     /// A request of a page in a browser of such a network is refused, because by DNS rebinding any page
     /// can pass for one of this site. With [`hosts`](Self::hosts), pages of those hosts may call, and
-    /// pages of other sites may not.
+    /// pages of other sites may not. For other conditions, set
+    /// [`allow_callers_if`](crate::WebConnectionSocketLayer::allow_callers_if).
     ///
     /// # Examples
     ///

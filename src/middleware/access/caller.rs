@@ -6,7 +6,7 @@ use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 use super::{
     loopback::{check_local, is_proxied},
-    upgrade::check_host,
+    page::check_host,
 };
 use crate::{
     config::{Access, BearerToken, Config},

@@ -2,9 +2,9 @@
 
 mod caller;
 mod loopback;
-mod upgrade;
+mod page;
 
 pub(crate) use self::{
     caller::{looks_proxied, may_call},
-    upgrade::{Trust, check_host, check_origin, trust},
+    page::{Trust, check_host, check_origin, trust},
 };

@@ -32,7 +32,8 @@ impl WebConnectionSocketLayer {
     /// Lets callers for which the function returns `true` use the reserved URLs, besides those that
     /// the configuration allows.
     ///
-    /// By default no caller may use them. The function sees the request as it came.
+    /// By default no caller may use them. The function sees the request as it came. To let in networks,
+    /// set [`Config::allow_callers_from`](crate::Config::allow_callers_from) instead.
     ///
     /// # Examples
     ///

@@ -1,6 +1,7 @@
 //! The way of a socket's message into the application, and of the application's answer back.
 
 mod application;
+mod destination;
 mod dispatcher;
 mod error;
 mod http;
