@@ -22,8 +22,8 @@ use crate::{Result, line::Line, named};
 pub(crate) async fn show(only: &[u8]) -> Result<bool> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut all_hold = true;
-    println!("| | asked | measured | |\n|---|---|---|---|");
-    for &(number, asked) in ASKED {
+    println!("| | promised | measured | |\n|---|---|---|---|");
+    for &(number, promise) in PROMISES {
         if !only.is_empty() && !only.contains(&number) {
             continue;
         }
@@ -35,7 +35,7 @@ pub(crate) async fn show(only: &[u8]) -> Result<bool> {
         };
         all_hold &= line.holds();
         let verdict = if line.holds() { "holds" } else { "BROKEN" };
-        println!("| {number} | {asked} | {line} | {verdict} |");
+        println!("| {number} | {promise} | {line} | {verdict} |");
         eprintln!("soak: {number} took {} s", begin.elapsed().as_secs());
     }
     Ok(all_hold)
@@ -80,8 +80,8 @@ async fn measure(number: u8) -> Result<Line> {
     }
 }
 
-/// What is asked by each promise that is shown here, by its number.
-const ASKED: &[(u8, &str)] = &[
+/// Each promise that is shown here, by its number.
+const PROMISES: &[(u8, &str)] = &[
     (
         1,
         "10 000 idle sockets for 10 minutes: none dropped, all answer; at most 3 KiB each",
@@ -163,7 +163,7 @@ const ASKED: &[(u8, &str)] = &[
     (22, "foreign origins are refused before the 101"),
     (
         23,
-        "reserved URLs without right: refused, nothing delivered",
+        "reserved URLs without permission: refused, nothing delivered",
     ),
     (24, "local means the TCP peer; shown with a real nginx"),
     (25, "no spelling of a reserved URL forges a dispatch"),
@@ -182,7 +182,7 @@ const ASKED: &[(u8, &str)] = &[
     ),
     (
         33,
-        "with every place hung, 100 of 100 leavers are told of, once each",
+        "with every place hung, the disconnect events of 100 of 100 leavers are delivered, once each",
     ),
     (
         35,

@@ -101,7 +101,7 @@ async fn visits(user: &str, clients: u8, most: usize) -> Result<Line> {
             longest < WORK,
         )
         .figure(
-            format!("{ends} ends told of"),
+            format!("{ends} disconnect events delivered"),
             ends == seen.opened && after.failed == 0,
         )
         .figure(
@@ -235,7 +235,7 @@ pub(super) async fn leavers_of_a_hung_application() -> Result<Line> {
         .until(patience, |now| now.ends.len() >= LEAVERS)
         .await?;
     let took = begin.elapsed();
-    // One that is told of twice would come a moment later.
+    // A second event of the same leaver would come a moment later.
     sleep(Duration::from_secs(1)).await;
     let later = server.figures().await?;
     let ends = figures.ends.iter().chain(&later.ends);
@@ -251,7 +251,7 @@ pub(super) async fn leavers_of_a_hung_application() -> Result<Line> {
         )
         .figure(
             format!(
-                "{} of {LEAVERS} told of, {} of them twice, within {} ms",
+                "disconnect events of {} of {LEAVERS} delivered, {} of them twice, within {} ms",
                 users.len(),
                 told - users.len(),
                 took.as_millis()

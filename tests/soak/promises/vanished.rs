@@ -88,18 +88,26 @@ pub(super) async fn half_dead() -> Result<Line> {
         .until(PATIENCE, |figures| figures.ends.len() == 3)
         .await?;
     let mut line = Line::new().figure(
-        format!("connection of the deaf gone after {goodbye:.1} s"),
+        format!("the client that ignores a close sees its connection end after {goodbye:.1} s"),
         goodbye <= 6.0,
     );
-    for (user, limit) in [("deaf", 6.0), ("half", 36.0), ("drip", 36.0)] {
+    for (user, client, limit) in [
+        ("deaf", "client that ignores a close", 6.0),
+        ("half", "client that sent half a frame", 36.0),
+        ("drip", "client of one byte per second", 36.0),
+    ] {
         let end = figures.ends.iter().find(|end| end.user == user);
         let Some(End { at, reason, .. }) = end else {
-            line = line.figure(format!("{user} is still there"), false);
+            line = line.figure(format!("{client} is still there"), false);
             continue;
         };
         let after = (at - begin) as f64 / 1000.0;
+        let reason = match reason.as_str() {
+            "" => String::new(),
+            reason => format!(" ({reason})"),
+        };
         line = line.figure(
-            format!("{user} gone after {after:.1} s ({reason})"),
+            format!("{client} gone after {after:.1} s{reason}"),
             after <= limit,
         );
     }

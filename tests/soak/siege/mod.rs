@@ -52,7 +52,7 @@ pub(crate) struct Options {
     logs: Option<PathBuf>,
 }
 
-/// Attacks the examples and prints a line for each; tells whether they are as asked.
+/// Attacks the examples and prints a line for each; tells whether they keep the promise.
 pub(crate) async fn run(options: Options) -> Result<bool> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let examples = match options.examples {
@@ -82,7 +82,7 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
     let quiet = soon("the control's pages", quiet).await?;
 
     let mut all_hold = true;
-    println!("| | asked | measured | |\n|---|---|---|---|");
+    println!("| | promised | measured | |\n|---|---|---|---|");
     for beset in beset {
         let (mut target, siege) = beset.end().await?;
         let line = siege.judge(&mut target, &quiet).await?;
@@ -91,7 +91,7 @@ pub(crate) async fn run(options: Options) -> Result<bool> {
         println!(
             "| {} | {} | {line} | {verdict} |",
             target.kind,
-            verdict::ASKED
+            verdict::PROMISE
         );
         diary.print_worst(&siege.pages, &quiet, target.kind);
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Result, line::Line};
 
-pub(super) const ASKED: &str = "attacks of every kind under `max_sockets(1000)`: memory never above 512 MiB; an honest page's request waits 250 ms at most; each end is told of once";
+pub(super) const PROMISE: &str = "attacks of every kind under `max_sockets(1000)`: memory never above 512 MiB; an honest page's request waits 250 ms at most; each disconnect event is delivered once";
 
 const MEMORY: usize = 512 * 1024;
 const STALL: Duration = Duration::from_millis(250);
@@ -53,12 +53,12 @@ impl Siege {
             .remark(format!("those of a server in peace {} ms at most", control.longest().as_millis()))
             .figure(format!("{failed} pages failed {failure}"), failed == 0)
             .figure(
-                format!("{told_of} of {leavers} honest leavers told of, once each"),
+                format!("disconnect events of {told_of} of {leavers} honest leavers delivered, once each"),
                 told_of == leavers && leavers > 0,
             )
             .figure(
                 format!(
-                    "of all sockets {} ends told of, {} lost, {} doubled",
+                    "of all sockets {} disconnect events delivered, {} lost, {} doubled",
                     events.ended(),
                     events.lost(),
                     events.doubled()
