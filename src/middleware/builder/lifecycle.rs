@@ -13,7 +13,9 @@ impl WebConnectionSocketLayer {
     /// Calls a function before each socket opens; a refusal is the response to the upgrade.
     ///
     /// Joins and replies take effect when the socket opens; the replies are the first messages that
-    /// the client receives.
+    /// the client receives. Browsers hide the refusal, and the plain GET with which the browser client
+    /// asks for it does not call the function: refuse in [`identify`](Self::identify) what a page is to
+    /// learn.
     ///
     /// # Examples
     ///
