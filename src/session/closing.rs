@@ -72,7 +72,7 @@ impl HalfClosed {
         }
     }
 
-    /// Returns when the connection ends without the missing answers, if a message may not take for ever.
+    /// Returns when the connection ends without the missing answers, if a message may not take forever.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.until
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// The clock of one socket's oldest unwritten frame.
 ///
 /// It starts when a frame becomes the oldest and stops when the kernel has accepted all of it. A part
-/// does not count, or a peer that takes single bytes would hold its queue for ever.
+/// does not count, or a peer that takes single bytes would hold its queue forever.
 #[derive(Debug)]
 pub(crate) struct WriteTimeout {
     write_timeout: Duration,

@@ -156,7 +156,7 @@ impl Clock {
         }
     }
 
-    /// Returns until when the peer may let us wait, if not for ever.
+    /// Returns until when the peer may let us wait, if not forever.
     fn wait(&mut self, now: Instant, timeout: Duration) -> Option<Instant> {
         if self.since.is_none() {
             self.taken = 0;

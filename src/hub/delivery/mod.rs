@@ -1,7 +1,7 @@
 //! How a message reaches its sockets, once the hub knows which they are.
 //!
-//! A broadcast to everyone waits once in the log of each shard; any other message waits in the queue
-//! of each of its sockets.
+//! A broadcast to everyone waits once in the log of each shard, for the sockets that are attached to
+//! it. Any other frame waits in the queue of each socket that is to get it.
 //!
 //! ```text
 //!     Hub::broadcast (../broadcast.rs)                      Hub::push: a reply
@@ -32,7 +32,7 @@
 //! | the shard's flusher | the log (`shard/pass`), and queues of open sockets | [`SharedTransport`] |
 //! | publishers, while the log is full | the log (`shard/pass`) | [`SharedTransport`] |
 //! | a publisher or an eviction that finds a queue full | that queue | [`SharedTransport`] |
-//! | the socket's own task | its queue: heartbeats, the close frame, and all that a stream gets which took no more or is not for flushers | [`Transport`] |
+//! | the socket's own task | heartbeats and the close frame; the whole queue if the stream took no more or is not for flushers | [`Transport`] |
 //!
 //! Where a socket stands is told in three places, and each moves by itself:
 //!
