@@ -24,5 +24,8 @@ pub(super) async fn ten_minutes() -> Result<Line> {
             format!("{} answered", pinged.answered),
             pinged.answered == SOCKETS,
         )
-        .figure(format!("{each:.2} KiB each"), each <= 3.0))
+        .figure(
+            format!("{each:.2} KiB of resident memory each"),
+            each <= 3.0,
+        ))
 }
