@@ -190,3 +190,26 @@ impl Tally {
         *self.now.get_or_insert_with(Instant::now)
     }
 }
+
+/// A tally of one writer, which is recorded when this is dropped: also if the stream that it writes to
+/// panics.
+#[derive(Debug)]
+pub(super) struct Recording<'a> {
+    counters: &'a Counters,
+    pub(super) tally: Tally,
+}
+
+impl<'a> Recording<'a> {
+    pub(super) fn new(counters: &'a Counters) -> Self {
+        Self {
+            counters,
+            tally: Tally::default(),
+        }
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        self.counters.record(self.tally);
+    }
+}

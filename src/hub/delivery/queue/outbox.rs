@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::Overflow,
     frame::Frame,
-    hub::counters::{Counters, Tally},
+    hub::counters::{Counters, Recording, Tally},
     protocol::CloseReason,
     sync::{Mutex, MutexGuard, Writing},
 };
@@ -191,11 +191,12 @@ impl Outbox {
     pub(crate) fn drain(&self, transport: &mut impl Transport) -> io::Result<Drained> {
         let mut state = self.state();
         let _writing = Writing::begin();
-        let mut tally = Tally::default();
+        // The stream may be the host's own, and panic.
+        let mut recording = Recording::new(&self.counters);
         let outcome = state
-            .write(&mut tally, |slices| transport.try_write(slices))
+            .write(&mut recording.tally, |slices| transport.try_write(slices))
             .and_then(|()| transport.try_flush());
-        self.counters.record(tally);
+        drop(recording);
         match outcome {
             Ok(()) => {
                 state.idle = true;
