@@ -187,8 +187,8 @@ fn publish<RB: From<Bytes>>(
     Ok(answer(json.into()))
 }
 
-/// Reads a message from a request. Checks method, caller, coding, size, body and message, in this
-/// order.
+/// Reads a message from a request. Checks surface, method, caller, coding, size, body and message, in
+/// this order.
 async fn receive<B>(
     state: &State,
     surface: Surface,
@@ -198,6 +198,7 @@ async fn receive<B>(
 where
     B: Body<Error: Into<BoxError>>,
 {
+    state.check_reserved(surface)?;
     if parts.method != Method::POST {
         return Err(Cause::ReservedMethod(parts.method.clone()).into());
     }

@@ -70,13 +70,18 @@ impl State {
         route(&self.config, self.hooks.upgrade_if.as_deref(), parts)
     }
 
+    /// Checks whether this service answers the reserved URLs.
+    pub(super) fn check_reserved(&self, surface: Surface) -> Result<(), Rejection> {
+        if surface == Surface::Public && self.config.access.control_service_only {
+            return Err(Cause::NotFound.into());
+        }
+        Ok(())
+    }
+
     /// Checks whether a caller may use the reserved URLs.
     pub(super) fn admit_caller(&self, surface: Surface, parts: &Parts) -> Result<(), Rejection> {
         if surface == Surface::Control {
             return self.admit_controller(parts);
-        }
-        if self.config.access.control_service_only {
-            return Err(Cause::NotFound.into());
         }
         self.look_for_proxy(parts);
         let peer = peer_of(&parts.extensions);

@@ -63,6 +63,9 @@ async fn the_option_alone_closes_the_reserved_urls_of_the_layered_service() {
                     .await;
                 let code = if only { answer.code() } else { String::new() };
                 assert_eq!((answer.status, &*code), expected, "{path}");
+                let get = Raw::new(&format!("GET {path} HTTP/1.1"));
+                let expected = if only { 404 } else { 405 };
+                assert_eq!(get.ask(&server).await.status, expected, "{path}");
             }
         }
         assert_eq!(visits.take().len(), if only { 0 } else { 2 });
