@@ -27,7 +27,7 @@ pub(crate) async fn origins() -> Result<Line> {
         ("it", "origins::"),
         ("it", "hosts::"),
         ("--lib", "origin::"),
-        ("--lib", "middleware::access::upgrade::"),
+        ("--lib", "middleware::access::page::"),
     ])
     .await
 }

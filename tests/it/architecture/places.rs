@@ -84,6 +84,25 @@ fn every_place_exists() {
     assert_eq!(missing, [""; 0]);
 }
 
+/// Promises are counted by the tests of modules, which a moved file takes along.
+#[test]
+fn the_soak_counts_the_tests_of_modules_that_exist() {
+    let soak = include_str!("../../soak/named.rs");
+    let filters = soak.split("(\"--lib\", \"").skip(1);
+    let filters: Vec<_> = filters.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(filters.len() > 5, "the filters were not found");
+    let modules: Vec<_> = sources()
+        .iter()
+        .map(|file| {
+            let module = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+            module.replace('/', "::") + "::"
+        })
+        .collect();
+    let names_one = |filter: &&str| modules.iter().any(|module| module.contains(*filter));
+    let missing: Vec<_> = filters.into_iter().filter(|one| !names_one(one)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
 /// The name of a status's constant in the `http` crate.
 fn constant_of(status: u16) -> Option<String> {
     let reason = StatusCode::from_u16(status).ok()?.canonical_reason()?;
