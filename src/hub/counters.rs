@@ -22,6 +22,8 @@ pub(crate) struct Counters {
     messages_out: AtomicU64,
     dropped: AtomicU64,
     undelivered: AtomicU64,
+    /// Work for the application that waits for its turn or runs.
+    pending: AtomicUsize,
     running: AtomicUsize,
     failed: AtomicU64,
     shed: AtomicU64,
@@ -41,6 +43,7 @@ impl Counters {
             messages_out: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             undelivered: AtomicU64::new(0),
+            pending: AtomicUsize::new(0),
             running: AtomicUsize::new(0),
             failed: AtomicU64::new(0),
             shed: AtomicU64::new(0),
@@ -55,13 +58,24 @@ impl Counters {
         self.messages_in.fetch_add(1, Relaxed);
     }
 
+    /// Counts work that asks for its turn.
+    pub(crate) fn work_asked(&self) {
+        self.pending.fetch_add(1, Relaxed);
+    }
+
+    /// Counts the end of that work. To be called once its place was passed on.
+    pub(crate) fn work_ended(&self) {
+        if self.pending.fetch_sub(1, Relaxed) == 1 {
+            self.quiet.notify_waiters();
+        }
+    }
+
     pub(crate) fn dispatch_started(&self) {
         self.running.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn dispatch_ended(&self) {
         self.running.fetch_sub(1, Relaxed);
-        self.quiet.notify_waiters();
     }
 
     pub(crate) fn dispatch_failed(&self) {
@@ -143,13 +157,13 @@ impl Counters {
         self.bytes_queued.load(Relaxed)
     }
 
-    /// Waits until nothing is queued and nothing is dispatched.
+    /// Waits until nothing is queued, and nothing is dispatched or waits for its turn.
     ///
     /// Cancel safe.
     pub(super) async fn quiet(&self) {
         loop {
             let changed = self.quiet.notified();
-            if self.bytes_queued() == 0 && self.running.load(Relaxed) == 0 {
+            if self.bytes_queued() == 0 && self.pending.load(Relaxed) == 0 {
                 return;
             }
             changed.await;

@@ -38,11 +38,11 @@ impl Hub {
     /// Ends all sockets within `deadline`, and returns how that went.
     ///
     /// From the first call on, new sockets are refused with 503. For at most half of the time, queues
-    /// are written and dispatches are answered; broadcasts are still accepted. Then each socket is
-    /// closed with 1001, after what is queued for it, and broadcasts are refused. For the last tenth
-    /// of the time connections and dispatches that are still there are cut off, and the application
-    /// gets its disconnect events. What is left at the deadline is dropped; a warning says how many
-    /// disconnect events that were.
+    /// are written and messages are answered, those that wait for their turn as well; broadcasts are
+    /// still accepted. Then each socket is closed with 1001, after what is queued for it, and broadcasts
+    /// are refused. For the last tenth of the time connections and dispatches that are still there are
+    /// cut off, and the application gets its disconnect events. What is left at the deadline is dropped;
+    /// a warning says how many disconnect events that were.
     ///
     /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do not
     /// wait for upgraded connections. A second call is harmless: it waits as well.

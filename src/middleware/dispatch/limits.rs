@@ -51,6 +51,7 @@ pub(in crate::middleware) async fn run<T, F>(
 where
     F: Future<Output = Result<T, DispatchError>>,
 {
+    let _pending = Pending::new(state.hub.counters());
     count(state, run_in_turn(state, &job, work).await)
 }
 
@@ -95,6 +96,22 @@ where
     }
 }
 
+/// Has a shutdown wait for the work until it is dropped.
+struct Pending<'a>(&'a Counters);
+
+impl<'a> Pending<'a> {
+    fn new(counters: &'a Counters) -> Self {
+        counters.work_asked();
+        Self(counters)
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.work_ended();
+    }
+}
+
 /// Counts the work as running until it is dropped.
 struct Running<'a>(&'a Counters);
 
@@ -108,5 +125,54 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.dispatch_ended();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        task::{JoinSet, yield_now},
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_waits_for_work_that_has_had_no_turn() {
+        const EACH: Duration = Duration::from_secs(1);
+
+        let config = Config::new().max_dispatches(1);
+        let hub = Arc::new(Hub::new(&config));
+        let state = Arc::new(State::new(config, hub.clone()));
+        let mut works = JoinSet::new();
+        for _ in 0..3 {
+            let state = state.clone();
+            works.spawn(async move {
+                let job = Job {
+                    lane: Lane::Messages,
+                    key: Key::Callers,
+                    bytes: 1,
+                    sender: None,
+                };
+                let work = async {
+                    sleep(EACH).await;
+                    Ok(())
+                };
+                run(&state, job, work).await.is_ok()
+            });
+            yield_now().await;
+        }
+        assert_eq!(hub.stats().dispatches_waiting, 2);
+        let mut shutting = JoinSet::new();
+        shutting.spawn(async move {
+            let begin = Instant::now();
+            hub.shutdown(20 * EACH).await;
+            begin.elapsed()
+        });
+        assert_eq!(shutting.join_all().await, [3 * EACH]);
+        assert_eq!(works.join_all().await, [true; 3]);
     }
 }
