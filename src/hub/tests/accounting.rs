@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, IoSlice},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
 };
 
@@ -31,6 +32,33 @@ proptest! {
         let runtime = runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(play(overflow, hub_bound, is_attached, &steps))?;
     }
+}
+
+#[tokio::test]
+async fn what_a_stream_took_before_it_panicked_is_not_charged() {
+    struct Trap;
+
+    impl Transport for Trap {
+        fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+
+        fn try_flush(&mut self) -> io::Result<()> {
+            panic!("a stream of the host's own");
+        }
+    }
+
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let registration = hub.register(Identity::anonymous(), User::Claimed);
+    let registration = registration.expect("room in the hub");
+    registration.activate();
+    assert_eq!(hub.broadcast(&SocketMessage::new("one")).queued, 1);
+    let drained = catch_unwind(AssertUnwindSafe(|| registration.outbox().drain(&mut Trap)));
+    assert!(drained.is_err());
+    drop(registration);
+    let stats = hub.stats();
+    assert_eq!((stats.messages_out, stats.undelivered), (1, 0));
+    assert_eq!(stats.bytes_queued, 0);
 }
 
 #[derive(Clone, Debug)]
