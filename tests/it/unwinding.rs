@@ -285,7 +285,9 @@ async fn a_stream_that_panics_ends_its_socket_alone() {
 /// A host that does not wait for a socket's end does not lose what comes after it.
 #[tokio::test]
 async fn a_future_that_is_dropped_cuts_the_connection_and_nothing_else() {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
     for late in [false, true] {
+        until("no task of an earlier socket is left", || tasks() == 0).await;
         let ends = Ends::default();
         let gate = Arc::new(Semaphore::new(0));
         let held = gate.clone();
@@ -309,7 +311,6 @@ async fn a_future_that_is_dropped_cuts_the_connection_and_nothing_else() {
         .await;
         if late {
             // The connection has ended, and only the message is left, in a task of its own.
-            let tasks = || Handle::current().metrics().num_alive_tasks();
             let before = tasks();
             assert_eq!(hub.close(hub.sockets()[0], &CloseReason::NORMAL), 1);
             drop(wire);
