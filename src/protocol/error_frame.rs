@@ -60,6 +60,16 @@ impl ErrorCode {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
+
+    /// Returns after how many seconds a later try makes sense, if it does.
+    pub(crate) const fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::Overloaded => Some(1),
+            Self::BadMessage | Self::Refused | Self::NoHandler | Self::Failed | Self::Timeout => {
+                None
+            }
+        }
+    }
 }
 
 /// The message that carries an [`ErrorCode`] to the sender of a message that was not handled.
@@ -98,6 +108,7 @@ impl ErrorFrame {
             error: ErrorObject {
                 code: self.code.as_str(),
                 status: self.status.as_u16(),
+                retry_after: self.code.retry_after(),
             },
         };
         write_json(&frame, &mut json);
@@ -121,6 +132,8 @@ struct ErrorMessage<'a> {
 struct ErrorObject {
     code: &'static str,
     status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 impl From<&MessageError> for ErrorFrame {

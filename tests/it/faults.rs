@@ -187,7 +187,7 @@ async fn more_dispatches_than_allowed_wait_their_turn_or_are_told_overloaded() {
     for answer in &answers[2..] {
         assert_eq!(
             answer["error"],
-            json!({"code": "overloaded", "status": 503})
+            json!({"code": "overloaded", "status": 503, "retry_after": 1})
         );
     }
     assert_eq!(layer.hub().stats().dispatches_failed, 3);

@@ -32,7 +32,11 @@ impl From<MessageError> for Rejection {
 /// Answers an upgrade with what an error frame would tell an open socket.
 impl From<ErrorFrame> for Rejection {
     fn from(frame: ErrorFrame) -> Self {
-        Self::new(frame.status).detail(frame.text)
+        let rejection = Self::new(frame.status).detail(frame.text);
+        match frame.code.retry_after() {
+            Some(seconds) => rejection.retry_after(seconds),
+            None => rejection,
+        }
     }
 }
 

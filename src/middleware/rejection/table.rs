@@ -207,11 +207,13 @@ impl From<Cause> for Rejection {
             .with(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""),
             Cause::Socket(error) => {
                 let (kind, status) = of_socket(error.kind());
-                Self::row(
-                    kind,
-                    status,
-                    format!("The handler could not do this for its sender: {error}."),
-                )
+                let text = format!("The handler could not do this for its sender: {error}.");
+                let rejection = Self::row(kind, status, text);
+                // A queue that is full is written meanwhile.
+                if kind == Kind::QueueFull {
+                    return rejection.retry_after(1);
+                }
+                rejection
             }
             Cause::UnsuitableMessage(why) => Self::row(
                 Kind::UnsuitableMessage,
@@ -252,7 +254,7 @@ impl Rejection {
     }
 
     /// Tells the client in how many seconds to try again.
-    fn retry_after(self, seconds: u64) -> Self {
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
         self.header(RETRY_AFTER, seconds.into())
     }
 }

@@ -11,12 +11,16 @@ use serde_json::{Value, json};
 
 use super::{Cause, Rejection, problem::REFUSAL};
 use crate::{
-    hub::{Cap, Client, LimitReached},
-    protocol::RejectionKind,
+    hub::{Cap, Client, LimitReached, SocketError, SocketErrorKind},
+    protocol::{ErrorCode, ErrorFrame, RejectionKind},
 };
 
 fn response(cause: Cause) -> Response<Bytes> {
     Rejection::from(cause).into_response()
+}
+
+fn queue_full() -> Cause {
+    Cause::Socket(SocketError::new(SocketErrorKind::QueueFull))
 }
 
 fn full(milliseconds: u64) -> Cause {
@@ -161,6 +165,19 @@ fn a_limit_tells_which_option_sets_it_and_what_to_do() {
 }
 
 #[test]
+fn an_error_frame_that_names_a_time_becomes_a_header() {
+    for (code, expected) in [
+        (ErrorCode::Overloaded, Some("1")),
+        (ErrorCode::Failed, None),
+    ] {
+        let rejection = Rejection::from(ErrorFrame::new(code, "Not now."));
+        let response: Response<Bytes> = rejection.into_response();
+        let value = response.headers().get("retry-after");
+        assert_eq!(value.map(|value| value.to_str().unwrap()), expected);
+    }
+}
+
+#[test]
 fn each_status_brings_the_headers_that_it_needs() {
     for (cause, name, value) in [
         (Cause::UpgradeMethod(Method::POST), "allow", "GET"),
@@ -175,6 +192,7 @@ fn each_status_brings_the_headers_that_it_needs() {
             "identity",
         ),
         (Cause::ShuttingDown, "retry-after", "5"),
+        (queue_full(), "retry-after", "1"),
         (full(0), "retry-after", "1"),
         (full(2_000), "retry-after", "2"),
         (full(2_001), "retry-after", "3"),

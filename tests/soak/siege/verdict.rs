@@ -70,14 +70,23 @@ impl Siege {
                 events.complaints.is_empty(),
             )
             .figure("its process lives", target.is_running()?)
+            .figure(
+                format!(
+                    "{} honest messages back within {} ms, {} not",
+                    self.visits.answered,
+                    self.visits.longest.as_millis(),
+                    self.visits.unanswered
+                ),
+                self.visits.answered > 0 && self.visits.unanswered == 0,
+            )
+            .figure(
+                format!("{} honest visitors turned away", self.visits.turned_away),
+                self.visits.turned_away == 0,
+            )
             .remark(format!(
-                "{} honest visitors turned away, {} closed {}; {} honest messages back within {} ms, {} not",
-                self.visits.turned_away,
+                "{} honest visitors closed {}",
                 self.visits.cut.len(),
                 self.visits.cut.first().map_or("", String::as_str),
-                self.visits.answered,
-                self.visits.longest.as_millis(),
-                self.visits.unanswered
             )))
     }
 }
