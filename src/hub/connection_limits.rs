@@ -34,14 +34,14 @@ pub(crate) struct ConnectionPermit(Option<Box<Held>>);
 /// Which limit leaves no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LimitReached {
-    pub(crate) cap: Cap,
+    pub(crate) limit: Limit,
     /// Whether only work of sockets that have ended is in the way.
     pub(crate) finishing: bool,
     pub(crate) retry_after: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cap {
+pub(crate) enum Limit {
     Sockets,
     User,
     Client(Client),
@@ -101,9 +101,9 @@ impl ConnectionLimits {
 
     fn check_counts(&self, counts: &Counts, client: Client) -> Result<(), LimitReached> {
         let of_client = or_none(counts.clients.get(&client));
-        self.admit(Cap::Sockets, self.options.sockets, counts.sockets)?;
+        self.admit(Limit::Sockets, self.options.sockets, counts.sockets)?;
         self.admit(
-            Cap::Client(client),
+            Limit::Client(client),
             self.options.sockets_per_client,
             of_client,
         )
@@ -114,25 +114,25 @@ impl ConnectionLimits {
             return Ok(());
         }
         let of_user = or_none(counts.users.get(user));
-        self.admit(Cap::User, self.options.sockets_per_user, of_user)
+        self.admit(Limit::User, self.options.sockets_per_user, of_user)
     }
 
-    fn admit(&self, cap: Cap, limit: Option<usize>, count: Count) -> Result<(), LimitReached> {
-        let Some(limit) = limit else {
+    fn admit(&self, limit: Limit, max: Option<usize>, count: Count) -> Result<(), LimitReached> {
+        let Some(max) = max else {
             return Ok(());
         };
-        let beyond = count.finishing.saturating_sub(limit);
-        if count.open + beyond < limit {
+        let beyond = count.finishing.saturating_sub(max);
+        if count.open + beyond < max {
             return Ok(());
         }
-        let finishing = count.open < limit;
+        let finishing = count.open < max;
         let retry_after = if finishing {
             WORK_ENDS_SOON
         } else {
             self.options.retry_after
         };
         Err(LimitReached {
-            cap,
+            limit,
             finishing,
             retry_after,
         })
@@ -273,8 +273,8 @@ mod tests {
         Client::from(address.parse().ok())
     }
 
-    fn cap(full: Result<ConnectionPermit, LimitReached>) -> Option<Cap> {
-        full.err().map(|full| full.cap)
+    fn limit(full: Result<ConnectionPermit, LimitReached>) -> Option<Limit> {
+        full.err().map(|full| full.limit)
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
         let limits = limits(&Config::new().max_sockets(2));
         let first = limits.permit(client("192.0.2.1")).unwrap();
         let mut second = limits.permit(client("192.0.2.2")).unwrap();
-        assert_eq!(cap(limits.permit(Client::Unknown)), Some(Cap::Sockets));
+        assert_eq!(limit(limits.permit(Client::Unknown)), Some(Limit::Sockets));
         second.finish();
         drop((first, second, limits.permit(Client::Unknown).unwrap()));
         assert_eq!(limits.counts.lock().sockets, Count::default());
@@ -297,12 +297,12 @@ mod tests {
     #[test]
     fn each_limit_holds_for_open_and_finishing_sockets_apart() {
         let ann = User::Verified("ann".into());
-        for (config, cap) in [
-            (Config::new().max_sockets(2), Cap::Sockets),
-            (Config::new().max_sockets_per_user(2), Cap::User),
+        for (config, limit) in [
+            (Config::new().max_sockets(2), Limit::Sockets),
+            (Config::new().max_sockets_per_user(2), Limit::User),
             (
                 Config::new().max_sockets_per_client(2),
-                Cap::Client(Client::Unknown),
+                Limit::Client(Client::Unknown),
             ),
         ] {
             let limits = limits(&config);
@@ -316,13 +316,13 @@ mod tests {
                 permit.finish();
                 permit.finish();
                 permits.push(permit);
-                assert!(permits.len() <= 4, "{cap:?}");
+                assert!(permits.len() <= 4, "{limit:?}");
             }
-            assert_eq!(permits.len(), 4, "{cap:?}: twice the cap");
+            assert_eq!(permits.len(), 4, "{limit:?}: twice the limit");
             let full = open().unwrap_err();
             assert_eq!(
-                (full.cap, full.finishing, full.retry_after),
-                (cap, true, Duration::from_secs(1))
+                (full.limit, full.finishing, full.retry_after),
+                (limit, true, Duration::from_secs(1))
             );
             permits.pop();
             permits.push(open().expect("room for one"));
@@ -331,8 +331,8 @@ mod tests {
             permits.push(open().expect("room for another"));
             let full = open().unwrap_err();
             assert_eq!(
-                (full.cap, full.finishing, full.retry_after),
-                (cap, false, Duration::from_secs(5))
+                (full.limit, full.finishing, full.retry_after),
+                (limit, false, Duration::from_secs(5))
             );
             permits.clear();
             let counts = limits.counts.lock();
@@ -350,8 +350,8 @@ mod tests {
             ("unknown", "unknown", "::1"),
         ] {
             let permit = limits.permit(client(one)).unwrap();
-            let full = cap(limits.permit(client(same)));
-            assert_eq!(full, Some(Cap::Client(client(one))), "{one}");
+            let full = limit(limits.permit(client(same)));
+            assert_eq!(full, Some(Limit::Client(client(one))), "{one}");
             let beside = limits.permit(client(other)).unwrap();
             drop((permit, beside));
         }
@@ -369,7 +369,7 @@ mod tests {
         let permit = || limits.permit(Client::Unknown).unwrap();
         let (mut first, mut second) = (permit(), permit());
         first.count_for_user(&ann).unwrap();
-        assert_eq!(second.count_for_user(&ann).unwrap_err().cap, Cap::User);
+        assert_eq!(second.count_for_user(&ann).unwrap_err().limit, Limit::User);
         assert!(limits.check_user(&ann).is_err());
         // A client that only claims to be ann takes nothing away from her.
         assert!(limits.check_user(&claimed).is_ok());

@@ -29,7 +29,7 @@ mod tests;
 
 pub(crate) use self::{
     charge::Charge,
-    connection_limits::{Cap, Client, ConnectionPermit, LimitReached},
+    connection_limits::{Client, ConnectionPermit, Limit, LimitReached},
     counters::Counters,
     delivery::{Attention, Backlog, Drained, Kill, Push, SharedTransport, Transport},
     identity::Principal,

@@ -1,5 +1,5 @@
 //! A socket that ends while its message waits for its turn: the message is handled, or was cut off;
-//! its end is told; nothing is kept of it; and all such work stays under the caps.
+//! its end is told; nothing is kept of it; and all such work stays within the limits.
 
 use std::{future::poll_fn, pin::pin, sync::Arc, task::Poll};
 
@@ -84,7 +84,7 @@ fn play(hub: &Arc<Hub>, seen: &Arc<Seen>, beside: fn(&Hub)) -> usize {
 /// As an upgrade and a session do it.
 fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
     let alive = seen.alive.fetch_add(1, SeqCst);
-    assert!(alive < 2, "more than twice the cap");
+    assert!(alive < 2, "more than twice the limit");
     let registration = hub.register(Identity::user("u"), User::Claimed);
     let mut registration = registration.expect("room in the hub");
     registration.hold_permit(permit);
@@ -103,7 +103,7 @@ fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
                 Poll::Ready(turn) => turn,
                 Poll::Pending => turn.await,
             };
-            let _turn = turn.expect("a cap bounds what waits");
+            let _turn = turn.expect("a limit bounds what waits");
             thread::yield_now();
         };
         match registration.unless_killed(Kill::Connection, rest).await {

@@ -10,7 +10,7 @@ use http::{
 
 use super::Rejection;
 use crate::{
-    hub::{Cap, Client, LimitReached, SocketError, SocketErrorKind},
+    hub::{Client, Limit, LimitReached, SocketError, SocketErrorKind},
     protocol::RejectionKind as Kind,
 };
 
@@ -271,30 +271,30 @@ fn of_socket(kind: SocketErrorKind) -> (Kind, StatusCode) {
 
 fn limit_reached(reached: LimitReached) -> Rejection {
     let LimitReached {
-        cap,
+        limit,
         finishing,
         retry_after,
     } = reached;
-    let (kind, status) = match cap {
-        Cap::Sockets => (Kind::TooManySockets, StatusCode::SERVICE_UNAVAILABLE),
-        Cap::User => (Kind::TooManySocketsOfUser, StatusCode::TOO_MANY_REQUESTS),
-        Cap::Client(_) => (Kind::TooManySocketsOfClient, StatusCode::TOO_MANY_REQUESTS),
+    let (kind, status) = match limit {
+        Limit::Sockets => (Kind::TooManySockets, StatusCode::SERVICE_UNAVAILABLE),
+        Limit::User => (Kind::TooManySocketsOfUser, StatusCode::TOO_MANY_REQUESTS),
+        Limit::Client(_) => (Kind::TooManySocketsOfClient, StatusCode::TOO_MANY_REQUESTS),
     };
     let text = if finishing {
-        still_finishing(cap)
+        still_finishing(limit)
     } else {
-        all_open(cap)
+        all_open(limit)
     };
     let part = u64::from(retry_after.subsec_nanos() > 0);
     let seconds = retry_after.as_secs().saturating_add(part).max(1);
     Rejection::row(kind, status, text).retry_after(seconds)
 }
 
-fn still_finishing(cap: Cap) -> String {
-    let (sender, option) = match cap {
-        Cap::Sockets => ("", "max_sockets"),
-        Cap::User => (" of this user", "max_sockets_per_user"),
-        Cap::Client(_) => (" of this client", "max_sockets_per_client"),
+fn still_finishing(limit: Limit) -> String {
+    let (sender, option) = match limit {
+        Limit::Sockets => ("", "max_sockets"),
+        Limit::User => (" of this user", "max_sockets_per_user"),
+        Limit::Client(_) => (" of this client", "max_sockets_per_client"),
     };
     format!(
         "More closed sockets{sender} than Config::{option} allows still have messages in hand. Try \
@@ -302,22 +302,24 @@ fn still_finishing(cap: Cap) -> String {
     )
 }
 
-fn all_open(cap: Cap) -> String {
-    match cap {
-        Cap::Sockets => "The server has as many open sockets as Config::max_sockets allows. Try \
+fn all_open(limit: Limit) -> String {
+    match limit {
+        Limit::Sockets => "The server has as many open sockets as Config::max_sockets allows. Try \
                          again in a moment."
             .to_owned(),
-        Cap::User => "This user has as many open sockets as Config::max_sockets_per_user allows. \
+        Limit::User => {
+            "This user has as many open sockets as Config::max_sockets_per_user allows. \
                       Close one, or try again in a moment."
-            .to_owned(),
-        Cap::Client(Client::Unknown) => {
+                .to_owned()
+        }
+        Limit::Client(Client::Unknown) => {
             "All clients of unknown address together have as many open \
                                          sockets as Config::max_sockets_per_client allows. Serve \
                                          with axum's connect info or insert a PeerAddr to count \
                                          each client alone."
                 .to_owned()
         }
-        Cap::Client(client) => format!(
+        Limit::Client(client) => format!(
             "The client {client} has as many open sockets as Config::max_sockets_per_client allows. \
              If it is a proxy, Config::trusted_proxies with it counts each client alone."
         ),

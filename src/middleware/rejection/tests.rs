@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Cause, Rejection, problem::REFUSAL};
 use crate::{
-    hub::{Cap, Client, LimitReached, SocketError, SocketErrorKind},
+    hub::{Client, Limit, LimitReached, SocketError, SocketErrorKind},
     protocol::{ErrorCode, ErrorFrame, RejectionKind},
 };
 
@@ -24,12 +24,12 @@ fn queue_full() -> Cause {
 }
 
 fn full(milliseconds: u64) -> Cause {
-    limit_reached(Cap::Sockets, false, milliseconds)
+    limit_reached(Limit::Sockets, false, milliseconds)
 }
 
-fn limit_reached(cap: Cap, finishing: bool, milliseconds: u64) -> Cause {
+fn limit_reached(limit: Limit, finishing: bool, milliseconds: u64) -> Cause {
     Cause::LimitReached(LimitReached {
-        cap,
+        limit,
         finishing,
         retry_after: Duration::from_millis(milliseconds),
     })
@@ -80,12 +80,12 @@ fn statuses_and_keys_are_the_documented_ones() {
         ),
         (full(1), 503, "too_many_sockets"),
         (
-            limit_reached(Cap::User, true, 1),
+            limit_reached(Limit::User, true, 1),
             429,
             "too_many_sockets_of_user",
         ),
         (
-            limit_reached(Cap::Client(Client::Unknown), false, 1),
+            limit_reached(Limit::Client(Client::Unknown), false, 1),
             429,
             "too_many_sockets_of_client",
         ),
@@ -142,23 +142,23 @@ fn an_answer_is_problem_details() {
 #[test]
 fn a_limit_tells_which_option_sets_it_and_what_to_do() {
     let v4 = Client::from(Some([192, 0, 2, 1].into()));
-    for (cap, option, advice) in [
-        (Cap::Sockets, "Config::max_sockets ", "Try again"),
-        (Cap::User, "Config::max_sockets_per_user ", "Close one"),
+    for (limit, option, advice) in [
+        (Limit::Sockets, "Config::max_sockets ", "Try again"),
+        (Limit::User, "Config::max_sockets_per_user ", "Close one"),
         (
-            Cap::Client(Client::Unknown),
+            Limit::Client(Client::Unknown),
             "Config::max_sockets_per_client ",
             "PeerAddr",
         ),
         (
-            Cap::Client(v4),
+            Limit::Client(v4),
             "Config::max_sockets_per_client ",
             "Config::trusted_proxies",
         ),
     ] {
-        let open = Rejection::from(limit_reached(cap, false, 1)).to_string();
+        let open = Rejection::from(limit_reached(limit, false, 1)).to_string();
         assert!(open.contains(option) && open.contains(advice), "{open}");
-        let finishing = Rejection::from(limit_reached(cap, true, 1)).to_string();
+        let finishing = Rejection::from(limit_reached(limit, true, 1)).to_string();
         assert!(finishing.contains(option), "{finishing}");
         assert!(finishing.contains("closed sockets"), "{finishing}");
     }

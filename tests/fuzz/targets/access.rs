@@ -128,7 +128,7 @@ const TEXT: &str = "text/plain";
 
 const TOKENS: [&str; 2] = ["open-sesame", "second"];
 
-/// A visitor's address is that of its connection, unless that is a proxy's whom the server trusts;
+/// A visitor's address is that of its connection, unless that is the address of a trusted proxy;
 /// then it is one that the proxies name, or theirs.
 fn client(rules: Rules, parts: &Parts, peer: Option<SocketAddr>) {
     let mut parts = parts.clone();

@@ -144,7 +144,7 @@ fn answered(asked: &Conversation, output: &[u8], kind: Kind, then: Then, room: u
     let mut pings = asked.pings.iter();
     for pong in &pongs {
         let of = |ping: &Vec<u8>| ping == pong.payload;
-        assert!(pings.any(of), "nobody asked for {pong:02x?}");
+        assert!(pings.any(of), "no ping asked for {pong:02x?}");
     }
     let messages = frames.iter().filter(|frame| frame.opcode < CLOSE);
     let messages: Vec<_> = messages.collect();
@@ -162,7 +162,7 @@ fn answered(asked: &Conversation, output: &[u8], kind: Kind, then: Then, room: u
                     .zip(back.clone())
                     .all(|(one, other)| one == other)
             );
-            assert!(back.len() <= asked.len(), "nobody said this");
+            assert!(back.len() <= asked.len(), "no message said this");
             assert!(
                 !is_whole || back.len() == asked.len(),
                 "a message did not come back"
@@ -224,7 +224,7 @@ fn relayed(asked: &Conversation, texts: &[String], is_whole: bool) {
             None => assert_eq!(error_code(text).as_deref(), Some("bad_message"), "{text}"),
         }
     }
-    assert_eq!(texts.as_slice(), [""; 0], "nobody said this");
+    assert_eq!(texts.as_slice(), [""; 0], "no message said this");
 }
 
 fn is_for_all(message: &SocketMessage) -> bool {

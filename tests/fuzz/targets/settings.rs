@@ -144,7 +144,7 @@ fn is_on(config: &Config) -> bool {
     is_guarded(config, "/__broadcastWebSocket.wc")
 }
 
-/// Whether the middleware takes a URL for one of its own: it is closed to everybody.
+/// Whether the middleware takes a URL for one of its own: it is closed to every caller.
 fn is_guarded(config: &Config, path: &str) -> bool {
     let app = layered(&WebConnectionSocketLayer::new(config.clone()));
     let request = Request::post(path)
