@@ -82,7 +82,7 @@ impl Hub {
         Ok(report)
     }
 
-    /// Queues a frame for everyone, or finds out to which sockets a message is to be pushed.
+    /// Queues a frame to all, or finds out to which sockets a message is to be pushed.
     ///
     /// The hub's lock is held: nothing is written or woken here, and no outbox is locked.
     fn select(

@@ -35,7 +35,7 @@ impl SocketEntry {
         }
     }
 
-    /// Queues a frame, behind what is for everyone, and returns what that wakes.
+    /// Queues a frame, behind broadcasts to all, and returns what that wakes.
     pub(super) fn push(&self, frame: &Frame, kind: Kind, reserved: usize) -> (Push, Option<Wake>) {
         match self.shard.upgrade() {
             Some(shard) => shard.push(self, frame, kind, reserved),
@@ -51,7 +51,7 @@ impl SocketEntry {
         }
     }
 
-    /// Gives the socket what was for everyone before it was deactivated. To be called without a lock.
+    /// Gives the socket the broadcasts to all from before it was deactivated. To be called without a lock.
     pub(super) fn depart(&self) {
         if let Some(shard) = self.shard.upgrade() {
             shard.depart(self);

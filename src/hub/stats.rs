@@ -29,7 +29,7 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages wholly written to sockets, in total: one for each recipient.
     pub messages_out: u64,
-    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. A message for everyone
+    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. A message to all
     /// counts once per worker thread; a message for some, or one that waits for a slow socket, counts
     /// once per socket.
     pub bytes_queued: usize,

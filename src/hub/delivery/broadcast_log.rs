@@ -9,7 +9,7 @@ use crate::frame::Frame;
 /// The frames that at least one attached socket of a shard still lacks, in order.
 ///
 /// Each attached socket has a cursor: the number of the next frame that it lacks. A broadcast to
-/// everyone is one entry here instead of one in every queue.
+/// all is one entry here instead of one in every queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BroadcastLog {
     /// The number of the first frame here.

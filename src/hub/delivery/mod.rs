@@ -1,11 +1,11 @@
 //! How a message reaches its sockets, once the hub knows which they are.
 //!
-//! A broadcast to everyone waits once in the log of each shard, for the sockets that are attached to
+//! A broadcast to all waits once in the log of each shard, for the sockets that are attached to
 //! it. Any other frame waits in the queue of each socket that is to get it.
 //!
 //! ```text
 //!     Hub::broadcast (../broadcast.rs)                      Hub::push: a reply
-//!      to everyone           to some                                │
+//!      to all                to some                                │
 //!           │                   │                                   │
 //!    frame encoded,     registry: which sockets;                    │
 //!    room made          frame encoded                               │

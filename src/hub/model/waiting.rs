@@ -43,12 +43,12 @@ fn cut_off_it_leaves_its_turn_to_another() {
         let seen = Arc::new(Seen::default());
         let hub = hub(&Config::new().max_sockets(1).max_dispatches(1));
         let visits = play(&hub, &seen, |hub| {
-            let everyone: Vec<_> = {
+            let all: Vec<_> = {
                 let state = hub.state.lock();
                 let all = state.registry.all();
                 all.map(|(_, entry)| entry.clone()).collect()
             };
-            for entry in everyone {
+            for entry in all {
                 entry.outbox.kill(Kill::Connection);
             }
         });

@@ -1,4 +1,4 @@
-//! How a socket takes what is for everyone from its shard's log: its cursor, and what it lacks.
+//! How a socket takes broadcasts to all from its shard's log: its cursor, and what it lacks.
 
 use std::{io::IoSlice, task::Waker};
 
@@ -26,7 +26,7 @@ pub(in crate::hub::delivery) struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// Has the socket take what is for everyone from the log, from its end on.
+    /// Has the socket take broadcasts to all from the log, from its end on.
     pub(in crate::hub::delivery) fn subscribe(&mut self, log: &BroadcastLog) {
         self.state.cursor = Some(log.end());
     }
@@ -49,7 +49,7 @@ impl Locked<'_> {
         }
     }
 
-    /// Has the socket's task write what is for everyone, and returns the task to wake.
+    /// Has the socket's task write broadcasts to all, and returns the task to wake.
     ///
     /// The task is woken even if the queue is empty now: since the transport took no more, the task
     /// may have come by for another reason, written all that was there, and gone.

@@ -1,4 +1,4 @@
-//! The shards: whose sockets take what is for everyone from one log, and the flushers that write it.
+//! The shards: whose sockets take broadcasts to all from one log, and the flushers that write it.
 
 mod flusher;
 mod pass;

@@ -50,11 +50,11 @@ pub(in crate::hub) struct Shard<M> {
 
 #[derive(Debug)]
 pub(super) struct State<M> {
-    /// What is for everyone and not written yet.
+    /// Broadcasts to all that are not written yet.
     pub(super) log: BroadcastLog,
     /// The walk over the attached sockets that is under way.
     pub(super) pass: Option<Pass>,
-    /// Sockets that take what is for everyone from the log.
+    /// Sockets that take broadcasts to all from the log.
     pub(super) attached: IndexMap<ConnectionId, Arc<M>>,
     /// Sockets that get it in their own queues: their streams are not open yet, take no more for now,
     /// or are not for flushers.
@@ -126,12 +126,12 @@ impl<M> Shard<M> {
 }
 
 impl<M: Member> Shard<M> {
-    /// Adds an active socket, detached: from now on each broadcast to everyone reaches its queue.
+    /// Adds an active socket, detached: from now on each broadcast to all reaches its queue.
     pub(in crate::hub) fn insert(&self, member: Arc<M>) {
         self.state.lock().detached.insert(member.id(), member);
     }
 
-    /// Has a detached socket take what is for everyone from the log, from now on. It stays detached if
+    /// Has a detached socket take broadcasts to all from the log, from now on. It stays detached if
     /// the flusher has ended with its runtime: nothing would empty the log any more.
     pub(in crate::hub) fn attach(&self, member: &M) {
         let mut outbox = member.outbox().lock();
@@ -145,7 +145,7 @@ impl<M: Member> Shard<M> {
         }
     }
 
-    /// Has an attached socket that takes no more get what is for everyone in its own queue, which its
+    /// Has an attached socket that takes no more get broadcasts to all in its own queue, which its
     /// task writes.
     pub(super) fn detach(&self, member: &M) {
         let mut outbox = member.outbox().lock();
@@ -202,7 +202,7 @@ impl<M: Member> Shard<M> {
         }
     }
 
-    /// Queues a frame for one socket, behind what is for everyone.
+    /// Queues a frame for one socket, behind broadcasts to all.
     pub(in crate::hub) fn push(
         &self,
         member: &M,
