@@ -66,10 +66,10 @@ fn check(setup: &Setup, call: &Call, uri: Uri) {
         return;
     };
     let status = response.status().as_u16();
-    if call.method != Method::POST {
-        assert_eq!(status, 405, "{uri}");
-    } else if setup.is_controlled {
+    if setup.is_controlled {
         assert_eq!(status, 404, "{uri}");
+    } else if call.method != Method::POST {
+        assert_eq!(status, 405, "{uri}");
     } else if !call.has_token {
         assert_eq!(status, 401, "{uri}");
     } else {
