@@ -2,7 +2,7 @@
 //!
 //! An ES module without dependencies: it opens the socket, sends and receives messages, reports why it
 //! was refused, and reconnects after a loss, each page after a random delay. It is served only where
-//! [`service`] is mounted:
+//! [`service()`] is mounted:
 //!
 //! ```
 //! use axum::Router;
