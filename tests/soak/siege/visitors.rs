@@ -122,11 +122,11 @@ async fn visit(kind: Kind, address: SocketAddr, number: usize) -> Visits {
 /// Says something twice a second and waits for it to come back; comes again if it is closed.
 async fn talk(kind: Kind, address: SocketAddr, stopped: watch::Receiver<bool>) -> Visits {
     let mut seen = Visits::default();
-    for number in 1_000.. {
+    for number in 0.. {
         if *stopped.borrow() {
             break;
         }
-        let name = format!("honest-{number}");
+        let name = format!("talker-{number}");
         let Ok(mut client) = open(address, number, &name).await else {
             seen.turned_away += 1;
             sleep(EVERY).await;
