@@ -33,6 +33,7 @@ mod names;
 mod networks;
 mod online;
 mod opening;
+mod origins;
 mod outside;
 mod overflow;
 mod pass_through;

@@ -7,7 +7,7 @@ use std::sync::{
 
 use http::StatusCode;
 use web_connection_socket::{
-    Config, Handshake, Identity, Rejection, Socket, RejectionKind, WebConnectionSocketLayer,
+    Config, Handshake, Identity, Rejection, RejectionKind, Socket, WebConnectionSocketLayer,
 };
 
 use crate::support::{
@@ -206,7 +206,10 @@ async fn a_refusal_names_what_it_saw_and_what_would_let_it_in() {
     ] {
         assert!(answer.body.contains(told), "{told}: {}", answer.body);
     }
-    assert_eq!(layer.hub().stats().refusals[&RejectionKind::ForeignOrigin], 2);
+    assert_eq!(
+        layer.hub().stats().refusals[&RejectionKind::ForeignOrigin],
+        2
+    );
 }
 
 #[tokio::test]

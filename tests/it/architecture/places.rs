@@ -109,3 +109,21 @@ fn constant_of(status: u16) -> Option<String> {
     let name = reason.replace('\'', "").replace([' ', '-'], "_");
     Some(name.to_ascii_uppercase())
 }
+
+#[test]
+fn every_file_of_tests_is_compiled() {
+    let main = include_str!("../main.rs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/it");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let module = format!("mod {name};");
+        assert!(
+            name == "main"
+                || main
+                    .lines()
+                    .any(|line| line.trim_start().ends_with(&module)),
+            "{name} is not a module of tests/it/main.rs"
+        );
+    }
+}
