@@ -13,23 +13,53 @@ pub(crate) struct Cell {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Every socket gets every message.
+    /// Every socket gets every message; the next one leaves as soon as one has reached all.
     All,
+    /// The same, but what came free while the client read leaves together.
+    Lockstep,
     /// So many of the sockets are a group, and only they get the messages.
     Group(usize),
+    /// So many of the sockets are of one user, and only they get the messages.
+    User(usize),
     /// So many further sockets are connected and read nothing.
     Stalled(usize),
     /// The sockets send messages, and each gets an answer of its own.
     Inbound,
+    /// The sockets stay idle; then as many again open, as far as the machine allows.
+    Idle,
 }
 
 impl Cell {
+    pub(crate) const fn new(sockets: usize, bytes: usize, window: usize) -> Self {
+        Self {
+            sockets,
+            bytes,
+            window,
+            kind: Kind::All,
+        }
+    }
+
+    pub(crate) const fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// How many sockets get each message.
     pub(crate) fn receivers(&self) -> usize {
         match self.kind {
-            Kind::All | Kind::Stalled(_) => self.sockets,
-            Kind::Group(members) => members,
+            Kind::All | Kind::Lockstep | Kind::Stalled(_) | Kind::Idle => self.sockets,
+            Kind::Group(members) | Kind::User(members) => members,
             Kind::Inbound => 1,
+        }
+    }
+
+    /// Tells whether a socket gets the messages: the receivers are spread evenly over all sockets.
+    pub(crate) fn is_receiver(&self, index: usize) -> bool {
+        match self.kind {
+            Kind::Group(members) | Kind::User(members) => {
+                index * members % self.sockets < members && index < self.sockets
+            }
+            _ => true,
         }
     }
 
@@ -39,10 +69,8 @@ impl Cell {
             // More would fill the stalled sockets' queues, and closed sockets cost nothing.
             return STALLED_MESSAGES;
         }
-        // With several in flight a delivery costs a fraction, and a short run is only noise.
-        let times = if self.window == 1 { 1 } else { 4 };
         let several_windows = 20 * self.window as u64;
-        let messages = times * deliveries / self.receivers() as u64;
+        let messages = deliveries / self.receivers() as u64;
         messages.max(several_windows).min(MOST_MESSAGES)
     }
 
@@ -54,39 +82,6 @@ impl Cell {
             _ => (messages / 10).max(self.window as u64),
         }
     }
-
-    pub(crate) const QUICK: [Self; 2] = [Self::new(1_000, 128, 1), Self::new(1_000, 128, 32)];
-
-    pub(crate) const ALL: [Self; 14] = [
-        Self::new(1_000, 128, 1),
-        Self::new(1_000, 128, 32),
-        Self::new(1_000, 4_096, 1),
-        Self::new(1_000, 4_096, 32),
-        Self::new(10_000, 128, 1),
-        Self::new(10_000, 128, 32),
-        Self::new(10_000, 4_096, 1),
-        Self::new(10_000, 4_096, 32),
-        Self::new(10, 128, 1),
-        Self::new(1_000, 128, 1).kind(Kind::Group(10)),
-        Self::new(10_000, 128, 1).kind(Kind::Group(10)),
-        Self::new(1_000, 4_096, 1).kind(Kind::Stalled(50)),
-        Self::new(1_000, 128, 1).kind(Kind::Inbound),
-        Self::new(1_000, 128, 32).kind(Kind::Inbound),
-    ];
-
-    const fn new(sockets: usize, bytes: usize, window: usize) -> Self {
-        Self {
-            sockets,
-            bytes,
-            window,
-            kind: Kind::All,
-        }
-    }
-
-    const fn kind(mut self, kind: Kind) -> Self {
-        self.kind = kind;
-        self
-    }
 }
 
 impl FromStr for Cell {
@@ -94,31 +89,32 @@ impl FromStr for Cell {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut words = text.split(',');
-        let mut number = |what| {
-            let word = words.next().unwrap_or_default();
-            match word.parse() {
-                Ok(0) | Err(_) => Err(format!("{word:?} is not a number of {what}")),
-                Ok(number) => Ok(number),
-            }
-        };
-        let cell = Self::new(number("sockets")?, number("bytes")?, number("messages")?);
-        let kind = match words
-            .next()
-            .map(|word| word.split_once('=').unwrap_or((word, "")))
-        {
+        let mut next = |what| number(words.next().unwrap_or_default(), what);
+        let cell = Self::new(next("sockets")?, next("bytes")?, next("messages")?);
+        let kind = match words.next() {
             None => Kind::All,
-            Some(("inbound", "")) => Kind::Inbound,
-            Some(("group", n)) => Kind::Group(
-                n.parse()
-                    .map_err(|_| "the size of the group is not a number")?,
-            ),
-            Some(("stalled", n)) => Kind::Stalled(
-                n.parse()
-                    .map_err(|_| "the number of stalled sockets is not a number")?,
-            ),
-            Some((word, _)) => return Err(format!("{word:?} is not a kind of cell")),
+            Some(word) => match word.split_once('=').unwrap_or((word, "")) {
+                ("lockstep", "") => Kind::Lockstep,
+                ("group", n) => Kind::Group(number(n, "members")?),
+                ("user", n) => Kind::User(number(n, "sockets of the user")?),
+                ("stalled", n) => Kind::Stalled(number(n, "stalled sockets")?),
+                ("inbound", "") => Kind::Inbound,
+                ("idle", "") => Kind::Idle,
+                _ => return Err(format!("{word:?} is not a kind of cell")),
+            },
         };
-        Ok(cell.kind(kind))
+        let cell = cell.kind(kind);
+        if cell.receivers() > cell.sockets {
+            return Err("more sockets get the messages than there are".to_owned());
+        }
+        Ok(cell)
+    }
+}
+
+fn number(word: &str, what: &str) -> Result<usize, String> {
+    match word.parse() {
+        Ok(0) | Err(_) => Err(format!("{word:?} is not a number of {what}")),
+        Ok(number) => Ok(number),
     }
 }
 
@@ -127,9 +123,12 @@ impl fmt::Display for Cell {
         write!(f, "{},{},{}", self.sockets, self.bytes, self.window)?;
         match self.kind {
             Kind::All => Ok(()),
+            Kind::Lockstep => f.write_str(",lockstep"),
             Kind::Group(members) => write!(f, ",group={members}"),
+            Kind::User(sockets) => write!(f, ",user={sockets}"),
             Kind::Stalled(peers) => write!(f, ",stalled={peers}"),
             Kind::Inbound => f.write_str(",inbound"),
+            Kind::Idle => f.write_str(",idle"),
         }
     }
 }

@@ -9,15 +9,20 @@
 //! one that is lost, doubled or out of order fails the run.
 
 mod cell;
+mod contender;
 mod endpoints;
 mod error;
+mod figures;
 mod frame;
 mod http;
 mod load;
+mod markdown;
 mod measure;
 mod message;
 mod options;
+mod plan;
 mod process;
+mod results;
 mod rounds;
 mod run;
 mod server;
@@ -34,7 +39,7 @@ use self::options::{Options, Role};
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match options.role {
-        Some(Role::Serve { server, threads }) => servers::serve(server, threads),
+        Some(Role::Serve { server, workers }) => servers::serve(server, workers),
         Some(Role::Load(load)) => load::run(&load),
         None if options.bench => rounds::run(&options),
         None => {

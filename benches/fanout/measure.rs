@@ -3,43 +3,24 @@
 use std::{thread, time::Duration};
 
 use crate::{
-    cell::Cell,
+    cell::{Cell, Kind},
+    contender::Contender,
     error::Result,
+    figures::{Delivered, Figures},
     process::Process,
-    run::{Run, micros},
-    server::Server,
-    usage,
+    run::micros,
+    usage::Usage,
 };
 
-/// What one measurement found.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figures {
-    /// Processor time of the server per delivery, in µs.
-    pub(crate) cpu: f64,
-    /// Deliveries per second.
-    pub(crate) rate: f64,
-    /// Time from the publish to the last receiver, in µs.
-    pub(crate) p50: f64,
-    pub(crate) p99: f64,
-    /// Resident memory of the server per idle socket, in KiB.
-    pub(crate) idle: f64,
-    /// Processor time of the server per socket that opened, in µs.
-    pub(crate) connect: f64,
-}
-
 /// Runs one server under one load.
-pub(crate) fn measure(
-    server: Server,
-    cell: Cell,
-    deliveries: u64,
-    threads: usize,
-) -> Result<Figures> {
+pub(crate) fn measure(contender: Contender, cell: Cell, deliveries: u64) -> Result<Figures> {
+    let Contender { server, workers } = contender;
     let cell = server.cell(cell);
-    let messages = cell.messages(deliveries);
+    let messages = cell.messages(server.times(cell) * deliveries);
     let mut host = Process::start(&[
         "serve".to_owned(),
         server.to_string(),
-        format!("--threads={threads}"),
+        format!("--workers={workers}"),
     ])?;
     let port = host.answer()?;
     let mut load = Process::start(&[
@@ -50,29 +31,47 @@ pub(crate) fn measure(
         format!("--warm-up={}", cell.warm_up(messages)),
         format!("--messages={messages}"),
     ])?;
-    let cpu = || usage::cpu(host.id());
-    let resident = || usage::resident_kib(host.id());
 
     // The first socket brings to life what all of them share.
     load.step()?;
+    let (connect, idle) = opened(&host, &mut load)?;
+    let (further, delivered) = match cell.kind {
+        Kind::Idle => (Some(opened(&host, &mut load)?.1), None),
+        _ => {
+            let deliveries = (messages * cell.receivers() as u64) as f64;
+            (None, Some(delivered(&host, &mut load, deliveries)?))
+        }
+    };
+    Ok(Figures {
+        delivered,
+        idle,
+        further,
+        connect,
+    })
+}
+
+/// What each further socket takes: processor time to connect in µs, resident memory in KiB.
+fn opened(host: &Process, load: &mut Process) -> Result<(f64, f64)> {
     thread::sleep(SETTLE);
-    let (cpu_before, resident_before) = (cpu()?, resident()?);
+    let before = Usage::of(host.id())?;
     let opened: f64 = load.step()?.parse()?;
     thread::sleep(SETTLE);
-    let connect = micros(cpu()? - cpu_before) / opened;
-    let idle = (resident()? - resident_before) / opened;
+    let after = Usage::of(host.id())?;
+    Ok((
+        micros(after.cpu - before.cpu) / opened,
+        (after.resident_kib - before.resident_kib) / opened,
+    ))
+}
 
+fn delivered(host: &Process, load: &mut Process, deliveries: f64) -> Result<Delivered> {
     load.step()?;
-    let cpu_before = cpu()?;
-    let run: Run = load.step()?.parse()?;
-    let delivered = (messages * cell.receivers() as u64) as f64;
-    Ok(Figures {
-        cpu: micros(cpu()? - cpu_before) / delivered,
-        rate: delivered / run.seconds,
-        p50: run.p50,
-        p99: run.p99,
-        idle,
-        connect,
+    let before = Usage::of(host.id())?;
+    let run = load.step()?.parse()?;
+    let after = Usage::of(host.id())?;
+    Ok(Delivered {
+        deliveries,
+        cpu: micros(after.cpu - before.cpu) / deliveries,
+        run,
     })
 }
 

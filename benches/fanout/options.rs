@@ -10,21 +10,26 @@ pub(crate) struct Options {
     /// A minute of small cells instead of everything.
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Only these servers; ratios need the floors `limit-each` (window 1) and `limit-coalesce`.
+    /// Only these servers, and the floor of each cell.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<Server>,
-    /// Only this cell, repeatable: `sockets,bytes,window`, then `group=n`, `stalled=n` or `inbound`.
+    /// Only this cell, repeatable: `sockets,bytes,window`, then `lockstep`, `group=n`, `user=n`,
+    /// `stalled=n`, `inbound` or `idle`.
     #[arg(long = "cell")]
     pub(crate) cells: Vec<Cell>,
     /// Rounds, of which the median is shown [default: 3, or 1 with --quick].
     #[arg(long)]
     pub(crate) rounds: Option<usize>,
-    /// Deliveries of one measurement [default: 1000000, or 100000 with --quick].
+    /// Deliveries of one measurement, and five times as many where frames coalesce
+    /// [default: 1000000, or 100000 with --quick].
     #[arg(long)]
     pub(crate) deliveries: Option<u64>,
-    /// Threads of the servers' runtimes; the floors have one.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) threads: usize,
+    /// Worker threads of the servers' runtimes, each in turn; the floors have one.
+    #[arg(long, value_delimiter = ',', default_value = "1,2")]
+    pub(crate) workers: Vec<usize>,
+    /// One Markdown table of all cells at the end.
+    #[arg(long)]
+    pub(crate) markdown: bool,
     /// Said by `cargo bench`.
     #[arg(long, hide = true)]
     pub(crate) bench: bool,
@@ -41,7 +46,7 @@ pub(crate) enum Role {
     Serve {
         server: Server,
         #[arg(long)]
-        threads: usize,
+        workers: usize,
     },
     /// The client with all sockets.
     #[command(hide = true)]

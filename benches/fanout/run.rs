@@ -10,24 +10,28 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) seconds: f64,
+    /// Time from the publish to the last receiver, in µs.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    /// How many reads of sockets found something.
+    pub(crate) reads: f64,
 }
 
 impl Run {
     /// Sums up the time each message took.
-    pub(crate) fn new(took: Duration, mut latencies: Vec<Duration>) -> Self {
+    pub(crate) fn new(took: Duration, mut latencies: Vec<Duration>, reads: u64) -> Self {
         latencies.sort_unstable();
         let at = |percent: usize| micros(latencies[(latencies.len() - 1) * percent / 100]);
         Self {
             seconds: took.as_secs_f64(),
             p50: at(50),
             p99: at(99),
+            reads: reads as f64,
         }
     }
 
     pub(crate) fn line(&self) -> String {
-        format!("{} {} {}", self.seconds, self.p50, self.p99)
+        format!("{} {} {} {}", self.seconds, self.p50, self.p99, self.reads)
     }
 }
 
@@ -41,6 +45,7 @@ impl FromStr for Run {
             seconds: number()?,
             p50: number()?,
             p99: number()?,
+            reads: number()?,
         })
     }
 }

@@ -19,13 +19,13 @@ use crate::{
 /// One publisher, and sockets that check what they get.
 pub(super) struct FanOut {
     poll: Poll,
-    events: Events,
     buffer: Vec<u8>,
     receivers: Vec<Receiver>,
     _others: Vec<net::TcpStream>,
     publisher: Publisher,
     answered: u64,
     progress: Progress,
+    reads: u64,
     cell: Cell,
 }
 
@@ -39,42 +39,46 @@ impl FanOut {
         Ok(Self {
             publisher: Publisher::connect(port, poll.registry(), PUBLISHER)?,
             poll,
-            events: Events::with_capacity(1024),
             buffer: vec![0; 512 * 1024],
             progress: Progress::new(receivers.len()),
             receivers,
             _others: sockets.others,
             answered: 0,
+            reads: 0,
             cell,
         })
     }
 
-    /// Publishes as many as may be in flight: those that came free together leave together.
-    fn publish(&mut self, end: u64) -> Result<()> {
+    /// Sends each message that may be in flight as soon as another has reached all sockets.
+    fn slide(&mut self, end: u64) -> Result<()> {
+        let end = end.min(self.progress.received() + self.cell.window as u64);
+        while self.progress.published() < end {
+            self.publish();
+            self.publisher.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Sends together what came free together, once it was answered as well.
+    fn step(&mut self, end: u64) -> Result<()> {
         let complete = self.progress.received().min(self.answered);
         let end = end.min(complete + self.cell.window as u64);
-        let group = match self.cell.kind {
-            Kind::Group(_) => Some("ten"),
-            _ => None,
-        };
-        if self.progress.published() == end {
-            return Ok(());
-        }
-        let from = self.progress.published();
-        for number in from..end {
-            let json = message::write(number, self.cell.bytes, group);
-            self.publisher.publish(&json);
-        }
-        let now = Instant::now();
-        for _ in from..end {
-            self.progress.publish(now);
+        while self.progress.published() < end {
+            self.publish();
         }
         self.publisher.flush()
     }
 
-    fn receive(&mut self) -> Result<()> {
-        self.poll.poll(&mut self.events, Some(PATIENCE))?;
-        if self.events.is_empty() {
+    fn publish(&mut self) {
+        let json = message::write(self.progress.published(), self.cell);
+        self.publisher.publish(&json);
+        self.progress.publish(Instant::now());
+    }
+
+    /// Waits until something arrives, and handles it.
+    fn receive(&mut self, events: &mut Events, end: u64) -> Result<()> {
+        self.poll.poll(events, Some(PATIENCE))?;
+        if events.is_empty() {
             return Err(format!(
                 "nothing came for {PATIENCE:?}: {} messages were published, {} answered, and {} \
                  have reached all sockets",
@@ -84,7 +88,7 @@ impl FanOut {
             )
             .into());
         }
-        for event in &self.events {
+        for event in &*events {
             match event.token() {
                 PUBLISHER => {
                     self.publisher.flush()?;
@@ -92,26 +96,40 @@ impl FanOut {
                 }
                 Token(index) => {
                     let progress = &mut self.progress;
-                    self.receivers[index].read(&mut self.buffer, |text| {
+                    self.reads += self.receivers[index].read(&mut self.buffer, |text| {
                         let number = message::number(text).ok_or("a message without a number")?;
                         progress.receive(index, number)
                     })?;
+                    if self.slides() {
+                        self.slide(end)?;
+                    }
                 }
             }
         }
         Ok(())
     }
+
+    fn slides(&self) -> bool {
+        self.cell.kind != Kind::Lockstep
+    }
 }
 
 impl Exercise for FanOut {
     fn run(&mut self, messages: u64) -> Result<Run> {
+        let mut events = Events::with_capacity(1024);
         let begun = Instant::now();
         let end = self.progress.published() + messages;
+        self.reads = 0;
         while self.progress.received().min(self.answered) < end {
-            self.publish(end)?;
-            self.receive()?;
+            if self.slides() {
+                self.slide(end)?;
+            } else {
+                self.step(end)?;
+            }
+            self.receive(&mut events, end)?;
         }
-        Ok(Run::new(begun.elapsed(), self.progress.take_latencies()))
+        let latencies = self.progress.take_latencies();
+        Ok(Run::new(begun.elapsed(), latencies, self.reads))
     }
 }
 

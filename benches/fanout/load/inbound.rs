@@ -18,6 +18,7 @@ pub(super) struct Inbound {
     waiting: Vec<Option<(u64, Instant)>>,
     sent: u64,
     answered: u64,
+    reads: u64,
     cell: Cell,
 }
 
@@ -39,6 +40,7 @@ impl Inbound {
             receivers,
             sent: 0,
             answered: 0,
+            reads: 0,
             cell,
         })
     }
@@ -49,7 +51,7 @@ impl Inbound {
         while self.waiting[index].is_some() {
             index = (index + 1) % self.receivers.len();
         }
-        let json = message::write(self.sent, self.cell.bytes, None);
+        let json = message::write(self.sent, self.cell);
         self.waiting[index] = Some((self.sent, Instant::now()));
         self.receivers[index].send(TEXT, json.as_bytes())?;
         self.sent += 1;
@@ -65,7 +67,7 @@ impl Inbound {
             let index = event.token().0;
             let waiting = &mut self.waiting[index];
             let answered = &mut self.answered;
-            self.receivers[index].read(&mut self.buffer, |text| {
+            self.reads += self.receivers[index].read(&mut self.buffer, |text| {
                 let number = message::number(text);
                 match waiting.take() {
                     Some((expected, since)) if number == Some(expected) => {
@@ -86,13 +88,14 @@ impl Exercise for Inbound {
         let begun = Instant::now();
         let end = self.sent + messages;
         let mut latencies = Vec::new();
+        self.reads = 0;
         while self.answered < end {
             while self.sent < end && self.sent - self.answered < self.cell.window as u64 {
                 self.send()?;
             }
             self.receive(&mut latencies)?;
         }
-        Ok(Run::new(begun.elapsed(), latencies))
+        Ok(Run::new(begun.elapsed(), latencies, self.reads))
     }
 }
 

@@ -3,6 +3,7 @@
 mod connect;
 mod exercise;
 mod fan_out;
+mod handshake;
 mod inbound;
 mod progress;
 mod publisher;

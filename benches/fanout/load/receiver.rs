@@ -34,19 +34,22 @@ impl Receiver {
         Ok(())
     }
 
-    /// Reads what has arrived and hands over each text. Pings are answered.
+    /// Reads what has arrived and hands over each text. Pings are answered. Returns how many reads
+    /// found something.
     pub(super) fn read(
         &mut self,
         buffer: &mut [u8],
         mut on_text: impl FnMut(&[u8]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
+        let mut reads = 0;
         loop {
             let length = match self.stream.read(buffer) {
                 Ok(0) => return Err("the server cut a socket".into()),
                 Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(reads),
                 Err(error) => return Err(error.into()),
             };
+            reads += 1;
             if self.rest.is_empty() {
                 let rest = self.take(&buffer[..length], &mut on_text)?;
                 self.rest.extend_from_slice(rest);
@@ -58,7 +61,7 @@ impl Receiver {
                 self.rest = received;
             }
             if length < buffer.len() {
-                return Ok(());
+                return Ok(reads);
             }
         }
     }

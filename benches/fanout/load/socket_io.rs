@@ -10,8 +10,8 @@ use crate::{
     frame::{TEXT, from_client, split},
 };
 
-/// Where Socket.IO's sockets open.
-pub(super) const TARGET: &str = "/socket.io/?EIO=4&transport=websocket";
+/// Where Socket.IO's sockets open; more of a query follows.
+pub(super) const TARGET: &str = "/socket.io/?EIO=4&transport=websocket&";
 
 /// Enters the default namespace, without which no event comes.
 pub(super) fn enter(stream: &mut TcpStream, early: Vec<u8>) -> Result<Vec<u8>> {

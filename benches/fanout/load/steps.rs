@@ -2,10 +2,13 @@
 
 use std::io::{self, BufRead};
 
+use rlimit::Resource;
+
 use super::{connect::Opener, exercise::Exercise, fan_out::FanOut, inbound::Inbound};
 use crate::{cell::Kind, error::Result, options::Load};
 
-/// Opens the first socket, opens the others, warms up and runs: a step for each line.
+/// Opens the first socket, opens the others, warms up and runs: a step for each line. Idle ones are
+/// followed by further ones instead.
 pub(crate) fn run(load: &Load) -> Result<()> {
     rlimit::increase_nofile_limit(u64::MAX)?;
     let mut orders = io::stdin().lock().lines();
@@ -28,6 +31,12 @@ pub(crate) fn run(load: &Load) -> Result<()> {
     println!("{}", opener.opened() - 1);
 
     wait()?;
+    if cell.kind == Kind::Idle {
+        let further = cell.sockets.min(room(cell.sockets)?);
+        opener.open(further)?;
+        println!("{further}");
+        return Ok(wait()?);
+    }
     let sockets = opener.into_sockets();
     let mut exercise: Box<dyn Exercise> = match cell.kind {
         Kind::Inbound => Box::new(Inbound::new(sockets, cell)?),
@@ -39,3 +48,16 @@ pub(crate) fn run(load: &Load) -> Result<()> {
     println!("{}", exercise.run(load.messages)?.line());
     Ok(wait()?)
 }
+
+/// How many sockets the server may open besides, which has the same limit as the client.
+fn room(opened: usize) -> Result<usize> {
+    let files = usize::try_from(Resource::NOFILE.get_soft()?).unwrap_or(usize::MAX);
+    let room = files.saturating_sub(opened + OTHER_FILES);
+    match room {
+        0 => Err(format!("only {files} open files are allowed").into()),
+        room => Ok(room),
+    }
+}
+
+/// More than a server opens that are not sockets.
+const OTHER_FILES: usize = 100;

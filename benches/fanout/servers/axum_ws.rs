@@ -1,18 +1,24 @@
 //! The two ways to broadcast that axum's own WebSockets suggest.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use axum::{
     Router,
     extract::{
-        State, WebSocketUpgrade,
+        Query, State, WebSocketUpgrade,
         ws::{Message, Utf8Bytes, WebSocket},
     },
+    http::StatusCode,
     response::Response,
     routing::{any, post},
 };
+use serde::Deserialize;
 use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc};
 
+use super::rooms::{Member, Recipient};
 use crate::endpoints::{PUBLISH_PATH, SOCKET_PATH};
 
 /// One channel that every socket's task listens to.
@@ -29,7 +35,7 @@ pub(super) fn channel() -> Router {
     Router::new()
         .route(SOCKET_PATH, any(join_channels))
         .route(PUBLISH_PATH, post(publish_to_channels))
-        .with_state(Channels::default())
+        .with_state(Shared::default())
 }
 
 /// The default buffers take 132 KiB per socket and 9 µs per delivery.
@@ -62,20 +68,57 @@ async fn join_broadcast(upgrade: WebSocketUpgrade, State(sender): State<Sender>)
     })
 }
 
-type Channels = Arc<Mutex<Vec<mpsc::Sender<Utf8Bytes>>>>;
-
-async fn publish_to_channels(State(channels): State<Channels>, message: String) {
-    let message = Utf8Bytes::from(message);
-    let mut channels = channels.lock().unwrap_or_else(PoisonError::into_inner);
-    channels.retain(|channel| channel.try_send(message.clone()).is_ok());
+/// The senders of all sockets, and of those of each user and each group.
+#[derive(Default)]
+struct Channels {
+    all: Vec<mpsc::Sender<Utf8Bytes>>,
+    rooms: HashMap<String, Vec<mpsc::Sender<Utf8Bytes>>>,
 }
 
-async fn join_channels(upgrade: WebSocketUpgrade, State(channels): State<Channels>) -> Response {
+impl Channels {
+    fn join(&mut self, member: &Member, sender: mpsc::Sender<Utf8Bytes>) {
+        for room in member.rooms() {
+            self.rooms.entry(room).or_default().push(sender.clone());
+        }
+        self.all.push(sender);
+    }
+
+    fn send(&mut self, message: &Utf8Bytes, recipients: &[Recipient]) {
+        let deliver = |senders: &mut Vec<mpsc::Sender<Utf8Bytes>>| {
+            senders.retain(|sender| sender.try_send(message.clone()).is_ok());
+        };
+        if recipients.is_empty() {
+            deliver(&mut self.all);
+        }
+        for recipient in recipients {
+            self.rooms.get_mut(&recipient.room()).map(deliver);
+        }
+    }
+}
+
+/// What has to be known of a message, which is passed on as it came.
+#[derive(Deserialize)]
+struct Envelope {
+    recipients: Vec<Recipient>,
+}
+
+type Shared = Arc<Mutex<Channels>>;
+
+async fn publish_to_channels(State(channels): State<Shared>, message: String) -> StatusCode {
+    let Ok(Envelope { recipients }) = serde_json::from_str(&message) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    lock(&channels).send(&message.into(), &recipients);
+    StatusCode::OK
+}
+
+async fn join_channels(
+    upgrade: WebSocketUpgrade,
+    State(channels): State<Shared>,
+    Query(member): Query<Member>,
+) -> Response {
     let (sender, mut messages) = mpsc::channel(QUEUE);
-    channels
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .push(sender);
+    lock(&channels).join(&member, sender);
     small_buffers(upgrade).on_upgrade(|mut socket| async move {
         loop {
             tokio::select! {
@@ -87,6 +130,10 @@ async fn join_channels(upgrade: WebSocketUpgrade, State(channels): State<Channel
             }
         }
     })
+}
+
+fn lock(channels: &Mutex<Channels>) -> MutexGuard<'_, Channels> {
+    channels.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn send(socket: &mut WebSocket, message: Utf8Bytes) -> bool {

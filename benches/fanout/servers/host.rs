@@ -7,12 +7,12 @@ use tokio::{net::TcpListener, runtime};
 
 use crate::error::Result;
 
-pub(super) fn on_runtime(threads: usize, serving: impl Future<Output = Result<()>>) -> Result<()> {
-    let mut builder = match threads {
+pub(super) fn on_runtime(workers: usize, serving: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut builder = match workers {
         1 => runtime::Builder::new_current_thread(),
         _ => runtime::Builder::new_multi_thread(),
     };
-    let runtime = builder.worker_threads(threads).enable_all().build()?;
+    let runtime = builder.worker_threads(workers).enable_all().build()?;
     runtime.block_on(serving)
 }
 

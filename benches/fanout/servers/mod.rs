@@ -5,6 +5,7 @@ mod echo;
 mod host;
 mod hub;
 mod limit;
+mod rooms;
 mod serve;
 mod socket_io;
 
