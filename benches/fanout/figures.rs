@@ -3,15 +3,22 @@
 use crate::run::Run;
 
 /// What one measurement found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) delivered: Option<Delivered>,
-    /// Resident memory of the server per idle socket, in KiB.
-    pub(crate) idle: f64,
-    /// The same for those that opened last.
-    pub(crate) further: Option<f64>,
-    /// Processor time of the server per socket that opened, in µs.
-    pub(crate) connect: f64,
+    /// Of the cell's sockets.
+    pub(crate) first: Option<Opened>,
+    /// Of those that opened afterwards.
+    pub(crate) further: Option<Opened>,
+}
+
+/// What was found while sockets opened, as an average.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// Processor time of the server, in µs.
+    pub(crate) cpu: f64,
+    /// Memory of the server, in KiB.
+    pub(crate) resident_kib: f64,
 }
 
 /// What was found while messages went.
@@ -38,12 +45,12 @@ pub(crate) const CPU: Column = Column {
 
 pub(crate) const IDLE: Column = Column {
     title: "KiB/idle socket",
-    figure: |figures| Some(figures.idle),
+    figure: |figures| Some(figures.first?.resident_kib),
 };
 
 pub(crate) const FURTHER: Column = Column {
     title: "KiB/further one",
-    figure: |figures| figures.further,
+    figure: |figures| Some(figures.further?.resident_kib),
 };
 
 pub(crate) const COLUMNS: [Column; 8] = [
@@ -74,6 +81,6 @@ pub(crate) const COLUMNS: [Column; 8] = [
     FURTHER,
     Column {
         title: "CPU us/connect",
-        figure: |figures| Some(figures.connect),
+        figure: |figures| Some(figures.first?.cpu),
     },
 ];

@@ -4,7 +4,8 @@
 //!
 //! Every server and the client are processes of their own (this program again, with another role),
 //! so the kernel accounts the processor time of each. The *floor* is a bare `epoll` loop that does
-//! nothing but what no server can leave out. Machines drift, so servers take turns, and what counts
+//! nothing but what no server can leave out, for no other sockets than those that get a message, and
+//! that gets all that may be in flight at once. Machines drift, so servers take turns, and what counts
 //! is the ratio to the floor of the same round. The receivers check the numbers in the messages:
 //! one that is lost, doubled or out of order fails the run.
 

@@ -6,7 +6,7 @@ use crate::{
     cell::{Cell, Kind},
     contender::Contender,
     error::Result,
-    figures::{Delivered, Figures},
+    figures::{Delivered, Figures, Opened},
     process::Process,
     run::micros,
     usage::Usage,
@@ -34,33 +34,30 @@ pub(crate) fn measure(contender: Contender, cell: Cell, deliveries: u64) -> Resu
 
     // The first socket brings to life what all of them share.
     load.step()?;
-    let (connect, idle) = opened(&host, &mut load)?;
-    let (further, delivered) = match cell.kind {
-        Kind::Idle => (Some(opened(&host, &mut load)?.1), None),
-        _ => {
-            let deliveries = (messages * cell.receivers() as u64) as f64;
-            (None, Some(delivered(&host, &mut load, deliveries)?))
-        }
+    let mut figures = Figures {
+        first: opened(&host, &mut load)?,
+        ..Figures::default()
     };
-    Ok(Figures {
-        delivered,
-        idle,
-        further,
-        connect,
-    })
+    if cell.kind == Kind::Idle {
+        figures.further = opened(&host, &mut load)?;
+    } else {
+        let deliveries = (messages * cell.receivers() as u64) as f64;
+        figures.delivered = Some(delivered(&host, &mut load, deliveries)?);
+    }
+    Ok(figures)
 }
 
-/// What each further socket takes: processor time to connect in µs, resident memory in KiB.
-fn opened(host: &Process, load: &mut Process) -> Result<(f64, f64)> {
+/// What each socket takes that opens next; of a few it cannot be told.
+fn opened(host: &Process, load: &mut Process) -> Result<Option<Opened>> {
     thread::sleep(SETTLE);
     let before = Usage::of(host.id())?;
     let opened: f64 = load.step()?.parse()?;
     thread::sleep(SETTLE);
     let after = Usage::of(host.id())?;
-    Ok((
-        micros(after.cpu - before.cpu) / opened,
-        (after.resident_kib - before.resident_kib) / opened,
-    ))
+    Ok((opened >= ENOUGH).then(|| Opened {
+        cpu: micros(after.cpu - before.cpu) / opened,
+        resident_kib: (after.resident_kib - before.resident_kib) / opened,
+    }))
 }
 
 fn delivered(host: &Process, load: &mut Process, deliveries: f64) -> Result<Delivered> {
@@ -75,5 +72,7 @@ fn delivered(host: &Process, load: &mut Process, deliveries: f64) -> Result<Deli
     })
 }
 
+/// Sockets of which an average means something.
+const ENOUGH: f64 = 99.0;
 /// Lets what a connect left behind come to rest.
 const SETTLE: Duration = Duration::from_millis(200);

@@ -54,16 +54,21 @@ impl Server {
         }
     }
 
-    /// The load that this server is put under: at the floor, the receivers are all sockets.
+    /// The load that this server is put under.
+    ///
+    /// At the floor, the receivers are all sockets, and what may be in flight leaves at once: no
+    /// server can send more of it in one call.
     pub(crate) fn cell(self, mut cell: Cell) -> Cell {
         let is_floor = self.is_floor();
         if let Kind::Group(members) | Kind::User(members) = cell.kind
             && (is_floor || self == Self::HubAlone)
         {
             cell.sockets = members;
-            if is_floor {
-                cell.kind = Kind::All;
-            }
+        }
+        if let Kind::All | Kind::Group(_) | Kind::User(_) = cell.kind
+            && is_floor
+        {
+            cell.kind = Kind::Lockstep;
         }
         cell
     }

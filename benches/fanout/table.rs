@@ -18,7 +18,8 @@ impl Table<'_> {
                 let ratio = entry.ratio.map(|ratio| format!("({ratio:.2}x)"));
                 format!("{entry} {:>8}", ratio.unwrap_or_default())
             }
-            None => "failed".to_owned(),
+            None if row.1.iter().all(Option::is_none) => "failed".to_owned(),
+            None => "–".to_owned(),
         }
     }
 }
