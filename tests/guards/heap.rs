@@ -15,7 +15,7 @@ use tower::Layer;
 
 use web_connection_socket::{Config, Hub, SocketMessage, WebConnectionSocketLayer};
 
-use crate::support::BROWSER;
+use crate::support::handshake;
 
 /// Over TCP and behind axum, so that what hyper keeps of a connection counts, too.
 #[test]
@@ -87,12 +87,9 @@ impl Server {
     }
 
     fn open(&mut self, count: usize) {
-        let mut request = "GET /__initializeSocket.wc?groupId=lobby HTTP/1.1\r\n".to_owned();
-        for (name, value) in BROWSER {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += "\r\n";
         for _ in 0..count {
+            let index = self.clients.len();
+            let request = handshake(index, "lobby", &format!("user-{index}"));
             let mut client = TcpStream::connect(self.address).expect("a connection");
             client.write_all(request.as_bytes()).expect("a request");
             self.clients.push(client);
@@ -139,7 +136,7 @@ async fn rest() {
 
 const SOCKETS: usize = 300;
 /// Bytes per socket.
-const IDLE: i64 = 2_500;
-const AFTER_BURST: i64 = 2_500;
+const IDLE: i64 = 2_400;
+const AFTER_BURST: i64 = 2_400;
 /// The reactor has its turn every 61 yields.
 const TURNS: usize = 256;

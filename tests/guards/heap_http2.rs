@@ -15,7 +15,7 @@ use tower::Layer;
 
 use web_connection_socket::{Config, Hub, WebConnectionSocketLayer};
 
-use crate::support::BROWSER;
+use crate::support::{browser, target};
 
 /// Behind axum and with what hyper and h2 keep of a stream. The client has a thread of its own, so
 /// that its heap does not count.
@@ -104,7 +104,10 @@ async fn keep(address: SocketAddr, ordered: mpsc::Receiver<usize>) {
     let mut open: Vec<Upgraded> = Vec::new();
     while let Ok(count) = ordered.recv() {
         for _ in 0..count {
-            let response = sender.send_request(handshake()).await.expect("an answer");
+            let response = sender
+                .send_request(handshake(open.len()))
+                .await
+                .expect("an answer");
             assert_eq!(response.status(), 200);
             open.push(hyper::upgrade::on(response).await.expect("a stream"));
         }
@@ -112,11 +115,11 @@ async fn keep(address: SocketAddr, ordered: mpsc::Receiver<usize>) {
 }
 
 /// What a browser sends, which names neither host nor key over HTTP/2.
-fn handshake() -> http::Request<Empty<Bytes>> {
-    let mut request =
-        http::Request::connect("http://app.example/__initializeSocket.wc?groupId=lobby")
-            .extension(Protocol::from_static("websocket"));
-    for (name, value) in BROWSER {
+fn handshake(index: usize) -> http::Request<Empty<Bytes>> {
+    let target = target("lobby", &format!("user-{index}"));
+    let mut request = http::Request::connect(format!("http://app.example{target}"))
+        .extension(Protocol::from_static("websocket"));
+    for (name, value) in browser(index) {
         if !["Host", "Connection", "Upgrade", "Sec-WebSocket-Key"].contains(&name) {
             request = request.header(name, value);
         }
@@ -127,6 +130,6 @@ fn handshake() -> http::Request<Empty<Bytes>> {
 /// No more than axum's server allows on one connection.
 const SOCKETS: usize = 150;
 /// Bytes per socket.
-const IDLE: i64 = 3_600;
+const IDLE: i64 = 3_500;
 /// The reactor has its turn every 61 yields.
 const TURNS: usize = 256;

@@ -6,6 +6,12 @@
 mod allocations;
 mod heap;
 mod heap_http2;
+#[cfg(target_os = "linux")]
+mod packets;
+#[cfg(target_os = "linux")]
+mod sliding;
+#[cfg(target_os = "linux")]
+mod some;
 mod stream;
 mod support;
 mod writes;

@@ -51,9 +51,9 @@ impl Sockets {
     pub(crate) fn open(&mut self, count: usize, group: &str) {
         let listed = self.hub.len() + count;
         self.runtime.block_on(async {
-            for _ in 0..count {
+            for index in 0..count {
                 let service = self.service.clone();
-                let parts = handshake(group);
+                let parts = parts(index, group);
                 let peer = SilentPeer(self.written.clone());
                 self.tasks.spawn(async move {
                     let ended = service.accept::<Body, _, _>(parts, peer).await;
@@ -86,40 +86,58 @@ async fn rest() {
     }
 }
 
-fn handshake(group: &str) -> Parts {
-    let mut request = Request::get(format!("/__initializeSocket.wc?groupId={group}"));
-    for (name, value) in BROWSER {
+fn parts(index: usize, group: &str) -> Parts {
+    let mut request = Request::get(target(group, &format!("user-{index}")));
+    for (name, value) in browser(index) {
         request = request.header(name, value);
     }
     request.body(()).expect("a request").into_parts().0
 }
 
-/// The headers of a browser's handshake, about 700 bytes.
-pub(crate) const BROWSER: [(&str, &str); 13] = [
-    ("Host", "app.example"),
-    ("Origin", "http://app.example"),
-    ("Connection", "Upgrade"),
-    ("Pragma", "no-cache"),
-    ("Cache-Control", "no-cache"),
-    (
-        "User-Agent",
-        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
-         Chrome/142.0.0.0 Safari/537.36",
-    ),
-    ("Upgrade", "websocket"),
-    ("Sec-WebSocket-Version", "13"),
-    ("Accept-Encoding", "gzip, deflate, br, zstd"),
-    ("Accept-Language", "en-GB,en-US;q=0.9,en;q=0.8,de;q=0.7"),
-    (
-        "Cookie",
-        "session=4f1c9ab0d27e43f58c6be1d0a7f39284; theme=dark; visits=17; consent=necessary",
-    ),
-    ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    (
-        "Sec-WebSocket-Extensions",
-        "permessage-deflate; client_max_window_bits",
-    ),
-];
+/// A browser's handshake as it is sent.
+pub(crate) fn handshake(index: usize, group: &str, user: &str) -> String {
+    let mut request = format!("GET {} HTTP/1.1\r\n", target(group, user));
+    for (name, value) in browser(index) {
+        request += &format!("{name}: {value}\r\n");
+    }
+    request + "\r\n"
+}
+
+pub(crate) fn target(group: &str, user: &str) -> String {
+    format!("/__initializeSocket.wc?groupId={group}&userId={user}")
+}
+
+/// The headers of a browser's handshake, about 700 bytes. The session and the key are its own.
+pub(crate) fn browser(index: usize) -> [(&'static str, String); 13] {
+    let session = format!("{index:032x}");
+    let key = format!("{index:022}==");
+    [
+        ("Host", "app.example"),
+        ("Connection", "Upgrade"),
+        ("Pragma", "no-cache"),
+        ("Cache-Control", "no-cache"),
+        (
+            "User-Agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/142.0.0.0 Safari/537.36",
+        ),
+        ("Upgrade", "websocket"),
+        ("Origin", "http://app.example"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Accept-Encoding", "gzip, deflate, br, zstd"),
+        ("Accept-Language", "en-GB,en-US;q=0.9,en;q=0.8,de;q=0.7"),
+        (
+            "Cookie",
+            &format!("theme=dark; visits={index}; consent=necessary; session={session}"),
+        ),
+        ("Sec-WebSocket-Key", &key),
+        (
+            "Sec-WebSocket-Extensions",
+            "permessage-deflate; client_max_window_bits",
+        ),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+}
 
 /// Enough for whatever wakes whatever, however the engine divides its work.
 const TURNS: usize = 64;
