@@ -103,7 +103,12 @@ impl AsyncWrite for TcpSocket {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
-            match SharedTransport::try_write(&*self.0, slices) {
+            // Not past the runtime, which is to wait where the kernel has no room.
+            let written = match slices {
+                [only] => self.0.try_write(only),
+                several => self.0.try_write_vectored(several),
+            };
+            match written {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -124,10 +129,14 @@ impl AsyncWrite for TcpSocket {
 }
 
 impl SharedTransport for TcpStream {
+    /// Writes past the runtime: what that knows of each socket's readiness lies where a walk over ten
+    /// thousand sockets would have to fetch it from memory. Where the kernel has no room, the socket's
+    /// own task finds out again and waits.
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let socket = SockRef::from(self);
         match slices {
-            [only] => Self::try_write(self, only),
-            several => self.try_write_vectored(several),
+            [only] => socket.send(only),
+            several => socket.send_vectored(several),
         }
     }
 }
