@@ -103,12 +103,7 @@ impl AsyncWrite for TcpSocket {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
-            // Not past the runtime, which is to wait where the kernel has no room.
-            let written = match slices {
-                [only] => self.0.try_write(only),
-                several => self.0.try_write_vectored(several),
-            };
-            match written {
+            match self.0.try_write_again(slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return Poll::Ready(written),
             }
@@ -130,13 +125,19 @@ impl AsyncWrite for TcpSocket {
 
 impl SharedTransport for TcpStream {
     /// Writes past the runtime: what that knows of each socket's readiness lies where a walk over ten
-    /// thousand sockets would have to fetch it from memory. Where the kernel has no room, the socket's
-    /// own task finds out again and waits.
+    /// thousand sockets would have to fetch it from memory.
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = SockRef::from(self);
         match slices {
             [only] => socket.send(only),
             several => socket.send_vectored(several),
+        }
+    }
+
+    fn try_write_again(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => Self::try_write(self, only),
+            several => self.try_write_vectored(several),
         }
     }
 }

@@ -96,6 +96,11 @@ impl Outbox {
             return Drained::Empty;
         };
         state.cursor = Some(batch.end());
+        let mut is_blocked = false;
+        if !state.queue.is_empty() && state.phase == Phase::Open {
+            is_blocked = state.write_shared(tally).is_none_or(|it| it.is_err());
+            state.idle = !is_blocked;
+        }
         let transport = match state.transport.take() {
             Some(transport) if state.phase == Phase::Open => transport,
             transport => {
@@ -107,13 +112,6 @@ impl Outbox {
             }
         };
         let mut offset = batch.offset(cursor);
-        let mut is_blocked = false;
-        if !state.queue.is_empty() {
-            is_blocked = state
-                .write(tally, |slices| transport.try_write(slices))
-                .is_err();
-            state.idle = !is_blocked;
-        }
         while !is_blocked && offset < batch.bytes().len() {
             match transport.try_write(&[IoSlice::new(&batch.bytes()[offset..])]) {
                 Ok(written) if written > 0 => offset += written,

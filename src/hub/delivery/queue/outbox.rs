@@ -221,11 +221,9 @@ impl Outbox {
         if state.phase != Phase::Open || state.idle {
             return Drained::Empty;
         }
-        let Some(transport) = state.transport.take() else {
+        let Some(written) = state.write_shared(tally) else {
             return Drained::Empty;
         };
-        let written = state.write(tally, |slices| transport.try_write(slices));
-        state.transport = Some(transport);
         if written.is_ok() {
             state.idle = true;
             state.shrink(KEPT_BETWEEN_BURSTS);

@@ -84,13 +84,10 @@ impl Outbox {
 
     /// Writes what the transport takes at once, if others than the socket's task may write to it.
     fn write_now(&self, state: &mut State) {
-        if let Some(transport) = state.transport.take() {
-            let mut tally = Tally::default();
-            // The socket's own task finds out what may be wrong.
-            let _outcome = state.write(&mut tally, |slices| transport.try_write(slices));
-            state.transport = Some(transport);
-            self.counters.record(tally);
-        }
+        let mut tally = Tally::default();
+        // The socket's own task finds out what may be wrong.
+        let _outcome = state.write_shared(&mut tally);
+        self.counters.record(tally);
     }
 }
 

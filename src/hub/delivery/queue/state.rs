@@ -93,6 +93,18 @@ impl State {
         outcome
     }
 
+    /// Writes all that is queued from another thread than the task's; `None` if only the task can.
+    pub(super) fn write_shared(&mut self, tally: &mut Tally) -> Option<io::Result<()>> {
+        let transport = self.transport.take()?;
+        let written = if self.is_blocked {
+            self.write(tally, |slices| transport.try_write_again(slices))
+        } else {
+            self.write(tally, |slices| transport.try_write(slices))
+        };
+        self.transport = Some(transport);
+        Some(written)
+    }
+
     /// Returns what it means that the whole queue is written.
     pub(super) fn drained(&self) -> Drained {
         match self.phase {

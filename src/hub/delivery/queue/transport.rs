@@ -19,4 +19,10 @@ pub(crate) trait Transport {
 pub(crate) trait SharedTransport: fmt::Debug + Send + Sync {
     /// Does what [`Transport::try_write`] does.
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Does the same after it has failed with `WouldBlock`: not before the transport is known to have
+    /// room again.
+    fn try_write_again(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_write(slices)
+    }
 }
