@@ -15,9 +15,9 @@ impl Contender {
     /// Those that take part in a cell, its floor included.
     pub(crate) fn all(plan: &Plan<'_>, cell: Cell) -> Vec<Self> {
         let mut all = Vec::new();
-        for &workers in plan.workers {
+        for workers in plan.workers {
             for server in [Server::floor(cell)].iter().chain(plan.servers) {
-                let contender = Self::new(*server, workers);
+                let contender = Self::new(*server, workers.get());
                 if server.takes(cell) && !all.contains(&contender) {
                     all.push(contender);
                 }

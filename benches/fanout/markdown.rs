@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     cell::{Cell, Kind},
     figures::{CPU, FURTHER, Figure, IDLE},
-    results::{Results, Row},
+    results::{Entry, Results, Row},
 };
 
 /// A row for each contender, and for each cell the figure that it is for.
@@ -47,43 +47,49 @@ struct Column<'r> {
     results: &'r Results,
     title: String,
     figure: Figure,
-    /// Whether what counts is the ratio to the floor.
-    is_relative: bool,
+    show: fn(&Entry) -> String,
 }
 
 impl Column<'_> {
     fn entry(&self, title: &str) -> String {
         let is_named = |row: &&Row| row.0.title() == title;
         let row = self.results.rows.iter().find(is_named);
-        match row.and_then(|row| self.results.entry(row, self.figure)) {
-            Some(entry) => match entry.ratio {
-                Some(ratio) if self.is_relative => format!("{entry} ({ratio:.2}×)"),
-                _ => entry.to_string(),
-            },
-            None => "–".to_owned(),
-        }
+        let entry = row.and_then(|row| self.results.entry(row, self.figure));
+        entry.as_ref().map_or("–".to_owned(), self.show)
     }
 }
 
 fn columns(results: &Results) -> Vec<Column<'_>> {
     let cell = results.cell;
-    let column = |title, figure, is_relative| Column {
+    let column = |title, figure, show| Column {
         results,
         title,
         figure,
-        is_relative,
+        show,
     };
     match cell.kind {
         Kind::Idle => vec![
             column(
-                format!("KiB of {}", thousands(cell.sockets)),
+                format!("idle, first {}", thousands(cell.sockets)),
                 IDLE.figure,
-                false,
+                kib,
             ),
-            column("KiB beyond".to_owned(), FURTHER.figure, false),
+            column("idle, beyond".to_owned(), FURTHER.figure, kib),
         ],
-        _ => vec![column(title(cell), CPU.figure, true)],
+        _ => vec![column(title(cell), CPU.figure, relative)],
     }
+}
+
+fn relative(entry: &Entry) -> String {
+    match entry.ratio {
+        Some(ratio @ ..10.0) => format!("{entry} ({ratio:.2}×)"),
+        Some(ratio) => format!("{entry} ({ratio:.0}×)"),
+        None => entry.to_string(),
+    }
+}
+
+fn kib(entry: &Entry) -> String {
+    format!("{:.1} KiB", entry.value)
 }
 
 /// What readers know a cell by.
@@ -100,7 +106,7 @@ fn title(cell: Cell) -> String {
         Kind::Group(members) => format!("a group of {members} of {sockets} × {load}"),
         Kind::User(members) => format!("a user's {members} of {sockets} × {load}"),
         Kind::Stalled(peers) => format!("{sockets} beside {peers} stalled × {load}"),
-        Kind::Inbound => format!("from {sockets} × {load}"),
+        Kind::Inbound => format!("inbound, {load}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command line, that of the other roles included.
 
+use std::num::NonZeroUsize;
+
 use clap::{Args, Parser, Subcommand};
 
 use crate::{cell::Cell, server::Server};
@@ -26,7 +28,7 @@ pub(crate) struct Options {
     pub(crate) deliveries: Option<u64>,
     /// Worker threads of the servers' runtimes, each in turn; the floors have one.
     #[arg(long, value_delimiter = ',', default_value = "1,2")]
-    pub(crate) workers: Vec<usize>,
+    pub(crate) workers: Vec<NonZeroUsize>,
     /// One Markdown table of all cells at the end.
     #[arg(long)]
     pub(crate) markdown: bool,

@@ -1,5 +1,7 @@
 //! What is measured when the command line does not say.
 
+use std::num::NonZeroUsize;
+
 use crate::{
     cell::{Cell, Kind},
     options::Options,
@@ -10,7 +12,7 @@ use crate::{
 pub(crate) struct Plan<'o> {
     pub(crate) cells: &'o [Cell],
     pub(crate) servers: &'o [Server],
-    pub(crate) workers: &'o [usize],
+    pub(crate) workers: &'o [NonZeroUsize],
     pub(crate) rounds: usize,
     pub(crate) deliveries: u64,
 }
