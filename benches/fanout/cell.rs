@@ -69,7 +69,7 @@ impl Cell {
             // More would fill the stalled sockets' queues, and closed sockets cost nothing.
             return STALLED_MESSAGES;
         }
-        let several_windows = 20 * self.window as u64;
+        let several_windows = 4 * self.window as u64;
         let messages = deliveries / self.receivers() as u64;
         messages.max(several_windows).min(MOST_MESSAGES)
     }

@@ -100,7 +100,7 @@ impl Server {
             Self::LimitEach | Self::LimitCoalesce => "baseline",
             Self::AxumBroadcast => "axum `ws` and a tokio broadcast channel",
             Self::AxumChannel => "axum `ws` and a channel for each socket",
-            Self::Socketioxide => "socketioxide",
+            Self::Socketioxide => "socketioxide 0.18",
             Self::AxumEcho => "axum `ws` and the same route",
         }
     }
