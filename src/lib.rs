@@ -71,6 +71,7 @@
 //! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
 //! - `settings`: [`Config::with_settings_folder`] and [`Config::with_settings_file`], for the settings
 //!   files of Web Connection.
+//! - `upstream`: [`Upstream`], for applications in other languages behind a server of their own.
 //! - `testing`: the module [`testing`].
 //!
 //! # Module map
@@ -158,6 +159,8 @@ pub use self::{
     streams::{PacedStream, StreamExecutor},
 };
 
+#[cfg(feature = "upstream")]
+pub use self::middleware::{NotSent, Upstream, UpstreamBody, UpstreamError, UpstreamErrorKind};
 #[cfg(feature = "server")]
 pub use self::server::{Listener, Server, serve, serve_until};
 

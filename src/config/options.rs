@@ -56,6 +56,7 @@ pub struct Config {
     pub(crate) default_audience: DefaultAudience,
     pub(crate) lifecycle_events: bool,
     pub(crate) forward_headers: ForwardHeaders,
+    pub(crate) inner_is_proxy: bool,
 }
 
 impl Config {
@@ -90,6 +91,7 @@ impl Config {
             default_audience: DefaultAudience::default(),
             lifecycle_events: false,
             forward_headers: ForwardHeaders::default(),
+            inner_is_proxy: false,
         }
     }
 

@@ -25,6 +25,8 @@ mod source;
 mod state;
 mod upgrade;
 
+#[cfg(feature = "upstream")]
+pub use self::dispatch::{NotSent, Upstream, UpstreamBody, UpstreamError, UpstreamErrorKind};
 pub use self::{
     body::RequestBody,
     control::ControlService,

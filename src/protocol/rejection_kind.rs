@@ -82,6 +82,10 @@ pub enum RejectionKind {
     NoUpgradeHandle,
     /// Nothing is served at this URL.
     NotFound,
+    /// The path is another spelling of a reserved URL, which the server behind could take for it.
+    Alias,
+    /// Too many events wait for the upstream, so that no further socket may open.
+    UpstreamUnavailable,
     /// The middleware did not dispatch the request, so it carries no socket.
     NotDispatched,
 }
@@ -132,6 +136,8 @@ impl RejectionKind {
             Self::HandlerFailed => "handler_failed",
             Self::NoUpgradeHandle => "no_upgrade_handle",
             Self::NotFound => "not_found",
+            Self::Alias => "alias",
+            Self::UpstreamUnavailable => "upstream_unavailable",
             Self::NotDispatched => "not_dispatched",
         }
     }

@@ -45,4 +45,32 @@ impl Config {
         self.proxies.header = header;
         self
     }
+
+    /// States that the inner service forwards requests to a server of its own; off by default.
+    ///
+    /// When on, no request reaches that server as if this layer had made it:
+    ///
+    /// - A request whose path that server could read as a reserved URL, in a spelling that this layer
+    ///   does not serve, is refused with 403 ([`RejectionKind::Alias`]); one that is encoded more than
+    ///   four times, with 400. Web servers decode paths twice, cut `;`, `::$DATA` and what follows a
+    ///   file, drop trailing dots and blanks, and know short names.
+    /// - Headers whose names read like `WebSocket-…` or `Signature…`, with any sign for `-`, are removed.
+    ///
+    /// An inner service that handles paths as they are needs neither.
+    ///
+    /// [`RejectionKind::Alias`]: crate::RejectionKind::Alias
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// // `/__WebSocket%2ewwd;x`, `/a%2f__websocket.wwd` and `/__WEBSO~1.WWD` end here.
+    /// let config = Config::new().inner_is_proxy(true);
+    /// ```
+    #[must_use]
+    pub fn inner_is_proxy(mut self, on: bool) -> Self {
+        self.inner_is_proxy = on;
+        self
+    }
 }

@@ -4,3 +4,5 @@ mod access;
 mod identity;
 mod lifecycle;
 mod messages;
+#[cfg(feature = "upstream")]
+mod upstream;

@@ -10,7 +10,11 @@ mod outcome;
 mod relay;
 mod renewal;
 mod response;
+#[cfg(feature = "upstream")]
+mod upstream;
 
+#[cfg(feature = "upstream")]
+pub use self::upstream::{NotSent, Upstream, UpstreamBody, UpstreamError, UpstreamErrorKind};
 pub(super) use self::{
     application::{Application, InnerService},
     dispatcher::Dispatcher,

@@ -1,0 +1,13 @@
+//! Machines without Unix sockets, where no URL names one.
+
+use std::path::Path;
+
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+
+use super::{Trust, tcp};
+
+/// Never called: a `unix:` URL is refused here.
+pub(in super::super) fn unix(_: &Path) -> HttpsConnector<HttpConnector> {
+    tcp(&Trust::none().expect("no certificate that could be bad"))
+}
