@@ -37,7 +37,7 @@ pub(crate) use self::{
     phase::ShuttingDown,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
-    turns::{Key, Lane},
+    turns::{Key, Lane, Turns},
     work::Part,
 };
 pub use self::{

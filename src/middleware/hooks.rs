@@ -3,7 +3,9 @@
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc};
 
 use self::sealed::Outcome;
-use super::{handshake::Handshake, rejection::Rejection, route::Predicate, socket::Socket};
+use super::{
+    handshake::Handshake, rejection::Rejection, remote::Remote, route::Predicate, socket::Socket,
+};
 use crate::{hub::Identity, protocol::RawMessage};
 
 /// What a message handler may return: nothing, or a `Result` whose error can be displayed.
@@ -75,6 +77,8 @@ pub(crate) struct Hooks {
     pub(crate) actions: HashMap<Box<str>, Destination>,
     pub(crate) fallback: Destination,
     pub(crate) raw: Option<Handler<(Socket, RawMessage)>>,
+    /// Takes the place of the inner service.
+    pub(crate) upstream: Option<Arc<dyn Remote>>,
 }
 
 /// Where a message goes.
@@ -97,7 +101,7 @@ pub(crate) type HookFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 impl Hooks {
     /// Returns whether messages go to the inner service.
     pub(crate) fn need_inner_service(&self) -> bool {
-        matches!(self.fallback, Destination::InnerService)
+        matches!(self.fallback, Destination::InnerService) && self.upstream.is_none()
     }
 
     /// Returns whether a hook that runs after the upgrade can look at the request that asked for it.

@@ -56,7 +56,7 @@ use crate::{config::Config, hub::Hub};
 /// ```
 #[derive(Clone)]
 pub struct WebConnectionSocketLayer {
-    state: Arc<State>,
+    pub(super) state: Arc<State>,
 }
 
 impl WebConnectionSocketLayer {

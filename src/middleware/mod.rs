@@ -2,6 +2,7 @@
 
 mod accept;
 mod access;
+mod alias;
 mod body;
 mod builder;
 mod control;
@@ -14,6 +15,7 @@ mod hooks;
 mod layer;
 mod log;
 mod rejection;
+mod remote;
 mod replies;
 mod request;
 mod reserved;

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
+    },
     request::Parts,
 };
 use http_body::Body;
@@ -20,8 +22,9 @@ use super::{
     hooks::Destination,
     log::Kind,
     rejection::{Cause, Rejection},
+    remote::Remote,
     replies::{Collected, Replies},
-    request::{encoded_by, peer_of},
+    request::{encoded_by, peer_of, reads_like_ours, tokens},
     socket::{Socket, SocketEvent},
     source::Source,
     state::{State, Surface},
@@ -80,6 +83,9 @@ where
             return Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)));
         }
         Destination::InnerService => {
+            if let Some(upstream) = state.hooks.upstream.clone() {
+                return Ok(ask(&state, &*upstream, &parts, socket).await);
+            }
             return pass_on(&state, parts, socket, replies, inner).await;
         }
     };
@@ -98,6 +104,38 @@ where
         }
         Err(error) => state.refuse(&parts, error.into_rejection()),
     })
+}
+
+/// Sends a message from outside to the upstream, and returns its answer.
+async fn ask<RB: From<Bytes>>(
+    state: &State,
+    upstream: &dyn Remote,
+    parts: &Parts,
+    socket: Socket,
+) -> Response<RB> {
+    let caller = Handshake::new(parts, peer_of(&parts.extensions), None);
+    let caller = caller.forwarded(&ForwardHeaders::All);
+    match upstream.post(socket, caller).await {
+        Ok(answer) => {
+            note_orders(state, gives_orders(answer.headers()));
+            without_connection_headers(answer).map(RB::from)
+        }
+        Err(rejection) => state.refuse(parts, rejection),
+    }
+}
+
+/// Removes what concerns the connection to the upstream, and orders that only a socket could follow.
+fn without_connection_headers(mut answer: Response<Bytes>) -> Response<Bytes> {
+    let named = tokens(answer.headers(), CONNECTION);
+    let mut gone: Vec<_> = named
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        .collect();
+    let own = |name: &&HeaderName| OF_CONNECTION.contains(name) || reads_like_ours(name.as_str());
+    gone.extend(answer.headers().keys().filter(own).cloned());
+    for name in gone {
+        answer.headers_mut().remove(name);
+    }
+    answer
 }
 
 /// Sends a message from outside to the dispatch path, in its configured spelling. Returns the
@@ -233,5 +271,15 @@ fn answer<RB: From<Bytes>>(json: Bytes) -> Response<RB> {
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
+
+/// RFC 9110 §7.6.1. The length is that of the body as it was read.
+const OF_CONNECTION: [HeaderName; 6] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -99,7 +99,7 @@ fn last_segment(path: &str) -> &str {
 }
 
 pub(super) const INITIALIZE: &str = "__initializeSocket.wc";
-const BROADCAST: &str = "__broadcastWebSocket.wc";
+pub(super) const BROADCAST: &str = "__broadcastWebSocket.wc";
 pub(super) const WEB_SOCKET: &str = "__WebSocket.";
 
 #[cfg(test)]

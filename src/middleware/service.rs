@@ -90,6 +90,9 @@ where
         let state = self.state.clone();
         match state.route(&parts) {
             Route::Inner => {
+                if let Err(rejection) = state.guard(&mut parts) {
+                    return ResponseFuture::own(async move { Ok(state.refuse(&parts, rejection)) });
+                }
                 let request = Request::from_parts(parts, RequestBody::client(body));
                 ResponseFuture::inner(self.inner.clone(), request)
             }

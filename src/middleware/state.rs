@@ -10,6 +10,7 @@ use http::{Response, request::Parts};
 
 use super::{
     access::{check_host, looks_proxied, may_call},
+    alias::guard,
     dispatch_url::DispatchUrl,
     hooks::Hooks,
     log::{Kind, Log, OneLine, shown_path},
@@ -70,6 +71,16 @@ impl State {
         route(&self.config, self.hooks.upgrade_if.as_deref(), parts)
     }
 
+    /// Checks a request for the inner service, and removes what it must not bring there, where that
+    /// service is a proxy.
+    pub(super) fn guard(&self, parts: &mut Parts) -> Result<(), Rejection> {
+        let is_dispatched = parts.extensions.get::<DispatchMark>().is_some();
+        if !self.config.inner_is_proxy || is_dispatched {
+            return Ok(());
+        }
+        guard(&self.config.routes, parts)
+    }
+
     /// Checks whether this service answers the reserved URLs.
     pub(super) fn check_reserved(&self, surface: Surface) -> Result<(), Rejection> {
         if surface == Surface::Public && self.config.access.control_service_only {
@@ -126,7 +137,8 @@ impl State {
 
     /// Returns whether messages or lifecycle events go to the inner service.
     pub(super) fn needs_inner_service(&self) -> bool {
-        self.config.lifecycle_events || self.hooks.need_inner_service()
+        self.hooks.upstream.is_none()
+            && (self.config.lifecycle_events || self.hooks.need_inner_service())
     }
 
     /// Returns whether the upgrade request can be looked at after the upgrade.

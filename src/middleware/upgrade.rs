@@ -151,6 +151,9 @@ fn take_permit(
     if state.hub.is_shutting_down() {
         return Err(Cause::ShuttingDown.into());
     }
+    if let Some(upstream) = &state.hooks.upstream {
+        upstream.check_room()?;
+    }
     state.look_for_proxy(parts);
     let peer = peer_of(&parts.extensions);
     let client = ClientAddr::find(&state.config.proxies, &parts.headers, peer);

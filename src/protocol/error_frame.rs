@@ -32,6 +32,11 @@ pub enum ErrorCode {
     Failed,
     /// Too many messages were waiting for a handler.
     Overloaded,
+    /// The application's own server did not listen, or asked for a later try. It has not seen the
+    /// message.
+    Unavailable,
+    /// The application's own server may have handled the message, but its answer was lost.
+    UnknownOutcome,
 }
 
 impl ErrorCode {
@@ -45,6 +50,8 @@ impl ErrorCode {
             Self::Timeout => "timeout",
             Self::Failed => "failed",
             Self::Overloaded => "overloaded",
+            Self::Unavailable => "unavailable",
+            Self::UnknownOutcome => "unknown_outcome",
         }
     }
 
@@ -56,18 +63,23 @@ impl ErrorCode {
             Self::Refused => StatusCode::FORBIDDEN,
             Self::NoHandler => StatusCode::NOT_FOUND,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UnknownOutcome => StatusCode::CONFLICT,
+            Self::Overloaded | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
     /// Returns after how many seconds a later try makes sense, if it does.
-    pub(crate) const fn retry_after(self) -> Option<u64> {
+    const fn retry_after(self) -> Option<u64> {
         match self {
             Self::Overloaded => Some(1),
-            Self::BadMessage | Self::Refused | Self::NoHandler | Self::Failed | Self::Timeout => {
-                None
-            }
+            Self::Unavailable => Some(3),
+            Self::BadMessage
+            | Self::Refused
+            | Self::NoHandler
+            | Self::Failed
+            | Self::Timeout
+            | Self::UnknownOutcome => None,
         }
     }
 }
@@ -78,6 +90,8 @@ pub(crate) struct ErrorFrame {
     pub(crate) code: ErrorCode,
     pub(crate) status: StatusCode,
     pub(crate) text: String,
+    /// In seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl ErrorFrame {
@@ -87,6 +101,7 @@ impl ErrorFrame {
             code,
             status: code.status(),
             text: text.into(),
+            retry_after: code.retry_after(),
         }
     }
 
@@ -108,7 +123,7 @@ impl ErrorFrame {
             error: ErrorObject {
                 code: self.code.as_str(),
                 status: self.status.as_u16(),
-                retry_after: self.code.retry_after(),
+                retry_after: self.retry_after,
             },
         };
         write_json(&frame, &mut json);

@@ -60,7 +60,7 @@ async fn s02_a_message_reaches_the_application_as_a_post() {
         ("websocket-connection-id", vec![&*id]),
         ("websocket-identity", vec!["claimed"]),
         ("websocket-user-id", vec!["Zo%C3%AB"]),
-        ("websocket-group-id", vec!["a%2Cb", "c"]),
+        ("websocket-group-id", vec!["a%2Cb, c"]),
         ("host", vec!["localhost"]),
         ("cookie", vec!["session=7"]),
         ("accept-language", vec!["de"]),

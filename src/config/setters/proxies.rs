@@ -65,7 +65,7 @@ impl Config {
     /// ```
     /// use web_connection_socket::Config;
     ///
-    /// // `/__WebSocket%2ewwd;x`, `/a%2f__websocket.wwd` and `/__WEBSO~1.WWD` end here.
+    /// // `/__WebSocket%2ewwd;x`, `/a%2f__websocket.wwd` and `/__WEBS~1.WWD` end here.
     /// let config = Config::new().inner_is_proxy(true);
     /// ```
     #[must_use]

@@ -1,6 +1,11 @@
 //! The option that sends messages and events to a server of its own.
 
-use crate::middleware::{dispatch::Upstream, layer::WebConnectionSocketLayer};
+use std::sync::Arc;
+
+use crate::middleware::{
+    dispatch::{Shared, Upstream},
+    layer::WebConnectionSocketLayer,
+};
 
 impl WebConnectionSocketLayer {
     /// Sends messages of sockets to another server, instead of the inner service.
@@ -28,13 +33,14 @@ impl WebConnectionSocketLayer {
     /// ```
     #[must_use]
     #[track_caller]
-    #[expect(clippy::needless_pass_by_value, reason = "the layer takes it over")]
-    pub fn upstream(self, upstream: Upstream) -> Self {
+    pub fn upstream(mut self, upstream: Upstream) -> Self {
         assert!(
             upstream.is_signed_or_not(),
             "WebConnectionSocketLayer::upstream: call Upstream::signing_keys, or Upstream::unsigned for \
              a private network"
         );
+        let target = Shared::new(self.state.clone(), upstream);
+        self.hooks_mut().upstream = Some(Arc::new(target));
         self
     }
 }

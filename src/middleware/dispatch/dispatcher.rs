@@ -14,11 +14,12 @@ use super::{
     renewal,
 };
 use crate::{
-    hub::{Lane, Principal, SocketEntry, User},
+    hub::{Key, Lane, Principal, SocketEntry, User},
     middleware::{
         handshake::Handshake,
         hooks::Destination,
         rejection::Rejection,
+        remote::Line,
         request::ClientAddr,
         sender::Sender,
         socket::{Socket, SocketEvent},
@@ -34,6 +35,8 @@ pub(in crate::middleware) struct Dispatcher {
     state: Arc<State>,
     connection: Arc<Connection>,
     application: Option<Arc<dyn Application>>,
+    /// The way to an application that is a server of its own.
+    line: Option<Arc<dyn Line>>,
 }
 
 impl Dispatcher {
@@ -42,7 +45,9 @@ impl Dispatcher {
         connection: Arc<Connection>,
         application: Option<Arc<dyn Application>>,
     ) -> Self {
+        let upstream = state.hooks.upstream.as_ref();
         Self {
+            line: upstream.map(|upstream| upstream.line(connection.clone())),
             state,
             connection,
             application,
@@ -68,6 +73,8 @@ impl Dispatcher {
                 async move { Ok(answer.await.map_err(refused)) },
             )
             .await
+        } else if let (Some(line), true) = (&self.line, state.config.lifecycle_events) {
+            return line.clone().connect(self.key(), socket()).await;
         } else if let (Some(application), true) = (&self.application, state.config.lifecycle_events)
         {
             let work = http::connect(state, application.clone(), socket());
@@ -80,14 +87,19 @@ impl Dispatcher {
 
     /// Describes a piece of this socket's work.
     fn job(&self, lane: Lane, bytes: usize) -> Job {
-        let Connection { entry, handshake } = &*self.connection;
-        let client = handshake.as_ref().and_then(Handshake::client_addr);
         Job {
             lane,
-            key: self.state.hub.key_of(entry, client.map(ClientAddr::ip)),
+            key: self.key(),
             bytes,
-            sender: Some(entry.clone()),
+            sender: Some(self.connection.entry.clone()),
         }
+    }
+
+    /// Returns the key of the queue in which this socket's work waits.
+    fn key(&self) -> Key {
+        let Connection { entry, handshake } = &*self.connection;
+        let client = handshake.as_ref().and_then(Handshake::client_addr);
+        self.state.hub.key_of(entry, client.map(ClientAddr::ip))
     }
 
     /// Runs the application's work on a message of so many bytes, unless the sender's identity has
@@ -209,6 +221,10 @@ impl MessageHandler for Dispatcher {
                 self.run_message(bytes, Report::Sender, work)
             }
             Destination::InnerService => {
+                if let Some(line) = self.line.clone() {
+                    let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
+                    return Taken::Begun(line.message(self.key(), socket, bytes));
+                }
                 let Some(application) = self.application.clone() else {
                     return Taken::Done;
                 };
@@ -245,6 +261,9 @@ impl MessageHandler for Dispatcher {
         if let Some(disconnect) = &state.hooks.disconnect {
             let work = run_handler(state.clone(), disconnect(socket()));
             return Some(self.run_event(what, work));
+        }
+        if let (Some(line), true) = (&self.line, state.config.lifecycle_events) {
+            return Some(line.clone().disconnect(self.key(), socket()));
         }
         let application = self.application.as_ref()?;
         state.config.lifecycle_events.then(|| {

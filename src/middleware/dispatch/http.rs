@@ -12,12 +12,15 @@ use http::{
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use super::{Application, error::DispatchError, response};
-use crate::middleware::{
-    log::{Kind, OneLine},
-    rejection::Rejection,
-    socket::{DispatchMark, Socket},
-    state::State,
+use super::{Application, error::DispatchError, message_id::message_id, response};
+use crate::{
+    middleware::{
+        log::{Kind, OneLine},
+        rejection::Rejection,
+        socket::{DispatchMark, Socket},
+        state::State,
+    },
+    protocol::GroupId,
 };
 
 /// Hands a message, or a disconnect event, to the application and does what its response says.
@@ -27,11 +30,20 @@ pub(super) async fn message(
     socket: Socket,
 ) -> Result<(), DispatchError> {
     let response = send(&state, &*application, &socket, response::holds_messages).await?;
+    follow(&state, &socket, response)
+}
+
+/// Does what the response to a message or a disconnect event says.
+pub(super) fn follow(
+    state: &State,
+    socket: &Socket,
+    response: Response<Bytes>,
+) -> Result<(), DispatchError> {
     let (parts, body) = response.into_parts();
-    response::regroup(&state, &socket, &parts.headers);
-    let close = response::close_reason(&state, &parts);
+    response::regroup(state, socket, &parts.headers);
+    let close = response::close_reason(state, &parts);
     if parts.status.is_success() {
-        response::reply(&state, &socket, &parts, &body);
+        response::reply(state, socket, &parts, &body);
         if let Some(reason) = close {
             socket.close(reason);
         }
@@ -47,22 +59,30 @@ pub(super) async fn connect(
     application: Arc<dyn Application>,
     socket: Socket,
 ) -> Result<Result<(), Rejection>, DispatchError> {
-    let wanted = |parts: &Parts| !parts.status.is_success() || response::holds_messages(parts);
-    let response = send(state, &*application, &socket, wanted).await?;
+    let response = send(state, &*application, &socket, response::admits_or_refuses).await?;
+    Ok(follow_connect(state, &socket, response))
+}
+
+/// Does what the response to a connect event says.
+pub(super) fn follow_connect(
+    state: &State,
+    socket: &Socket,
+    response: Response<Bytes>,
+) -> Result<(), Rejection> {
     let (parts, body) = response.into_parts();
     if parts.status.is_success() {
-        response::regroup(state, &socket, &parts.headers);
-        response::reply(state, &socket, &parts, &body);
+        response::regroup(state, socket, &parts.headers);
+        response::reply(state, socket, &parts, &body);
         if let Some(reason) = response::close_reason(state, &parts) {
             socket.close(reason);
         }
-        return Ok(Ok(()));
+        return Ok(());
     }
     let rejection = Rejection::new(parts.status);
-    Ok(Err(match parts.headers.get(CONTENT_TYPE).cloned() {
+    Err(match parts.headers.get(CONTENT_TYPE).cloned() {
         Some(content_type) => rejection.body(content_type, body),
         None => rejection,
-    }))
+    })
 }
 
 /// Makes the request that carries a message into the application, with these headers and extensions
@@ -105,9 +125,8 @@ pub(in crate::middleware) fn request(
     if let Some(id) = socket.id() {
         headers.insert(CONNECTION_ID, encoded(&id.to_string()));
     }
-    for group in socket.groups() {
-        headers.append(GROUP_ID, encoded(group.as_str()));
-    }
+    headers.insert(GROUP_ID, encoded_list(&socket.groups()));
+    headers.insert(MESSAGE_ID, message_id());
     (request, mark)
 }
 
@@ -181,11 +200,24 @@ fn encoded(name: &str) -> HeaderValue {
     HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible ASCII is left")
 }
 
+/// Makes one header value of several names: some servers keep only the last line of a header.
+fn encoded_list(names: &[GroupId]) -> HeaderValue {
+    let mut text = String::new();
+    for name in names {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        text.extend(utf8_percent_encode(name.as_str(), RESERVED));
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible ASCII is left")
+}
+
 const EVENT: HeaderName = HeaderName::from_static("websocket-event");
 const IDENTITY: HeaderName = HeaderName::from_static("websocket-identity");
 const CONNECTION_ID: HeaderName = HeaderName::from_static("websocket-connection-id");
 const USER_ID: HeaderName = HeaderName::from_static("websocket-user-id");
 const GROUP_ID: HeaderName = HeaderName::from_static("websocket-group-id");
+const MESSAGE_ID: HeaderName = HeaderName::from_static("websocket-message-id");
 
 const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
@@ -205,6 +237,18 @@ mod tests {
             ("Zoë 100%", "Zo%C3%AB%20100%25"),
         ] {
             assert_eq!(encoded(name), expected);
+        }
+    }
+
+    #[test]
+    fn names_are_one_line_and_no_name_makes_two_of_itself() {
+        for (names, expected) in [
+            (&[][..], ""),
+            (&["a"], "a"),
+            (&["a, b", "c", "Zoë"], "a%2C%20b, c, Zo%C3%AB"),
+        ] {
+            let names: Vec<_> = names.iter().copied().map(GroupId::from).collect();
+            assert_eq!(encoded_list(&names), expected);
         }
     }
 }

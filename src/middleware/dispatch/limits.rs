@@ -12,6 +12,7 @@ use crate::{
 };
 
 /// A piece of work, as it waits for its turn.
+#[derive(Clone)]
 pub(in crate::middleware) struct Job {
     pub(in crate::middleware) lane: Lane,
     pub(in crate::middleware) key: Key,
@@ -97,10 +98,10 @@ where
 }
 
 /// Has a shutdown wait for the work until it is dropped.
-struct Pending<'a>(&'a Counters);
+pub(super) struct Pending<'a>(&'a Counters);
 
 impl<'a> Pending<'a> {
-    fn new(counters: &'a Counters) -> Self {
+    pub(super) fn new(counters: &'a Counters) -> Self {
         counters.work_asked();
         Self(counters)
     }

@@ -6,6 +6,7 @@ mod dispatcher;
 mod error;
 mod http;
 mod limits;
+mod message_id;
 mod outcome;
 mod relay;
 mod renewal;
@@ -13,6 +14,8 @@ mod response;
 #[cfg(feature = "upstream")]
 mod upstream;
 
+#[cfg(feature = "upstream")]
+pub(super) use self::upstream::Shared;
 #[cfg(feature = "upstream")]
 pub use self::upstream::{NotSent, Upstream, UpstreamBody, UpstreamError, UpstreamErrorKind};
 pub(super) use self::{

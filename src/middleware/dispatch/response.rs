@@ -17,6 +17,11 @@ pub(super) fn holds_messages(parts: &Parts) -> bool {
     parts.status.is_success() && is_json(&parts.headers)
 }
 
+/// Returns whether the body matters that answers a connect event: it refuses, or can be a reply.
+pub(super) fn admits_or_refuses(parts: &Parts) -> bool {
+    !parts.status.is_success() || holds_messages(parts)
+}
+
 /// Sends the messages in the response to this socket alone.
 ///
 /// A page, an empty body or JSON that is not a message is no reply: West Wind's handlers return

@@ -33,7 +33,7 @@ impl From<MessageError> for Rejection {
 impl From<ErrorFrame> for Rejection {
     fn from(frame: ErrorFrame) -> Self {
         let rejection = Self::new(frame.status).detail(frame.text);
-        match frame.code.retry_after() {
+        match frame.retry_after {
             Some(seconds) => rejection.retry_after(seconds),
             None => rejection,
         }

@@ -61,6 +61,9 @@ pub(crate) enum Cause {
     MessageNotMade(Box<str>),
     NoUpgradeHandle,
     NotFound,
+    /// Another spelling of a reserved URL.
+    Alias,
+    EncodedTooOften,
     NotDispatched,
 }
 
@@ -237,6 +240,16 @@ impl From<Cause> for Rejection {
                 Kind::NotFound,
                 StatusCode::NOT_FOUND,
                 "Nothing is served at this URL.",
+            ),
+            Cause::Alias => Self::row(
+                Kind::Alias,
+                StatusCode::FORBIDDEN,
+                "This path is another spelling of a reserved URL. Use the plain one.",
+            ),
+            Cause::EncodedTooOften => Self::row(
+                Kind::Alias,
+                StatusCode::BAD_REQUEST,
+                "This path is percent-encoded more than four times.",
             ),
             Cause::NotDispatched => Self::row(
                 Kind::NotDispatched,

@@ -106,6 +106,8 @@ fn statuses_and_keys_are_the_documented_ones() {
         ),
         (Cause::MessageNotMade(told("x")), 500, "handler_failed"),
         (Cause::NotFound, 404, "not_found"),
+        (Cause::Alias, 403, "alias"),
+        (Cause::EncodedTooOften, 400, "alias"),
         (Cause::NotDispatched, 403, "not_dispatched"),
     ] {
         let rejection = Rejection::from(cause.clone());
@@ -168,6 +170,8 @@ fn a_limit_tells_which_option_sets_it_and_what_to_do() {
 fn an_error_frame_that_names_a_time_becomes_a_header() {
     for (code, expected) in [
         (ErrorCode::Overloaded, Some("1")),
+        (ErrorCode::Unavailable, Some("3")),
+        (ErrorCode::UnknownOutcome, None),
         (ErrorCode::Failed, None),
     ] {
         let rejection = Rejection::from(ErrorFrame::new(code, "Not now."));

@@ -41,13 +41,11 @@ pub struct UpstreamBody {
 }
 
 impl UpstreamBody {
-    pub(super) fn new(json: Bytes) -> (Self, Departure) {
-        let departure = Departure::default();
-        let body = Self {
+    pub(super) fn new(json: Bytes, departure: Departure) -> Self {
+        Self {
             json: Some(json),
-            departure: departure.clone(),
-        };
-        (body, departure)
+            departure,
+        }
     }
 
     /// Takes the message out, which counts as sending it. Returns `None` if it was taken already, or if
@@ -116,23 +114,28 @@ mod tests {
 
     use super::*;
 
+    fn body() -> (UpstreamBody, Departure) {
+        let departure = Departure::default();
+        (UpstreamBody::new("{}".into(), departure.clone()), departure)
+    }
+
     #[tokio::test]
     async fn a_body_is_sent_or_withdrawn_and_never_both() {
-        let (body, departure) = UpstreamBody::new("{}".into());
+        let (body, departure) = body();
         assert_eq!(body.size_hint().exact(), Some(2));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
         assert!(!departure.withdraw());
 
-        let (body, departure) = UpstreamBody::new("{}".into());
+        let (body, departure) = body();
         assert!(departure.withdraw());
         assert!(departure.withdraw(), "it stays so");
         assert!(body.collect().await.is_err());
 
-        let (body, departure) = UpstreamBody::new("{}".into());
+        let (body, departure) = body();
         assert_eq!(body.into_bytes().unwrap(), "{}");
         assert!(!departure.withdraw());
 
-        let (body, departure) = UpstreamBody::new("{}".into());
+        let (body, departure) = body();
         assert!(departure.withdraw());
         assert_eq!(body.into_bytes(), None);
     }

@@ -1,6 +1,6 @@
 //! The client that carries requests to an upstream, whatever its type.
 
-use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{Request, Response, uri::Scheme};
@@ -25,7 +25,23 @@ use super::{
 pub(super) struct Client(Arc<dyn Exchange>);
 
 /// The body of an answer.
-pub(super) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(super) type AnswerBody = UnsyncBoxBody<Bytes, AnswerError>;
+
+/// An answer broke off.
+#[derive(Debug)]
+pub(super) struct AnswerError(BoxError);
+
+impl fmt::Display for AnswerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer broke off")
+    }
+}
+
+impl Error for AnswerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
 
 trait Exchange: Send + Sync {
     fn exchange(&self, request: Request<UpstreamBody>) -> Answer;
@@ -71,7 +87,7 @@ where
                 body.map_frame(|frame| {
                     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
                 })
-                .map_err(Into::into)
+                .map_err(|error| AnswerError(error.into()))
                 .boxed_unsync()
             }))
         })

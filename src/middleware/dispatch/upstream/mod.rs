@@ -3,11 +3,22 @@
 mod body;
 mod client;
 mod connect;
+mod delivery;
 mod error;
+mod event;
+mod exchange;
+mod failure;
+mod headers;
+mod hold;
+mod line;
 mod options;
+mod remote;
 mod sign;
+mod socket_state;
+mod target;
 mod url;
 
+pub(in crate::middleware) use self::remote::Shared;
 pub use self::{
     body::UpstreamBody,
     error::{NotSent, UpstreamError, UpstreamErrorKind},

@@ -1,6 +1,6 @@
 //! The URL of an upstream, and the one for broadcasts.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use http::{
     HeaderValue, Uri,
@@ -33,6 +33,15 @@ impl Base {
             .path_and_query(text)
             .build()
             .expect("a directory and a path are a path")
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.socket {
+            Some(path) => write!(f, "unix:{}", path.display()),
+            None => write!(f, "{}://{}{}", self.scheme, self.authority, self.directory),
+        }
     }
 }
 

@@ -1,0 +1,8 @@
+//! Messages that wait for an upstream that does not listen: kept in order, bounded, and let go by and by.
+//!
+//! `queue` is plain state; `place` waits in it.
+
+mod place;
+mod queue;
+
+pub(super) use self::place::{Hold, Place};

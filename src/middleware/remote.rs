@@ -1,0 +1,37 @@
+//! What the layer asks of an application in another process: defined here, implemented by the upstream.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::Response;
+
+use super::{handshake::Handshake, rejection::Rejection, socket::Socket, source::Connection};
+use crate::{hub::Key, session::HandlerFuture};
+
+/// An application in another process.
+pub(crate) trait Remote: Send + Sync {
+    /// Checks that a further socket may open: its disconnect event must find room.
+    fn check_room(&self) -> Result<(), Rejection>;
+
+    /// Makes the line on which one socket's messages and events go.
+    fn line(&self, connection: Arc<Connection>) -> Arc<dyn Line>;
+
+    /// Hands over a message that a program posted, with the headers of its request, and returns the
+    /// application's answer.
+    fn post(&self, socket: Socket, caller: Handshake) -> RemoteFuture<Response<Bytes>>;
+}
+
+/// One socket's way to an application in another process.
+pub(crate) trait Line: Send + Sync {
+    /// Hands over a message, and tells its sender what came of it. `bytes` are kept meanwhile.
+    fn message(self: Arc<Self>, key: Key, socket: Socket, bytes: usize) -> HandlerFuture;
+
+    /// Asks whether the socket may open.
+    fn connect(self: Arc<Self>, key: Key, socket: Socket) -> RemoteFuture<()>;
+
+    /// Tells that the socket has ended, until the application has heard it.
+    fn disconnect(self: Arc<Self>, key: Key, socket: Socket) -> HandlerFuture;
+}
+
+/// Something asked of the application, which it may refuse.
+pub(crate) type RemoteFuture<T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>;
