@@ -83,7 +83,7 @@
 //!            ─▶ limit per user ─▶ hub: register ─▶ on_connect ─▶ hub: activate ─▶ 101
 //!            ─▶ handover of the connection ─▶ session, one task per socket
 //! frame   ─▶ session ─▶ frame (decode) ─▶ MessageHandler ─▶ middleware: dispatch
-//!            ─▶ hub: turns ─▶ inner service, handler or relay
+//!            ─▶ hub: turns ─▶ inner service, upstream, handler or relay
 //! publish ─▶ middleware: route ─▶ access ─▶ hub
 //!            ├─ to all:  frame (encode) ─┬─▶ log of each shard: attached sockets ─┐
 //!            │                           └─▶ queue of each detached socket ───────┤

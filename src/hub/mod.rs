@@ -27,6 +27,8 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "upstream")]
+pub(crate) use self::turns::Turns;
 pub(crate) use self::{
     charge::Charge,
     connection_limits::{Client, ConnectionPermit, Limit, LimitReached},
@@ -37,7 +39,7 @@ pub(crate) use self::{
     phase::ShuttingDown,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
-    turns::{Key, Lane, Turns},
+    turns::{Key, Lane},
     work::Part,
 };
 pub use self::{

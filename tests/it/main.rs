@@ -59,4 +59,5 @@ mod switch;
 mod tcp;
 mod turns;
 mod unwinding;
+mod upstream;
 mod values;

@@ -114,28 +114,28 @@ mod tests {
 
     use super::*;
 
-    fn body() -> (UpstreamBody, Departure) {
+    fn new() -> (UpstreamBody, Departure) {
         let departure = Departure::default();
         (UpstreamBody::new("{}".into(), departure.clone()), departure)
     }
 
     #[tokio::test]
     async fn a_body_is_sent_or_withdrawn_and_never_both() {
-        let (body, departure) = body();
+        let (body, departure) = new();
         assert_eq!(body.size_hint().exact(), Some(2));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
         assert!(!departure.withdraw());
 
-        let (body, departure) = body();
+        let (body, departure) = new();
         assert!(departure.withdraw());
         assert!(departure.withdraw(), "it stays so");
         assert!(body.collect().await.is_err());
 
-        let (body, departure) = body();
+        let (body, departure) = new();
         assert_eq!(body.into_bytes().unwrap(), "{}");
         assert!(!departure.withdraw());
 
-        let (body, departure) = body();
+        let (body, departure) = new();
         assert!(departure.withdraw());
         assert_eq!(body.into_bytes(), None);
     }

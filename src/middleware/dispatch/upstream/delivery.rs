@@ -75,7 +75,8 @@ impl Target {
     pub(super) async fn tell(&self, event: Event) {
         let _pending = Pending::new(self.state.hub.counters());
         let mut place = self.hold.is_busy().then(|| self.hold.place_of_event());
-        let mut overdue = None;
+        let mut overdue = place.as_ref().map(|_| Overdue::new(self));
+        let mut failed = false;
         let mut backoff = FIRST_BACKOFF;
         loop {
             if let Some(place) = &mut place {
@@ -90,8 +91,8 @@ impl Target {
                 }
                 return;
             }
-            if overdue.is_none() {
-                overdue = Some(Overdue::new(self));
+            overdue.get_or_insert_with(|| Overdue::new(self));
+            if !std::mem::replace(&mut failed, true) {
                 self.note_overdue();
             }
             if let Ok(Outcome::NotSent) = outcome {
@@ -215,7 +216,7 @@ impl<'a> Waiting<'a> {
     }
 
     async fn for_turn(&mut self, event: &mut Event) -> Result<(), Failure> {
-        let until = self.until(RETRY_AFTER)?;
+        let until = self.until(event, RETRY_AFTER)?;
         let place = self.place(event)?;
         if place.wait(Some(until)).await.is_err() {
             return Err(self.target.counted(Failure::Unavailable(RETRY_AFTER)));
@@ -226,7 +227,7 @@ impl<'a> Waiting<'a> {
     /// Waits for a time that concerns this message alone.
     async fn alone(&mut self, delay: Duration, event: &mut Event) -> Result<(), Failure> {
         let seconds = delay.as_secs().max(1);
-        let until = self.until(seconds)?;
+        let until = self.until(event, seconds)?;
         if Instant::now() + delay > until {
             return Err(self.target.counted(Failure::Unavailable(seconds)));
         }
@@ -235,16 +236,18 @@ impl<'a> Waiting<'a> {
         self.for_turn(event).await
     }
 
-    /// Returns when the wait ends, which begins now at the latest.
-    fn until(&mut self, retry_after: u64) -> Result<Instant, Failure> {
+    /// Returns when the wait ends: so long after its beginning, and within the time of a dispatch.
+    fn until(&mut self, event: &Event, retry_after: u64) -> Result<Instant, Failure> {
         let Target {
             upstream, state, ..
         } = self.target;
         if upstream.hold.is_zero() {
             return Err(self.target.counted(Failure::Unavailable(retry_after)));
         }
-        let limit = upstream.hold.min(state.config.dispatch_timeout);
-        Ok(*self.until.get_or_insert_with(|| Instant::now() + limit))
+        let until = *self
+            .until
+            .get_or_insert_with(|| Instant::now() + upstream.hold);
+        Ok(until.min(event.began() + state.config.dispatch_timeout))
     }
 
     fn place(&mut self, event: &Event) -> Result<&mut Place, Failure> {

@@ -67,6 +67,11 @@ impl Event {
         }
     }
 
+    /// Returns when it came.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+
     /// Returns whether the sender's identity has ended.
     pub(super) fn is_expired(&self) -> bool {
         self.owner.as_ref().is_some_and(|owner| owner.is_expired())

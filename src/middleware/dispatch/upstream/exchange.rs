@@ -1,6 +1,6 @@
 //! One request to an upstream, and what its answer or the lack of one means.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, io, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -155,7 +155,11 @@ fn is_not_sent(error: &(dyn Error + 'static)) -> bool {
         if error.is::<NotSent>() {
             return true;
         }
-        cause = error.source();
+        // An I/O error does not count what it wraps among its sources.
+        cause = match error.downcast_ref().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     false
 }
@@ -180,8 +184,6 @@ const DEFAULT_WAIT: u64 = 3;
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use http::HeaderValue;
 
     use super::*;

@@ -15,7 +15,6 @@ use crate::{
             outcome::{count, send_error},
             response,
         },
-        log::Kind,
         rejection::Rejection,
         remote::{Line, RemoteFuture},
         socket::Socket,

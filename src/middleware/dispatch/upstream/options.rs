@@ -26,8 +26,8 @@ use super::{
 /// - A message that may have been handled is never sent twice, unless
 ///   [`idempotent`](Self::idempotent) allows it: its sender gets the error `unknown_outcome`.
 /// - `disconnect` events ([`Config::lifecycle_events`](crate::Config::lifecycle_events)) are sent until
-///   the server has answered one with a status other than 502, 503 and 504: at least once while the
-///   process lives.
+///   the server has answered one with anything but 502, 504, or 503 with `Retry-After`: at least once
+///   while the process lives. While 10 000 of them wait, upgrades are refused with 503.
 ///
 /// It must sign its requests, or be told that it need not: call [`signing_keys`](Self::signing_keys) or
 /// [`unsigned`](Self::unsigned).

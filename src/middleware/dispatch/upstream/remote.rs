@@ -60,3 +60,36 @@ impl Remote for Shared {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, StatusCode};
+
+    use super::{super::target::MAX_OVERDUE, super::target::Overdue, *};
+    use crate::{config::Config, hub::Hub, middleware::upgrade::probe};
+
+    /// Until the application has heard of ten thousand sockets that ended, no further one opens.
+    #[tokio::test]
+    async fn too_many_untold_events_close_the_door() {
+        let config = Config::new();
+        let hub = Arc::new(Hub::new(&config));
+        let mut state = State::new(config, hub);
+        let upstream = Upstream::new("http://127.0.0.1:1").unwrap().unsigned();
+        let shared = Shared::new(Arc::new(state.clone()), upstream);
+        let target = shared.0.clone();
+        state.hooks.upstream = Some(Arc::new(shared));
+        let opened = async |state: &State| {
+            let request = Request::get("/").header("host", "localhost").body(());
+            let (mut parts, ()) = request.unwrap().into_parts();
+            probe::<Bytes>(state, &mut parts).await
+        };
+
+        let mut untold: Vec<_> = (0..MAX_OVERDUE).map(|_| Overdue::new(&target)).collect();
+        let refused = opened(&state).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.kind(), RejectionKind::UpstreamUnavailable);
+        assert!(refused.is_temporary());
+        untold.pop();
+        assert!(opened(&state).await.is_ok());
+    }
+}

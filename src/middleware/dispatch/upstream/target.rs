@@ -56,4 +56,4 @@ impl Drop for Overdue<'_> {
 }
 
 /// Disconnect events that may wait before no further socket opens.
-const MAX_OVERDUE: usize = 10_000;
+pub(super) const MAX_OVERDUE: usize = 10_000;
