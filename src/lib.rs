@@ -71,7 +71,8 @@
 //! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
 //! - `settings`: [`Config::with_settings_folder`] and [`Config::with_settings_file`], for the settings
 //!   files of Web Connection.
-//! - `upstream`: [`Upstream`], for applications in other languages behind a server of their own.
+//! - `upstream`: [`Upstream`], for applications in other languages behind a server of their own; over
+//!   HTTPS with `client-tls`.
 //! - `testing`: the module [`testing`].
 //!
 //! # Module map

@@ -28,7 +28,7 @@ mod model;
 mod tests;
 
 #[cfg(feature = "upstream")]
-pub(crate) use self::turns::Turns;
+pub(super) use self::turns::Turns;
 pub(crate) use self::{
     charge::Charge,
     connection_limits::{Client, ConnectionPermit, Limit, LimitReached},

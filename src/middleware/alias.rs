@@ -91,7 +91,7 @@ fn is_short(stem: &str, name: &str) -> bool {
     is_number && head.is_ascii() && (head.len() <= 6 && name.starts_with(head) || is_hash())
 }
 
-/// Decodes `%XX` and `%uXXXX` until nothing is left to decode; `None` if that takes more than four
+/// Decodes `%HH` and `%uHHHH` until nothing is left to decode; `None` if that takes more than four
 /// rounds.
 fn decode(path: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut decoded = Cow::Borrowed(path);

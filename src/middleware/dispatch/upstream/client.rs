@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, future::Future, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
-use http::{Request, Response, uri::Scheme};
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper_util::{
@@ -105,20 +105,15 @@ pub(super) enum ClientSource {
 #[derive(Clone)]
 pub(super) struct Own {
     connect_timeout: Duration,
-    trust: Trust,
+    pub(super) trust: Trust,
     socket: Option<PathBuf>,
 }
 
 impl ClientSource {
     pub(super) fn own(base: &Base) -> Result<Self, Cause> {
-        let trust = if base.scheme == Scheme::HTTPS {
-            Trust::machine()?
-        } else {
-            Trust::none()?
-        };
         Ok(Self::Own(Own {
             connect_timeout: Duration::from_secs(3),
-            trust,
+            trust: Trust::for_scheme(&base.scheme)?,
             socket: base.socket.clone(),
         }))
     }
@@ -128,15 +123,6 @@ impl ClientSource {
             Some(_) => Err(Cause::Url(UrlFlaw::Socket)),
             None => Ok(Self::Given(client)),
         }
-    }
-
-    /// Trusts these certificate authorities. A given client has its own.
-    pub(super) fn trust(&mut self, pem: &[u8]) -> Result<(), Cause> {
-        let trust = Trust::pem(pem)?;
-        if let Self::Own(own) = self {
-            own.trust = trust;
-        }
-        Ok(())
     }
 
     pub(super) fn set_connect_timeout(&mut self, time: Duration) {
@@ -156,7 +142,7 @@ impl ClientSource {
         };
         match socket {
             Some(path) => pooled(connect::unix(path), *connect_timeout, max_idle),
-            None => pooled(connect::tcp(trust), *connect_timeout, max_idle),
+            None => pooled(trust.connector(), *connect_timeout, max_idle),
         }
     }
 }

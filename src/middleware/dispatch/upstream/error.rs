@@ -29,15 +29,16 @@ pub struct UpstreamError {
 /// ```
 /// use web_connection_socket::{Upstream, UpstreamErrorKind};
 ///
-/// let upstream = Upstream::new("https://app.internal").and_then(|upstream| {
-///     upstream.root_certificates(b"not a certificate")
-/// });
-/// assert_eq!(upstream.unwrap_err().kind(), UpstreamErrorKind::Certificate);
+/// fn is_mistyped(url: &str) -> bool {
+///     Upstream::new(url).is_err_and(|error| error.kind() == UpstreamErrorKind::Url)
+/// }
+/// assert!(is_mistyped("http//127.0.0.1:8080"));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpstreamErrorKind {
-    /// The upstream's URL, or the URL for broadcasts, is not one that can be used.
+    /// The upstream's URL, or the URL for broadcasts, is not one that can be used. `https` needs the
+    /// feature `client-tls`.
     Url,
     /// The certificate authorities cannot be used.
     Certificate,
@@ -49,7 +50,7 @@ impl UpstreamError {
     pub fn kind(&self) -> UpstreamErrorKind {
         match self.cause {
             Cause::Url(_) => UpstreamErrorKind::Url,
-            Cause::Certificate(_) => UpstreamErrorKind::Certificate,
+            Cause::Trust { kind, .. } => kind,
         }
     }
 }
@@ -64,9 +65,7 @@ impl fmt::Display for UpstreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Url(flaw) => flaw.fmt(f),
-            Cause::Certificate(error) => {
-                write!(f, "the root certificates cannot be used: {error}")
-            }
+            Cause::Trust { error, .. } => error.fmt(f),
         }
     }
 }
@@ -77,7 +76,10 @@ impl Error for UpstreamError {}
 #[derive(Debug)]
 pub(super) enum Cause {
     Url(UrlFlaw),
-    Certificate(BoxError),
+    Trust {
+        kind: UpstreamErrorKind,
+        error: BoxError,
+    },
 }
 
 /// What is wrong with a URL.

@@ -13,6 +13,8 @@ mod hold;
 mod line;
 mod options;
 mod remote;
+#[cfg(feature = "client-tls")]
+mod root_certificates;
 mod sign;
 mod socket_state;
 mod target;

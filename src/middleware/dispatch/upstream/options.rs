@@ -69,12 +69,12 @@ impl Upstream {
     /// Creates an upstream at `http://host:port`, `https://host:port`, either with a directory that all
     /// paths begin with, or `unix:/path/of/the.sock`.
     ///
-    /// An `https` URL trusts the certificate authorities of this machine, which are read now, or those
-    /// of [`root_certificates`](Self::root_certificates).
+    /// An `https` URL needs the feature `client-tls`. It trusts the certificate authorities of this
+    /// machine, which are read now, or those of `root_certificates`.
     ///
     /// # Errors
     ///
-    /// If the URL is none of these.
+    /// If the URL is none of these, or `https` without the feature.
     ///
     /// # Examples
     ///
@@ -140,18 +140,6 @@ impl Upstream {
             broadcast_url: HeaderValue::from_static(""),
             proto: Scheme::HTTP,
         }
-    }
-
-    /// Trusts the certificate authorities in `pem` instead of those of this machine.
-    ///
-    /// It may hold a private authority, or the self-signed certificate of the upstream.
-    ///
-    /// # Errors
-    ///
-    /// If `pem` holds no certificate in PEM form, or one that is not valid.
-    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, UpstreamError> {
-        self.client.trust(pem)?;
-        Ok(self)
     }
 
     /// Sets how long a connection may take to open, TLS included; 3 seconds by default.

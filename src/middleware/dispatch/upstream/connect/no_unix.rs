@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 
-use super::{Trust, tcp};
+use super::tcp;
 
 /// Never called: a `unix:` URL is refused here.
-pub(in super::super) fn unix(_: &Path) -> HttpsConnector<HttpConnector> {
-    tcp(&Trust::none().expect("no certificate that could be bad"))
+pub(in super::super) fn unix(_: &Path) -> HttpConnector {
+    tcp()
 }

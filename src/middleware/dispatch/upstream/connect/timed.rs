@@ -1,4 +1,4 @@
-//! The time that a connection may take to open.
+//! Connectors as hyper's client takes them, and the time that a connection may take to open.
 
 use std::{
     future::Future,
@@ -9,9 +9,18 @@ use std::{
 
 use http::Uri;
 use hyper::rt::{Read, Write};
-use hyper_util::client::legacy::connect::Connection;
+use hyper_util::client::legacy::connect::{Connection, HttpConnector};
 use tokio::time::timeout;
 use tower::{BoxError, Service};
+
+/// Connects over TCP.
+pub(in super::super) fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.set_nodelay(true);
+    // The scheme was checked with the URL.
+    tcp.enforce_http(false);
+    tcp
+}
 
 /// A connector that hyper's client can use.
 pub(in super::super) trait Connect:

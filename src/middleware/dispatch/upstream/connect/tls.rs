@@ -1,7 +1,10 @@
-//! The certificate authorities that an upstream's certificate is checked against.
+//! Connections with TLS for `https` URLs, and the certificate authorities that these trust.
 
-use std::{error::Error, sync::Arc};
+use std::{error::Error, fmt, sync::Arc};
 
+use http::uri::Scheme;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
     crypto::ring,
@@ -10,26 +13,28 @@ use tokio_rustls::rustls::{
         pem::{self, PemObject},
     },
 };
+use tower::BoxError;
 
-use super::super::error::Cause;
+use super::{
+    super::error::{Cause, UpstreamErrorKind},
+    tcp,
+};
 
 /// The trusted certificate authorities.
 #[derive(Clone)]
 pub(in super::super) struct Trust(Arc<ClientConfig>);
 
 impl Trust {
-    /// Trusts no certificate, for URLs without TLS.
-    pub(in super::super) fn none() -> Result<Self, Cause> {
-        Self::new(RootCertStore::empty())
-    }
-
-    /// Trusts the authorities of this machine.
-    pub(in super::super) fn machine() -> Result<Self, Cause> {
+    /// Trusts the authorities of this machine, if the scheme needs them.
+    pub(in super::super) fn for_scheme(scheme: &Scheme) -> Result<Self, Cause> {
+        let mut roots = RootCertStore::empty();
+        if *scheme != Scheme::HTTPS {
+            return Self::new(roots);
+        }
         let found = rustls_native_certs::load_native_certs();
         for error in found.errors {
             tracing::warn!(%error, "certificate authorities of this machine cannot be read");
         }
-        let mut roots = RootCertStore::empty();
         let (added, ignored) = roots.add_parsable_certificates(found.certs);
         tracing::debug!(
             added,
@@ -63,11 +68,30 @@ impl Trust {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn config(&self) -> ClientConfig {
-        ClientConfig::clone(&self.0)
+    /// Connects over TCP, with TLS if the URL says so.
+    pub(in super::super) fn connector(&self) -> HttpsConnector<HttpConnector> {
+        HttpsConnectorBuilder::new()
+            .with_tls_config(ClientConfig::clone(&self.0))
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(tcp())
     }
 }
 
 fn unusable(error: impl Error + Send + Sync + 'static) -> Cause {
-    Cause::Certificate(Box::new(error))
+    Cause::Trust {
+        kind: UpstreamErrorKind::Certificate,
+        error: Box::new(UnusableCertificate(Box::new(error))),
+    }
 }
+
+#[derive(Debug)]
+struct UnusableCertificate(BoxError);
+
+impl fmt::Display for UnusableCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the root certificates cannot be used: {}", self.0)
+    }
+}
+
+impl Error for UnusableCertificate {}
