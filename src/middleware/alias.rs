@@ -175,13 +175,13 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    fn verdict(config: &Config, method: Method, path: &str) -> u16 {
-        let checked = check(&config.routes, &method, path);
+    fn verdict(config: &Config, method: &Method, path: &str) -> u16 {
+        let checked = check(&config.routes, method, path);
         checked.map_or_else(|cause| Rejection::from(cause).status().as_u16(), |()| 200)
     }
 
     fn post(path: &str) -> u16 {
-        verdict(&Config::new(), Method::POST, path)
+        verdict(&Config::new(), &Method::POST, path)
     }
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
                 format!("/{}", encode("_", "\u{ff3f}")),
             ] {
                 assert_eq!(post(&spelling), 403, "{spelling}");
-                assert_eq!(verdict(&Config::new(), Method::GET, &spelling), 403);
+                assert_eq!(verdict(&Config::new(), &Method::GET, &spelling), 403);
             }
         }
         for short in [
@@ -256,10 +256,10 @@ mod tests {
             ("/__WebSocket.wwd/", 200),
             ("/__webs~1.php", 403),
         ] {
-            assert_eq!(verdict(&php, Method::POST, path), expected, "{path}");
+            assert_eq!(verdict(&php, &Method::POST, path), expected, "{path}");
         }
         let long = Config::new().script_map("html5");
-        assert_eq!(verdict(&long, Method::POST, "/__webs~1.htm"), 403);
+        assert_eq!(verdict(&long, &Method::POST, "/__webs~1.htm"), 403);
     }
 
     #[test]
@@ -309,10 +309,10 @@ mod tests {
             ("/x/chat/index.php", 200),
             ("/chat", 200),
         ] {
-            assert_eq!(verdict(&config, Method::POST, path), expected, "{path}");
-            assert_eq!(verdict(&config, Method::GET, path), 200, "{path}");
+            assert_eq!(verdict(&config, &Method::POST, path), expected, "{path}");
+            assert_eq!(verdict(&config, &Method::GET, path), 200, "{path}");
         }
-        assert_eq!(verdict(&config, Method::PUT, "/chat/index.php"), 200);
+        assert_eq!(verdict(&config, &Method::PUT, "/chat/index.php"), 200);
     }
 
     #[test]

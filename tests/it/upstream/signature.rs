@@ -106,7 +106,7 @@ fn only<'a>(asked: &'a Asked, name: &str) -> Result<&'a str, &'static str> {
 
 fn signing(backend: &Backend, directory: &str, keys: &[&str]) -> WebConnectionSocketLayer {
     let url = format!("{}{directory}", backend.url());
-    let upstream = Upstream::new(&url).unwrap().signing_keys(keys);
+    let upstream = Upstream::new(&url).expect("a URL").signing_keys(keys);
     WebConnectionSocketLayer::new(Config::new().lifecycle_events(true)).upstream(upstream)
 }
 

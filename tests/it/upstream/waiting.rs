@@ -37,8 +37,8 @@ fn switched() -> (
         let user = &request.headers()["websocket-user-id"];
         asked
             .lock()
-            .unwrap()
-            .push(user.to_str().unwrap().to_owned());
+            .expect("a value")
+            .push(user.to_str().expect("a value").to_owned());
         say("heard")
     });
     (upstream, is_up, order)
