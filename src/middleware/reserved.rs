@@ -153,7 +153,8 @@ where
 {
     let caller = Handshake::new(&parts, peer_of(&parts.extensions), None);
     let headers = caller.forwarded(&ForwardHeaders::All).headers();
-    let (request, mark) = request(state, &socket, headers, parts.extensions);
+    let json = socket.message().encode().into();
+    let (request, mark) = request(state, &socket, json, headers, parts.extensions);
     let uri = request.uri().clone();
     let response = Oneshot::new(inner, request.map(RequestBody::message)).await?;
     let reached = check_reached(state, &mark, &uri, response.status());

@@ -29,16 +29,20 @@ impl Sender {
         }
     }
 
-    /// Overwrites a message's user and group with the verified ones. Without verification the claims
-    /// stay.
-    pub(super) fn attest(&self, message: &mut SocketMessage) {
+    /// Overwrites a message's user and group with the verified ones, and returns whether that changed
+    /// anything. Without verification the claims stay.
+    pub(super) fn attest(&self, message: &mut SocketMessage) -> bool {
         if !self.principal.user.is_verified() {
-            return;
+            return false;
         }
-        message.user_id = self.principal.user.id().clone();
-        if !self.groups.contains(&message.group_id) {
-            message.group_id = self.groups.first().cloned().unwrap_or_default();
-        }
+        let user = self.principal.user.id();
+        let group = &message.group_id;
+        let group = self.groups.iter().find(|own| *own == group);
+        let group = group.or(self.groups.first()).cloned().unwrap_or_default();
+        let is_changed = message.user_id != *user || message.group_id != group;
+        message.user_id = user.clone();
+        message.group_id = group;
+        is_changed
     }
 
     /// Tells whether the sender may address the message's recipients: a verified one only itself, its

@@ -12,6 +12,7 @@ use super::{
     access::{check_host, looks_proxied, may_call},
     alias::guard,
     dispatch_url::DispatchUrl,
+    handshake::HeaderPool,
     hooks::Hooks,
     log::{Kind, Log, OneLine, shown_path},
     rejection::{Cause, Rejection},
@@ -31,6 +32,7 @@ pub(crate) struct State {
     pub(crate) hub: Arc<Hub>,
     pub(crate) hooks: Hooks,
     pub(super) dispatch_url: DispatchUrl,
+    pub(super) header_pool: Arc<HeaderPool>,
     pub(super) log: Arc<Log>,
     warned: Arc<Warned>,
 }
@@ -58,6 +60,7 @@ impl State {
             config: Arc::new(config),
             hub,
             hooks: Hooks::default(),
+            header_pool: Arc::default(),
             log: Arc::default(),
             warned: Arc::default(),
         }

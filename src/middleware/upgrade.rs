@@ -266,7 +266,7 @@ fn register(
         entry: registration.entry().clone(),
         handshake: state
             .needs_handshake()
-            .then(|| handshake.forwarded(&state.config.forward_headers)),
+            .then(|| handshake.kept(&state.config.forward_headers, &state.header_pool)),
     };
     let dispatcher = Dispatcher::new(state.clone(), Arc::new(connection), application);
     Ok((registration, dispatcher))

@@ -33,6 +33,13 @@ impl ConnectionId {
     pub(crate) const fn new(node: u64, serial: u64) -> Self {
         Self { node, serial }
     }
+
+    /// Returns the id as it is written.
+    pub(crate) fn digits(self) -> [u8; 32] {
+        let id = u128::from(self.node) << 64 | u128::from(self.serial);
+        let digit = |at: usize| (id >> (4 * (31 - at))) as usize & 0xf;
+        std::array::from_fn(|at| b"0123456789abcdef"[digit(at)])
+    }
 }
 
 impl FromStr for ConnectionId {
@@ -51,7 +58,8 @@ impl FromStr for ConnectionId {
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.node, self.serial)
+        let digits = self.digits();
+        f.write_str(std::str::from_utf8(&digits).expect("they are ASCII"))
     }
 }
 

@@ -78,7 +78,7 @@ impl Dispatcher {
         } else if let (Some(application), true) = (&self.application, state.config.lifecycle_events)
         {
             let work = http::connect(state, application.clone(), socket());
-            run(state, job(), work).await
+            run(state, job(), Box::pin(work)).await
         } else {
             return Ok(());
         };
@@ -109,6 +109,9 @@ impl Dispatcher {
         F: Future<Output = Result<(), DispatchError>> + Send + 'static,
     {
         let entry = self.connection.entry.clone();
+        // Boxed, because each future around it would hold it twice: with those of 1 KiB instead of
+        // 7 KiB a message costs a tenth less.
+        let work = Box::pin(work);
         self.run(self.job(Lane::Messages, bytes), report, async move {
             if is_expired(&entry) {
                 return Ok(());
@@ -122,6 +125,7 @@ impl Dispatcher {
     where
         F: Future<Output = Result<(), DispatchError>> + Send + 'static,
     {
+        let work = Box::pin(work);
         self.run(self.job(Lane::Events, 0), Report::Log(what), work)
     }
 
@@ -179,22 +183,22 @@ impl MessageHandler for Dispatcher {
         state.hooks.raw.is_none() && may_be() && is_ping(&read(state, message))
     }
 
-    fn message(&mut self, message: RawMessage) -> Taken {
+    fn message(&mut self, raw: RawMessage) -> Taken {
         let state = &self.state;
         state.hub.counters().message_in();
-        let bytes = message.as_bytes().len();
+        let bytes = raw.as_bytes().len();
         let entry = &self.connection.entry;
         if is_expired(entry) {
             return Taken::Done;
         }
         if let Some(handler) = &state.hooks.raw {
             let socket = self.socket(SocketEvent::Message, entry.user(), SocketMessage::default());
-            let work = run_handler(state.clone(), handler((socket, message)));
+            let work = run_handler(state.clone(), handler((socket, raw)));
             // An error frame of ours would mean nothing in the application's own protocol.
             let report = Report::Log("a raw message");
             return Taken::Begun(self.run_message(bytes, report, work));
         }
-        let read = read(state, &message);
+        let read = read(state, &raw);
         if is_ping(&read) {
             return Taken::Ping;
         }
@@ -205,8 +209,9 @@ impl MessageHandler for Dispatcher {
                 return Taken::Done;
             }
         };
+        let is_written = message.is_written_as(raw.as_bytes());
         let sender = Sender::look_up(&state.hub, entry);
-        sender.attest(&mut message);
+        let is_changed = sender.attest(&mut message);
 
         Taken::Begun(match state.hooks.destination(&message.action) {
             Destination::Relay => {
@@ -229,7 +234,9 @@ impl MessageHandler for Dispatcher {
                     return Taken::Done;
                 };
                 let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
-                let work = http::message(state.clone(), application, socket);
+                // Most clients write as we do: then the application gets the client's own bytes.
+                let json = (is_written && !is_changed).then(|| raw.into_bytes());
+                let work = http::message(state.clone(), application, socket, json);
                 self.run_message(bytes, Report::Sender, work)
             }
         })
@@ -267,7 +274,7 @@ impl MessageHandler for Dispatcher {
         }
         let application = self.application.as_ref()?;
         state.config.lifecycle_events.then(|| {
-            let work = http::message(state.clone(), application.clone(), socket());
+            let work = http::message(state.clone(), application.clone(), socket(), None);
             self.run_event(what, work)
         })
     }

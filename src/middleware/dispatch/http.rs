@@ -23,13 +23,17 @@ use crate::{
     protocol::GroupId,
 };
 
-/// Hands a message, or a disconnect event, to the application and does what its response says.
+/// Hands a message, or a disconnect event, to the application and does what its response says. `json`
+/// is the message as JSON, if it need not be written.
 pub(super) async fn message(
     state: Arc<State>,
     application: Arc<dyn Application>,
     socket: Socket,
+    json: Option<Bytes>,
 ) -> Result<(), DispatchError> {
-    let response = send(&state, &*application, &socket, response::holds_messages).await?;
+    let json = json.unwrap_or_else(|| socket.message().encode().into());
+    let wanted = response::holds_messages;
+    let response = send(&state, &*application, &socket, json, wanted).await?;
     follow(&state, &socket, response)
 }
 
@@ -59,7 +63,9 @@ pub(super) async fn connect(
     application: Arc<dyn Application>,
     socket: Socket,
 ) -> Result<Result<(), Rejection>, DispatchError> {
-    let response = send(state, &*application, &socket, response::admits_or_refuses).await?;
+    let json = socket.message().encode().into();
+    let wanted = response::admits_or_refuses;
+    let response = send(state, &*application, &socket, json, wanted).await?;
     Ok(follow_connect(state, &socket, response))
 }
 
@@ -85,17 +91,18 @@ pub(super) fn follow_connect(
     })
 }
 
-/// Makes the request that carries a message into the application, with these headers and extensions
-/// besides its own.
+/// Makes the request that carries a message into the application, as `json` and with these headers
+/// and extensions besides its own.
 pub(in crate::middleware) fn request(
     state: &State,
     socket: &Socket,
+    json: Bytes,
     headers: HeaderMap,
     extensions: Extensions,
 ) -> (Request<Bytes>, DispatchMark) {
     // A posted message has no page whose directory could be followed.
     let path = socket.handshake().map_or("", |handshake| handshake.path());
-    let mut request = Request::new(Bytes::from(socket.message().encode()));
+    let mut request = Request::new(json);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = state.dispatch_url.uri(path);
     *request.headers_mut() = headers;
@@ -112,7 +119,7 @@ pub(in crate::middleware) fn request(
         }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CONTENT_LENGTH, plain(length.to_string()));
     headers.insert(EVENT, HeaderValue::from_static(socket.event().as_str()));
     let user = socket.user();
     let identity = if user.is_verified() {
@@ -123,7 +130,7 @@ pub(in crate::middleware) fn request(
     headers.insert(IDENTITY, HeaderValue::from_static(identity));
     headers.insert(USER_ID, encoded(user.id().as_str()));
     if let Some(id) = socket.id() {
-        headers.insert(CONNECTION_ID, encoded(&id.to_string()));
+        headers.insert(CONNECTION_ID, plain(id.digits().to_vec()));
     }
     headers.insert(GROUP_ID, encoded_list(&socket.groups()));
     headers.insert(MESSAGE_ID, message_id());
@@ -170,13 +177,14 @@ async fn send(
     state: &State,
     application: &dyn Application,
     socket: &Socket,
+    json: Bytes,
     wanted: fn(&Parts) -> bool,
 ) -> Result<Response<Bytes>, DispatchError> {
     let (headers, extensions) = match socket.handshake() {
         Some(handshake) => (handshake.headers(), handshake.extensions().clone()),
         None => Default::default(),
     };
-    let (request, mark) = request(state, socket, headers, extensions);
+    let (request, mark) = request(state, socket, json, headers, extensions);
     let uri = request.uri().clone();
 
     let limit = state.config.max_message_size;
@@ -196,8 +204,15 @@ async fn send(
 
 /// Makes a header value of a name. No name can end the header, and a comma is never a separator.
 fn encoded(name: &str) -> HeaderValue {
-    let text = utf8_percent_encode(name, RESERVED).to_string();
-    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible ASCII is left")
+    // Allocated once, where a string that grows would be three times.
+    let mut text = String::with_capacity(name.len());
+    text.extend(utf8_percent_encode(name, RESERVED));
+    plain(text)
+}
+
+/// Makes a header value of visible ASCII.
+fn plain(text: impl Into<Vec<u8>>) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(text.into())).expect("it is visible ASCII")
 }
 
 /// Makes one header value of several names: some servers keep only the last line of a header.

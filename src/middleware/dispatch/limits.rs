@@ -1,6 +1,11 @@
 //! The bounds of the application's work: so much at one time, for so long, and no panic beyond it.
 
-use std::{future::Future, pin::pin, sync::Arc};
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
 
 use tokio::time::timeout;
 
@@ -63,11 +68,14 @@ where
     let limit = state.config.dispatch_timeout;
     let turns = state.hub.turns(job.lane);
     let mut turn = pin!(turns.turn(job.key.clone(), job.bytes));
-    let turn = match job.lane {
+    // Mostly a place is free, and then no clock is needed.
+    let first = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
+    let turn = match (job.lane, first) {
+        (_, Poll::Ready(turn)) => turn.ok(),
         // The application is told of an event however late: the socket keeps its place until then.
-        Lane::Events => turn.await.ok(),
+        (Lane::Events, Poll::Pending) => turn.await.ok(),
         // The wait has a time of its own: a message whose turn came late is not cut off half done.
-        Lane::Messages => match timeout(limit, turn.as_mut()).await {
+        (Lane::Messages, Poll::Pending) => match timeout(limit, turn.as_mut()).await {
             Ok(turn) => turn.ok(),
             Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&state.hub) => {
                 turn.await.ok()

@@ -55,11 +55,13 @@ pub(super) fn reply(state: &State, socket: &Socket, parts: &Parts, body: &[u8]) 
         // JSON of the application's own.
         Err(_) => return,
     };
-    for message in messages {
-        if let Err(error) = socket.reply(&message) {
-            tracing::debug!(%error, "a reply found its socket closing");
-            return;
-        }
+    let sent = match &messages[..] {
+        // Not written again if the application wrote it as we do.
+        [only] if only.is_written_as(body) => socket.reply_json(body),
+        several => several.iter().try_for_each(|message| socket.reply(message)),
+    };
+    if let Err(error) = sent {
+        tracing::debug!(%error, "a reply found its socket closing");
     }
 }
 

@@ -9,8 +9,9 @@ use http::{
 };
 
 use super::{
+    header_pool::{HeaderPool, SharedHeader},
     hop_by_hop::{is_stripped, named_in_connection},
-    packed::{Packed, UriText, header_name, header_value},
+    packed::{Header, Packed, UriText},
 };
 use crate::{
     config::ForwardHeaders,
@@ -63,7 +64,7 @@ impl Handshake {
             };
             Some((name.as_str(), value))
         });
-        let packed = Packed::new(UriText::split(&parts.uri), headers);
+        let packed = Packed::new(UriText::split(&parts.uri), headers, |_, _| None);
         Self {
             shared: Arc::new(Shared {
                 packed,
@@ -74,20 +75,35 @@ impl Handshake {
         }
     }
 
-    /// Copies the headers and extensions that each message of the socket carries again.
+    /// Copies the headers and extensions that a message carries again.
     pub(crate) fn forwarded(&self, wanted: &ForwardHeaders) -> Self {
+        self.copy(wanted, |_, _| None)
+    }
+
+    /// Does the same for a socket, which keeps them for all its messages: the headers that other
+    /// sockets have as well are taken from the pool.
+    pub(crate) fn kept(&self, wanted: &ForwardHeaders, pool: &HeaderPool) -> Self {
+        self.copy(wanted, |name, value| pool.share(name, value))
+    }
+
+    fn copy(
+        &self,
+        wanted: &ForwardHeaders,
+        share: impl Fn(&str, &[u8]) -> Option<Arc<SharedHeader>>,
+    ) -> Self {
         let Shared {
             packed,
             extensions,
             peer,
             client,
         } = &*self.shared;
-        let hop_by_hop = named_in_connection(packed.headers());
+        let all = || (packed.headers()).map(|header| (header.name(), header.value()));
+        let hop_by_hop = named_in_connection(all());
         let uri = packed.uri();
         let host = (HOST.as_str(), uri.authority.as_bytes());
         // HTTP/2 has an authority instead of `Host`.
-        let lacks_host = packed.headers().all(|(name, _)| name != host.0) && !host.1.is_empty();
-        let kept = packed.headers().filter(|(name, _)| {
+        let lacks_host = all().all(|(name, _)| name != host.0) && !host.1.is_empty();
+        let kept = all().filter(|(name, _)| {
             *name == host.0
                 || wanted.wants(name)
                     && !is_stripped(name)
@@ -95,7 +111,11 @@ impl Handshake {
                         .iter()
                         .any(|named| named.eq_ignore_ascii_case(name.as_bytes()))
         });
-        let packed = Packed::new(uri, lacks_host.then_some(host).into_iter().chain(kept));
+        let packed = Packed::new(
+            uri,
+            lacks_host.then_some(host).into_iter().chain(kept),
+            share,
+        );
         let mut extensions = extensions.clone();
         forget_request(&mut extensions);
         Self {
@@ -143,8 +163,8 @@ impl Handshake {
         self.shared
             .packed
             .headers()
-            .filter(move |(seen, _)| wanted(seen))
-            .map(|(_, value)| header_value(value))
+            .filter(move |header| wanted(header.name()))
+            .map(|header| header.to_http().1)
     }
 
     /// Returns all headers. Each call builds the map anew.
@@ -152,8 +172,8 @@ impl Handshake {
     pub fn headers(&self) -> HeaderMap {
         let packed = &self.shared.packed;
         let mut headers = HeaderMap::with_capacity(packed.headers().count() + ROOM_FOR_OURS);
-        for (name, value) in packed.headers() {
-            headers.append(header_name(name), header_value(value));
+        for (name, value) in packed.headers().map(Header::to_http) {
+            headers.append(name, value);
         }
         headers
     }

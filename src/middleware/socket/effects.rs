@@ -194,6 +194,11 @@ impl Socket {
         }
     }
 
+    /// Queues a message for this socket alone, which is written as `json` already.
+    pub(in crate::middleware) fn reply_json(&self, json: &[u8]) -> Result<(), SocketError> {
+        self.push(&Frame::text(json))
+    }
+
     fn push(&self, frame: &Frame) -> Result<(), SocketError> {
         match self.hub().push(&self.source().connection()?.entry, frame) {
             Push::Queued => Ok(()),

@@ -12,22 +12,25 @@ use crate::middleware::rejection::{Cause, Rejection};
 
 /// Marks a request that the layer made. Only the layer can make one, so no client can forge it.
 #[derive(Clone, Debug)]
-pub(in crate::middleware) struct DispatchMark {
+pub(in crate::middleware) struct DispatchMark(Arc<Dispatch>);
+
+#[derive(Debug)]
+struct Dispatch {
     socket: Socket,
-    is_taken: Arc<AtomicBool>,
+    is_taken: AtomicBool,
 }
 
 impl DispatchMark {
     pub(in crate::middleware) fn new(socket: Socket) -> Self {
-        Self {
+        Self(Arc::new(Dispatch {
             socket,
-            is_taken: Arc::default(),
-        }
+            is_taken: AtomicBool::new(false),
+        }))
     }
 
     /// Returns whether a handler took the socket out of the request.
     pub(in crate::middleware) fn is_taken(&self) -> bool {
-        self.is_taken.load(Relaxed)
+        self.0.is_taken.load(Relaxed)
     }
 }
 
@@ -52,10 +55,10 @@ impl Socket {
     /// assert!(action(&Request::new(())).is_err());
     /// ```
     pub fn from_extensions(extensions: &Extensions) -> Result<Self, Rejection> {
-        let mark = extensions
-            .get::<DispatchMark>()
+        let DispatchMark(dispatch) = extensions
+            .get()
             .ok_or_else(|| Rejection::from(Cause::NotDispatched))?;
-        mark.is_taken.store(true, Relaxed);
-        Ok(mark.socket.clone())
+        dispatch.is_taken.store(true, Relaxed);
+        Ok(dispatch.socket.clone())
     }
 }

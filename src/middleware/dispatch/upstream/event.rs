@@ -112,8 +112,9 @@ impl Event {
         let mut headers = handshake.map_or_else(HeaderMap::new, Handshake::headers);
         let proxies = &state.config.proxies;
         forward(&mut headers, handshake, proxies, &upstream.proto);
+        let json = self.socket.message().encode().into();
         let (mut request, _mark) =
-            dispatch::request(state, &self.socket, headers, Extensions::new());
+            dispatch::request(state, &self.socket, json, headers, Extensions::new());
         request.extensions_mut().clear();
         *request.uri_mut() = self.uri(state, upstream);
 
