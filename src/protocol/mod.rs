@@ -21,6 +21,7 @@ mod read;
 mod read_message;
 mod read_name;
 mod read_recipients;
+mod read_written;
 mod recipient;
 mod recipients;
 mod rejection_kind;

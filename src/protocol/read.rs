@@ -6,6 +6,7 @@ use crate::protocol::expected::{Expected, Outcome, Place};
 use crate::protocol::json_limits::has_lone_surrogate;
 use crate::protocol::keys::reserved;
 use crate::protocol::read_message::{MessageObject, MessageOrList, Parts};
+use crate::protocol::read_written::read_written;
 use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
 
 impl SocketMessage {
@@ -35,6 +36,21 @@ impl SocketMessage {
 
     /// Reads a message from JSON with at most `max_recipients` recipients.
     pub(crate) fn read(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
+        match Self::read_written(json, max_recipients) {
+            Some(message) => Ok(message),
+            None => Self::read_generally(json, max_recipients),
+        }
+    }
+
+    /// Reads a message whose JSON is, byte for byte, what [`encode`](Self::encode) would write. `None` if
+    /// it is not, has escapes or keys of the sender's own, or is to be refused.
+    pub(crate) fn read_written(json: &[u8], max_recipients: usize) -> Option<Self> {
+        let message = read_written(std::str::from_utf8(json).ok()?, max_recipients)?;
+        refuse_reserved(message).ok()
+    }
+
+    /// Reads a message however it is written.
+    pub(crate) fn read_generally(json: &[u8], max_recipients: usize) -> Result<Self, MessageError> {
         let mut parts = Parts::default();
         let object = MessageObject {
             parts: &mut parts,

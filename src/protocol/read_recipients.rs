@@ -67,7 +67,8 @@ impl<'de> Expected<'de> for RecipientObject {
     }
 }
 
-fn recipient(kind: Option<RecipientType>, value: String) -> Outcome<Recipient> {
+/// Makes a recipient of what was read.
+pub(super) fn recipient(kind: Option<RecipientType>, value: String) -> Outcome<Recipient> {
     let Some(kind) = kind else {
         return Err(MessageErrorKind::UnknownRecipientType.into());
     };

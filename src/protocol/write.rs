@@ -27,40 +27,6 @@ impl SocketMessage {
         out.reserve(expected_size(self));
         write_json(self, out);
     }
-
-    /// Whether `json`, from which this message was read and not changed since, is what
-    /// [`encode`](Self::encode) would write, so that it need not be written again. `false` also where
-    /// text has escapes: comparing those would take as long as writing them.
-    pub(crate) fn is_written_as(&self, json: &[u8]) -> bool {
-        self.rest_without_escapes(json)
-            .is_some_and(<[u8]>::is_empty)
-    }
-
-    /// Returns what follows the message in `json`, if it begins with the message as it is written where
-    /// no text needs an escape. Text that does need one was read from other bytes than its own.
-    fn rest_without_escapes<'a>(&self, json: &'a [u8]) -> Option<&'a [u8]> {
-        let text = |json: &'a [u8], before: &str, text: &str| {
-            let json = json.strip_prefix(before.as_bytes())?;
-            json.strip_prefix(text.as_bytes())
-        };
-        let json = text(json, r#"{"action":""#, &self.action)?;
-        let json = text(json, r#"","message":""#, &self.message)?;
-        let json = text(json, r#"","groupId":""#, self.group_id.as_str())?;
-        let json = text(json, r#"","userId":""#, self.user_id.as_str())?;
-        let mut json = text(json, r#"","recipients":["#, "")?;
-        for (index, to) in self.recipients.iter().enumerate() {
-            let before = if index == 0 { "" } else { "," };
-            json = text(json, before, r#"{"type":""#)?;
-            json = text(json, to.kind.as_str(), r#"","value":""#)?;
-            json = text(json, &to.value, "\"}")?;
-        }
-        json = text(json, "]", "")?;
-        for extra in &self.extra {
-            json = text(json, ",\"", &extra.key)?;
-            json = text(json, "\":", extra.value.get())?;
-        }
-        text(json, "}", "")
-    }
 }
 
 /// Appends a value of this crate to `out` as JSON.

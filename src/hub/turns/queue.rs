@@ -19,6 +19,7 @@ pub(super) struct Queue {
     /// How many places one key may hold.
     share: usize,
     room: Room,
+    /// Those lines that more work may join.
     by_key: HashMap<Key, usize>,
     /// One for each key that holds a place or waits for one.
     lines: Slab<Line>,
@@ -182,7 +183,8 @@ impl Queue {
     }
 
     fn line(&mut self, key: Key) -> usize {
-        if let Some(&at) = self.by_key.get(&key) {
+        let known = (!is_alone(&key)).then(|| self.by_key.get(&key));
+        if let Some(&at) = known.flatten() {
             return at;
         }
         let at = self.lines.insert(Line {
@@ -192,7 +194,9 @@ impl Queue {
             is_in_ring: false,
             links: Links::default(),
         });
-        self.by_key.insert(key, at);
+        if !is_alone(&key) {
+            self.by_key.insert(key, at);
+        }
         at
     }
 
@@ -200,9 +204,17 @@ impl Queue {
         let line = &self.lines[at];
         if line.held == 0 && line.waiting.is_empty() {
             let line = self.lines.remove(at);
-            self.by_key.remove(&line.key);
+            if !is_alone(&line.key) {
+                self.by_key.remove(&line.key);
+            }
         }
     }
+}
+
+/// Whether no other work can have this key at the same time, so that no line of it need be found: a
+/// socket has one piece of work under way.
+fn is_alone(key: &Key) -> bool {
+    matches!(key, Key::Socket(_))
 }
 
 impl Linked for Line {

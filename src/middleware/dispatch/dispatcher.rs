@@ -198,7 +198,9 @@ impl MessageHandler for Dispatcher {
             let report = Report::Log("a raw message");
             return Taken::Begun(self.run_message(bytes, report, work));
         }
-        let read = read(state, &raw);
+        let written = SocketMessage::read_written(raw.as_bytes(), state.config.max_recipients);
+        let is_written = written.is_some();
+        let read = written.map_or_else(|| read(state, &raw), Ok);
         if is_ping(&read) {
             return Taken::Ping;
         }
@@ -209,7 +211,6 @@ impl MessageHandler for Dispatcher {
                 return Taken::Done;
             }
         };
-        let is_written = message.is_written_as(raw.as_bytes());
         let sender = Sender::look_up(&state.hub, entry);
         let is_changed = sender.attest(&mut message);
 
@@ -289,7 +290,7 @@ struct End<'a> {
 }
 
 fn read(state: &State, message: &RawMessage) -> Result<SocketMessage, MessageError> {
-    SocketMessage::read(message.as_bytes(), state.config.max_recipients)
+    SocketMessage::read_generally(message.as_bytes(), state.config.max_recipients)
 }
 
 fn is_ping(read: &Result<SocketMessage, MessageError>) -> bool {

@@ -1,13 +1,14 @@
 //! What the application's HTTP response to a message means for the socket.
 
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     response::Parts,
 };
 use percent_encoding::percent_decode;
 
 use crate::{
+    frame::Frame,
     middleware::{log::Kind, request::encoded_by, socket::Socket, state::State},
     protocol::{CloseReason, MessageErrorKind, SocketMessage},
 };
@@ -40,8 +41,8 @@ pub(super) fn reply(state: &State, socket: &Socket, parts: &Parts, body: &[u8]) 
         });
         return;
     }
-    let messages = match messages(body, state.config.max_recipients) {
-        Ok(messages) => messages,
+    let replies = match replies(body, state.config.max_recipients) {
+        Ok(replies) => replies,
         Err(MessageErrorKind::NotUtf8) => {
             state.log.write(Kind::AnswerNotUtf8, |suppressed| {
                 tracing::warn!(
@@ -55,26 +56,24 @@ pub(super) fn reply(state: &State, socket: &Socket, parts: &Parts, body: &[u8]) 
         // JSON of the application's own.
         Err(_) => return,
     };
-    let sent = match &messages[..] {
-        // Not written again if the application wrote it as we do.
-        [only] if only.is_written_as(body) => socket.reply_json(body),
-        several => several.iter().try_for_each(|message| socket.reply(message)),
-    };
-    if let Err(error) = sent {
-        tracing::debug!(%error, "a reply found its socket closing");
+    for reply in &replies {
+        if let Err(error) = socket.push(reply) {
+            tracing::debug!(%error, "a reply found its socket closing");
+            return;
+        }
     }
 }
 
 /// Follows the `WebSocket-Join` and `WebSocket-Leave` headers of the response.
 pub(super) fn regroup(state: &State, socket: &Socket, headers: &HeaderMap) {
-    for group in names(state, headers, JOIN) {
+    for group in names(state, headers, &JOIN) {
         if let Err(error) = socket.join(group) {
             state.log.write(Kind::JoinNotFollowed, |suppressed| {
                 tracing::warn!(%error, suppressed, "a WebSocket-Join header was not followed");
             });
         }
     }
-    for group in names(state, headers, LEAVE) {
+    for group in names(state, headers, &LEAVE) {
         socket.leave(&group);
     }
 }
@@ -102,15 +101,25 @@ pub(super) fn close_reason(state: &State, parts: &Parts) -> Option<CloseReason> 
 pub(in crate::middleware) fn gives_orders(headers: &HeaderMap) -> bool {
     [JOIN, LEAVE, CLOSE]
         .iter()
-        .any(|name| headers.contains_key(*name))
+        .any(|name| headers.contains_key(name))
 }
 
-/// Reads the messages in a body. There are none if one of them has no action: the body is no reply
-/// then.
-fn messages(body: &[u8], max_recipients: usize) -> Result<Vec<SocketMessage>, MessageErrorKind> {
+/// Makes frames of the messages in a body. There are none if one of them has no action: the body is
+/// no reply then.
+fn replies(body: &[u8], max_recipients: usize) -> Result<Vec<Frame>, MessageErrorKind> {
+    let is_reply = |message: &SocketMessage| !message.action.is_empty();
+    if let Some(message) = SocketMessage::read_written(body, max_recipients) {
+        return Ok(is_reply(&message)
+            .then(|| Frame::text(body))
+            .into_iter()
+            .collect());
+    }
     let messages = SocketMessage::read_all(body, max_recipients).map_err(|error| error.kind())?;
-    let are_replies = messages.iter().all(|message| !message.action.is_empty());
-    Ok(if are_replies { messages } else { Vec::new() })
+    Ok(if messages.iter().all(is_reply) {
+        messages.iter().map(Frame::message).collect()
+    } else {
+        Vec::new()
+    })
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -125,7 +134,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn names(state: &State, headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
+fn names(state: &State, headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
     let lines = headers.get_all(name).iter();
     lines.filter_map(|line| decoded(state, line))
 }
@@ -143,19 +152,26 @@ fn decoded(state: &State, value: &HeaderValue) -> Option<String> {
     Some(text.ok()?.into_owned())
 }
 
-const JOIN: &str = "websocket-join";
-const LEAVE: &str = "websocket-leave";
-const CLOSE: &str = "websocket-close";
+const JOIN: HeaderName = HeaderName::from_static("websocket-join");
+const LEAVE: HeaderName = HeaderName::from_static("websocket-leave");
+const CLOSE: HeaderName = HeaderName::from_static("websocket-close");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn written(action: &str) -> String {
+        String::from_utf8(SocketMessage::new(action).encode()).unwrap()
+    }
+
     #[test]
     fn s11_only_messages_with_an_action_are_replies() {
-        for (body, replies) in [
+        for (body, count) in [
             (r#"{"action":"a"}"#, 1),
             (r#" [{"action":"a"},{"action":"b","message":"c"}]"#, 2),
+            (&written("a"), 1),
+            (&written(""), 0),
+            (&written("__error"), 0),
             ("[]", 0),
             ("", 0),
             ("null", 0),
@@ -167,11 +183,11 @@ mod tests {
             ("\u{feff}{\"action\":\"a\",\"userId\":42}", 1),
             ("\u{feff}\n[{\"action\":\"a\"},{\"action\":\"b\"}]", 2),
         ] {
-            let read = messages(body.as_bytes(), 10).unwrap_or_default();
-            assert_eq!(read.len(), replies, "{body}");
+            let read = replies(body.as_bytes(), 10).unwrap_or_default();
+            assert_eq!(read.len(), count, "{body}");
         }
-        let latin = messages(b"{\"action\":\"gr\xfc\xdfe\"}", 10);
-        assert_eq!(latin, Err(MessageErrorKind::NotUtf8));
+        let latin = replies(b"{\"action\":\"gr\xfc\xdfe\"}", 10);
+        assert_eq!(latin.unwrap_err(), MessageErrorKind::NotUtf8);
     }
 
     #[test]

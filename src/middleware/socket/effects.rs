@@ -194,12 +194,8 @@ impl Socket {
         }
     }
 
-    /// Queues a message for this socket alone, which is written as `json` already.
-    pub(in crate::middleware) fn reply_json(&self, json: &[u8]) -> Result<(), SocketError> {
-        self.push(&Frame::text(json))
-    }
-
-    fn push(&self, frame: &Frame) -> Result<(), SocketError> {
+    /// Queues a frame for this socket alone.
+    pub(in crate::middleware) fn push(&self, frame: &Frame) -> Result<(), SocketError> {
         match self.hub().push(&self.source().connection()?.entry, frame) {
             Push::Queued => Ok(()),
             Push::Dropped | Push::Overflow => Err(SocketError::new(SocketErrorKind::QueueFull)),
