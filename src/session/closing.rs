@@ -64,8 +64,8 @@ impl HalfClosed {
 
     /// Notes that all is answered. Our half is to end within `timeout`, because over TLS and HTTP/2 that
     /// waits for earlier writes.
-    pub(super) fn answered(half_closed: &mut Option<Self>, now: Instant, timeout: Duration) {
-        if let Some(half_closed) = half_closed.as_mut().filter(|it| !it.is_answered) {
+    pub(super) fn answered(half_closed: Option<&mut Self>, now: Instant, timeout: Duration) {
+        if let Some(half_closed) = half_closed.filter(|it| !it.is_answered) {
             half_closed.is_answered = true;
             let until = now.checked_add(timeout);
             half_closed.until = [half_closed.until, until].into_iter().flatten().min();

@@ -22,7 +22,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // Otherwise the page would give the connection up before the application is done.
             self.show_life();
         } else {
-            self.parked = Some(message);
+            self.parked = Some(Box::new(message));
         }
     }
 
@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             self.handling = None;
             if let Some(message) = self.parked.take() {
-                self.begin(message);
+                self.begin(*message);
             }
         }
     }

@@ -11,12 +11,17 @@ use tokio::time::Instant;
 /// alive on single bytes.
 #[derive(Debug)]
 pub(crate) struct Heartbeat {
-    ping_interval: Duration,
-    pong_timeout: Duration,
     ping_at: Instant,
     /// Set from a ping until the next complete frame; stale while paused.
     dead_at: Option<Instant>,
     paused: bool,
+}
+
+/// How long a heartbeat waits. Passed in, because it is the same for all sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits {
+    pub(crate) ping_interval: Duration,
+    pub(crate) pong_timeout: Duration,
 }
 
 /// What is due.
@@ -32,11 +37,9 @@ pub(crate) enum Action {
 
 impl Heartbeat {
     /// Starts with a peer whose last frame came at `now`.
-    pub(crate) fn new(now: Instant, ping_interval: Duration, pong_timeout: Duration) -> Self {
+    pub(crate) fn new(now: Instant, waits: Waits) -> Self {
         Self {
-            ping_interval,
-            pong_timeout,
-            ping_at: later(now, ping_interval),
+            ping_at: later(now, waits.ping_interval),
             dead_at: None,
             paused: false,
         }
@@ -44,10 +47,10 @@ impl Heartbeat {
 
     /// Notes a complete frame of any kind, a fragment of a message included. During a pause the frame may
     /// have been sent long ago, so it does not put the next ping off.
-    pub(crate) fn frame_received(&mut self, now: Instant) {
+    pub(crate) fn frame_received(&mut self, now: Instant, waits: Waits) {
         self.dead_at = None;
         if !self.paused {
-            self.ping_at = later(now, self.ping_interval);
+            self.ping_at = later(now, waits.ping_interval);
         }
     }
 
@@ -60,22 +63,22 @@ impl Heartbeat {
 
     /// Ends a pause, once all is read that arrived meanwhile. A peer that owes an answer gets the whole
     /// pong timeout for it.
-    pub(crate) fn resume(&mut self, now: Instant) {
+    pub(crate) fn resume(&mut self, now: Instant, waits: Waits) {
         if !self.paused {
             return;
         }
         self.paused = false;
-        self.dead_at = self.dead_at.map(|_| later(now, self.pong_timeout));
+        self.dead_at = self.dead_at.map(|_| later(now, waits.pong_timeout));
     }
 
     /// Returns what is due at `now`.
-    pub(crate) fn poll(&mut self, now: Instant) -> Action {
+    pub(crate) fn poll(&mut self, now: Instant, waits: Waits) -> Action {
         match self.dead_at {
             Some(dead_at) if !self.paused && now >= dead_at => Action::Dead,
             Some(dead_at) if !self.paused => Action::Wait(dead_at),
             _ if now >= self.ping_at => {
-                self.ping_at = later(now, self.ping_interval);
-                self.dead_at = Some(later(now, self.pong_timeout));
+                self.ping_at = later(now, waits.ping_interval);
+                self.dead_at = Some(later(now, waits.pong_timeout));
                 Action::Ping
             }
             _ => Action::Wait(self.ping_at),
@@ -94,6 +97,11 @@ fn later(now: Instant, wait: Duration) -> Instant {
 mod tests {
     use super::*;
 
+    const WAITS: Waits = Waits {
+        ping_interval: Duration::from_secs(25),
+        pong_timeout: Duration::from_secs(10),
+    };
+
     /// What happens to the heartbeat, and what a poll then has to answer.
     enum Step {
         Frame,
@@ -105,22 +113,22 @@ mod tests {
     }
     use Step::{Dead, Frame, Pause, Ping, Resume, WaitUntil};
 
-    /// Plays `steps`, each at its second, against a ping interval of 25 s and a timeout of 10 s.
+    /// Plays `steps`, each at its second, against [`WAITS`].
     fn play(steps: &[(u64, Step)]) {
         let start = Instant::now();
         let at = |second: u64| start + Duration::from_secs(second);
-        let mut heartbeat = Heartbeat::new(start, Duration::from_secs(25), Duration::from_secs(10));
+        let mut heartbeat = Heartbeat::new(start, WAITS);
         for (second, step) in steps {
             let now = at(*second);
             match step {
-                Frame => heartbeat.frame_received(now),
+                Frame => heartbeat.frame_received(now, WAITS),
                 Pause => heartbeat.pause(),
-                Resume => heartbeat.resume(now),
-                Ping => assert_eq!(heartbeat.poll(now), Action::Ping, "at {second} s"),
-                Dead => assert_eq!(heartbeat.poll(now), Action::Dead, "at {second} s"),
+                Resume => heartbeat.resume(now, WAITS),
+                Ping => assert_eq!(heartbeat.poll(now, WAITS), Action::Ping, "at {second} s"),
+                Dead => assert_eq!(heartbeat.poll(now, WAITS), Action::Dead, "at {second} s"),
                 WaitUntil(until) => {
                     assert_eq!(
-                        heartbeat.poll(now),
+                        heartbeat.poll(now, WAITS),
                         Action::Wait(at(*until)),
                         "at {second} s"
                     );
@@ -250,7 +258,11 @@ mod tests {
     #[test]
     fn a_boundless_interval_never_pings() {
         let now = Instant::now();
-        let mut heartbeat = Heartbeat::new(now, Duration::MAX, Duration::MAX);
-        assert!(matches!(heartbeat.poll(now), Action::Wait(at) if at > now));
+        let waits = Waits {
+            ping_interval: Duration::MAX,
+            pong_timeout: Duration::MAX,
+        };
+        let mut heartbeat = Heartbeat::new(now, waits);
+        assert!(matches!(heartbeat.poll(now, waits), Action::Wait(at) if at > now));
     }
 }

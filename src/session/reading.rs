@@ -25,12 +25,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if self.half_closed.is_some() {
             return Poll::Pending;
         }
-        let mut unread = std::mem::take(&mut self.unread);
-        let used = self.absorb(cx, now, &unread);
-        // An empty rest would still hold its memory.
-        if used < unread.len() {
-            unread.advance(used);
-            self.unread = unread;
+        if let Some(mut unread) = self.unread.take() {
+            let used = self.absorb(cx, now, &unread);
+            // An empty rest would still hold its memory.
+            if used < unread.len() {
+                unread.advance(used);
+                self.unread = Some(unread);
+            }
         }
 
         let frames = self.decoder.frames();
@@ -55,13 +56,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 }
                 Poll::Pending => {
                     // All that arrived is read: an answer that is still missing was not sent.
-                    self.heartbeat.resume(Instant::now());
+                    self.heartbeat.resume(Instant::now(), self.waits());
                     return Poll::Pending;
                 }
             };
             let used = self.absorb(cx, now, chunk);
             if used < chunk.len() {
-                self.unread = Bytes::copy_from_slice(&chunk[used..]);
+                self.unread = Some(Box::new(Bytes::copy_from_slice(&chunk[used..])));
             }
         }
         // A peer that sends without pause must not keep other tasks from running.
@@ -102,7 +103,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
         }
         if self.decoder.frames() != before {
-            self.heartbeat.frame_received(Instant::now());
+            self.heartbeat.frame_received(Instant::now(), self.waits());
         }
         chunk.len() - rest.len()
     }
@@ -110,7 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Notes that the peer ended its half of the stream. It may still read, so the answers to its
     /// messages, or to its close frame, are written first. To the hub it is gone.
     fn peer_left(&mut self, now: Instant) {
-        self.half_closed = Some(HalfClosed::new(now, self.config.dispatch_timeout));
+        let half_closed = HalfClosed::new(now, self.config.dispatch_timeout);
+        self.half_closed = Some(Box::new(half_closed));
         // It can no longer answer a ping.
         self.heartbeat.pause();
         self.registration.leave();
@@ -149,7 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let begun = self.registration.outbox().closing();
         let closing = self
             .closing
-            .get_or_insert_with(|| Closing::new(begun.unwrap_or(reason)));
+            .get_or_insert_with(|| Box::new(Closing::new(begun.unwrap_or(reason))));
         closing.ignores_input = true;
         closing.awaits_close = awaits_close;
     }

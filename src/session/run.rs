@@ -1,9 +1,10 @@
 //! The task of a socket: what drives a session, whatever carries it and however it ends.
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
+    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -57,46 +58,71 @@ where
 }
 
 /// Runs a session; `rest` returns the part of its stream that outlives it.
-fn run_session<S, R>(session: Session<S>, rest: R) -> impl Future<Output = CloseReason>
+fn run_session<S, R>(session: Session<S>, rest: R) -> SocketTask<S, R>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     R: Rest<S>,
 {
-    // Built outside the future, which would otherwise hold each argument a second time.
-    let mut guarded = Guarded(Some(session), rest);
-    async move {
-        let reason = poll_fn(|cx| guarded.poll(cx)).await;
-        if let Some(rest) = guarded.end(reason.clone()) {
-            if rest.await.is_err() {
-                tracing::debug!("a socket's runtime ended before its work was done");
-            }
-        }
-        reason
+    SocketTask {
+        session: Some(session),
+        rest,
+        finishing: None,
     }
 }
 
-/// A session that is finished however it ends, also when its host drops the future.
-struct Guarded<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>>(Option<Session<S>>, R);
+/// The task of a socket: a session that is finished however it ends, also when its host drops the
+/// task.
+///
+/// A future of its own, because an `async` block would keep room for the end of every socket.
+struct SocketTask<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> {
+    session: Option<Session<S>>,
+    rest: R,
+    /// Set once the connection has ended.
+    finishing: Option<Box<Finishing>>,
+}
+
+/// The work that is left when a connection has ended, and how it ended.
+struct Finishing {
+    work: Option<JoinHandle<()>>,
+    reason: CloseReason,
+}
 
 /// Returns the part of a stream that outlives its socket, because the connection does.
-trait Rest<S>: Fn(S) -> Option<Http2Stream> {}
+trait Rest<S>: Fn(S) -> Option<Http2Stream> + Unpin {}
 
-impl<S, R: Fn(S) -> Option<Http2Stream>> Rest<S> for R {}
+impl<S, R: Fn(S) -> Option<Http2Stream> + Unpin> Rest<S> for R {}
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
-        let Some(session) = &mut self.0 else {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Future for SocketTask<S, R> {
+    type Output = CloseReason;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        let task = self.get_mut();
+        if let Some(session) = &mut task.session {
+            let polled = contain(|| session.poll(cx));
+            let reason = match polled {
+                Ok(polled) => ready!(polled),
+                Err(Panicked) => session.panicked(),
+            };
+            let work = task.end(reason.clone());
+            task.finishing = Some(Box::new(Finishing { work, reason }));
+        }
+        let Some(finishing) = &mut task.finishing else {
             return Poll::Pending;
         };
-        match contain(|| session.poll(cx)) {
-            Ok(polled) => polled,
-            Err(Panicked) => Poll::Ready(session.panicked()),
+        if let Some(work) = &mut finishing.work {
+            if ready!(Pin::new(work).poll(cx)).is_err() {
+                tracing::debug!("a socket's runtime ended before its work was done");
+            }
         }
+        finishing.work = None;
+        Poll::Ready(finishing.reason.clone())
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> SocketTask<S, R> {
     /// Ends the connection and spawns a task for the work that is left.
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
-        let unfinished = self.0.take()?.end(&self.1);
+        let unfinished = self.session.take()?.end(&self.rest);
         tracing::debug!(
             socket = %unfinished.registration.entry().id,
             ?reason,
@@ -113,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Guarded<S, R> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for Guarded<S, R> {
+impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Drop for SocketTask<S, R> {
     fn drop(&mut self) {
         // Nothing waits for that task.
         drop(self.end(CloseReason::LOST));

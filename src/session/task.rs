@@ -20,7 +20,7 @@ use crate::{
         closing::{Closing, HalfClosed},
         expiry::{Expiry, poll_expiry},
         finish::Unfinished,
-        heartbeat::{Action, Heartbeat},
+        heartbeat::{Action, Heartbeat, Waits},
         http2::Http2Stream,
         life_sign::LifeSign,
         message_handler::{HandlerFuture, MessageHandler},
@@ -36,6 +36,9 @@ use crate::{
 ///
 /// One poll reads, writes, drives the application's work and checks the deadlines. None of them waits
 /// for another, so a peer that takes nothing is timed out while a write to it is blocked.
+///
+/// What few sockets have at a time is boxed, and what the configuration says is not copied: an idle
+/// socket is half as large for it.
 pub(super) struct Session<S> {
     pub(super) stream: Stream<S>,
     pub(super) registration: Registration,
@@ -45,18 +48,17 @@ pub(super) struct Session<S> {
     /// The application's work on a message, or on the news that the socket has opened.
     pub(super) handling: Option<HandlerFuture>,
     /// The one message that waits for its turn. While it waits, nothing is read.
-    pub(super) parked: Option<RawMessage>,
+    pub(super) parked: Option<Box<RawMessage>>,
     /// The rest of a chunk, behind a message after which nothing could be read.
-    pub(super) unread: Bytes,
+    pub(super) unread: Option<Box<Bytes>>,
     pub(super) rate: Option<Box<RateLimit>>,
     pub(super) heartbeat: Heartbeat,
     pub(super) life_sign: LifeSign,
     write_timeout: WriteTimeout,
-    /// Boxed, because most identities last as long as their socket.
     expiry: Option<Box<Expiry>>,
-    pub(super) closing: Option<Closing>,
+    pub(super) closing: Option<Box<Closing>>,
     /// Set once the peer has ended its half of the stream.
-    pub(super) half_closed: Option<HalfClosed>,
+    pub(super) half_closed: Option<Box<HalfClosed>>,
     timer: Timer,
 }
 
@@ -74,11 +76,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             decoder: Decoder::new(config.max_message_size),
             handling: handler.opened(),
             parked: None,
-            unread,
+            unread: (!unread.is_empty()).then(|| Box::new(unread)),
             rate: RateLimit::new(now, &config),
-            heartbeat: Heartbeat::new(now, config.ping_interval, config.pong_timeout),
+            heartbeat: Heartbeat::new(now, waits(&config)),
             life_sign: LifeSign::default(),
-            write_timeout: WriteTimeout::new(config.write_timeout),
+            write_timeout: WriteTimeout::default(),
             registration,
             config,
             handler,
@@ -95,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             match self.registration.outbox().attend(cx) {
                 Attention::Killed => return Poll::Ready(self.reason_or(CloseReason::GOING_AWAY)),
                 Attention::Closing(reason) if self.closing.is_none() => {
-                    self.closing = Some(Closing::new(reason));
+                    self.closing = Some(Box::new(Closing::new(reason)));
                 }
                 Attention::Closing(_) | Attention::Open => {}
             }
@@ -144,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             undelivered,
             stream,
             handling: self.handling,
-            parked: self.parked,
+            parked: self.parked.map(|message| *message),
             registration: self.registration,
             handler: self.handler,
         }
@@ -166,8 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let outbox = self.registration.outbox();
         let drained = match outbox.drain(&mut self.stream.polled(cx)) {
             Ok(Drained::Blocked) => {
-                self.write_timeout
-                    .observe(Instant::now(), Some(outbox.head()));
+                let timeout = self.config.write_timeout;
+                (self.write_timeout).observe(Instant::now(), outbox.head(), timeout);
                 return Poll::Pending;
             }
             Ok(drained) => drained,
@@ -176,7 +178,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 return Poll::Ready(self.reason_or(CloseReason::LOST));
             }
         };
-        self.write_timeout.observe(Instant::now(), None);
+        self.write_timeout.stop();
         if drained == Drained::Reattach {
             self.registration.reattach();
         }
@@ -213,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Ends our half of the stream after the peer has ended its own. Ready when that is done.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         HalfClosed::answered(
-            &mut self.half_closed,
+            self.half_closed.as_deref_mut(),
             Instant::now(),
             self.config.close_timeout,
         );
@@ -228,12 +230,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Sends a ping if one is due. Returns the time of the next step, or why the socket is over.
     fn poll_heartbeat(&mut self, now: Instant) -> Result<Instant, CloseReason> {
         loop {
-            match self.heartbeat.poll(now) {
+            match self.heartbeat.poll(now, self.waits()) {
                 Action::Ping => self.registration.outbox().ping(),
                 Action::Dead => return Err(CloseReason::NO_PONG),
                 Action::Wait(until) => return Ok(until),
             }
         }
+    }
+
+    pub(super) fn waits(&self) -> Waits {
+        waits(&self.config)
     }
 
     /// Returns when to poll again if nothing happens before; `read_at` is when the stream was read.
@@ -243,9 +249,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if stall.is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::SLOW);
         }
-        let closing = self.closing.as_ref();
+        let closing = self.closing.as_deref();
         let close = closing.and_then(|closing| closing.until);
-        let left = self.half_closed.as_ref().filter(|_| closing.is_none());
+        let left = self.half_closed.as_deref().filter(|_| closing.is_none());
         let left = left.and_then(HalfClosed::deadline);
         if close.or(left).is_some_and(|deadline| deadline <= now) {
             return Err(CloseReason::LOST);
@@ -268,6 +274,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Some(closing) => closing.reason.clone(),
             None => self.registration.outbox().closing().unwrap_or(reason),
         }
+    }
+}
+
+fn waits(config: &Config) -> Waits {
+    Waits {
+        ping_interval: config.ping_interval,
+        pong_timeout: config.pong_timeout,
     }
 }
 

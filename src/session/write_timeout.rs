@@ -8,10 +8,10 @@ use tokio::time::Instant;
 ///
 /// It starts when a frame becomes the oldest and stops when the kernel has accepted all of it. A part
 /// does not count, or a peer that takes single bytes would hold its queue forever.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct WriteTimeout {
-    write_timeout: Duration,
-    head: Option<Head>,
+    /// Boxed, because most sockets take what they are sent.
+    head: Option<Box<Head>>,
 }
 
 #[derive(Debug)]
@@ -21,38 +21,40 @@ struct Head {
 }
 
 impl WriteTimeout {
-    /// Starts with an empty queue.
-    pub(crate) fn new(write_timeout: Duration) -> Self {
-        Self {
-            write_timeout,
-            head: None,
-        }
+    /// Notes that nothing is queued.
+    pub(crate) fn stop(&mut self) {
+        self.head = None;
     }
 
-    /// Notes the sequence number and the length in bytes of the oldest unwritten frame.
-    pub(crate) fn observe(&mut self, now: Instant, head: Option<(u64, usize)>) {
-        let known = self.head.as_ref().map(|head| head.sequence);
-        if known == head.map(|(sequence, _)| sequence) {
+    /// Notes the sequence number and the length in bytes of the oldest unwritten frame, of which a short
+    /// one may take `write_timeout`.
+    pub(crate) fn observe(
+        &mut self,
+        now: Instant,
+        (sequence, length): (u64, usize),
+        write_timeout: Duration,
+    ) {
+        if (self.head.as_ref()).is_some_and(|head| head.sequence == sequence) {
             return;
         }
-        self.head = head.map(|(sequence, length)| Head {
+        self.head = Some(Box::new(Head {
             sequence,
-            deadline: now.checked_add(self.allowance(length)),
-        });
+            deadline: now.checked_add(allowance(length, write_timeout)),
+        }));
     }
 
     /// Returns when the peer counts as slow; `None` while nothing is queued.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.head.as_ref().and_then(|head| head.deadline)
     }
+}
 
-    fn allowance(&self, length: usize) -> Duration {
-        if length <= LARGE {
-            return self.write_timeout;
-        }
-        let extra = Duration::from_secs_f64(length as f64 / f64::from(PACE));
-        self.write_timeout.saturating_add(extra)
+fn allowance(length: usize, write_timeout: Duration) -> Duration {
+    if length <= LARGE {
+        return write_timeout;
     }
+    let extra = Duration::from_secs_f64(length as f64 / f64::from(PACE));
+    write_timeout.saturating_add(extra)
 }
 
 /// Frames up to this length get no more than the write timeout itself.
@@ -81,8 +83,8 @@ mod tests {
             (1024 * 1024, seconds(5 + 64)),
         ] {
             let now = Instant::now();
-            let mut clock = WriteTimeout::new(TIMEOUT);
-            clock.observe(now, Some((1, length)));
+            let mut clock = WriteTimeout::default();
+            clock.observe(now, (1, length), TIMEOUT);
             assert_eq!(clock.deadline(), Some(now + allowed), "{length} bytes");
         }
     }
@@ -90,19 +92,19 @@ mod tests {
     #[test]
     fn an_empty_queue_has_no_deadline() {
         let now = Instant::now();
-        let mut clock = WriteTimeout::new(TIMEOUT);
+        let mut clock = WriteTimeout::default();
         assert_eq!(clock.deadline(), None);
-        clock.observe(now, Some((1, 10)));
-        clock.observe(now + seconds(1), None);
+        clock.observe(now, (1, 10), TIMEOUT);
+        clock.stop();
         assert_eq!(clock.deadline(), None);
     }
 
     #[test]
     fn the_same_head_keeps_its_deadline() {
         let now = Instant::now();
-        let mut clock = WriteTimeout::new(TIMEOUT);
+        let mut clock = WriteTimeout::default();
         for waited in 0..5 {
-            clock.observe(now + seconds(waited), Some((7, 10)));
+            clock.observe(now + seconds(waited), (7, 10), TIMEOUT);
             assert_eq!(clock.deadline(), Some(now + TIMEOUT));
         }
     }
@@ -110,27 +112,27 @@ mod tests {
     #[test]
     fn a_new_head_starts_the_time_anew() {
         let now = Instant::now();
-        let mut clock = WriteTimeout::new(TIMEOUT);
-        clock.observe(now, Some((7, 10)));
-        clock.observe(now + seconds(4), Some((8, 10)));
+        let mut clock = WriteTimeout::default();
+        clock.observe(now, (7, 10), TIMEOUT);
+        clock.observe(now + seconds(4), (8, 10), TIMEOUT);
         assert_eq!(clock.deadline(), Some(now + seconds(9)));
     }
 
     #[test]
     fn a_head_after_an_empty_queue_starts_the_time_anew() {
         let now = Instant::now();
-        let mut clock = WriteTimeout::new(TIMEOUT);
-        clock.observe(now, Some((7, 10)));
-        clock.observe(now + seconds(1), None);
-        clock.observe(now + seconds(60), Some((8, 10)));
+        let mut clock = WriteTimeout::default();
+        clock.observe(now, (7, 10), TIMEOUT);
+        clock.stop();
+        clock.observe(now + seconds(60), (8, 10), TIMEOUT);
         assert_eq!(clock.deadline(), Some(now + seconds(65)));
     }
 
     #[test]
     fn a_boundless_timeout_has_no_deadline() {
         let now = Instant::now();
-        let mut clock = WriteTimeout::new(Duration::MAX);
-        clock.observe(now, Some((1, 1024 * 1024)));
+        let mut clock = WriteTimeout::default();
+        clock.observe(now, (1, 1024 * 1024), Duration::MAX);
         assert_eq!(clock.deadline(), None);
     }
 }
