@@ -106,14 +106,19 @@ mod tests {
     #[tokio::test]
     async fn a_verified_sender_cannot_speak_as_another() {
         let (hub, ann) = ann(&[]);
-        let mut message = SocketMessage::new("x").from_user("bob").from_group("board");
-        Sender::look_up(&hub, ann.entry()).attest(&mut message);
-        assert_eq!(message.user_id, "ann");
-        assert_eq!(message.group_id, "sales");
-
-        let mut message = SocketMessage::new("x").from_group("lobby");
-        Sender::look_up(&hub, ann.entry()).attest(&mut message);
-        assert_eq!(message.group_id, "lobby");
+        // What a message says, and what it says then.
+        for (user, group, own_group) in [
+            ("bob", "board", "sales"),
+            ("ann", "board", "sales"),
+            ("bob", "lobby", "lobby"),
+            ("ann", "lobby", "lobby"),
+        ] {
+            let mut message = SocketMessage::new("x").from_user(user).from_group(group);
+            let is_changed = Sender::look_up(&hub, ann.entry()).attest(&mut message);
+            assert_eq!(message.user_id, "ann");
+            assert_eq!(message.group_id, own_group);
+            assert_eq!(is_changed, (user, group) != ("ann", own_group));
+        }
     }
 
     #[tokio::test]

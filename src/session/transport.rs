@@ -254,3 +254,39 @@ const SHORT_READ_EMPTIES: bool = cfg!(any(target_os = "linux", target_os = "andr
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_short_read_is_the_last_one_until_more_comes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (mut socket, _) = TcpSocket::new(stream, &[]);
+        let mut buffer = [0; 64];
+        for text in ["one", "another"] {
+            peer.write_all(text.as_bytes()).await.unwrap();
+            let length = socket.read(&mut buffer).await.unwrap();
+            assert_eq!(&buffer[..length], text.as_bytes());
+            let is_ready = poll_fn(|cx| Poll::Ready(socket.0.poll_read_ready(cx).is_ready())).await;
+            assert_eq!(is_ready, !SHORT_READ_EMPTIES);
+        }
+        // A buffer that is filled tells nothing.
+        peer.write_all(b"ab").await.unwrap();
+        assert_eq!(socket.read(&mut buffer[..1]).await.unwrap(), 1);
+        assert_eq!(socket.read(&mut buffer[..1]).await.unwrap(), 1);
+        drop(peer);
+        assert_eq!(socket.read(&mut buffer).await.unwrap(), 0, "the end");
+    }
+}

@@ -102,6 +102,35 @@ async fn a_verified_user_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn the_application_gets_a_message_in_one_spelling_whatever_the_clients() {
+    let hooks: [fn(_) -> _; 2] = [
+        |layer: WebConnectionSocketLayer| layer,
+        |layer| layer.identify(async |_| Ok(Identity::user("ann").group("staff"))),
+    ];
+    let ann = news("x").text("é").from_user("ann").from_group("staff");
+    let written = |message: &SocketMessage| String::from_utf8(message.encode()).unwrap();
+    let plain = written(&ann);
+    for (sent, claimed) in [
+        (plain.clone(), plain.clone()),
+        (plain.replace(':', ": "), plain.clone()),
+        (plain.replace("action", "Action"), plain.clone()),
+        (plain.replace('é', r"\u00e9"), plain.clone()),
+        (format!("\u{feff}{plain}"), plain.clone()),
+        (plain.replace("ann", "bob"), plain.replace("ann", "bob")),
+        (plain.replace("staff", "board"), plain.replace("staff", "board")),
+    ] {
+        for (hook, expected) in hooks.into_iter().zip([&claimed, &plain]) {
+            let (server, _layer, mut requests) = recording(config(), hook);
+            let mut client = join(&server, "ann", &["staff"]).await;
+            client.send_text(sent.clone()).await.unwrap();
+            let (parts, body) = soon("a request", requests.recv()).await.unwrap();
+            assert_eq!(body, *expected, "{sent}");
+            assert_eq!(parts.headers["content-length"], expected.len().to_string());
+        }
+    }
+}
+
+#[tokio::test]
 async fn s03_the_script_map_and_the_base_path_decide_the_path() {
     let following = || config().follow_page_directory(true);
     for (config, opened_at, posted_to) in [

@@ -127,3 +127,65 @@ const SHORTEST: usize = 16;
 const PLACES: usize = 256;
 const SEEN: usize = 4;
 const KEPT: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: (&str, &[u8]) = ("user-agent", b"Mozilla/5.0 (X11; Linux x86_64)");
+
+    #[test]
+    fn a_header_is_shared_from_its_second_sighting_on() {
+        let pool = HeaderPool::default();
+        let share = || pool.share(AGENT.0, AGENT.1);
+        assert!(share().is_none());
+        let one = share().expect("it was seen before");
+        assert!(one.is(AGENT.0, AGENT.1));
+        assert!(Arc::ptr_eq(&one, &share().expect("it is kept")));
+        assert!(pool.share(AGENT.0, b"another one").is_none());
+        assert!(pool.share("referer", AGENT.1).is_none());
+    }
+
+    #[test]
+    fn what_no_socket_has_any_more_is_freed() {
+        let pool = HeaderPool::default();
+        let share = || pool.share(AGENT.0, AGENT.1);
+        assert!(share().is_none());
+        let kept: Vec<_> = (0..3).map(|_| share().expect("seen before")).collect();
+        let gone = Arc::downgrade(&kept[0]);
+        drop(kept);
+        assert!(gone.upgrade().is_none());
+        assert!(share().is_some(), "it may come back");
+    }
+
+    #[test]
+    fn secrets_and_what_is_short_are_never_looked_up() {
+        let pool = HeaderPool::default();
+        for (name, value) in [
+            ("cookie", &b"session=4f1c9ab0d27e43f5"[..]),
+            ("authorization", b"Bearer 4f1c9ab0d27e43f5"),
+            ("dnt", b"1"),
+        ] {
+            for _ in 0..3 {
+                assert!(pool.share(name, value).is_none(), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_flood_of_values_displaces_nothing_that_many_sockets_share() {
+        let pool = HeaderPool::default();
+        let share = || pool.share(AGENT.0, AGENT.1);
+        assert!(share().is_none());
+        let sockets: Vec<_> = (0..4).filter_map(|_| share()).collect();
+        let mut flood = Vec::new();
+        for number in 0..5 * PLACES * KEPT {
+            let value = format!("a value of which there are {number}");
+            assert!(pool.share("x-flood", value.as_bytes()).is_none());
+            flood.extend(pool.share("x-flood", value.as_bytes()));
+        }
+        assert_eq!(flood.len(), 5 * PLACES * KEPT, "seen twice each");
+        let again = share().expect("it is kept");
+        assert!(Arc::ptr_eq(&sockets[0], &again));
+    }
+}

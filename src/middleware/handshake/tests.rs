@@ -2,7 +2,7 @@
 
 use http::{Request, Uri, request::Parts};
 
-use super::Handshake;
+use super::{Handshake, HeaderPool};
 use crate::{
     config::{Config, ForwardHeaders},
     protocol::{GroupId, UserId},
@@ -164,6 +164,36 @@ fn what_is_forwarded_makes_sense_without_the_connection() {
         ("user-agent", "x"),
     ]);
     assert_eq!(kept, ["host", "authorization", "cookie", "user-agent"]);
+}
+
+#[test]
+fn sockets_keep_the_same_headers_whether_they_share_them_or_not() {
+    let tags: Vec<String> = (0..40).map(|n| format!("the value of tag {n}")).collect();
+    let mut headers = vec![
+        ("host", "app.example"),
+        ("cookie", "session=4f1c9ab0d27e43f5"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64)"),
+    ];
+    // More than are shared of one handshake.
+    headers.extend(tags.iter().map(|tag| ("x-tag", tag.as_str())));
+    let handshake = Handshake::new(&request("/a?b", &headers), None, None);
+    let alone = handshake.forwarded(&ForwardHeaders::All);
+    let pool = HeaderPool::default();
+    let kept: Vec<_> = (0..3)
+        .map(|_| handshake.kept(&ForwardHeaders::All, &pool))
+        .collect();
+    for kept in &kept {
+        assert_eq!(kept.headers(), alone.headers());
+        assert_eq!(kept.uri(), alone.uri());
+        let seen: Vec<_> = kept.header_all("X-Tag").collect();
+        assert_eq!(seen, tags);
+    }
+    let place = |handshake: &Handshake, name| {
+        let value = handshake.header(name).expect("it is kept");
+        value.as_bytes().as_ptr()
+    };
+    assert_eq!(place(&kept[1], "user-agent"), place(&kept[2], "user-agent"));
+    assert_ne!(place(&kept[1], "cookie"), place(&kept[2], "cookie"));
 }
 
 #[test]
