@@ -117,7 +117,10 @@ async fn the_application_gets_a_message_in_one_spelling_whatever_the_clients() {
         (plain.replace('é', r"\u00e9"), plain.clone()),
         (format!("\u{feff}{plain}"), plain.clone()),
         (plain.replace("ann", "bob"), plain.replace("ann", "bob")),
-        (plain.replace("staff", "board"), plain.replace("staff", "board")),
+        (
+            plain.replace("staff", "board"),
+            plain.replace("staff", "board"),
+        ),
     ] {
         for (hook, expected) in hooks.into_iter().zip([&claimed, &plain]) {
             let (server, _layer, mut requests) = recording(config(), hook);

@@ -5,13 +5,10 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use http::{
-    HeaderName, HeaderValue,
-    header::{AUTHORIZATION, COOKIE},
-};
+use http::header::{AUTHORIZATION, COOKIE};
 use parking_lot::Mutex;
 
-use super::packed::{header_name, header_value};
+use super::packed::SharedHeader;
 
 /// The headers that the open sockets of a layer have in common, each kept once: of what a browser
 /// sends, all but the cookie is the same for thousands of sockets.
@@ -22,13 +19,6 @@ use super::packed::{header_name, header_value};
 pub(crate) struct HeaderPool {
     hasher: RandomState,
     places: Box<[Mutex<Place>]>,
-}
-
-/// A header that several sockets have.
-#[derive(Debug)]
-pub(super) struct SharedHeader {
-    pub(super) name: HeaderName,
-    pub(super) value: HeaderValue,
 }
 
 impl HeaderPool {
@@ -87,21 +77,12 @@ impl Place {
         // Has the one go that the fewest sockets share, for which one that is gone need not be sought.
         let fewest = |kept: &&mut Kept| kept.header.strong_count();
         let least = self.kept.iter_mut().min_by_key(fewest)?;
-        let header = Arc::new(SharedHeader {
-            name: header_name(name),
-            value: header_value(value),
-        });
+        let header = Arc::new(SharedHeader::new(name, value));
         *least = Kept {
             mark,
             header: Arc::downgrade(&header),
         };
         Some(header)
-    }
-}
-
-impl SharedHeader {
-    fn is(&self, name: &str, value: &[u8]) -> bool {
-        self.name == *name && self.value == *value
     }
 }
 

@@ -7,8 +7,6 @@ use http::{
     uri::{Authority, Parts, PathAndQuery, Scheme},
 };
 
-use super::header_pool::SharedHeader;
-
 /// A copy of a URL and headers: 0.2 KiB beside the headers that other sockets have as well, where
 /// hyper's values would keep the server's read buffer alive, 8 to 10 KiB for each socket.
 pub(super) struct Packed {
@@ -193,12 +191,33 @@ impl<'a> Header<'a> {
     }
 }
 
+/// A header that several sockets have.
+#[derive(Debug)]
+pub(super) struct SharedHeader {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl SharedHeader {
+    /// Copies a valid header.
+    pub(super) fn new(name: &str, value: &[u8]) -> Self {
+        Self {
+            name: header_name(name),
+            value: header_value(value),
+        }
+    }
+
+    pub(super) fn is(&self, name: &str, value: &[u8]) -> bool {
+        self.name == *name && self.value == *value
+    }
+}
+
 /// Builds a header name.
 ///
 /// # Panics
 ///
 /// Never, for a packed one.
-pub(super) fn header_name(name: &str) -> HeaderName {
+fn header_name(name: &str) -> HeaderName {
     HeaderName::from_bytes(name.as_bytes()).expect(COPIED)
 }
 
@@ -207,7 +226,7 @@ pub(super) fn header_name(name: &str) -> HeaderName {
 /// # Panics
 ///
 /// Never, for a packed one.
-pub(super) fn header_value(value: &[u8]) -> HeaderValue {
+fn header_value(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value).expect(COPIED)
 }
 

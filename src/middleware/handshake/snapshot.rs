@@ -9,9 +9,9 @@ use http::{
 };
 
 use super::{
-    header_pool::{HeaderPool, SharedHeader},
+    header_pool::HeaderPool,
     hop_by_hop::{is_stripped, named_in_connection},
-    packed::{Header, Packed, UriText},
+    packed::{Header, Packed, SharedHeader, UriText},
 };
 use crate::{
     config::ForwardHeaders,
