@@ -136,7 +136,7 @@ async fn rest() {
 
 const SOCKETS: usize = 300;
 /// Bytes per socket.
-const IDLE: i64 = 2_400;
-const AFTER_BURST: i64 = 2_400;
+const IDLE: i64 = 2_000;
+const AFTER_BURST: i64 = 2_000;
 /// The reactor has its turn every 61 yields.
 const TURNS: usize = 256;

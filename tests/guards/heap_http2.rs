@@ -130,6 +130,6 @@ fn handshake(index: usize) -> http::Request<Empty<Bytes>> {
 /// No more than axum's server allows on one connection.
 const SOCKETS: usize = 150;
 /// Bytes per socket.
-const IDLE: i64 = 3_500;
+const IDLE: i64 = 3_100;
 /// The reactor has its turn every 61 yields.
 const TURNS: usize = 256;

@@ -2,7 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
 };
@@ -69,8 +69,7 @@ where
     let turns = state.hub.turns(job.lane);
     let mut turn = pin!(turns.turn(job.key.clone(), job.bytes));
     // Mostly a place is free, and then no clock is needed.
-    let first = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
-    let turn = match (job.lane, first) {
+    let turn = match (job.lane, poll_once(turn.as_mut()).await) {
         (_, Poll::Ready(turn)) => turn.ok(),
         // The application is told of an event however late: the socket keeps its place until then.
         (Lane::Events, Poll::Pending) => turn.await.ok(),
@@ -90,19 +89,28 @@ where
         return Err(DispatchError::Overloaded);
     };
     let _running = Running::new(state.hub.counters());
-    let work = Contained::new(work, || {
+    let mut work = pin!(Contained::new(work, || {
         state.log.write(Kind::HandlerPanicked, |suppressed| {
             tracing::error!(
                 suppressed,
                 "the application panicked while it handled a message"
             );
         });
-    });
-    match timeout(limit, work).await {
+    }));
+    let outcome = match poll_once(work.as_mut()).await {
+        Poll::Ready(outcome) => Ok(outcome),
+        Poll::Pending => timeout(limit, work).await,
+    };
+    match outcome {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(Panicked)) => Err(DispatchError::Failed),
         Err(_elapsed) => Err(DispatchError::TimedOut),
     }
+}
+
+/// Polls a future once, which for many is enough.
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 /// Has a shutdown wait for the work until it is dropped.
