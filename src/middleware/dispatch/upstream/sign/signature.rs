@@ -8,17 +8,17 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue, Request, header::CONTENT_TYPE};
 use sha2::{Digest, Sha256};
 
-use super::headers::OURS;
+use crate::middleware::dispatch::upstream::headers::OURS;
 
 /// A shared secret, and the name under which signatures give it.
 #[derive(Clone)]
-pub(super) struct SigningKey {
+pub(in super::super) struct SigningKey {
     hmac: Hmac<Sha256>,
     id: Box<str>,
 }
 
 impl SigningKey {
-    pub(super) fn new(secret: &[u8]) -> Self {
+    pub(in super::super) fn new(secret: &[u8]) -> Self {
         Self {
             hmac: Hmac::new_from_slice(secret).expect("a key of any length is one"),
             id: HEXLOWER.encode(&Sha256::digest(secret)[..4]).into(),
@@ -35,7 +35,12 @@ impl SigningKey {
 ///
 /// What is signed: method, path, query, the body's digest (RFC 9530), its type, and every header of
 /// ours. All of them are there, if need be empty, so that a verifier finds whatever was added.
-pub(super) fn sign<B>(request: &mut Request<B>, body: &Bytes, keys: &[SigningKey], created: u64) {
+pub(in super::super) fn sign<B>(
+    request: &mut Request<B>,
+    body: &Bytes,
+    keys: &[SigningKey],
+    created: u64,
+) {
     if keys.is_empty() {
         return;
     }
