@@ -224,7 +224,7 @@ fn encoded_list(names: &[GroupId]) -> HeaderValue {
         }
         text.extend(utf8_percent_encode(name.as_str(), RESERVED));
     }
-    HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible ASCII is left")
+    plain(text)
 }
 
 const EVENT: HeaderName = HeaderName::from_static("websocket-event");
