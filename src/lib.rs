@@ -86,14 +86,14 @@
 //! frame   ─▶ session ─▶ frame (decode) ─▶ MessageHandler ─▶ middleware: dispatch
 //!            ─▶ hub: turns ─▶ inner service, upstream, handler or relay
 //! publish ─▶ middleware: route ─▶ access ─▶ hub
-//!            ├─ to all:  frame (encode) ─┬─▶ log of each shard: attached sockets ─┐
+//!            ├─ to all:  frame (encode) ─┬─▶ the log: attached sockets ───────────┐
 //!            │                           └─▶ queue of each detached socket ───────┤
 //!            └─ to some: registry ─▶ frame (encode) ─▶ queue of each socket ──────┤
 //!                            here the broadcast is accepted and its report known  │
 //!         flushers, by SharedTransport, or the socket's own task, by Transport ◀──┘
 //! ```
 //!
-//! Attached sockets take broadcasts to all from their shard's log. When the stream of one takes no more,
+//! Attached sockets take broadcasts to all from one log. When the stream of one takes no more,
 //! the socket is detached: what it lacks of the log moves into its own queue, where broadcasts reach it
 //! from then on, and its own task writes. When that queue is empty, the socket is attached again. Only
 //! sockets over plain TCP are attached; those over TLS and HTTP/2 always have their own task write.

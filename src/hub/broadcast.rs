@@ -3,7 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    delivery::{Backlog, Kind, Member, Published, Push, Shard, Wake},
+    delivery::{Backlog, Crew, Kind, Published, Push, Wake},
     hub::Hub,
     phase::{Phase, ShuttingDown},
     socket_entry::SocketEntry,
@@ -17,10 +17,11 @@ use crate::{
 impl Hub {
     /// Queues a message for each socket that its recipients select, encoded once.
     ///
-    /// Never waits for a slow client: each queue is bounded, and
+    /// Never waits for a client: each queue is bounded, and
     /// [`Config::overflow`](crate::Config::overflow) says what happens when one is full. If messages for
     /// all sockets come faster than they are written, the call writes as much itself as its own message
-    /// means; no other use of the hub waits for that.
+    /// means, for some ten milliseconds at most; no other use of the hub waits for that. If that was not
+    /// enough, the message is not queued for those sockets, and the report counts them as dropped.
     ///
     /// The messages that one caller broadcasts one after the other reach each socket in that order.
     /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
@@ -35,7 +36,7 @@ impl Hub {
     ) -> Result<BroadcastReport, ShuttingDown> {
         let mut audience = AUDIENCE.take();
         let report = self.broadcast_to(&mut audience, message);
-        audience.shards.clear();
+        audience.crews.clear();
         audience.entries.clear();
         AUDIENCE.set(audience);
         report
@@ -45,7 +46,7 @@ impl Hub {
     pub(crate) fn push(&self, entry: &Arc<SocketEntry>, frame: &Frame) -> Push {
         let (push, wake) = self.queue(entry, frame, Kind::Reply);
         if wake_task(wake) {
-            entry.flush();
+            self.fanout.flush(entry.clone());
         }
         push
     }
@@ -61,22 +62,23 @@ impl Hub {
         if let Some(frame) = &frame {
             // A full hub would have each socket detached.
             self.reserve(frame.cost());
+            self.fanout.help(frame.cost());
         }
         let published = self.select(audience, message, frame.as_ref())?;
-        if published.attached > 0 || !audience.entries.is_empty() {
+        if published.queued > 0 || !audience.entries.is_empty() {
             self.counters.broadcast();
         }
-        audience.shards.iter().for_each(|shard| shard.wake());
+        audience.crews.iter().for_each(|crew| crew.wake());
         let mut report = BroadcastReport::default();
-        report.queued = published.attached;
+        report.queued = published.queued;
+        if published.dropped > 0 {
+            self.counters.dropped(published.dropped);
+            report.dropped = published.dropped;
+        }
         if !audience.entries.is_empty() {
             self.warn_of_claims(message, &audience.entries);
             let frame = frame.get_or_insert_with(|| Frame::message(message));
             self.push_to(&mut audience.entries, frame, &mut report);
-        }
-        if let Some(frame) = frame.filter(|_| published.is_full) {
-            let shards = audience.shards.iter();
-            shards.for_each(|shard| shard.help(frame.cost()));
         }
         report.matched = report.queued + report.dropped;
         Ok(report)
@@ -95,9 +97,9 @@ impl Hub {
         if state.phase == Phase::Closing {
             return Err(ShuttingDown);
         }
-        let Audience { entries, shards } = audience;
+        let Audience { entries, crews } = audience;
         if let Some(frame) = to_all {
-            return Ok(self.shards.publish(frame, entries, shards));
+            return Ok(self.fanout.publish(frame, entries, crews));
         }
         let registry = &mut state.registry;
         registry.resolve(&message.recipients, self.default_audience, |entry| {
@@ -123,12 +125,7 @@ impl Hub {
             wake_task(wake)
         });
         // Those that are left are for the flushers.
-        while let Some(entry) = entries.last() {
-            match entry.shard().upgrade() {
-                Some(shard) => shard.flush_own(entries),
-                None => _ = entries.pop(),
-            }
-        }
+        self.fanout.flush_all(entries);
     }
 
     /// Queues a frame for one socket and returns what that wakes.
@@ -139,7 +136,7 @@ impl Hub {
         kind: Kind,
     ) -> (Push, Option<Wake>) {
         let reserved = self.reserve(frame.cost());
-        let (push, wake) = entry.push(frame, kind, reserved);
+        let (push, wake) = self.fanout.push(entry, frame, kind, reserved);
         match push {
             Push::Dropped => self.counters.dropped(1),
             Push::Overflow => {
@@ -176,11 +173,11 @@ impl Hub {
     }
 }
 
-/// The sockets that a broadcast is pushed to, and the shards that have it in their logs.
+/// The sockets that a broadcast is pushed to, and the flushers to wake for the others.
 #[derive(Debug, Default)]
 struct Audience {
     entries: Vec<Arc<SocketEntry>>,
-    shards: Vec<Arc<Shard<SocketEntry>>>,
+    crews: Vec<Arc<Crew>>,
 }
 
 /// Wakes a socket's task if a frame is for it to write. Returns whether it is for a flusher.
@@ -198,6 +195,6 @@ fn wake_task(wake: Option<Wake>) -> bool {
 thread_local! {
     /// The audience of the broadcast in hand; kept so that a broadcast allocates nothing for it.
     static AUDIENCE: RefCell<Audience> = const {
-        RefCell::new(Audience { entries: Vec::new(), shards: Vec::new() })
+        RefCell::new(Audience { entries: Vec::new(), crews: Vec::new() })
     };
 }

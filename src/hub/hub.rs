@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::{
     connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached},
     counters::Counters,
-    delivery::{Eviction, Member, Shards},
+    delivery::{Eviction, Fanout},
     identity::User,
     phase::Phase,
     registry::{NameLimits, Registry},
@@ -79,7 +79,7 @@ pub struct Hub {
     pub(super) state: Mutex<State>,
     pub(super) counters: Arc<Counters>,
     pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
-    pub(super) shards: Shards<SocketEntry>,
+    pub(super) fanout: Arc<Fanout<SocketEntry>>,
     /// Notified when the last socket is gone.
     pub(super) gone: Notify,
     /// The part of a connection id that is this process's.
@@ -105,17 +105,6 @@ pub(super) struct State {
     pub(super) phase: Phase,
 }
 
-impl State {
-    /// Has no broadcast select a socket any more. [`SocketEntry::depart`] is to follow without the
-    /// lock.
-    pub(super) fn deactivate(&mut self, entry: &SocketEntry) {
-        self.registry.deactivate(entry.id);
-        if let Some(shard) = entry.shard().upgrade() {
-            shard.leave(entry);
-        }
-    }
-}
-
 impl Hub {
     /// Makes a hub with the limits of a configuration. A layer makes its own hub; use this to share one
     /// between layers ([`WebConnectionSocketLayer::with_hub`]).
@@ -129,7 +118,7 @@ impl Hub {
                 registry: Registry::new(NameLimits::new(config)),
                 phase: Phase::Running,
             }),
-            shards: Shards::new(config.max_queue_bytes, counters.clone()),
+            fanout: Arc::new(Fanout::new(config.max_queue_bytes, counters.clone())),
             eviction: Eviction::new(config.overflow, counters.clone()),
             counters,
             connection_limits: ConnectionLimits::new(&config.connection_limits),
@@ -269,16 +258,20 @@ impl Hub {
     pub(super) fn activate(&self, socket: ConnectionId) {
         let mut state = self.state.lock();
         if let Some(entry) = state.registry.activate(socket) {
-            if let Some(shard) = entry.shard().upgrade() {
-                shard.insert(entry.clone());
-            }
+            self.fanout.insert(entry.clone());
         }
     }
 
     /// Has no broadcast select a socket any more. What selected it before is in its queue.
     pub(super) fn deactivate(&self, entry: &SocketEntry) {
-        self.state.lock().deactivate(entry);
-        entry.depart();
+        self.deselect(&mut self.state.lock(), entry);
+        self.fanout.depart(entry);
+    }
+
+    /// Has no broadcast select a socket any more. [`Fanout::depart`] is to follow without the lock.
+    pub(super) fn deselect(&self, state: &mut State, entry: &SocketEntry) {
+        state.registry.deactivate(entry.id);
+        self.fanout.leave(entry);
     }
 
     pub(super) fn remove(&self, socket: ConnectionId) {

@@ -58,8 +58,8 @@ impl Hub {
         }
         let id = ConnectionId::new(self.node, self.serial.fetch_add(1, Relaxed));
         let outbox = Outbox::new(self.max_queue_bytes, self.overflow, self.counters.clone());
-        let membership = self.shards.join();
-        let entry = Arc::new(SocketEntry::new(id, principal, outbox, membership.shard()));
+        let membership = Membership::new(&self.fanout);
+        let entry = Arc::new(SocketEntry::new(id, principal, outbox, &membership));
         let mut state = self.state.lock();
         if state.phase != Phase::Running {
             return Err(RegisterError::ShuttingDown);
@@ -108,15 +108,15 @@ impl Registration {
         self.membership.start_flusher();
     }
 
-    /// Has the shard's flusher write to the socket from now on.
+    /// Has flushers write to the socket from now on.
     pub(crate) fn attach(&self, transport: Arc<dyn SharedTransport>) {
         self.entry.outbox.set_transport(transport);
         self.reattach();
     }
 
-    /// Has the shard's flusher write to the socket again, after it was detached.
+    /// Has flushers write to the socket again, after it was detached.
     pub(crate) fn reattach(&self) {
-        self.membership.shard().attach(&self.entry);
+        self.hub.fanout.attach(&self.entry);
     }
 
     /// Has no broadcast select the socket any more. What selected it before is in its queue.

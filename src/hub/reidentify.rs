@@ -73,11 +73,11 @@ impl Hub {
             return false;
         }
         // From here on it cannot be renewed.
-        state.deactivate(entry);
+        self.deselect(&mut state, entry);
         // The end may have come early; messages that wait for their turn must not get one.
         *entry.principal.lock() = ended.over();
         drop(state);
-        entry.depart();
+        self.fanout.depart(entry);
         entry.outbox.close(reason, backlog)
     }
 

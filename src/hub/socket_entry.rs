@@ -1,23 +1,24 @@
 //! One socket as the hub knows it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{
-    delivery::{Kind, Member, Outbox, Push, Shard, Wake},
+    delivery::{Crew, Member, Membership, Outbox},
     identity::{Principal, User},
 };
-use crate::{frame::Frame, protocol::ConnectionId, sync::Mutex};
+use crate::{protocol::ConnectionId, sync::Mutex};
 
-/// One socket as the hub knows it: its identity, its queue, and its shard.
+/// One socket as the hub knows it: its identity, its queue, and its place in the fan-out.
 #[derive(Debug)]
 pub(crate) struct SocketEntry {
     pub(crate) id: ConnectionId,
     /// Changes under the hub's lock only, together with the registry.
     pub(super) principal: Mutex<Principal>,
     pub(crate) outbox: Outbox,
-    shard: Weak<Shard<Self>>,
+    crew: Arc<Crew>,
+    row: usize,
 }
 
 impl SocketEntry {
@@ -25,36 +26,14 @@ impl SocketEntry {
         id: ConnectionId,
         principal: Principal,
         outbox: Outbox,
-        shard: &Arc<Shard<Self>>,
+        membership: &Membership<Self>,
     ) -> Self {
         Self {
             id,
             principal: Mutex::new(principal),
             outbox,
-            shard: Arc::downgrade(shard),
-        }
-    }
-
-    /// Queues a frame, behind broadcasts to all, and returns what that wakes.
-    pub(super) fn push(&self, frame: &Frame, kind: Kind, reserved: usize) -> (Push, Option<Wake>) {
-        match self.shard.upgrade() {
-            Some(shard) => shard.push(self, frame, kind, reserved),
-            // Its session has ended, and with it the shard: the queue takes nothing more.
-            None => self.outbox.push(frame, kind, reserved),
-        }
-    }
-
-    /// Has the shard's flusher write the queue.
-    pub(super) fn flush(self: &Arc<Self>) {
-        if let Some(shard) = self.shard.upgrade() {
-            shard.flush(self.clone());
-        }
-    }
-
-    /// Gives the socket the broadcasts to all from before it was deactivated. To be called without a lock.
-    pub(super) fn depart(&self) {
-        if let Some(shard) = self.shard.upgrade() {
-            shard.depart(self);
+            crew: membership.crew().clone(),
+            row: membership.row(),
         }
     }
 
@@ -91,7 +70,11 @@ impl Member for SocketEntry {
         &self.outbox
     }
 
-    fn shard(&self) -> &Weak<Shard<Self>> {
-        &self.shard
+    fn crew(&self) -> &Arc<Crew> {
+        &self.crew
+    }
+
+    fn row(&self) -> usize {
+        self.row
     }
 }

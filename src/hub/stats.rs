@@ -29,9 +29,8 @@ pub struct Stats {
     pub messages_in: u64,
     /// Messages wholly written to sockets, in total: one for each recipient.
     pub messages_out: u64,
-    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. A message to all
-    /// counts once per worker thread; a message for some, or one that waits for a slow socket, counts
-    /// once per socket.
+    /// Bytes of frames in all outgoing queues now, and 56 for keeping each. A message to all counts
+    /// once; a message for some, or one that waits for a slow socket, counts once per socket.
     pub bytes_queued: usize,
     /// Messages that a full outgoing queue refused, in total: one for each recipient. They are the
     /// `dropped` of the reports, and the replies for which there was no room.

@@ -34,7 +34,8 @@ pub struct BroadcastReport {
     pub queued: usize,
     /// Sockets whose outgoing queue was full. They did not get the message;
     /// [`Config::overflow`](crate::Config::overflow) says what becomes of them: by default they are
-    /// closed with 1013.
+    /// closed with 1013. If messages for all sockets come faster than they can be written, so that their
+    /// log is full, these are all sockets that read well, and they stay open.
     pub dropped: usize,
     /// `null` is a value, and a missing key is none.
     #[serde(deserialize_with = "Option::deserialize")]

@@ -8,8 +8,9 @@ impl Config {
     ///
     /// It bounds the memory that a slow socket costs and the burst that it survives: a socket whose
     /// queue is full is closed with 1013, or as [`overflow`](Self::overflow) says. The log of messages
-    /// for all sockets, one for each thread that writes, has the same bound. Each message counts with
-    /// the length of its frame and 56 bytes for keeping it.
+    /// for all sockets has the same bound: beyond it, such a message is not queued for the sockets that
+    /// read well, and its report says so. Each message counts with the length of its frame and 56 bytes
+    /// for keeping it.
     ///
     /// # Panics
     ///

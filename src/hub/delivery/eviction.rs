@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{queue::Usage, shard::Member};
+use super::{fanout::Member, queue::Usage};
 use crate::{
     config::Overflow,
     hub::counters::Counters,

@@ -9,7 +9,7 @@ use super::{
     socket::{Socket, Target},
     sockets,
 };
-use crate::{config::Config, hub::Hub, protocol::CloseReason};
+use crate::{config::Config, frame::Frame, hub::Hub, protocol::CloseReason};
 
 /// Steps that tear frames, or leave nothing to take for a while.
 const SLOW: &[usize] = &[70, 3, 100, 1];
@@ -154,8 +154,9 @@ fn a_socket_that_leaves_a_walk_takes_no_other_along() {
 #[test]
 fn what_a_full_log_holds_comes_once_and_in_order() {
     explore(|| {
-        // Two messages are more than half of it.
-        let hub = hub(&Config::new().max_queue_bytes(200));
+        // Half of it is full soon, and all that is to come fits into the whole.
+        let cost = Frame::message(&super::message('a', 0, Target::All)).cost();
+        let hub = hub(&Config::new().max_queue_bytes(6 * cost));
         let mut sockets = sockets(&hub, &[QUICK; 5]);
         for socket in &sockets {
             socket.opened();
@@ -200,7 +201,7 @@ fn what_a_full_log_holds_comes_once_and_in_order() {
 
 /// A runtime's last socket goes and another comes: a flusher writes for it.
 #[test]
-fn a_shard_that_was_empty_works_again() {
+fn a_hub_that_was_empty_works_again() {
     explore(|| {
         let hub = hub(&Config::new());
         let one = Socket::open(&hub, QUICK);

@@ -35,7 +35,7 @@ use crate::{
 fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
-    // Nothing runs on it: shards want to know how many threads there are.
+    // Nothing runs on it: the fan-out wants to know how many threads there are.
     let runtime = RUNTIME.get_or_init(|| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(2).build().expect("a runtime")
@@ -88,15 +88,20 @@ fn joined(publishers: Vec<JoinHandle<Vec<BroadcastReport>>>) -> (usize, usize) {
     })
 }
 
-/// What holds once every socket is gone and the flushers have noticed.
-fn check_end(hub: &Hub, queued: usize, dropped: usize) {
+/// Waits until the flushers have noticed that every socket is gone.
+fn wait_for_flushers(hub: &Hub) {
     for _ in 0..PATIENCE {
-        if !hub.shards.are_running() {
+        if !hub.fanout.is_running() {
             break;
         }
         thread::yield_now();
     }
-    assert!(!hub.shards.are_running(), "a flusher outlives its sockets");
+    assert!(!hub.fanout.is_running(), "a flusher outlives its sockets");
+}
+
+/// What holds once every socket is gone.
+fn check_end(hub: &Hub, queued: usize, dropped: usize) {
+    wait_for_flushers(hub);
     let stats = hub.stats();
     assert_eq!((stats.sockets, stats.users, stats.groups), (0, 0, 0));
     assert_eq!(stats.bytes_queued, 0);

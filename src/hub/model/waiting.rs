@@ -9,7 +9,7 @@ use shuttle::{
     thread,
 };
 
-use super::{explore, hub};
+use super::{explore, hub, wait_for_flushers};
 use crate::{
     config::Config,
     hub::{ConnectionPermit, Hub, Identity, Kill, Lane, User},
@@ -122,6 +122,7 @@ fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
 }
 
 fn check_end(hub: &Hub, seen: &Seen, visits: usize) {
+    wait_for_flushers(hub);
     assert_eq!(seen.told.load(SeqCst), visits);
     assert_eq!(hub.state.lock().registry.all().len(), 0);
     for lane in [Lane::Messages, Lane::Events] {

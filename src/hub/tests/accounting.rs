@@ -278,7 +278,7 @@ impl SharedTransport for Pipe {
             hub.state.try_lock().is_some(),
             "written under the hub's lock"
         );
-        assert!(hub.shards.are_free(), "written under a shard's lock");
+        assert!(hub.fanout.is_free(), "written under the fan-out's lock");
         let mut taken = self.taken.lock();
         let before = taken.bytes.len();
         for slice in slices {

@@ -2,4 +2,4 @@
 
 mod accounting;
 mod eviction;
-mod shards;
+mod flushers;

@@ -1,4 +1,4 @@
-//! How a socket takes broadcasts to all from its shard's log: its cursor, and what it lacks.
+//! How a socket takes broadcasts to all from the log: its cursor, and what it lacks.
 
 use std::{io::IoSlice, task::Waker};
 
@@ -10,14 +10,14 @@ use crate::{
     frame::Frame,
     hub::{
         counters::Tally,
-        delivery::broadcast_log::{Batch, BroadcastLog},
+        delivery::{batch::Batch, broadcast_log::BroadcastLog},
     },
     sync::MutexGuard,
 };
 
-/// An outbox under its lock, for steps that change its shard as well.
+/// An outbox under its lock, for steps that change the fan-out as well.
 ///
-/// The lock may be held during a write to the socket. So it is taken before the shard's lock and
+/// The lock may be held during a write to the socket. So it is taken before the fan-out's lock and
 /// never under it: a slow write delays its own socket alone.
 #[derive(Debug)]
 pub(in crate::hub::delivery) struct Locked<'a> {
@@ -31,20 +31,26 @@ impl Locked<'_> {
         self.state.cursor = Some(log.end());
     }
 
-    /// Moves what the socket lacks of the log into its own queue, and takes nothing from it any more.
-    pub(in crate::hub::delivery) fn unsubscribe(&mut self, log: &BroadcastLog) {
-        self.drain_log_into_queue(log);
+    /// Whether the socket takes broadcasts to all from the log, or lacks some from when it did.
+    pub(in crate::hub::delivery) fn has_cursor(&self) -> bool {
+        self.state.cursor.is_some()
+    }
+
+    /// Moves what the socket lacks of the log, up to a number, into its own queue, and takes nothing
+    /// from it any more.
+    pub(in crate::hub::delivery) fn unsubscribe(&mut self, log: &BroadcastLog, end: u64) {
+        self.drain_log_into_queue(log, end);
         self.state.cursor = None;
     }
 
-    /// Moves what the socket lacks of the log into its own queue, so that something else can follow it
-    /// there.
-    pub(in crate::hub::delivery) fn drain_log_into_queue(&mut self, log: &BroadcastLog) {
+    /// Moves what the socket lacks of the log, up to a number, into its own queue, so that something
+    /// else can follow it there.
+    pub(in crate::hub::delivery) fn drain_log_into_queue(&mut self, log: &BroadcastLog, end: u64) {
         let Some(cursor) = self.state.cursor else {
             return;
         };
-        self.state.cursor = Some(log.end());
-        for frame in log.since(cursor) {
+        self.state.cursor = Some(end);
+        for frame in log.between(cursor, end) {
             self.outbox.enqueue_broadcast(&mut self.state, frame);
         }
     }
@@ -54,12 +60,15 @@ impl Locked<'_> {
     /// The task is woken even if the queue is empty now: since the transport took no more, the task
     /// may have come by for another reason, written all that was there, and gone.
     pub(in crate::hub::delivery) fn detach(&mut self, log: &BroadcastLog) -> Option<Waker> {
-        self.unsubscribe(log);
+        self.unsubscribe(log, log.end());
         self.state.idle = false;
         self.state.waker.take()
     }
 
-    /// Does what [`Outbox::push`] does.
+    /// Queues a message's frame and returns what that wakes.
+    ///
+    /// If the queue would grow past its bound, or past what was reserved for it in the hub's bound,
+    /// the overflow policy decides. An empty queue takes any one frame.
     pub(in crate::hub::delivery) fn push(
         &mut self,
         frame: &Frame,
@@ -105,7 +114,7 @@ impl Outbox {
             Some(transport) if state.phase == Phase::Open => transport,
             transport => {
                 state.transport = transport;
-                for (frame, _) in batch.since(cursor) {
+                for frame in batch.since(cursor) {
                     self.enqueue_broadcast(state, frame);
                 }
                 return Drained::Empty;
@@ -127,7 +136,7 @@ impl Outbox {
             return Drained::Empty;
         }
         state.is_blocked = true;
-        for (frame, end) in batch.since(cursor) {
+        for (frame, end) in batch.since_with_ends(cursor) {
             if end <= offset {
                 tally.messages += 1;
                 state.completed += 1;

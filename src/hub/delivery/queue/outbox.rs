@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    state::{Drained, Kill, Kind, Phase, Queued, State, Wake},
+    state::{Drained, Kill, Kind, Phase, Queued, State},
     transport::{SharedTransport, Transport},
 };
 use crate::{
@@ -46,19 +46,6 @@ impl Outbox {
     /// Lets flushers write to the socket from now on.
     pub(in crate::hub) fn set_transport(&self, transport: Arc<dyn SharedTransport>) {
         self.state().transport = Some(transport);
-    }
-
-    /// Queues a message's frame and returns what that wakes.
-    ///
-    /// If the queue would grow past its bound, or past what was reserved for it in the hub's bound,
-    /// the overflow policy decides. An empty queue takes any one frame.
-    pub(in crate::hub) fn push(
-        &self,
-        frame: &Frame,
-        kind: Kind,
-        reserved: usize,
-    ) -> (Push, Option<Wake>) {
-        self.lock().push(frame, kind, reserved)
     }
 
     /// Queues a ping before everything that is not half written.
@@ -245,7 +232,7 @@ impl Outbox {
         self.state.lock()
     }
 
-    /// Adds a frame of the shard's log, which was within the log's bound. If the socket is closing
+    /// Adds a frame of the log, which was within the log's bound. If the socket is closing
     /// already, the message does not reach it.
     pub(super) fn enqueue_broadcast(&self, state: &mut State, frame: &Frame) {
         if state.phase == Phase::Open {

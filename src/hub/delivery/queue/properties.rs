@@ -33,7 +33,7 @@ proptest! {
                     let frame = Frame::text(text.as_bytes());
                     longest = longest.max(frame.cost());
                     let expected = model.push(&frame, kind, allowance);
-                    prop_assert_eq!(outbox.push(&frame, kind, allowance).0, expected);
+                    prop_assert_eq!(outbox.lock().push(&frame, kind, allowance).0, expected);
                 }
                 Step::Ping => {
                     outbox.ping();

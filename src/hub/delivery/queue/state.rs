@@ -14,31 +14,35 @@ use super::transport::SharedTransport;
 use crate::{frame::Frame, hub::counters::Tally, protocol::CloseReason};
 
 /// A queue as it is under its lock.
+///
+/// What a walk over ten thousand sockets needs of each comes first, side by side: each line of memory
+/// that it has to fetch would cost it some per cent.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct State {
+    /// The number of the next frame of the log that is for this socket, behind its own queue. Set
+    /// while the socket is attached.
+    pub(super) cursor: Option<u64>,
+    pub(super) transport: Option<Arc<dyn SharedTransport>>,
     pub(super) queue: VecDeque<Queued>,
+    /// When the last message was wholly written; kept from the first life sign on.
+    pub(super) told_at: Option<Instant>,
+    /// Frames wholly written so far.
+    pub(super) completed: u64,
+    pub(super) phase: Phase,
     /// Bytes of the first frame that the transport has.
     pub(super) written: usize,
     /// What the messages in the queue cost.
     pub(super) bytes: usize,
     /// The part of `bytes` that replies cost. No overflow policy drops them.
     pub(super) replies: usize,
-    /// When the last message was wholly written; kept from the first life sign on.
-    pub(super) told_at: Option<Instant>,
-    /// Frames wholly written so far.
-    pub(super) completed: u64,
     pub(super) undelivered: u64,
-    pub(super) phase: Phase,
+    pub(super) waker: Option<Waker>,
     pub(super) killed: Option<Kill>,
     /// No task and no flusher is going to write: the next frame has to wake one.
     pub(super) idle: bool,
     /// The transport took no more when it was last written to.
     pub(super) is_blocked: bool,
-    pub(super) waker: Option<Waker>,
-    pub(super) transport: Option<Arc<dyn SharedTransport>>,
-    /// The number of the next frame of the shard's log that is for this socket, behind its own
-    /// queue. Set while the socket is attached.
-    pub(super) cursor: Option<u64>,
 }
 
 impl State {
@@ -240,7 +244,7 @@ impl Kind {
 pub(in crate::hub) enum Wake {
     /// The socket's task.
     Task(Waker),
-    /// The flusher of the socket's shard.
+    /// A flusher.
     Flusher,
 }
 
@@ -249,7 +253,7 @@ pub(in crate::hub) enum Wake {
 pub(crate) enum Drained {
     /// Nothing is left.
     Empty,
-    /// Nothing is left, and the socket is detached although its flusher could write to it.
+    /// Nothing is left, and the socket is detached although flushers could write to it.
     Reattach,
     /// Nothing is left, and the last frame was our close frame.
     Closed,

@@ -12,7 +12,7 @@ use crate::{
     frame::{COST_OF_KEEPING, Frame},
     hub::{
         counters::{Counters, Tally},
-        delivery::broadcast_log::BroadcastLog,
+        delivery::{batch::Batch, broadcast_log::BroadcastLog},
     },
     protocol::CloseReason,
 };
@@ -54,16 +54,26 @@ fn room(frames: usize, text: usize) -> usize {
     frames * (2 + text + COST_OF_KEEPING)
 }
 
+/// What is in the log, as it is written to all sockets.
+fn batch(log: &mut BroadcastLog) -> Arc<Batch> {
+    assert!(log.close_batch());
+    log.end_batch().expect("it was closed")
+}
+
 fn outbox_with(limit: usize, overflow: Overflow) -> Outbox {
     Outbox::new(limit, overflow, Arc::new(Counters::new(usize::MAX)))
 }
 
 fn push(outbox: &Outbox, frame: &Frame) -> Push {
-    outbox.push(frame, Kind::Broadcast, usize::MAX).0
+    push_within(outbox, frame, usize::MAX)
+}
+
+fn push_within(outbox: &Outbox, frame: &Frame, reserved: usize) -> Push {
+    outbox.lock().push(frame, Kind::Broadcast, reserved).0
 }
 
 fn reply(outbox: &Outbox, frame: &Frame) -> Push {
-    outbox.push(frame, Kind::Reply, usize::MAX).0
+    outbox.lock().push(frame, Kind::Reply, usize::MAX).0
 }
 
 pub(super) fn drain(outbox: &Outbox, pipe: &mut Pipe, room: usize) -> Drained {
@@ -209,17 +219,9 @@ fn a_reply_for_which_nothing_makes_room_closes() {
 
 #[test]
 fn a_full_queue_that_had_no_turn_is_written_then() {
-    #[derive(Debug)]
-    struct Ready;
-    impl SharedTransport for Ready {
-        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-            Ok(slices.iter().map(|slice| slice.len()).sum())
-        }
-    }
-
     for overflow in [Overflow::Close, Overflow::DropNewest, Overflow::DropOldest] {
         let outbox = outbox_with(room(2, 5), overflow);
-        outbox.set_transport(Arc::new(Ready));
+        outbox.set_transport(Arc::new(Sink));
         for _ in 0..1000 {
             assert_eq!(push(&outbox, &Frame::text(b"12345")), Push::Queued);
         }
@@ -235,17 +237,13 @@ fn without_room_in_the_hub_a_message_takes_the_place_of_others() {
         (Overflow::DropOldest, Push::Queued),
     ] {
         let outbox = outbox_with(1024, overflow);
-        let full = |text| outbox.push(&Frame::text(text), Kind::Broadcast, 6).0;
-        assert_eq!(full(b"longer than that"), Push::Queued);
-        assert_eq!(full(b"short"), expected);
+        let first = Frame::text(b"longer than that");
+        assert_eq!(push_within(&outbox, &first, 6), Push::Queued);
+        assert_eq!(push_within(&outbox, &Frame::text(b"short"), 6), expected);
     }
     let outbox = outbox(1024);
-    let full = |text| {
-        let push = outbox.push(&Frame::text(text), Kind::Broadcast, room(2, 1));
-        push.0
-    };
-    assert_eq!((full(b"a"), full(b"b")), (Push::Queued, Push::Queued));
-    assert_eq!(full(b"c"), Push::Overflow);
+    let pushed = [(); 3].map(|()| push_within(&outbox, &Frame::text(b"a"), room(2, 1)));
+    assert_eq!(pushed, [Push::Queued, Push::Queued, Push::Overflow]);
 }
 
 #[test]
@@ -313,11 +311,12 @@ fn the_task_of_a_detached_socket_is_woken_although_it_had_written_all() {
         }
     }
 
-    let (outbox, mut log) = (outbox(1024), BroadcastLog::default());
+    let outbox = outbox(1024);
+    let mut log = BroadcastLog::new(outbox.counters.clone());
     outbox.set_transport(Arc::new(Stuck));
     outbox.lock().subscribe(&log);
     log.push(Frame::text(b"a"));
-    let written = outbox.write_batch(&log.batch(), &mut Tally::default());
+    let written = outbox.write_batch(&batch(&mut log), &mut Tally::default());
     assert_eq!(written, Drained::Blocked);
 
     // Its task comes by for another reason, and finds room.
@@ -368,7 +367,7 @@ impl SharedTransport for Sink {
 fn what_flushers_write_is_remembered_too() {
     let outbox = outbox(1024);
     outbox.set_transport(Arc::new(Sink));
-    let mut log = BroadcastLog::default();
+    let mut log = BroadcastLog::new(outbox.counters.clone());
     outbox.lock().subscribe(&log);
     outbox.life_sign();
     let asked = outbox.told_at().unwrap();
@@ -376,7 +375,7 @@ fn what_flushers_write_is_remembered_too() {
     let flushed = outbox.told_at().unwrap();
     assert!(flushed > asked);
     log.push(Frame::text(b"news"));
-    outbox.write_batch(&log.batch(), &mut Tally::default());
+    outbox.write_batch(&batch(&mut log), &mut Tally::default());
     assert!(outbox.told_at().unwrap() > flushed);
 }
 

@@ -9,6 +9,8 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Wake},
+    thread,
+    time::Duration,
 };
 
 use tokio::{
@@ -18,6 +20,7 @@ use tokio::{
 
 use crate::{
     config::{Config, Overflow},
+    frame::Frame,
     hub::{
         Drained, Hub, Identity, SharedTransport, Transport, User,
         delivery::{Member, TURNS_TO_GATHER},
@@ -87,26 +90,6 @@ fn a_socket_that_outlives_its_flusher_leaves_nothing_in_the_log() {
     assert_eq!((stats.undelivered, stats.bytes_queued), (1, 0));
 }
 
-#[test]
-fn a_runtime_keeps_its_shards_when_another_comes() {
-    let two_workers = || {
-        let mut builder = runtime::Builder::new_multi_thread();
-        builder.worker_threads(2).build().unwrap()
-    };
-    let (one, other) = (two_workers(), two_workers());
-    let hub = Arc::new(Hub::new(&Config::new()));
-    let register = |runtime: &Runtime| {
-        let _entered = runtime.enter();
-        let registration = hub.register(Identity::anonymous(), User::Claimed);
-        registration.expect("room in the hub")
-    };
-    let first = register(&one);
-    let _between = register(&other);
-    let second = register(&one);
-    let shards = [&first, &second].map(|socket| socket.entry().shard());
-    assert!(!Weak::ptr_eq(shards[0], shards[1]));
-}
-
 #[tokio::test]
 async fn what_no_socket_is_left_to_take_is_not_charged() {
     let hub = Arc::new(Hub::new(&Config::new()));
@@ -171,13 +154,13 @@ async fn a_flusher_ends_although_the_queue_of_a_socket_that_left_is_to_be_writte
     registration.activate();
     registration.attach(Arc::new(Sink));
     let entry = registration.entry().clone();
-    let shard = entry.shard().upgrade().expect("its runtime is here");
+    let crew = entry.crew().clone();
     drop(registration);
-    shard.flush(entry);
+    hub.fanout.flush(entry);
     for _ in 0..2 * TURNS_TO_GATHER {
         yield_now().await;
     }
-    assert!(!shard.is_running());
+    assert!(!crew.is_running());
 }
 
 #[tokio::test]
@@ -207,6 +190,120 @@ async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() 
     assert_eq!((stats.dropped, stats.undelivered), (0, 0));
 }
 
+#[tokio::test]
+async fn a_call_that_finds_the_log_full_writes_for_a_while_and_then_says_what_it_dropped() {
+    /// Takes all, and takes its time for it.
+    #[derive(Debug, Default)]
+    struct Slow(AtomicUsize);
+    impl SharedTransport for Slow {
+        fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            thread::sleep(Duration::from_micros(100));
+            self.0.fetch_add(1, Relaxed);
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+    }
+
+    const LIMIT: usize = 8 * 1024;
+    let hub = Arc::new(Hub::new(&Config::new().max_queue_bytes(LIMIT)));
+    let slow = Arc::new(Slow::default());
+    let sockets: Vec<_> = (0..2_000)
+        .map(|_| {
+            let registration = hub.register(Identity::anonymous(), User::Claimed);
+            let registration = registration.expect("room in the hub");
+            registration.activate();
+            registration.attach(slow.clone());
+            assert!(registration.outbox().drain(&mut Sink).is_ok());
+            registration
+        })
+        .collect();
+    let (mut queued, mut dropped) = (0, 0);
+    for _ in 0..30 {
+        let before = slow.0.load(Relaxed);
+        let report = hub.broadcast(&SocketMessage::new("x").text("x".repeat(1_000)));
+        assert_eq!(report.matched, sockets.len());
+        assert_eq!(report.matched, report.queued + report.dropped);
+        // One row takes longer than a call goes on.
+        assert!(slow.0.load(Relaxed) - before <= 128);
+        assert!(hub.stats().bytes_queued <= LIMIT);
+        queued += report.queued as u64;
+        dropped += report.dropped as u64;
+    }
+    assert!(dropped > 0 && queued > 0);
+    while hub.stats().bytes_queued > 0 {
+        yield_now().await;
+    }
+    let stats = hub.stats();
+    assert_eq!((stats.messages_out, stats.dropped), (queued, dropped));
+    assert_eq!(stats.undelivered, 0);
+}
+
+/// As one does whose only thread is in a handler.
+#[test]
+fn a_runtime_that_stands_still_delays_no_socket_while_another_goes_on() {
+    let build = || runtime::Builder::new_current_thread().build().unwrap();
+    let (still, other) = (build(), build());
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let register = |runtime: &Runtime| {
+        let _entered = runtime.enter();
+        let registration = hub.register(Identity::anonymous(), User::Claimed);
+        let registration = registration.expect("room in the hub");
+        registration.activate();
+        registration.attach(Arc::new(Sink));
+        assert!(registration.outbox().drain(&mut Sink).is_ok());
+        registration
+    };
+    let sockets = [register(&still), register(&other), register(&still)];
+    assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 3);
+    other.block_on(async {
+        for _ in 0..2 * TURNS_TO_GATHER {
+            yield_now().await;
+        }
+    });
+    let stats = hub.stats();
+    assert_eq!((stats.messages_out, stats.bytes_queued), (3, 0));
+
+    // What its end leaves is the other's.
+    drop(still);
+    assert_eq!(hub.broadcast(&SocketMessage::new("x")).queued, 3);
+    other.block_on(async {
+        for _ in 0..2 * TURNS_TO_GATHER {
+            yield_now().await;
+        }
+    });
+    assert_eq!(hub.stats().messages_out, 6);
+    drop((other, sockets));
+    assert_eq!(hub.stats().bytes_queued, 0);
+}
+
+#[test]
+fn what_no_flusher_is_left_to_write_is_the_sockets_own_tasks() {
+    let hub = Arc::new(Hub::new(&Config::new()));
+    let runtime = runtime::Builder::new_current_thread().build().unwrap();
+    let registration = runtime.block_on(async {
+        let ann = hub.register(Identity::user("ann"), User::Claimed);
+        let registration = ann.expect("room in the hub");
+        registration.activate();
+        registration.attach(Arc::new(Sink));
+        registration
+    });
+    drop(runtime);
+    let task = Watch::new(&hub);
+    let waker = task.clone().into();
+    for (number, to_group) in [(1, false), (2, true)] {
+        registration
+            .outbox()
+            .attend(&mut Context::from_waker(&waker));
+        assert!(registration.outbox().drain(&mut Sink).is_ok());
+        let message = SocketMessage::new("x");
+        if to_group {
+            assert_eq!(hub.broadcast(&message.to_user("ann")).queued, 1);
+        } else {
+            hub.push(registration.entry(), &Frame::message(&message));
+        }
+        assert_eq!(task.wakes.load(Relaxed), number);
+    }
+}
+
 /// Counts how often it is woken, and how often under a lock that all sockets share. There is one
 /// thread, so a lock that is taken is held by the caller.
 struct Watch {
@@ -228,7 +325,7 @@ impl Watch {
 impl Wake for Watch {
     fn wake(self: Arc<Self>) {
         let hub = self.hub.upgrade().expect("a hub outlives its sockets");
-        let is_free = hub.state.try_lock().is_some() && hub.shards.are_free();
+        let is_free = hub.state.try_lock().is_some() && hub.fanout.is_free();
         self.under_lock.fetch_add(usize::from(!is_free), Relaxed);
         self.wakes.fetch_add(1, Relaxed);
     }
@@ -249,12 +346,8 @@ async fn no_task_is_woken_under_a_lock_that_all_sockets_share() {
 
     // In the place of the flusher, which has had no turn yet.
     let flusher = Watch::new(&hub);
-    let shard = attached
-        .entry()
-        .shard()
-        .upgrade()
-        .expect("its runtime is here");
-    let mut work = pin!(shard.work().notified());
+    let crew = attached.entry().crew();
+    let mut work = pin!(crew.work().notified());
     let waker = flusher.clone().into();
     assert!(
         work.as_mut()
