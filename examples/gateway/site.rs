@@ -1,0 +1,68 @@
+//! What lies behind the sockets: the browser client, if it is asked for, and the application.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::Connect;
+use tower::Service;
+
+use web_connection_socket::{
+    RequestBody,
+    config::UrlPath,
+    script::{self, ServeScript},
+};
+
+use crate::{body::AnswerBody, proxy::Proxy};
+
+/// Serves the browser client below one path, and passes everything else on.
+#[derive(Clone)]
+pub(crate) struct Site<C> {
+    /// The path with a slash at its end.
+    scripts: Option<(Box<str>, ServeScript)>,
+    proxy: Proxy<C>,
+}
+
+impl<C> Site<C> {
+    pub(crate) fn new(scripts: Option<&UrlPath>, proxy: Proxy<C>) -> Self {
+        let scripts = scripts.map(|path| {
+            let directory = format!("{}/", path.to_string().trim_end_matches('/'));
+            (directory.into(), script::service())
+        });
+        Self { scripts, proxy }
+    }
+}
+
+impl<C> Service<Request<RequestBody<Incoming>>> for Site<C>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    type Response = Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody<Incoming>>) -> Self::Future {
+        if let Some((directory, scripts)) = &mut self.scripts
+            && let Some(name) = request.uri().path().strip_prefix(&**directory)
+            && !name.contains('/')
+        {
+            let answer = scripts.call(request);
+            return Box::pin(async {
+                let (parts, body) = answer.await?.into_parts();
+                let text = body.collect().await?.to_bytes();
+                Ok(Response::from_parts(parts, AnswerBody::from(text)))
+            });
+        }
+        self.proxy.call(request)
+    }
+}
