@@ -176,7 +176,10 @@ fn as_applications_read(name: &str) -> Cow<'_, str> {
 
 /// Finds the host that was asked for; none in HTTP/1.0.
 fn host(parts: &Parts) -> Result<Option<HeaderValue>, Rejection> {
-    let refuse = |why| Err(Rejection::new(StatusCode::BAD_REQUEST).detail(why));
+    // What follows on the connection may be the rest of an attack.
+    let close = HeaderValue::from_static("close");
+    let refusal = Rejection::new(StatusCode::BAD_REQUEST).header(CONNECTION, close);
+    let refuse = |why| Err(refusal.detail(why));
     let mut lines = parts.headers.get_all(HOST).iter();
     let (header, second) = (lines.next(), lines.next());
     if second.is_some() {

@@ -27,6 +27,7 @@ impl Acceptor {
         match *self {}
     }
 
+    #[cfg_attr(unix, expect(dead_code, reason = "Unix has a signal for it"))]
     pub(crate) fn written_at(&self) -> Option<SystemTime> {
         match *self {}
     }

@@ -111,8 +111,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "PATH", env = "WEBCONNECTION_WEBSOCKET_PATH")]
     pub(crate) websocket_path: Option<UrlPath>,
     /// Serve the browser client below this path: /scripts/webconnection-websocket.js.
-    #[arg(long, value_name = "PATH", env = "WEBCONNECTION_SCRIPTS")]
-    pub(crate) scripts: Option<UrlPath>,
+    #[arg(long, value_name = "PATH", value_parser = directory, env = "WEBCONNECTION_SCRIPTS")]
+    pub(crate) scripts: Option<String>,
     /// Tell the application of sockets that open and end, too.
     #[arg(
         long,
@@ -210,4 +210,12 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
     }
+}
+
+/// Reads a path, and ends it with one slash.
+fn directory(text: &str) -> Result<String, String> {
+    let path = text.trim_end_matches('/');
+    let read: Result<UrlPath, _> = path.parse();
+    read.map(|_| format!("{path}/"))
+        .map_err(|error| error.to_string())
 }

@@ -1,13 +1,13 @@
 //! Serving: all ports, until the process is asked to stop.
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 use hyper_util::client::legacy::connect::Connect;
 use tokio::sync::watch;
 use tower::{Layer, ServiceBuilder};
 use tower_http::trace::TraceLayer;
 
-use web_connection_socket::{Hub, Server, WebConnectionSocketLayer, config::UrlPath};
+use web_connection_socket::{Server, WebConnectionSocketLayer};
 
 use crate::{
     Problem,
@@ -27,7 +27,7 @@ pub(crate) struct Gateway {
     pub(crate) layer: WebConnectionSocketLayer,
     pub(crate) address: Address,
     pub(crate) forwarding: Forwarding,
-    pub(crate) scripts: Option<UrlPath>,
+    pub(crate) scripts: Option<String>,
     pub(crate) ports: Ports,
     pub(crate) tls: Option<Acceptor>,
 }
@@ -56,7 +56,7 @@ impl Gateway {
         };
 
         let proxy = Proxy::new(connector, self.address, self.forwarding);
-        let site = Site::new(self.scripts.as_ref(), proxy);
+        let site = Site::new(self.scripts, proxy);
         let control = self.layer.control_service(site.clone());
         let public = ServiceBuilder::new()
             .layer(TraceLayer::new_for_http().on_failure(()))

@@ -15,7 +15,6 @@ use tower::Service;
 
 use web_connection_socket::{
     RequestBody,
-    config::UrlPath,
     script::{self, ServeScript},
 };
 
@@ -25,16 +24,13 @@ use crate::{body::AnswerBody, proxy::Proxy};
 #[derive(Clone)]
 pub(crate) struct Site<C> {
     /// The path with a slash at its end.
-    scripts: Option<(Box<str>, ServeScript)>,
+    scripts: Option<(String, ServeScript)>,
     proxy: Proxy<C>,
 }
 
 impl<C> Site<C> {
-    pub(crate) fn new(scripts: Option<&UrlPath>, proxy: Proxy<C>) -> Self {
-        let scripts = scripts.map(|path| {
-            let directory = format!("{}/", path.to_string().trim_end_matches('/'));
-            (directory.into(), script::service())
-        });
+    pub(crate) fn new(scripts: Option<String>, proxy: Proxy<C>) -> Self {
+        let scripts = scripts.map(|directory| (directory, script::service()));
         Self { scripts, proxy }
     }
 }
@@ -53,7 +49,7 @@ where
 
     fn call(&mut self, request: Request<RequestBody<Incoming>>) -> Self::Future {
         if let Some((directory, scripts)) = &mut self.scripts
-            && let Some(name) = request.uri().path().strip_prefix(&**directory)
+            && let Some(name) = request.uri().path().strip_prefix(&*directory)
             && !name.contains('/')
         {
             let answer = scripts.call(request);

@@ -53,6 +53,7 @@ impl Acceptor {
     }
 
     /// When either file was written last.
+    #[cfg_attr(unix, expect(dead_code, reason = "Unix has a signal for it"))]
     pub(crate) fn written_at(&self) -> Option<std::time::SystemTime> {
         let written = |path: &Path| std::fs::metadata(path).and_then(|file| file.modified());
         let (certificate, key) = (written(&self.certificate), written(&self.key));

@@ -12,6 +12,7 @@ mod client;
 mod clients;
 mod cross_origin;
 mod custom_host;
+mod gateway;
 mod http2;
 mod login;
 mod looks;

@@ -1,19 +1,23 @@
 //! What the tests share: programs that end with their test, browsers, pages, proxies.
 
 pub(crate) mod axe;
+pub(crate) mod backend;
 pub(crate) mod browser;
 pub(crate) mod chat;
 pub(crate) mod example;
 mod firefox;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod nginx;
 pub(crate) mod page;
 pub(crate) mod process;
+pub(crate) mod raw;
 pub(crate) mod scratch;
 pub(crate) mod silent_proxy;
 pub(crate) mod site;
 pub(crate) mod socket;
 pub(crate) mod tcp_proxy;
+pub(crate) mod tls;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;

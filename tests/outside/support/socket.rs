@@ -1,6 +1,6 @@
 //! A WebSocket client that only the test sees.
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -38,6 +38,13 @@ impl Socket {
             .expect("a handshake in time")
             .expect("a handshake that is accepted");
         Self { stream }
+    }
+
+    /// Sends a message.
+    pub(crate) async fn send(&mut self, message: &Value) {
+        let sent = self.stream.send(Message::text(message.to_string()));
+        let sent = timeout(PATIENCE, sent).await.expect("room in time");
+        sent.expect("an open socket");
     }
 
     /// Waits for the next message.
