@@ -55,6 +55,7 @@
 //! | [`guide::identity`] | verified users, groups, signing out |
 //! | [`guide::browser`] | the browser client, with Vite and React |
 //! | [`guide::hosts`] | axum, hyper and other hosts; other layers on either side |
+//! | [`guide::gateway`] | sockets for a site in PHP, Python, Node or FoxPro |
 //! | [`guide::testing`] | tests without a port |
 //! | [`guide::engine`] | how the fan-out works |
 //! | [`guide::promises`] | what holds under load and failure, and how it is tested |

@@ -50,6 +50,13 @@ pub mod browser {}
 /// [`PeerAddr`]: crate::PeerAddr
 pub mod hosts {}
 
+#[doc = include_str!("gateway.md")]
+///
+/// ---
+///
+/// Items: `Upstream` (feature `upstream`), [`Config`](crate::Config), [`script`](crate::script).
+pub mod gateway {}
+
 #[doc = include_str!("web_connection.md")]
 ///
 /// ---

@@ -3,92 +3,9 @@
 
 use web_connection_socket::{Config, WebConnectionSocketLayer};
 
-use crate::support::{app::Visits, config, raw::Raw, serve_app};
-
-const NAMES: [&str; 2] = ["__broadcastWebSocket.wc", "__WebSocket.wwd"];
+use crate::support::{app::Visits, config, raw::Raw, serve_app, spelled::every_spelling};
 
 const MESSAGE: &str = r#"{"action":"forged","message":"x"}"#;
-
-/// Spellings that some server takes for the name itself.
-fn spellings(name: &str) -> Vec<String> {
-    let encode = |sign: &str, code: &str| name.replace(sign, code);
-    vec![
-        format!("/{name}"),
-        format!("/{}", name.to_ascii_uppercase()),
-        format!("/{}", name.to_ascii_lowercase()),
-        format!("//{name}"),
-        format!("///{name}"),
-        format!("/./{name}"),
-        format!("/%2e/{name}"),
-        format!("/a/../{name}"),
-        format!("/../{name}"),
-        format!("/a/%2e%2e/{name}"),
-        format!("/a/..;/{name}"),
-        format!("/a;b=c/{name}"),
-        format!("/x/y/z/{name}"),
-        format!("/{name}/"),
-        format!("/{name}/."),
-        format!("/{name}/x"),
-        format!("/{name}/../{name}"),
-        format!("/{name}/.."),
-        format!("/{name};a=b"),
-        format!("/{name};"),
-        format!("/{name}?x=y"),
-        format!("/{name}?/{name}"),
-        format!("/?/{name}"),
-        format!("/{name}%3fx"),
-        format!("/{name}%23x"),
-        format!("/{name}#x"),
-        format!("/{name}%20"),
-        format!("/{name}%00"),
-        format!("/{name}%0d%0a"),
-        format!("/{name}%09"),
-        format!("/{name}."),
-        format!("/{name}::$DATA"),
-        format!("/%2f{name}"),
-        format!("/a%2f{name}"),
-        format!("/a%2F..%2f{name}"),
-        format!("/a%252f{name}"),
-        format!("/a\\{name}"),
-        format!("/\\{name}"),
-        format!("\\{name}"),
-        format!("/a%5c{name}"),
-        format!("/x{name}"),
-        format!("/ {name}"),
-        format!("/%20{name}"),
-        format!("/%00/{name}"),
-        format!("/{}", encode("_", "%5f")),
-        format!("/{}", encode("_", "%5F")),
-        format!("/{}", encode(".", "%2e")),
-        format!("/{}", encode("W", "%57")),
-        format!("/{}", encode("W", "%77")),
-        format!("/{}", encode("_", "%255f")),
-        format!("/{}", encode("_", "%25%35%66")),
-        format!("/{}", encode("_", "%u005f")),
-        format!("/{}", encode("_", "%c1%9f")),
-        format!("/{}", encode("_", "%e0%81%9f")),
-        format!("/{}", encode("S", "%c5%bf")),
-        format!("/{}", encode("S", "\u{17f}")),
-        format!("/{}", encode("k", "\u{212a}")),
-        format!("/{}", encode("_", "\u{ff3f}")),
-        format!("/{}", encode("_", "%5")),
-        format!("/{}", encode(".", ".%00.")),
-        format!("http://localhost/{name}"),
-        format!("http://localhost//a/../{name}"),
-        format!("HTTP://LOCALHOST:80/{name}"),
-        format!("https://localhost/{name}"),
-        format!("http://other.example/{name}"),
-        format!("http:/{name}"),
-        format!("file:///{name}"),
-        name.to_owned(),
-        format!("*/{name}"),
-        format!("./{name}"),
-    ]
-}
-
-fn every_spelling() -> Vec<String> {
-    NAMES.iter().flat_map(|name| spellings(name)).collect()
-}
 
 #[tokio::test]
 async fn no_spelling_of_a_strangers_carries_the_mark() {

@@ -1,4 +1,4 @@
-<?php // A chat behind the gateway: php -S 127.0.0.1:8080 -t ../../chat chat.php
+<?php // A chat behind the gateway: php -S 127.0.0.1:8080 -t chat chat/chat.php
 $headers = array_change_key_case(getallheaders());
 if (!isset($headers['websocket-event'])) return false; // A visitor wants a file: the server sends it.
 $body = file_get_contents('php://input');

@@ -6,6 +6,7 @@ pub(crate) mod http2;
 pub(crate) mod log;
 pub(crate) mod proxy;
 pub(crate) mod raw;
+pub(crate) mod spelled;
 pub(crate) mod stalled;
 pub(crate) mod tcp;
 pub(crate) mod tls;

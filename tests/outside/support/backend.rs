@@ -91,6 +91,16 @@ impl Backend {
         self.address
     }
 
+    /// The lines that a program wrote into the file which it finds in `COUNTING_LOG`.
+    pub(crate) fn counted(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.log()).unwrap_or_default();
+        log.lines().map(str::to_owned).collect()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.scratch.path().join("counted")
+    }
+
     /// Kills it as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.processes.clear();
@@ -103,18 +113,17 @@ impl Backend {
         let page = examples().join("chat").display().to_string();
         let program = &self.program;
         self.processes = match self.kind {
-            Kind::Php => vec![start(
-                "php",
-                &["-S", &address.to_string(), "-t", &page, program],
-            )],
+            Kind::Php => {
+                vec![self.start_program("php", &["-S", &address.to_string(), "-t", &page, program])]
+            }
             Kind::PhpFpm => self.start_fpm(&page),
-            Kind::Python => vec![start("python3", &[program, &host, &port])],
+            Kind::Python => vec![self.start_program("python3", &[program, &host, &port])],
             Kind::Flask => {
                 let (folder, name) = program.rsplit_once('/').expect("a path");
                 let python = outside_dir().join("venv/bin/python").display().to_string();
                 let app = format!("{}:app", name.trim_end_matches(".py"));
                 let bind = address.to_string();
-                vec![start(
+                vec![self.start_program(
                     &python,
                     &[
                         "-m",
@@ -129,7 +138,7 @@ impl Backend {
                     ],
                 )]
             }
-            Kind::Node => vec![start("node", &[program, &host, &port])],
+            Kind::Node => vec![self.start_program("node", &[program, &host, &port])],
         };
         let what = format!("{:?} listens at {address}", self.kind);
         eventually(&what, super::PATIENCE, async || {
@@ -189,7 +198,7 @@ impl Backend {
             ),
         );
         vec![
-            start(
+            self.start_program(
                 &fpm(),
                 &[
                     "--nodaemonize",
@@ -198,19 +207,20 @@ impl Backend {
                     &pool,
                 ],
             ),
-            start("nginx", &["-c", &site, "-e", "stderr"]),
+            self.start_program("nginx", &["-c", &site, "-e", "stderr"]),
         ]
     }
-}
 
-fn start(program: &str, arguments: &[&str]) -> Process {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("WEBCONNECTION_BROADCAST_TOKEN", TOKEN)
-        .env("WEBCONNECTION_SIGNING_KEY", KEY)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    Process::start("backend", command)
+    fn start_program(&self, program: &str, arguments: &[&str]) -> Process {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("WEBCONNECTION_BROADCAST_TOKEN", TOKEN)
+            .env("WEBCONNECTION_SIGNING_KEY", KEY)
+            .env("COUNTING_LOG", self.log())
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        Process::start("backend", command)
+    }
 }
 
 fn own_name(which: &str) -> String {

@@ -92,7 +92,8 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-fn program() -> &'static Path {
+/// Where its program lies.
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| example::build("gateway"))
 }

@@ -16,6 +16,8 @@ pub(crate) mod scratch;
 pub(crate) mod silent_proxy;
 pub(crate) mod site;
 pub(crate) mod socket;
+#[path = "../../it/support/spelled.rs"]
+pub(crate) mod spelled;
 pub(crate) mod tcp_proxy;
 pub(crate) mod tls;
 

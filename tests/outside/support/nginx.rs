@@ -18,12 +18,18 @@ pub(crate) struct Nginx {
 impl Nginx {
     pub(crate) async fn start(server: SocketAddr) -> Self {
         let port = free_port();
+        Self::run(port, &site(port, server)).await
+    }
+
+    /// Starts it with other blocks of its `http`, which say where it listens.
+    pub(crate) async fn start_with(site: &str) -> Self {
+        Self::run(0, site).await
+    }
+
+    async fn run(port: u16, site: &str) -> Self {
         let prefix = Scratch::new("nginx");
-        std::fs::write(
-            prefix.path().join("nginx.conf"),
-            configuration(port, server),
-        )
-        .expect("a file in an empty folder");
+        std::fs::write(prefix.path().join("nginx.conf"), configuration(site))
+            .expect("a file in an empty folder");
         let mut command = Command::new("nginx");
         command
             .arg("-p")
@@ -44,7 +50,7 @@ impl Nginx {
     }
 }
 
-fn configuration(port: u16, server: SocketAddr) -> String {
+fn configuration(site: &str) -> String {
     format!(
         "daemon off;
         pid nginx.pid;
@@ -57,16 +63,22 @@ fn configuration(port: u16, server: SocketAddr) -> String {
             fastcgi_temp_path fastcgi;
             uwsgi_temp_path uwsgi;
             scgi_temp_path scgi;
-            server {{
-                listen 127.0.0.1:{port};
-                location / {{
-                    proxy_pass http://{server};
-                    proxy_http_version 1.1;
-                    proxy_set_header Upgrade $http_upgrade;
-                    proxy_set_header Connection \"upgrade\";
-                }}
-            }}
+            {site}
         }}
         "
+    )
+}
+
+fn site(port: u16, server: SocketAddr) -> String {
+    format!(
+        "server {{
+            listen 127.0.0.1:{port};
+            location / {{
+                proxy_pass http://{server};
+                proxy_http_version 1.1;
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection \"upgrade\";
+            }}
+        }}"
     )
 }
