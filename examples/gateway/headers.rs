@@ -41,8 +41,7 @@ impl Forwarding {
         let mut current = None;
         for (name, value) in received {
             if let Some(name) = name {
-                let is_dropped =
-                    is_dropped(&name, is_trusted) || named.iter().any(|other| *other == name);
+                let is_dropped = is_dropped(&name, is_trusted) || named.contains(&name);
                 current = (!is_dropped).then_some(name);
             }
             let Some(name) = &current else { continue };

@@ -10,7 +10,7 @@
 //! `--help` lists the options; each can also be set in the environment. With the features `client-tls`
 //! and `settings` it speaks TLS and reads the settings files of a Web Connection site.
 
-use std::{error::Error, process::ExitCode, time::Duration};
+use std::{error::Error, pin::Pin, process::ExitCode, time::Duration};
 
 use http::uri::Scheme;
 
@@ -92,16 +92,15 @@ async fn run(options: &Options) -> Result<(), Problem> {
         ports,
         tls,
     };
-    match &address.socket {
-        Some(path) => gateway.serve(unix::connector(path)?).await,
+    let served: Pin<Box<dyn Future<Output = _>>> = match &address.socket {
+        Some(path) => Box::pin(gateway.serve(unix::connector(path)?)),
         None if address.scheme == Scheme::HTTPS => {
             let authority = options.upstream_ca.as_deref();
-            gateway
-                .serve(tls::connector(connect::tcp(), authority)?)
-                .await
+            Box::pin(gateway.serve(tls::connector(connect::tcp(), authority)?))
         }
-        None => gateway.serve(connect::tcp()).await,
-    }
+        None => Box::pin(gateway.serve(connect::tcp())),
+    };
+    served.await
 }
 
 /// Makes the way of the messages to the application.
@@ -110,11 +109,8 @@ fn upstream(options: &Options) -> Result<Upstream, Problem> {
         .map_err(|error| format!("--upstream {}: {error}", options.upstream))?
         .max_concurrency(options.max_concurrency)
         .hold(Duration::from_secs(options.hold));
-    if let Some(path) = &options.upstream_ca {
-        let unusable = |error: &dyn Error| format!("--upstream-ca {}: {error}", path.display());
-        let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
-        let trusting = upstream.root_certificates(&pem);
-        upstream = trusting.map_err(|error| unusable(&error))?;
+    if let Some(authority) = &options.upstream_ca {
+        upstream = tls::trust(upstream, authority)?;
     }
     let keys = config::signing_keys(options)?;
     Ok(if keys.is_empty() {

@@ -10,6 +10,8 @@ use std::{
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::net::TcpStream;
 
+use web_connection_socket::Upstream;
+
 use crate::Problem;
 
 /// Never made.
@@ -35,6 +37,13 @@ impl Acceptor {
     pub(crate) fn accept(&self, tcp: TcpStream) -> Ready<io::Result<TcpStream>> {
         ready(Ok(tcp))
     }
+}
+
+pub(crate) fn trust(_: Upstream, _: &Path) -> Result<Upstream, Problem> {
+    Err(
+        "--upstream-ca: this gateway was built without TLS; build it with the feature `client-tls`"
+            .into(),
+    )
 }
 
 pub(crate) fn connector(_: HttpConnector, _: Option<&Path>) -> Result<HttpConnector, Problem> {

@@ -1,6 +1,7 @@
 //! TLS in both directions: towards visitors, and towards an https application.
 
 use std::{
+    fmt::Display,
     fs::File,
     io::{self, BufReader},
     path::{Path, PathBuf},
@@ -20,6 +21,8 @@ use tokio_rustls::{
     },
     server::TlsStream,
 };
+
+use web_connection_socket::Upstream;
 
 use crate::Problem;
 
@@ -64,15 +67,13 @@ impl Acceptor {
         &self,
         tcp: TcpStream,
     ) -> impl Future<Output = io::Result<TlsStream<TcpStream>>> + Send + use<> {
-        let accept = self.current.read().accept(tcp);
-        async move { accept.await }
+        self.current.read().accept(tcp)
     }
 }
 
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Problem> {
     let chain = certificates(certificate, "--tls-cert")?;
-    let unreadable =
-        |error: &dyn std::fmt::Display| format!("--tls-key {}: {error}", key.display());
+    let unreadable = |error: &dyn Display| format!("--tls-key {}: {error}", key.display());
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(&error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -81,6 +82,14 @@ fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Problem> {
         .map_err(|error| unreadable(&error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Has the messages trust the authority of a file.
+pub(crate) fn trust(upstream: Upstream, authority: &Path) -> Result<Upstream, Problem> {
+    let unusable = |error: &dyn Display| format!("--upstream-ca {}: {error}", authority.display());
+    let pem = std::fs::read(authority).map_err(|error| unusable(&error))?;
+    let trusting = upstream.root_certificates(&pem);
+    trusting.map_err(|error| unusable(&error).into())
 }
 
 /// Connects to an https application, and trusts this machine's authorities, or those of a file.
@@ -115,8 +124,7 @@ pub(crate) fn connector(
 
 /// Reads the certificates of a PEM file, at least one.
 fn certificates(path: &Path, option: &str) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let unreadable =
-        |error: &dyn std::fmt::Display| format!("{option} {}: {error}", path.display());
+    let unreadable = |error: &dyn Display| format!("{option} {}: {error}", path.display());
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let read = CertificateDer::pem_reader_iter(BufReader::new(file));
     let read: Vec<_> = read

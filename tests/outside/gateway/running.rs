@@ -366,25 +366,26 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
     for message in [Message::text("hello"), Message::binary(vec![7; 100_000])] {
-        socket.send(message.clone()).await.unwrap();
+        socket.send(message.clone()).await.expect("an open socket");
         let echo = timeout(PATIENCE, socket.next())
             .await
-            .unwrap()
-            .unwrap()
-            .unwrap();
+            .expect("an echo in time")
+            .expect("an open socket")
+            .expect("a message");
         assert_eq!(echo, message);
     }
-    socket.close(None).await.unwrap();
-    while let Some(Ok(_)) = timeout(PATIENCE, socket.next()).await.unwrap() {}
+    socket.close(None).await.expect("an open socket");
+    let ended = async { while let Some(Ok(_)) = socket.next().await {} };
+    timeout(PATIENCE, ended).await.expect("the end in time");
 }
 
 /// An application with a WebSocket of its own at `/graphql`.
 async fn echo_server() -> (String, tokio::task::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let task = tokio::spawn(async move {
         loop {
-            let (tcp, _) = listener.accept().await.unwrap();
+            let (tcp, _) = listener.accept().await.expect("a listening socket");
             tokio::spawn(async move {
                 #[expect(clippy::result_large_err, reason = "the library's signature")]
                 let choose = |request: &Handshake, mut accepted: Accepted| {
@@ -405,7 +406,7 @@ async fn echo_server() -> (String, tokio::task::JoinHandle<()>) {
                 };
                 while let Some(Ok(message)) = socket.next().await {
                     if message.is_text() || message.is_binary() {
-                        socket.send(message).await.unwrap();
+                        socket.send(message).await.expect("an open socket");
                     }
                 }
             });

@@ -63,7 +63,10 @@ async fn none_is_ours(kind: Kind, program: &str) {
             passed += 1;
             assert_eq!(seen["ours"], false, "{request}: {answer}");
             for path in paths {
-                assert!(!is_ours(path.as_str().unwrap()), "{request}: {answer}");
+                assert!(
+                    !is_ours(path.as_str().expect("a path")),
+                    "{request}: {answer}"
+                );
             }
         }
     }

@@ -34,14 +34,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Php,
-        Self::PhpFpm,
-        Self::Python,
-        Self::Flask,
-        Self::Node,
-    ];
-
     /// The host of this machine that it listens at: no two share one.
     fn host(self) -> Ipv4Addr {
         Ipv4Addr::new(127, 0, 0, 2 + self as u8)
