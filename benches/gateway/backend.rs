@@ -31,7 +31,7 @@ async fn reply() -> Response {
 async fn events(body: Bytes) -> Response {
     let kind = [(CONTENT_TYPE, "application/websocket-events")];
     if body.starts_with(b"OPEN\r\n") {
-        let grip = (HeaderName::from_static("sec-websocket-extensions"), "grip");
+        let grip = (HeaderName::from_static("sec-websocket-extensions"), GRIP);
         return (kind, [grip], "OPEN\r\n").into_response();
     }
     if body.starts_with(b"TEXT ") {
@@ -41,6 +41,8 @@ async fn events(body: Bytes) -> Response {
     (kind, body).into_response()
 }
 
+/// Without a prefix, every frame is a message and none an order for the proxy.
+const GRIP: &str = "grip; message-prefix=\"\"";
 const PAGE: &str = include_str!("../../examples/chat/index.html");
 const REPLY: &str =
     r#"{"action":"heard","message":"sixty-four bytes or so of a text that is sent"}"#;

@@ -8,7 +8,10 @@ use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::Instant};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use crate::Result;
@@ -115,7 +118,7 @@ async fn run<C>(
         let mut latencies = Vec::new();
         while Instant::now() < end {
             let sent = Instant::now();
-            step(client).await?;
+            timeout(LONGEST, step(client)).await??;
             latencies.push(sent.elapsed());
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(latencies)
@@ -125,6 +128,9 @@ async fn run<C>(
     latencies.sort_unstable();
     Ok(Outcome { time, latencies })
 }
+
+/// After which an answer will not come.
+const LONGEST: Duration = Duration::from_secs(10);
 
 const MESSAGE: &str =
     r#"{"action":"say","message":"sixty-four bytes or so of a text that is sent"}"#;

@@ -90,9 +90,7 @@ impl Forwarding {
         if !headers.contains_key(FORWARDED_PROTO) {
             headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         }
-        if let Some(host) = host
-            && !headers.contains_key(FORWARDED_HOST)
-        {
+        if let (Some(host), false) = (host, headers.contains_key(FORWARDED_HOST)) {
             headers.insert(FORWARDED_HOST, host.clone());
         }
         if headers.contains_key(FORWARDED) {

@@ -73,10 +73,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let answer = ready!(this.answer.poll(cx));
-        if let Ok(answer) = &answer
-            && answer.status().as_u16() >= 400
-            && let Some(text) = answer.body().own_text()
-        {
+        let refusal = answer.as_ref().ok();
+        let refusal = refusal.filter(|answer| answer.status().as_u16() >= 400);
+        if let Some((answer, text)) = refusal.and_then(|it| Some((it, it.body().own_text()?))) {
             this.call.log(answer, text);
         }
         Poll::Ready(answer)

@@ -40,17 +40,15 @@ impl Gateway {
         C: Connect + Clone + Send + Sync + 'static,
     {
         let hub = self.layer.hub();
-        let mut stop = Stop::listen()?;
+        let (mut stop, mut at_once) = (Stop::listen()?, Stop::listen()?);
         let (drained, is_drained) = watch::channel(false);
         let drain = {
             let hub = hub.clone();
             async move {
                 stop.asked().await;
                 tracing::info!("asked to stop: closing the sockets");
-                tokio::select! {
-                    _report = hub.shutdown(DRAIN) => {}
-                    () = stop.asked() => tracing::info!("asked again: stopping at once"),
-                }
+                let end = hub.shutdown(DRAIN).await;
+                tracing::info!(closed = end.closed, cut = end.cut, "the sockets are closed");
                 drained.send_replace(true);
             }
         };
@@ -93,6 +91,9 @@ impl Gateway {
                 public.and(control).and(status)?;
             }
             failed = reload(self.tls) => failed?,
+            () = async { at_once.asked().await; at_once.asked().await } => {
+                tracing::warn!("asked to stop again: stopping at once");
+            }
         }
         Ok(())
     }

@@ -33,6 +33,12 @@ impl<C> Site<C> {
         let scripts = scripts.map(|directory| (directory, script::service()));
         Self { scripts, proxy }
     }
+
+    fn scripts_for(&mut self, path: &str) -> Option<&mut ServeScript> {
+        let (directory, scripts) = self.scripts.as_mut()?;
+        let name = path.strip_prefix(&**directory)?;
+        (!name.contains('/')).then_some(scripts)
+    }
 }
 
 impl<C> Service<Request<RequestBody<Incoming>>> for Site<C>
@@ -48,17 +54,14 @@ where
     }
 
     fn call(&mut self, request: Request<RequestBody<Incoming>>) -> Self::Future {
-        if let Some((directory, scripts)) = &mut self.scripts
-            && let Some(name) = request.uri().path().strip_prefix(&*directory)
-            && !name.contains('/')
-        {
-            let answer = scripts.call(request);
-            return Box::pin(async {
-                let (parts, body) = answer.await?.into_parts();
-                let text = body.collect().await?.to_bytes();
-                Ok(Response::from_parts(parts, AnswerBody::from(text)))
-            });
-        }
-        self.proxy.call(request)
+        let Some(scripts) = self.scripts_for(request.uri().path()) else {
+            return self.proxy.call(request);
+        };
+        let answer = scripts.call(request);
+        Box::pin(async {
+            let (parts, body) = answer.await?.into_parts();
+            let text = body.collect().await?.to_bytes();
+            Ok(Response::from_parts(parts, AnswerBody::from(text)))
+        })
     }
 }
