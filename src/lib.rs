@@ -108,6 +108,7 @@
 //! | `streams` | [`StreamExecutor`] and [`PacedStream`], shared by HTTP servers and sockets | – |
 //! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
 //! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
+//! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
 //! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
@@ -123,6 +124,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod backplane;
 #[cfg(feature = "client")]
 mod broadcaster;
 pub mod config;

@@ -23,7 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // ("frame/deflate", &[]): one message in, one message out.
     ("config", &["protocol"]),
     ("broadcaster", &["protocol"]),
-    // ("backplane", &["protocol"]): carries bytes between nodes and knows no socket.
+    // Carries bytes between nodes and knows no socket.
+    ("backplane", &["sync"]),
     // ("history", &["protocol"]): positions and stored messages.
     ("hub", &["config", "frame", "protocol", "sync"]),
     // ("hub/cluster", &["backplane", "config", "hub", "protocol", "sync"])

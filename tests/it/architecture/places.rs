@@ -11,9 +11,9 @@ const NAMES_STATUSES: &[&str] = &[
     "script/service.rs",
 ];
 
-/// The socket's task; beside it only what stands outside of the library's way of a message. The
-/// task that will take messages from the backplane may as well.
-const SELECTS: &[&str] = &["session/", "server/", "testing/"];
+/// The socket's task and the tasks of a link to other nodes; beside them only what stands outside of
+/// the library's way of a message.
+const SELECTS: &[&str] = &["backplane/", "session/", "server/", "testing/"];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
 const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];
