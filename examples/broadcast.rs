@@ -64,7 +64,7 @@ async fn main() -> ExitCode {
     }
     match run(&options).await {
         Ok(report) => {
-            let forwarded = match report.forwarded().await {
+            let forwarded = match report.forwarded().await.as_bool() {
                 Some(forwarded) => forwarded.to_string(),
                 None => "unknown".to_owned(),
             };

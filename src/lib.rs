@@ -150,15 +150,19 @@ mod unwind;
 pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
-    hub::{Hub, Identity, ShutdownReport, SocketError, SocketErrorKind, Stats, User},
+    hub::{
+        Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, Hub, Identity, NodeId,
+        ShutdownReport, SocketError, SocketErrorKind, Stats, User,
+    },
     middleware::{
         ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Rejection, RequestBody,
         ResponseFuture, Socket, SocketEvent, WebConnectionSocket, WebConnectionSocketLayer,
     },
     protocol::{
-        BroadcastReport, CloseReason, ConnectionId, DefaultAudience, ErrorCode, GroupId,
-        MessageError, MessageErrorKind, ParseCloseReasonError, ParseConnectionIdError, RawMessage,
-        Recipient, RecipientType, RejectionKind, SocketMessage, UserId,
+        BroadcastReport, CloseReason, ConnectionId, DefaultAudience, ErrorCode, Forwarded, GroupId,
+        MessageError, MessageErrorKind, NotForwarded, ParseCloseReasonError,
+        ParseConnectionIdError, RawMessage, Recipient, RecipientType, RejectionKind, SocketMessage,
+        UserId,
     },
     streams::{PacedStream, StreamExecutor},
 };

@@ -40,6 +40,33 @@ impl Topic {
         Self(Kind::Node(node))
     }
 
+    /// Returns the topic as two numbers, for frames.
+    pub(crate) const fn to_code(self) -> (u8, u64) {
+        match self.0 {
+            Kind::All => (0, 0),
+            Kind::Node(node) => (1, node),
+            Kind::Partition(number) => (2, number as u64),
+        }
+    }
+
+    /// Returns the topic of two numbers, or `None` if there is none.
+    pub(crate) fn from_code(kind: u8, number: u64) -> Option<Self> {
+        match (kind, u8::try_from(number)) {
+            (0, Ok(0)) => Some(Self::ALL),
+            (1, _) => Some(Self::node(number)),
+            (2, Ok(partition)) if partition < Self::PARTITIONS => Some(Self::partition(partition)),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of a partition's topic.
+    pub(crate) const fn as_partition(self) -> Option<u8> {
+        match self.0 {
+            Kind::Partition(number) => Some(number),
+            Kind::All | Kind::Node(_) => None,
+        }
+    }
+
     /// Returns the topic of a partition of the names of groups and users.
     pub(crate) const fn partition(number: u8) -> Self {
         Self(Kind::Partition(number % Self::PARTITIONS))
@@ -112,6 +139,15 @@ mod tests {
             Topic::partition(63),
         ] {
             assert_eq!(topic.to_string().parse(), Ok(topic));
+            let (kind, number) = topic.to_code();
+            assert_eq!(Topic::from_code(kind, number), Some(topic));
+        }
+    }
+
+    #[test]
+    fn a_topic_has_one_code() {
+        for (kind, number) in [(0, 1), (2, 64), (2, 256), (3, 0)] {
+            assert_eq!(Topic::from_code(kind, number), None, "{kind} {number}");
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod access;
 mod bool;
+mod cluster_key;
 mod connection_limits;
 mod dispatch;
 mod environment;
@@ -42,6 +43,7 @@ pub use self::token::{BearerToken, ParseBearerTokenError};
 pub use self::url_path::{BasePath, ParseBasePathError, ParseUrlPathError, UrlPath};
 
 pub(crate) use self::access::{Access, Origins};
+pub(crate) use self::cluster_key::ClusterKey;
 pub(crate) use self::connection_limits::ConnectionLimits;
 pub(crate) use self::forward_headers::ForwardHeaders;
 pub(crate) use self::proxies::Proxies;

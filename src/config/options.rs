@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Access, ConnectionLimits, ForwardHeaders, Overflow, Proxies, Rate, Routes, Subprotocol,
+    Access, ClusterKey, ConnectionLimits, ForwardHeaders, Overflow, Proxies, Rate, Routes,
+    Subprotocol,
 };
 use crate::protocol::DefaultAudience;
 
@@ -57,6 +58,7 @@ pub struct Config {
     pub(crate) lifecycle_events: bool,
     pub(crate) forward_headers: ForwardHeaders,
     pub(crate) inner_is_proxy: bool,
+    pub(crate) cluster_key: Option<ClusterKey>,
 }
 
 impl Config {
@@ -92,6 +94,7 @@ impl Config {
             lifecycle_events: false,
             forward_headers: ForwardHeaders::default(),
             inner_is_proxy: false,
+            cluster_key: None,
         }
     }
 

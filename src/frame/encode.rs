@@ -60,6 +60,17 @@ impl Frame {
         self.0.len()
     }
 
+    /// Returns what is behind the header.
+    pub(crate) fn payload(&self) -> &[u8] {
+        // RFC 6455 §5.2: a frame of a server has no mask.
+        let header = match self.0.get(1) {
+            Some(126) => 4,
+            Some(127) => 10,
+            _ => 2,
+        };
+        self.0.get(header..).unwrap_or_default()
+    }
+
     /// Returns what the frame counts for in a queue: its bytes, and what it takes to keep it there.
     /// Otherwise frames of a byte could fill many times a queue's bound.
     pub(crate) fn cost(&self) -> usize {
@@ -147,6 +158,7 @@ mod tests {
             let frame = Frame::text(&payload);
             assert!(frame.as_bytes().starts_with(&header), "{length}");
             assert_eq!(frame.as_bytes()[header.len()..], payload);
+            assert_eq!(frame.payload(), payload);
         }
     }
 

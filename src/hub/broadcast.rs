@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     frame::Frame,
-    protocol::{BroadcastReport, CloseReason, RecipientType, SocketMessage, selects_all},
+    protocol::{
+        BroadcastReport, CloseReason, Recipient, RecipientType, SocketMessage, selects_all,
+    },
     sync::atomic::Ordering::Relaxed,
 };
 
@@ -34,8 +36,33 @@ impl Hub {
         &self,
         message: &SocketMessage,
     ) -> Result<BroadcastReport, ShuttingDown> {
+        let mut frame = None;
+        let encode = || Frame::message(message);
+        let mut report = self.spread(&message.recipients, &mut frame, encode)?;
+        if let Some(forwarding) = self.forward(message, frame) {
+            report.forwarded = forwarding;
+        }
+        Ok(report)
+    }
+
+    /// Queues another node's message for this node's sockets.
+    pub(super) fn broadcast_foreign(&self, recipients: &[Recipient], frame: &Frame) {
+        let encode = || frame.clone();
+        if self.spread(recipients, &mut None, encode).is_err() {
+            tracing::trace!("dropped another node's message, since the hub is closing");
+        }
+    }
+
+    /// Queues a message for this node's sockets. It is encoded once, if it is needed, and then kept in
+    /// `frame`.
+    fn spread(
+        &self,
+        recipients: &[Recipient],
+        frame: &mut Option<Frame>,
+        encode: impl Fn() -> Frame,
+    ) -> Result<BroadcastReport, ShuttingDown> {
         let mut audience = AUDIENCE.take();
-        let report = self.broadcast_to(&mut audience, message);
+        let report = self.broadcast_to(&mut audience, recipients, frame, encode);
         audience.crews.clear();
         audience.entries.clear();
         AUDIENCE.set(audience);
@@ -54,17 +81,19 @@ impl Hub {
     fn broadcast_to(
         &self,
         audience: &mut Audience,
-        message: &SocketMessage,
+        recipients: &[Recipient],
+        frame: &mut Option<Frame>,
+        encode: impl Fn() -> Frame,
     ) -> Result<BroadcastReport, ShuttingDown> {
-        let selects_all = selects_all(&message.recipients, self.default_audience);
+        let selects_all = selects_all(recipients, self.default_audience);
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
-        let mut frame = selects_all.then(|| Frame::message(message));
-        if let Some(frame) = &frame {
+        *frame = selects_all.then(&encode);
+        if let Some(frame) = &*frame {
             // A full hub would have each socket detached.
             self.reserve(frame.cost());
             self.fanout.help(frame.cost());
         }
-        let published = self.select(audience, message, frame.as_ref())?;
+        let published = self.select(audience, recipients, frame.as_ref())?;
         if published.queued > 0 || !audience.entries.is_empty() {
             self.counters.broadcast();
         }
@@ -76,8 +105,8 @@ impl Hub {
             report.dropped = published.dropped;
         }
         if !audience.entries.is_empty() {
-            self.warn_of_claims(message, &audience.entries);
-            let frame = frame.get_or_insert_with(|| Frame::message(message));
+            self.warn_of_claims(recipients, &audience.entries);
+            let frame = frame.get_or_insert_with(&encode);
             self.push_to(&mut audience.entries, frame, &mut report);
         }
         report.matched = report.queued + report.dropped;
@@ -90,7 +119,7 @@ impl Hub {
     fn select(
         &self,
         audience: &mut Audience,
-        message: &SocketMessage,
+        recipients: &[Recipient],
         to_all: Option<&Frame>,
     ) -> Result<Published, ShuttingDown> {
         let mut state = self.state.lock();
@@ -102,7 +131,7 @@ impl Hub {
             return Ok(self.fanout.publish(frame, entries, crews));
         }
         let registry = &mut state.registry;
-        registry.resolve(&message.recipients, self.default_audience, |entry| {
+        registry.resolve(recipients, self.default_audience, |entry| {
             entries.push(entry.clone());
         });
         Ok(Published::default())
@@ -157,11 +186,11 @@ impl Hub {
     }
 
     /// Warns once that a user's name alone protects nothing.
-    fn warn_of_claims(&self, message: &SocketMessage, audience: &[Arc<SocketEntry>]) {
+    fn warn_of_claims(&self, recipients: &[Recipient], audience: &[Arc<SocketEntry>]) {
         let by_user = |kind| matches!(kind, RecipientType::User | RecipientType::AllButUser);
         if self.has_claims.load(Relaxed)
             && !self.claims_warned.load(Relaxed)
-            && message.recipients.iter().any(|to| by_user(to.kind))
+            && recipients.iter().any(|to| by_user(to.kind))
             && audience.iter().any(|entry| !entry.user().is_verified())
             && !self.claims_warned.swap(true, Relaxed)
         {

@@ -3,12 +3,14 @@
 use std::{
     hash::{BuildHasher, RandomState},
     net::IpAddr,
+    slice,
     sync::Arc,
 };
 
 use tokio::sync::Notify;
 
 use super::{
+    cluster::Membership,
     connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached},
     counters::Counters,
     delivery::{Eviction, Fanout},
@@ -21,8 +23,8 @@ use super::{
     work::Work,
 };
 use crate::{
-    config::{Config, Overflow},
-    protocol::{ConnectionId, DefaultAudience, GroupId, UserId},
+    config::{ClusterKey, Config, Overflow},
+    protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, UserId},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64},
@@ -80,6 +82,8 @@ pub struct Hub {
     pub(super) counters: Arc<Counters>,
     pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
     pub(super) fanout: Arc<Fanout<SocketEntry>>,
+    pub(super) cluster: Membership,
+    pub(super) cluster_key: Option<ClusterKey>,
     /// Notified when the last socket is gone.
     pub(super) gone: Notify,
     /// The part of a connection id that is this process's.
@@ -122,6 +126,8 @@ impl Hub {
             eviction: Eviction::new(config.overflow, counters.clone()),
             counters,
             connection_limits: ConnectionLimits::new(&config.connection_limits),
+            cluster: Membership::default(),
+            cluster_key: config.cluster_key.clone(),
             gone: Notify::new(),
             // The keys of a `RandomState` are random, so ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
@@ -147,7 +153,12 @@ impl Hub {
     /// [`Config::max_name_length`](crate::Config::max_name_length).
     pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
         let group = group.into();
-        self.state.lock().registry.join(socket, group).into_result()
+        let mut state = self.state.lock();
+        let joined = state.registry.join(socket, group).into_result();
+        let grew = state.registry.take_growth();
+        drop(state);
+        self.note_interest(grew);
+        joined
     }
 
     /// Ends a socket's membership in a group. Returns `false` if there was none.
@@ -179,6 +190,21 @@ impl Hub {
     pub fn sockets_of(&self, user: &str) -> Vec<ConnectionId> {
         let state = self.state.lock();
         state.registry.sockets_of(user).map(|(id, _)| id).collect()
+    }
+
+    /// Returns the ids of the sockets that a recipient selects, in no order. One that excludes selects none.
+    pub(super) fn members(&self, recipient: &Recipient) -> Vec<ConnectionId> {
+        let mut members = Vec::new();
+        if !recipient.kind.excludes() {
+            let mut state = self.state.lock();
+            let recipients = slice::from_ref(recipient);
+            state
+                .registry
+                .resolve(recipients, self.default_audience, |entry| {
+                    members.push(entry.id);
+                });
+        }
+        members
     }
 
     /// Returns the user of a socket, or `None` if the socket is not connected.
@@ -218,6 +244,7 @@ impl Hub {
     pub fn stats(&self) -> Stats {
         let mut stats = self.counters.snapshot();
         stats.dispatches_waiting = self.work.waiting();
+        stats.cluster = self.cluster.node().map(|node| node.stats());
         let state = self.state.lock();
         stats.sockets = state.registry.len();
         stats.users = state.registry.users().len();
@@ -260,6 +287,9 @@ impl Hub {
         if let Some(entry) = state.registry.activate(socket) {
             self.fanout.insert(entry.clone());
         }
+        let grew = state.registry.take_growth();
+        drop(state);
+        self.note_interest(grew);
     }
 
     /// Has no broadcast select a socket any more. What selected it before is in its queue.

@@ -3,6 +3,8 @@
 mod broadcast;
 mod charge;
 mod closing;
+mod cluster;
+mod clustering;
 mod connection_limits;
 mod counters;
 mod delivery;
@@ -43,6 +45,7 @@ pub(crate) use self::{
     work::Part,
 };
 pub use self::{
+    cluster::{Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, NodeId},
     hub::Hub,
     identity::{Identity, User},
     shutdown::ShutdownReport,

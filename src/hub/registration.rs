@@ -53,6 +53,7 @@ impl Hub {
             expires,
         } = identity;
         let principal = Principal::new(as_user(user.clone()), grants, expires);
+        self.start_link();
         if !principal.user.is_verified() {
             self.has_claims.store(true, Relaxed);
         }
@@ -106,6 +107,13 @@ impl Registration {
     pub(crate) fn activate(&self) {
         self.hub.activate(self.entry.id);
         self.membership.start_flusher();
+    }
+
+    /// Waits, for a moment at most, until other nodes' messages for the socket are known to arrive.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn synced(&self) {
+        self.hub.opening(&self.entry).await;
     }
 
     /// Has flushers write to the socket from now on.

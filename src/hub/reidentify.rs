@@ -114,7 +114,9 @@ impl Hub {
             .identify(socket, user, groups)
             .into_result()?;
         *entry.principal.lock() = principal;
+        let grew = state.registry.take_growth();
         drop(state);
+        self.note_interest(grew);
         // Its task has another deadline now.
         entry.outbox.wake();
         Ok(())

@@ -41,7 +41,8 @@ impl Hub {
     /// are written and messages are answered, those that wait for their turn as well; broadcasts are
     /// still accepted. Then each socket is closed with 1001, after what is queued for it, and broadcasts
     /// are refused. For the last tenth of the time connections and dispatches that are still there are
-    /// cut off, and the application gets its disconnect events. What is left at the deadline is dropped;
+    /// cut off, and the application gets its disconnect events. In a cluster the other nodes are told
+    /// last, which takes at most another second. What is left at the deadline is dropped;
     /// a warning says how many disconnect events that were.
     ///
     /// Call it before, or together with, the server's own graceful shutdown: HTTP/1.1 servers do not
@@ -95,6 +96,9 @@ impl Hub {
             tracing::error!("a socket's task does not end: something in it blocks its thread");
         }
         self.tell_given_up();
+        if let Some(node) = self.cluster.node() {
+            node.leave().await;
+        }
         ShutdownReport {
             closed: present.saturating_sub(cut),
             cut,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cluster::ClusterStats;
 use crate::protocol::RejectionKind;
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
@@ -54,4 +55,7 @@ pub struct Stats {
     pub panics: u64,
     /// Refused requests, in total, by kind. Metrics name it by [`RejectionKind::as_str`].
     pub refusals: BTreeMap<RejectionKind, u64>,
+    /// Figures of the links to other nodes, with a
+    /// [backplane](crate::WebConnectionSocketLayer::backplane).
+    pub cluster: Option<ClusterStats>,
 }

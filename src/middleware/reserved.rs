@@ -47,7 +47,7 @@ where
     RB: From<Bytes>,
 {
     let answer = match receive(&state, surface, &parts, body).await {
-        Ok(message) => publish(&state, &message),
+        Ok(message) => publish(&state, &message).await,
         Err(rejection) => Err(rejection),
     };
     Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)))
@@ -79,7 +79,7 @@ where
     let handler = match state.hooks.destination(&socket.message().action) {
         Destination::Handler(handler) => handler,
         Destination::Relay => {
-            let answer = publish(&state, socket.message());
+            let answer = publish(&state, socket.message()).await;
             return Ok(answer.unwrap_or_else(|rejection| state.refuse(&parts, rejection)));
         }
         Destination::InnerService => {
@@ -214,7 +214,7 @@ fn with_body<RB: From<Bytes>>(response: Response<RB>, json: Bytes) -> Response<R
     Response::from_parts(parts, RB::from(json))
 }
 
-fn publish<RB: From<Bytes>>(
+async fn publish<RB: From<Bytes>>(
     state: &State,
     message: &SocketMessage,
 ) -> Result<Response<RB>, Rejection> {
@@ -222,6 +222,8 @@ fn publish<RB: From<Bytes>>(
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
+    // The sockets of this node have the message already.
+    report.forwarded().await;
     let json = serde_json::to_vec(&report).expect("numbers and booleans are JSON");
     Ok(answer(json.into()))
 }

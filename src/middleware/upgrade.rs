@@ -61,6 +61,7 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
             let (registration, dispatcher) = register(&state, identified, permit, application)?;
             connect(&registration, &dispatcher).await?;
             registration.activate();
+            registration.synced().await;
             Ok((registration, dispatcher))
         };
         match entered.await {
@@ -97,6 +98,7 @@ pub(super) async fn admit(
     let (registration, dispatcher) = register(state, identified, permit, application)?;
     connect(&registration, &dispatcher).await?;
     registration.activate();
+    registration.synced().await;
     Ok((registration, dispatcher))
 }
 

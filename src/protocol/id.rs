@@ -40,6 +40,24 @@ impl ConnectionId {
         let digit = |at: usize| (id >> (4 * (31 - at))) as usize & 0xf;
         std::array::from_fn(|at| b"0123456789abcdef"[digit(at)])
     }
+
+    /// Returns the node whose socket it is.
+    pub(crate) const fn node(self) -> u64 {
+        self.node
+    }
+
+    /// Returns the id as bytes, for frames between nodes.
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.node.to_be_bytes());
+        bytes[8..].copy_from_slice(&self.serial.to_be_bytes());
+        bytes
+    }
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        let number = u128::from_be_bytes(bytes);
+        Self::new((number >> 64) as u64, number as u64)
+    }
 }
 
 impl FromStr for ConnectionId {
@@ -252,6 +270,7 @@ mod tests {
             assert_eq!(id.to_string().len(), 32);
             assert_eq!(id.to_string().parse(), Ok(id));
             assert_eq!((id.node, id.serial), (node, serial));
+            assert_eq!(ConnectionId::from_bytes(id.to_bytes()), id);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The report of a broadcast: what the hub returns, and what a server answers to one that was posted.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::protocol::{Forwarded, Forwarding, NotForwarded};
 
 /// What became of a message when the broadcast was accepted.
 ///
@@ -25,7 +27,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(serde_json::from_str::<BroadcastReport>(answer)?, report);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// As JSON, and compared with another one, it tells of other nodes what is known at that moment. Await
+/// [`forwarded`](Self::forwarded) before.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {
     /// Sockets that the recipients selected.
@@ -38,13 +42,16 @@ pub struct BroadcastReport {
     /// log is full, these are all sockets that read well, and they stay open.
     pub dropped: usize,
     /// `null` is a value, and a missing key is none.
-    #[serde(deserialize_with = "Option::deserialize")]
-    forwarded: Option<bool>,
+    #[serde(serialize_with = "write", deserialize_with = "read")]
+    pub(crate) forwarded: Forwarding,
 }
 
 impl BroadcastReport {
-    /// Returns whether the message was handed to the other nodes, or `None` if that is unknown. It is
-    /// `Some(false)`: a hub is one process in this version.
+    /// Waits until it is known whether the message was handed to the other nodes, at most a second from
+    /// the broadcast on. This node's sockets do not wait for it.
+    ///
+    /// Handed over is not delivered: what another node then misses, it reports
+    /// ([`ClusterEvent::Gap`](crate::ClusterEvent::Gap)).
     ///
     /// # Cancel safety
     ///
@@ -54,15 +61,15 @@ impl BroadcastReport {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
-    /// use web_connection_socket::{Config, Hub, SocketMessage};
+    /// use web_connection_socket::{Config, Forwarded, Hub, NotForwarded, SocketMessage};
     ///
     /// let report = Hub::new(&Config::new()).broadcast(&SocketMessage::new("news"));
-    /// assert_eq!(report.forwarded().await, Some(false));
+    /// assert_eq!(report.forwarded().await, Forwarded::No(NotForwarded::NoBackplane));
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub async fn forwarded(&self) -> Option<bool> {
-        self.forwarded
+    pub async fn forwarded(&self) -> Forwarded {
+        self.forwarded.settled().await
     }
 }
 
@@ -73,9 +80,28 @@ impl Default for BroadcastReport {
             matched: 0,
             queued: 0,
             dropped: 0,
-            forwarded: Some(false),
+            forwarded: Forwarding::Settled(Forwarded::No(NotForwarded::NoBackplane)),
         }
     }
+}
+
+impl PartialEq for BroadcastReport {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |report: &Self| report.forwarded.now().as_bool();
+        (self.matched, self.queued, self.dropped) == (other.matched, other.queued, other.dropped)
+            && told(self) == told(other)
+    }
+}
+
+impl Eq for BroadcastReport {}
+
+fn write<S: Serializer>(forwarded: &Forwarding, serializer: S) -> Result<S::Ok, S::Error> {
+    forwarded.now().as_bool().serialize(serializer)
+}
+
+fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Forwarding, D::Error> {
+    let told = Option::<bool>::deserialize(deserializer)?;
+    Ok(Forwarding::Settled(told.into()))
 }
 
 #[cfg(test)]
@@ -87,7 +113,7 @@ mod tests {
         for (json, expected) in [("true", Some(true)), ("false", Some(false)), ("null", None)] {
             let json = format!(r#"{{"matched":3,"queued":2,"dropped":1,"forwarded":{json}}}"#);
             let report: BroadcastReport = serde_json::from_str(&json).unwrap();
-            assert_eq!(report.forwarded().await, expected);
+            assert_eq!(report.forwarded().await.as_bool(), expected);
             assert_eq!(serde_json::to_string(&report).unwrap(), json);
         }
         let without = r#"{"matched":3,"queued":2,"dropped":1}"#;

@@ -6,6 +6,7 @@ mod architecture;
 mod broadcaster;
 mod caps;
 mod claims;
+mod cluster;
 mod compose;
 mod conformance;
 mod control;

@@ -1,6 +1,7 @@
 //! The setters of options whose values have a type of their own.
 
 mod access;
+mod cluster;
 mod connection_limits;
 mod forward_headers;
 mod proxies;

@@ -45,12 +45,12 @@ impl<T> Registry<T> {
         }
         for group in &entry.groups {
             if !groups_before.contains(group) {
-                enrol(&mut self.groups, group, slot);
+                enrol(&mut self.groups, &mut self.partitions, group, slot);
             }
         }
         for group in &groups_before {
             if !entry.groups.contains(group) {
-                withdraw(&mut self.groups, group, slot);
+                withdraw(&mut self.groups, &mut self.partitions, group, slot);
             }
         }
         if entry.groups.is_empty() {
@@ -59,9 +59,9 @@ impl<T> Registry<T> {
             self.ungrouped.swap_remove(&slot);
         }
         if entry.user != user_before {
-            withdraw(&mut self.users, &user_before, slot);
+            withdraw(&mut self.users, &mut self.partitions, &user_before, slot);
             if !entry.user.is_empty() {
-                enrol(&mut self.users, &entry.user, slot);
+                enrol(&mut self.users, &mut self.partitions, &entry.user, slot);
             }
         }
         Join::Member
@@ -99,7 +99,7 @@ impl<T> Registry<T> {
         known(&self.groups, &mut group);
         if entry.stage == Stage::Active {
             self.ungrouped.swap_remove(&slot);
-            enrol(&mut self.groups, &group, slot);
+            enrol(&mut self.groups, &mut self.partitions, &group, slot);
         }
         entry.groups.push(group);
         Join::Member
@@ -124,7 +124,7 @@ impl<T> Registry<T> {
             if entry.groups.is_empty() {
                 self.ungrouped.insert(slot);
             }
-            withdraw(&mut self.groups, &group, slot);
+            withdraw(&mut self.groups, &mut self.partitions, &group, slot);
         }
         true
     }

@@ -1,7 +1,9 @@
 //! The indexes of the sockets that are connected.
 
+mod interest;
 mod membership;
 mod name_limits;
+mod partitions;
 mod registry;
 mod slots;
 

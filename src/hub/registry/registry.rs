@@ -7,6 +7,7 @@ use slab::Slab;
 
 use super::{
     name_limits::NameLimits,
+    partitions::Partitions,
     slots::{Slots, enrol, withdraw},
 };
 use crate::protocol::{
@@ -28,6 +29,8 @@ pub(in crate::hub) struct Registry<T> {
     pub(super) ungrouped: IndexSet<usize>,
     pub(super) users: HashMap<UserId, Slots>,
     pub(super) groups: HashMap<GroupId, Slots>,
+    /// Only in a cluster.
+    pub(super) partitions: Option<Box<Partitions>>,
     seen: DedupSet,
     pub(super) name_limits: NameLimits,
 }
@@ -77,6 +80,7 @@ impl<T> Registry<T> {
             ungrouped: IndexSet::new(),
             users: HashMap::new(),
             groups: HashMap::new(),
+            partitions: None,
             seen: DedupSet::default(),
             name_limits,
         }
@@ -108,13 +112,13 @@ impl<T> Registry<T> {
         self.pending.swap_remove(&slot);
         self.active.insert(slot);
         if !entry.user.is_empty() {
-            enrol(&mut self.users, &entry.user, slot);
+            enrol(&mut self.users, &mut self.partitions, &entry.user, slot);
         }
         if entry.groups.is_empty() {
             self.ungrouped.insert(slot);
         }
         for group in &entry.groups {
-            enrol(&mut self.groups, group, slot);
+            enrol(&mut self.groups, &mut self.partitions, group, slot);
         }
         Some(&entry.value)
     }
@@ -129,9 +133,9 @@ impl<T> Registry<T> {
         if entry.stage == Stage::Active {
             self.active.swap_remove(&slot);
             self.ungrouped.swap_remove(&slot);
-            withdraw(&mut self.users, &entry.user, slot);
+            withdraw(&mut self.users, &mut self.partitions, &entry.user, slot);
             for group in &entry.groups {
-                withdraw(&mut self.groups, group, slot);
+                withdraw(&mut self.groups, &mut self.partitions, group, slot);
             }
         }
         entry.stage = Stage::Removed;

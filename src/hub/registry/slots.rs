@@ -4,6 +4,12 @@ use std::{collections::HashMap, hash::Hash};
 
 use indexmap::IndexSet;
 
+use super::partitions::Partitions;
+use crate::{
+    hub::cluster::Name,
+    protocol::{GroupId, UserId},
+};
+
 /// The sockets of one user or group.
 ///
 /// Most users have one socket, and what an index of its own takes would be a tenth of it.
@@ -54,20 +60,52 @@ impl Slots {
     }
 }
 
+/// The key of an index.
+pub(super) trait Key: Clone + Hash + Eq {
+    fn name(&self) -> Name<'_>;
+}
+
+impl Key for GroupId {
+    fn name(&self) -> Name<'_> {
+        Name::Group(self.as_str())
+    }
+}
+
+impl Key for UserId {
+    fn name(&self) -> Name<'_> {
+        Name::User(self.as_str())
+    }
+}
+
 /// Adds a socket to those of a user or group.
-pub(super) fn enrol<K: Clone + Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
-    match index.get_mut(key) {
-        Some(slots) => slots.insert(slot),
-        None => {
-            index.insert(key.clone(), Slots::One(slot));
-        }
+pub(super) fn enrol<K: Key>(
+    index: &mut HashMap<K, Slots>,
+    partitions: &mut Option<Box<Partitions>>,
+    key: &K,
+    slot: usize,
+) {
+    if let Some(slots) = index.get_mut(key) {
+        slots.insert(slot);
+        return;
+    }
+    index.insert(key.clone(), Slots::One(slot));
+    if let Some(partitions) = partitions {
+        partitions.appeared(key.name());
     }
 }
 
 /// Takes a socket out of those of a user or group.
-pub(super) fn withdraw<K: Hash + Eq>(index: &mut HashMap<K, Slots>, key: &K, slot: usize) {
-    if index.get_mut(key).is_some_and(|slots| slots.remove(slot)) {
-        index.remove(key);
+pub(super) fn withdraw<K: Key>(
+    index: &mut HashMap<K, Slots>,
+    partitions: &mut Option<Box<Partitions>>,
+    key: &K,
+    slot: usize,
+) {
+    let slots = index.get_mut(key);
+    if slots.is_some_and(|slots| slots.remove(slot)) && index.remove(key).is_some() {
+        if let Some(partitions) = partitions {
+            partitions.vanished(key.name());
+        }
     }
 }
 

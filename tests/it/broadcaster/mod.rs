@@ -29,7 +29,7 @@ async fn s12_a_program_outside_broadcasts_and_reads_the_report() {
     let message = sender.create_message().text("to ann").to_user("ann");
     let report = send(&sender, &message).await.unwrap();
     assert_eq!((report.matched, report.queued, report.dropped), (1, 1, 0));
-    assert_eq!(report.forwarded().await, Some(false));
+    assert_eq!(report.forwarded().await.as_bool(), Some(false));
     let report = send(&sender, &news("to all")).await.unwrap();
     assert_eq!(report.matched, 2);
 

@@ -1,0 +1,248 @@
+//! All publishers' messages on all topics that this node is subscribed to.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::track::{Missing, Outcome, Track};
+use crate::{
+    backplane::Topic,
+    hub::cluster::{
+        node_id::NodeId,
+        wire::{Pulse, Tails, Topics},
+    },
+};
+
+/// What this node has got of each publisher's messages. Pure: the time is an argument.
+#[derive(Debug, Default)]
+pub(in crate::hub::cluster) struct Ledger {
+    publishers: HashMap<NodeId, Publisher>,
+    /// The topics that are subscribed to, and whether the subscription is known to work.
+    topics: HashMap<Topic, bool>,
+}
+
+#[derive(Debug)]
+struct Publisher {
+    incarnation: u64,
+    beat: u64,
+    /// As of the last heartbeat.
+    tails: Tails,
+    tracks: HashMap<Topic, Track>,
+    heard: Instant,
+    /// When it said that it leaves.
+    left: Option<Instant>,
+}
+
+/// Messages of a publisher that this node has missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub::cluster) struct Gap {
+    pub(in crate::hub::cluster) node: NodeId,
+    pub(in crate::hub::cluster) missing: Missing,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub::cluster) enum Verdict {
+    Deliver(Option<Gap>),
+    /// It was reported as missing before.
+    Late,
+    /// This node is not subscribed any more.
+    NotWanted,
+}
+
+impl Ledger {
+    /// Wants the messages of a topic from now on, whether or not the broker knows of it yet.
+    pub(in crate::hub::cluster) fn subscribe(&mut self, topic: Topic, now: Instant) {
+        self.topics.entry(topic).or_default();
+        // Of the others the first heartbeat is waited for: without it no tail is known.
+        let heard = self.publishers.values_mut().filter(|one| one.beat > 0);
+        for publisher in heard {
+            let tail = publisher.tails.get(topic);
+            publisher.track(topic).ask(now, tail);
+        }
+    }
+
+    /// Forgets a topic.
+    pub(in crate::hub::cluster) fn unsubscribe(&mut self, topic: Topic) {
+        self.topics.remove(&topic);
+        for publisher in self.publishers.values_mut() {
+            publisher.tracks.remove(&topic);
+        }
+    }
+
+    /// Notes that what is published on a topic arrives: this node's own mark has.
+    pub(in crate::hub::cluster) fn confirm(&mut self, topic: Topic) {
+        if let Some(is_confirmed) = self.topics.get_mut(&topic) {
+            *is_confirmed = true;
+        }
+    }
+
+    /// Takes a message.
+    pub(in crate::hub::cluster) fn message(
+        &mut self,
+        (node, incarnation): (NodeId, u64),
+        topic: Topic,
+        number: u64,
+        now: Instant,
+    ) -> Verdict {
+        let Some(&is_confirmed) = self.topics.get(&topic) else {
+            return Verdict::NotWanted;
+        };
+        let Some(publisher) = self.publisher(node, incarnation, now) else {
+            return Verdict::Late;
+        };
+        match publisher.track(topic).message(number, is_confirmed, now) {
+            Outcome::Deliver(missing) => {
+                Verdict::Deliver(missing.map(|missing| Gap { node, missing }))
+            }
+            Outcome::Late => Verdict::Late,
+        }
+    }
+
+    /// Takes a publisher's tail that was sent in the topic itself.
+    pub(in crate::hub::cluster) fn mark(
+        &mut self,
+        (node, incarnation): (NodeId, u64),
+        topic: Topic,
+        tail: u64,
+        now: Instant,
+    ) -> Option<Gap> {
+        let &is_confirmed = self.topics.get(&topic)?;
+        let publisher = self.publisher(node, incarnation, now)?;
+        let missing = publisher.track(topic).mark(tail, is_confirmed, now)?;
+        Some(Gap { node, missing })
+    }
+
+    /// Takes a heartbeat.
+    pub(in crate::hub::cluster) fn beat(
+        &mut self,
+        (node, incarnation): (NodeId, u64),
+        pulse: Pulse,
+        now: Instant,
+    ) -> Vec<Gap> {
+        let topics: Vec<_> = self.topics.keys().copied().collect();
+        let Some(publisher) = self.publisher(node, incarnation, now) else {
+            return Vec::new();
+        };
+        if pulse.beat <= publisher.beat {
+            return Vec::new();
+        }
+        publisher.beat = pulse.beat;
+        let gaps = topics.into_iter().filter_map(|topic| {
+            let tail = pulse.tails.get(topic);
+            publisher.track(topic).beat(tail, now)
+        });
+        let gaps = gaps.map(|missing| Gap { node, missing }).collect();
+        publisher.tails = pulse.tails;
+        gaps
+    }
+
+    /// Takes a publisher's farewell, whose tails are judged when messages have had time to come.
+    pub(in crate::hub::cluster) fn bye(
+        &mut self,
+        sender: (NodeId, u64),
+        pulse: Pulse,
+        now: Instant,
+    ) -> Vec<Gap> {
+        let gaps = self.beat(sender, pulse, now);
+        if let Some(publisher) = self.publisher(sender.0, sender.1, now) {
+            publisher.left = Some(now);
+        }
+        gaps
+    }
+
+    /// Judges what a publisher that is gone has said last. It may come back.
+    pub(in crate::hub::cluster) fn gone(&mut self, node: NodeId) -> Vec<Gap> {
+        let publisher = self.publishers.get_mut(&node);
+        publisher.map_or_else(Vec::new, |publisher| publisher.judge(node))
+    }
+
+    /// Judges and forgets those that have left, and forgets those that were not heard for long.
+    pub(in crate::hub::cluster) fn sweep(&mut self, now: Instant) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        self.publishers.retain(|&node, publisher| {
+            let has_left = publisher.left.is_some_and(|left| now >= left + TO_ARRIVE);
+            if has_left {
+                gaps.extend(publisher.judge(node));
+            }
+            !has_left && now < publisher.heard + KEPT
+        });
+        gaps
+    }
+
+    pub(in crate::hub::cluster) fn knows(&self, node: NodeId) -> bool {
+        self.publishers.contains_key(&node)
+    }
+
+    pub(in crate::hub::cluster) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.publishers.keys().copied()
+    }
+
+    /// Returns the topics on which a publisher has to set its baseline.
+    pub(in crate::hub::cluster) fn lacking(&self, node: NodeId) -> Topics {
+        let mut topics = Topics::default();
+        if let Some(publisher) = self.publishers.get(&node) {
+            for topic in self.topics.keys() {
+                let track = publisher.tracks.get(topic);
+                if track.is_none_or(Track::lacks_baseline) {
+                    topics.insert(*topic);
+                }
+            }
+        }
+        topics
+    }
+
+    /// Returns the publisher, or `None` if this is of a process of it that has ended, or there are more
+    /// than any cluster has.
+    fn publisher(
+        &mut self,
+        node: NodeId,
+        incarnation: u64,
+        now: Instant,
+    ) -> Option<&mut Publisher> {
+        if self.publishers.len() >= MAX_PUBLISHERS && !self.publishers.contains_key(&node) {
+            return None;
+        }
+        let publisher = self.publishers.entry(node);
+        let publisher = publisher.or_insert_with(|| Publisher::new(incarnation, now));
+        if publisher.incarnation > incarnation {
+            return None;
+        }
+        if publisher.incarnation < incarnation {
+            *publisher = Publisher::new(incarnation, now);
+        }
+        publisher.heard = now;
+        Some(publisher)
+    }
+}
+
+impl Publisher {
+    fn new(incarnation: u64, now: Instant) -> Self {
+        Self {
+            incarnation,
+            beat: 0,
+            tails: Tails::default(),
+            tracks: HashMap::new(),
+            heard: now,
+            left: None,
+        }
+    }
+
+    fn track(&mut self, topic: Topic) -> &mut Track {
+        self.tracks.entry(topic).or_default()
+    }
+
+    fn judge(&mut self, node: NodeId) -> Vec<Gap> {
+        let missing = self.tracks.values_mut().filter_map(Track::judge);
+        missing.map(|missing| Gap { node, missing }).collect()
+    }
+}
+
+/// More nodes than a cluster has: a bound on what forged frames can take.
+const MAX_PUBLISHERS: usize = 4_096;
+
+/// How long messages that were sent before a farewell may take after it.
+const TO_ARRIVE: Duration = Duration::from_secs(2);
+
+/// How long the numbers of a publisher that is not heard are kept, in case it comes back.
+const KEPT: Duration = Duration::from_secs(600);

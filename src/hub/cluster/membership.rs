@@ -1,0 +1,42 @@
+//! A hub's place in a cluster.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{hooks::Hooks, node::Node};
+
+/// A hub's place in a cluster, if it has one.
+#[derive(Debug, Default)]
+pub(in crate::hub) struct Membership {
+    node: OnceLock<Arc<Node>>,
+    hooks: Hooks,
+}
+
+impl Membership {
+    /// Takes the place. The hub must have none yet.
+    ///
+    /// # Panics
+    ///
+    /// If it has one.
+    #[track_caller]
+    pub(in crate::hub) fn enter(&self, node: Arc<Node>) {
+        let entered = self.node.set(node);
+        assert!(entered.is_ok(), "the hub has a backplane already");
+    }
+
+    pub(in crate::hub) fn node(&self) -> Option<&Arc<Node>> {
+        self.node.get()
+    }
+
+    pub(in crate::hub) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        // The tasks of the link hold the node, but not the hub.
+        if let Some(node) = self.node.get() {
+            node.stop();
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! This node: what it shares between the threads that broadcast and the tasks of its link.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, timeout},
+};
+
+use super::{
+    event::GarbageKind,
+    hooks::Hooks,
+    inquiries::Inquiries,
+    local::Local,
+    node_id::NodeId,
+    outgoing::Outgoing,
+    partition::topic_of,
+    state::State,
+    stats::ClusterStats,
+    wire::{Draft, Key, MAX_FRAME, MAX_RECIPIENTS, Pulse},
+};
+use crate::{
+    backplane::{Backplane, Topic},
+    config::ClusterKey,
+    frame::Frame,
+    hub::log_limit::LogLimit,
+    protocol::{ConnectionId, Forwarded, Forwarding, NotForwarded, Recipient, RecipientType},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// One node of a cluster: this one.
+pub(in crate::hub) struct Node {
+    pub(super) id: NodeId,
+    pub(super) key: Option<Key>,
+    pub(super) backplane: Box<dyn Backplane>,
+    pub(super) local: Weak<dyn Local>,
+    pub(super) state: Mutex<State>,
+    pub(super) outgoing: Outgoing,
+    pub(super) inquiries: Inquiries,
+    pub(super) hooks: Hooks,
+    pub(super) log: LogLimit<GarbageKind>,
+    /// The last heartbeat.
+    pub(super) pulse: Mutex<Pulse>,
+    pub(super) synced: watch::Sender<Synced>,
+    pub(super) stage: watch::Sender<Stage>,
+    /// Notified when something else may be due first.
+    pub(super) changed: Notify,
+    pub(super) is_running: AtomicBool,
+    pub(super) counters: Counters,
+}
+
+/// What is counted beside the state.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) links: AtomicU64,
+    pub(super) failed_links: AtomicU64,
+    pub(super) deaf: AtomicU64,
+    pub(super) garbage: AtomicU64,
+    opened_unsynced: AtomicU64,
+}
+
+/// Which subscriptions are known to work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Synced {
+    /// One bit for each partition.
+    pub(super) partitions: u64,
+    /// Whether there is a link and no mark is waited for.
+    pub(super) is_whole: bool,
+    pub(super) is_connected: bool,
+}
+
+/// How far the node's shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    Running,
+    Leaving,
+    Left,
+}
+
+impl Node {
+    pub(in crate::hub) fn new(
+        id: u64,
+        incarnation: u64,
+        key: Option<&ClusterKey>,
+        backplane: impl Backplane,
+        local: Weak<dyn Local>,
+        hooks: Hooks,
+    ) -> Arc<Self> {
+        let id = NodeId(id);
+        Arc::new(Self {
+            id,
+            key: key.map(|key| Key::new(key.as_bytes())),
+            backplane: Box::new(backplane),
+            local,
+            state: Mutex::new(State::new(id, incarnation, Instant::now())),
+            outgoing: Outgoing::new(id, incarnation),
+            inquiries: Inquiries::default(),
+            hooks,
+            log: LogLimit::default(),
+            pulse: Mutex::default(),
+            synced: watch::Sender::default(),
+            stage: watch::Sender::new(Stage::Running),
+            changed: Notify::new(),
+            is_running: AtomicBool::new(false),
+            counters: Counters::default(),
+        })
+    }
+
+    /// Hands a message to the other nodes. This node's sockets have it already.
+    pub(in crate::hub) fn forward(
+        self: &Arc<Self>,
+        recipients: &[Recipient],
+        frame: &Frame,
+    ) -> Forwarding {
+        self.start();
+        match self.try_forward(recipients, frame.payload()) {
+            Ok(pending) => pending,
+            Err(why) => Forwarding::Settled(Forwarded::No(why)),
+        }
+    }
+
+    fn try_forward(
+        &self,
+        recipients: &[Recipient],
+        json: &[u8],
+    ) -> Result<Forwarding, NotForwarded> {
+        let topic = topic_of(recipients, self.id.0)?;
+        if let (1, node) = topic.to_code() {
+            // Connection ids come from clients: a number is kept for nodes that exist only.
+            if !self.state.lock().remembers(NodeId(node)) {
+                return Err(NotForwarded::NoSuchNode);
+            }
+        }
+        if recipients.len() > MAX_RECIPIENTS || json.len() > MAX_FRAME {
+            self.outgoing.skip(topic);
+            return Err(NotForwarded::TooLarge);
+        }
+        let ticket = self
+            .outgoing
+            .message(Draft::message(topic, recipients, json))?;
+        Ok(Forwarding::Pending(ticket))
+    }
+
+    /// Waits until messages for these partitions are known to arrive, for a moment at most and not at
+    /// all without a link. Returns whether they are.
+    ///
+    /// Cancel safe.
+    pub(in crate::hub) async fn synced(&self, partitions: u64) -> bool {
+        let mut synced = self.synced.subscribe();
+        let arrives = |synced: &Synced| synced.partitions & partitions == partitions;
+        let settled = synced.wait_for(|synced| !synced.is_connected || arrives(synced));
+        match timeout(SYNC_WAIT, settled).await {
+            Ok(Ok(synced)) => arrives(&synced),
+            Ok(Err(_)) | Err(_) => false,
+        }
+    }
+
+    /// Like [`synced`](Self::synced), for a socket that opens, and counts it if they are not.
+    pub(in crate::hub) async fn opening(&self, partitions: u64) {
+        if !self.synced(partitions).await {
+            self.counters.opened_unsynced.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Says farewell to the other nodes, for a bounded time, and ends the link.
+    ///
+    /// Cancel safe: the farewell is under way.
+    pub(in crate::hub) async fn leave(&self) {
+        self.stop();
+        if !self.is_running.load(Relaxed) {
+            return;
+        }
+        let mut stage = self.stage.subscribe();
+        let left = stage.wait_for(|stage| *stage == Stage::Left);
+        if timeout(2 * FAREWELL, left).await.is_err() {
+            tracing::debug!("the link to the other nodes did not end in time");
+        }
+    }
+
+    /// Has the link end with a farewell.
+    pub(in crate::hub) fn stop(&self) {
+        self.stage.send_if_modified(|stage| {
+            let before = *stage;
+            *stage = before.max(Stage::Leaving);
+            before != *stage
+        });
+    }
+
+    pub(in crate::hub) fn stats(&self) -> ClusterStats {
+        let totals = self.outgoing.totals();
+        let state = self.state.lock();
+        let (partitions, _) = state.synced();
+        ClusterStats {
+            connected: state.is_connected(),
+            nodes: state.others().count() + 1,
+            remote_sockets: state.sockets_of_others(),
+            partitions: partitions.count_ones() as usize,
+            links: self.counters.links.load(Relaxed),
+            failed_links: self.counters.failed_links.load(Relaxed),
+            deaf: self.counters.deaf.load(Relaxed),
+            forwarded: totals.forwarded,
+            not_forwarded: totals.not_forwarded,
+            unknown: totals.unknown,
+            received: state.received,
+            late: state.late,
+            gaps: state.gaps,
+            missing: state.missing,
+            garbage: self.counters.garbage.load(Relaxed),
+            opened_unsynced: self.counters.opened_unsynced.load(Relaxed),
+        }
+    }
+
+    /// Returns the topic on which the nodes are reached that hold the sockets of a recipient, and those
+    /// nodes.
+    pub(super) fn holders(&self, recipient: Option<&Recipient>) -> (Topic, Vec<NodeId>) {
+        let state = self.state.lock();
+        let named = recipient.and_then(|to| {
+            let is_one = to.kind == RecipientType::Connection;
+            is_one.then(|| to.value.parse::<ConnectionId>().ok())
+        });
+        match named {
+            Some(Some(id)) => {
+                let node = NodeId(id.node());
+                let nodes = Some(node).filter(|node| state.knows(*node));
+                (Topic::node(node.0), nodes.into_iter().collect())
+            }
+            Some(None) => (Topic::ALL, Vec::new()),
+            None => (Topic::ALL, state.others().collect()),
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long a socket that opens, or a caller that has joined a group, waits for the marks of its
+/// partitions.
+const SYNC_WAIT: Duration = Duration::from_millis(250);
+
+/// How long the broker may take to confirm the farewell.
+pub(super) const FAREWELL: Duration = Duration::from_millis(500);

@@ -1,0 +1,203 @@
+//! What a node does when something happens to it: its state finds out, and effects follow.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{
+    event::{ClusterEvent, GarbageKind},
+    local::Local,
+    node::{Node, Synced},
+    node_id::NodeId,
+    state::{Effect, State},
+    wire::{self, Counts, Draft, Pulse},
+};
+use crate::{
+    backplane::{Arrival, Topic},
+    frame::Frame,
+    sync::atomic::Ordering::Relaxed,
+};
+
+impl Node {
+    /// Subscribes to partitions that have their first member. To be called without a lock.
+    pub(in crate::hub) fn interest_grew(self: &Arc<Self>, local: &dyn Local) {
+        self.start();
+        let interest = local.interest();
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        state.want(interest, Instant::now(), &mut effects);
+        self.publish_synced(&state);
+        drop(state);
+        self.apply(local, &mut effects);
+        // Something else may be due first now.
+        self.changed.notify_one();
+    }
+
+    /// Returns the topics that a new link is to be subscribed to.
+    pub(super) fn topics(&self) -> Vec<Topic> {
+        self.state.lock().topics()
+    }
+
+    /// Takes what has arrived from the broker.
+    pub(super) fn receive(&self, local: &dyn Local, arrival: &Arrival, effects: &mut Vec<Effect>) {
+        let frame = match wire::read(arrival, self.key.as_ref()) {
+            Ok(frame) => frame,
+            Err(wire::Refused(kind)) => return self.refuse(local, kind),
+        };
+        let is_message = matches!(frame.body, wire::Body::Message { .. });
+        let mut state = self.state.lock();
+        state.receive(arrival.topic, frame, Instant::now(), effects);
+        if !is_message {
+            self.publish_synced(&state);
+        }
+        drop(state);
+        self.apply(local, effects);
+    }
+
+    /// Does what the state has found to be done.
+    pub(super) fn apply(&self, local: &dyn Local, effects: &mut Vec<Effect>) {
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Event(event) => self.tell(local, &event),
+                Effect::Subscribe(topic) => self.outgoing.subscribe(topic),
+                Effect::Unsubscribe(topic) => self.outgoing.unsubscribe(topic),
+                Effect::Send(draft) => self.outgoing.other(draft),
+                Effect::Mark(topic, nonce) => self.outgoing.mark(topic, nonce),
+                Effect::Beat(beat) => {
+                    let pulse = self.pulse(local, beat);
+                    self.outgoing.other(Draft::beat(&pulse));
+                    *self.pulse.lock() = pulse;
+                }
+                Effect::RepeatBeat => self.outgoing.other(Draft::beat(&self.pulse.lock())),
+                Effect::Deliver(recipients, json) => {
+                    local.deliver(&recipients, &Frame::text(&json));
+                }
+                Effect::Answer(from, id, question) => {
+                    let parts = local.answer(&question).parts();
+                    let last = parts.len() - 1;
+                    for (number, part) in parts.iter().enumerate() {
+                        let draft = Draft::answer(from, id, number, number == last, part);
+                        self.outgoing.other(draft);
+                    }
+                }
+                Effect::Answered {
+                    from,
+                    id,
+                    number,
+                    is_last,
+                    part,
+                } => self.inquiries.answered(from, id, number, is_last, &part),
+            }
+        }
+    }
+
+    /// Tells the application.
+    pub(super) fn tell(&self, local: &dyn Local, event: &ClusterEvent) {
+        tracing::debug!(?event, "the cluster has changed");
+        if self.hooks.tell(event) {
+            local.hook_panicked();
+        }
+    }
+
+    /// Returns what a heartbeat says now.
+    pub(super) fn pulse(&self, local: &dyn Local, beat: u64) -> Pulse {
+        Pulse {
+            beat,
+            counts: local.counts(),
+            tails: self.outgoing.tails(),
+        }
+    }
+
+    /// Returns what a farewell says.
+    pub(super) fn farewell(&self, beat: u64) -> Pulse {
+        Pulse {
+            beat,
+            counts: Counts::default(),
+            tails: self.outgoing.tails(),
+        }
+    }
+
+    /// Has a link that is subscribed to some topics. Returns `false` if the hub is gone.
+    pub(super) fn link_is_open(&self, topics: &[Topic]) -> bool {
+        let Some(local) = self.local.upgrade() else {
+            return false;
+        };
+        let (interest, now) = (local.interest(), Instant::now());
+        let mut effects = Vec::new();
+        self.counters.links.fetch_add(1, Relaxed);
+        self.outgoing.open();
+        let mut state = self.state.lock();
+        state.want(interest, now, &mut effects);
+        state.link_up(topics, now, &mut effects);
+        self.publish_synced(&state);
+        drop(state);
+        self.apply(&*local, &mut effects);
+        true
+    }
+
+    /// Does what is due. Returns whether the link is good, or `None` if the hub is gone.
+    pub(super) fn do_what_is_due(&self) -> Option<bool> {
+        let local = self.local.upgrade()?;
+        let (interest, now) = (local.interest(), Instant::now());
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        if state.is_deaf(now) {
+            drop(state);
+            self.counters.deaf.fetch_add(1, Relaxed);
+            tracing::warn!("the link to the broker carries nothing, although it looks alive");
+            self.tell(&*local, &ClusterEvent::Deaf);
+            return Some(false);
+        }
+        state.want(interest, now, &mut effects);
+        state.tick(now, &mut effects);
+        self.publish_synced(&state);
+        let remembered = state.remembered();
+        drop(state);
+        self.outgoing
+            .retain_nodes(|node| remembered.contains(&NodeId(node)));
+        self.apply(&*local, &mut effects);
+        Some(true)
+    }
+
+    /// Has no link any more.
+    pub(super) fn link_is_over(&self) {
+        self.outgoing.close();
+        let mut effects = Vec::new();
+        let mut state = self.state.lock();
+        state.link_down(&mut effects);
+        self.publish_synced(&state);
+        drop(state);
+        if let Some(local) = self.local.upgrade() {
+            self.apply(&*local, &mut effects);
+        }
+    }
+
+    /// Tells those that wait which subscriptions work now.
+    pub(super) fn publish_synced(&self, state: &State) {
+        let (partitions, is_whole) = state.synced();
+        let now = Synced {
+            partitions,
+            is_whole,
+            is_connected: state.is_connected(),
+        };
+        self.synced.send_if_modified(|synced| {
+            let before = *synced;
+            *synced = now;
+            before != now
+        });
+    }
+
+    /// Drops what is not of this cluster.
+    fn refuse(&self, local: &dyn Local, kind: GarbageKind) {
+        self.counters.garbage.fetch_add(1, Relaxed);
+        let Some(suppressed) = self.log.pass(kind) else {
+            return;
+        };
+        if kind == GarbageKind::Version {
+            tracing::error!(suppressed, "dropped a message of another node: {kind}");
+        } else {
+            tracing::warn!(suppressed, "dropped a message from the broker: {kind}");
+        }
+        self.tell(local, &ClusterEvent::Garbage { kind });
+    }
+}

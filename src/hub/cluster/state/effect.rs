@@ -1,0 +1,42 @@
+//! What is to be done after something has happened.
+
+use bytes::Bytes;
+
+use crate::{
+    backplane::Topic,
+    hub::cluster::{
+        event::ClusterEvent,
+        node_id::NodeId,
+        wire::{Draft, Question},
+    },
+    protocol::Recipient,
+};
+
+/// One thing that is to be done, in the order in which they are listed.
+#[derive(Debug)]
+pub(in crate::hub::cluster) enum Effect {
+    /// The application is told.
+    Event(ClusterEvent),
+    Subscribe(Topic),
+    Unsubscribe(Topic),
+    Send(Draft),
+    /// A mark is sent in a topic, with the nonce of this node's own or 0.
+    Mark(Topic, u64),
+    /// A heartbeat is sent, with this number.
+    Beat(u64),
+    /// The last heartbeat is sent again, as it was: its tails are judged with the next one, for which
+    /// a fresh one would leave too little time.
+    RepeatBeat,
+    /// This node's sockets get a message.
+    Deliver(Vec<Recipient>, Bytes),
+    /// This node answers a question.
+    Answer(NodeId, u64, Question),
+    /// Another node has answered: a part, its number, and whether it is the last.
+    Answered {
+        from: NodeId,
+        id: u64,
+        number: u16,
+        is_last: bool,
+        part: Bytes,
+    },
+}

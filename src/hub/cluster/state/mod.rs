@@ -1,0 +1,13 @@
+//! What a node knows of its cluster: plain state, of which one method is called for all that happens,
+//! and returns what is to be done.
+
+mod effect;
+mod interest;
+mod roster;
+mod state;
+mod syncing;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{effect::Effect, state::State};

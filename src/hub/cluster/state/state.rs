@@ -1,0 +1,397 @@
+//! A node's state: what happens to it, and what it does then.
+
+use std::{collections::HashSet, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    effect::Effect,
+    interest::Interest,
+    roster::{Heard, Roster},
+    syncing::Syncing,
+};
+use crate::{
+    backplane::Topic,
+    hub::cluster::{
+        event::ClusterEvent,
+        ledger::{Gap, Ledger, Verdict},
+        node_id::NodeId,
+        wire::{Body, Draft, Incoming, Pulse, Topics},
+    },
+};
+
+/// What a node knows of its cluster. Pure: the time is an argument, and what is to be done is returned.
+#[derive(Debug)]
+pub(in crate::hub::cluster) struct State {
+    node: NodeId,
+    ledger: Ledger,
+    roster: Roster,
+    interest: Interest,
+    syncing: Syncing,
+    link: Option<OpenLink>,
+    /// The number of the last heartbeat.
+    beat: u64,
+    next_beat: Instant,
+    /// When the last heartbeat was repeated for a node that is new.
+    introduced: Instant,
+    nonce: u64,
+    pub(in crate::hub::cluster) received: u64,
+    pub(in crate::hub::cluster) late: u64,
+    pub(in crate::hub::cluster) gaps: u64,
+    pub(in crate::hub::cluster) missing: u64,
+}
+
+#[derive(Debug)]
+struct OpenLink {
+    /// When this node's own heartbeat was seen, or the link was opened.
+    heard: Instant,
+}
+
+impl State {
+    /// `seed`: where the numbers begin that tell one subscription's mark from another's.
+    pub(in crate::hub::cluster) fn new(node: NodeId, seed: u64, now: Instant) -> Self {
+        let mut ledger = Ledger::default();
+        ledger.subscribe(Topic::ALL, now);
+        ledger.subscribe(Topic::node(node.0), now);
+        Self {
+            node,
+            ledger,
+            roster: Roster::default(),
+            interest: Interest::default(),
+            syncing: Syncing::default(),
+            link: None,
+            beat: 0,
+            next_beat: now,
+            introduced: now,
+            nonce: seed,
+            received: 0,
+            late: 0,
+            gaps: 0,
+            missing: 0,
+        }
+    }
+
+    /// Takes the partitions that have members here now.
+    pub(in crate::hub::cluster) fn want(
+        &mut self,
+        wanted: u64,
+        now: Instant,
+        out: &mut Vec<Effect>,
+    ) {
+        let change = self.interest.update(wanted, now);
+        let partitions = |bits: u64| {
+            let numbers = (0..Topic::PARTITIONS).filter(move |at| bits >> at & 1 == 1);
+            numbers.map(Topic::partition)
+        };
+        for topic in partitions(change.unsubscribe) {
+            self.ledger.unsubscribe(topic);
+            self.syncing.stop(topic);
+            if self.link.is_some() {
+                out.push(Effect::Unsubscribe(topic));
+            }
+        }
+        let mut topics = Topics::default();
+        for topic in partitions(change.subscribe) {
+            self.ledger.subscribe(topic, now);
+            if self.link.is_some() {
+                topics.insert(topic);
+                out.push(Effect::Subscribe(topic));
+            }
+        }
+        self.sync(topics, now, out);
+    }
+
+    /// Returns the topics to subscribe to on a new link.
+    pub(in crate::hub::cluster) fn topics(&self) -> Vec<Topic> {
+        self.own_topics().of(self.node.0).collect()
+    }
+
+    /// Goes on with a link that is open and subscribed to some topics: [`topics`](Self::topics) as they
+    /// were when it was opened.
+    pub(in crate::hub::cluster) fn link_up(
+        &mut self,
+        subscribed: &[Topic],
+        now: Instant,
+        out: &mut Vec<Effect>,
+    ) {
+        self.roster.listen(now);
+        self.link = Some(OpenLink { heard: now });
+        out.push(Effect::Event(ClusterEvent::Up));
+        let topics = self.topics();
+        let surplus = subscribed.iter().filter(|topic| !topics.contains(topic));
+        out.extend(surplus.map(|topic| Effect::Unsubscribe(*topic)));
+        let lacking = topics.iter().filter(|topic| !subscribed.contains(topic));
+        out.extend(lacking.map(|topic| Effect::Subscribe(*topic)));
+        if now >= self.next_beat {
+            self.push_beat(now, out);
+        } else {
+            out.push(Effect::RepeatBeat);
+        }
+        self.sync(self.own_topics(), now, out);
+    }
+
+    pub(in crate::hub::cluster) fn link_down(&mut self, out: &mut Vec<Effect>) {
+        if self.link.take().is_some() {
+            out.push(Effect::Event(ClusterEvent::Down));
+        }
+    }
+
+    /// Does what is due.
+    pub(in crate::hub::cluster) fn tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if self.link.is_none() {
+            return;
+        }
+        let is_beat = now >= self.next_beat;
+        if is_beat {
+            self.push_beat(now, out);
+        }
+        for node in self.roster.sweep(now) {
+            self.syncing.gone(node);
+            let gaps = self.ledger.gone(node);
+            self.report(gaps, out);
+            let clean = false;
+            out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
+        }
+        let gaps = self.ledger.sweep(now);
+        self.report(gaps, out);
+        let (topics, own) = self.syncing.retry(now);
+        for (topic, nonce) in own {
+            out.push(Effect::Mark(topic, nonce));
+        }
+        if !topics.is_empty() {
+            out.push(Effect::Send(Draft::sync(Topic::ALL, topics)));
+        }
+        if is_beat {
+            for node in self.roster.nodes() {
+                ask(&self.ledger, node, out);
+            }
+        }
+    }
+
+    /// Returns when something is due, if there is a link.
+    pub(in crate::hub::cluster) fn deadline(&self) -> Option<Instant> {
+        let link = self.link.as_ref()?;
+        let others = [self.roster.deadline(), self.syncing.deadline()];
+        let first = others.into_iter().flatten().min();
+        let own = self.next_beat.min(link.heard + DEAF);
+        Some(first.map_or(own, |first| first.min(own)))
+    }
+
+    /// Whether the link carries nothing, although it looks alive.
+    pub(in crate::hub::cluster) fn is_deaf(&self, now: Instant) -> bool {
+        let link = self.link.as_ref();
+        link.is_some_and(|link| now >= link.heard + DEAF)
+    }
+
+    /// Takes what has arrived on a topic.
+    pub(in crate::hub::cluster) fn receive(
+        &mut self,
+        topic: Topic,
+        frame: Incoming,
+        now: Instant,
+        out: &mut Vec<Effect>,
+    ) {
+        let Incoming {
+            node,
+            incarnation,
+            number,
+            body,
+        } = frame;
+        if node == self.node {
+            self.receive_own(topic, &body, now);
+            return;
+        }
+        let sender = (node, incarnation);
+        match body {
+            Body::Message { recipients, json } => {
+                match self.ledger.message(sender, topic, number, now) {
+                    Verdict::Deliver(gap) => {
+                        self.received += 1;
+                        self.report(gap, out);
+                        out.push(Effect::Deliver(recipients, json));
+                    }
+                    Verdict::Late => self.late += 1,
+                    Verdict::NotWanted => {}
+                }
+            }
+            Body::Mark { .. } => {
+                let gap = self.ledger.mark(sender, topic, number, now);
+                self.report(gap, out);
+                self.syncing.mark(topic, node);
+            }
+            Body::Beat(pulse) => self.receive_beat(sender, pulse, now, out),
+            Body::Bye(pulse) => {
+                let gaps = self.ledger.bye(sender, pulse, now);
+                self.report(gaps, out);
+                self.syncing.gone(node);
+                if self.roster.bye(node, incarnation) {
+                    let clean = true;
+                    out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
+                }
+            }
+            Body::Sync(topics) => {
+                out.extend(topics.of(node.0).map(|topic| Effect::Mark(topic, 0)));
+                self.introduce(now, out);
+            }
+            Body::Question(id, question) => out.push(Effect::Answer(node, id, question)),
+            Body::Answer {
+                id,
+                number,
+                is_last,
+                part,
+            } => out.push(Effect::Answered {
+                from: node,
+                id,
+                number,
+                is_last,
+                part,
+            }),
+        }
+    }
+
+    pub(in crate::hub::cluster) fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Returns the partitions whose subscription is known to work, one bit for each, and whether there is
+    /// no topic of which that is not known.
+    pub(in crate::hub::cluster) fn synced(&self) -> (u64, bool) {
+        if self.link.is_none() {
+            return (0, false);
+        }
+        let subscribed = self.interest.subscribed();
+        let synced = (0..Topic::PARTITIONS).fold(0, |bits, at| {
+            let is_synced = !self.syncing.is_pending(Topic::partition(at));
+            bits | u64::from(is_synced) << at
+        });
+        (subscribed & synced, self.syncing.is_empty())
+    }
+
+    /// Returns the other nodes that are up, as far as this one knows.
+    pub(in crate::hub::cluster) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.roster.nodes()
+    }
+
+    pub(in crate::hub::cluster) fn knows(&self, node: NodeId) -> bool {
+        self.roster.contains(node)
+    }
+
+    /// Whether a node is up, or was lately and may come back.
+    pub(in crate::hub::cluster) fn remembers(&self, node: NodeId) -> bool {
+        self.knows(node) || self.ledger.knows(node)
+    }
+
+    /// Returns the nodes that are up, and those that were lately.
+    pub(in crate::hub::cluster) fn remembered(&self) -> HashSet<NodeId> {
+        self.roster.nodes().chain(self.ledger.nodes()).collect()
+    }
+
+    /// Returns the number of the heartbeat that is the last.
+    pub(in crate::hub::cluster) fn last_beat(&self) -> u64 {
+        self.beat + 1
+    }
+
+    /// Returns how many sockets the other nodes have, as of their last heartbeats.
+    pub(in crate::hub::cluster) fn sockets_of_others(&self) -> usize {
+        self.roster.sockets()
+    }
+
+    fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {
+        match body {
+            Body::Beat(_) => {
+                if let Some(link) = &mut self.link {
+                    link.heard = now;
+                }
+            }
+            Body::Mark { nonce } => {
+                if self.syncing.own_mark(topic, *nonce) {
+                    self.ledger.confirm(topic);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn receive_beat(
+        &mut self,
+        (node, incarnation): (NodeId, u64),
+        pulse: Pulse,
+        now: Instant,
+        out: &mut Vec<Effect>,
+    ) {
+        let heard = self.roster.beat(node, incarnation, pulse.counts, now);
+        if heard == Heard::Restarted {
+            let clean = false;
+            out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
+        }
+        let gaps = self.ledger.beat((node, incarnation), pulse, now);
+        if matches!(heard, Heard::Joined | Heard::Restarted) {
+            out.push(Effect::Event(ClusterEvent::NodeJoined { node }));
+            ask(&self.ledger, node, out);
+            self.introduce(now, out);
+        }
+        self.report(gaps, out);
+    }
+
+    /// Has a node that is new hear of this one before the next heartbeat.
+    fn introduce(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        if self.link.is_some() && now >= self.introduced + BETWEEN_INTRODUCTIONS {
+            self.introduced = now;
+            out.push(Effect::RepeatBeat);
+        }
+    }
+
+    /// Asks all nodes for marks in topics that were just subscribed to, and sends this node's own.
+    fn sync(&mut self, topics: Topics, now: Instant, out: &mut Vec<Effect>) {
+        if topics.is_empty() {
+            return;
+        }
+        for topic in topics.of(self.node.0) {
+            self.nonce = self.nonce.wrapping_add(1).max(1);
+            self.syncing
+                .start(topic, self.nonce, self.roster.nodes(), now);
+            out.push(Effect::Mark(topic, self.nonce));
+        }
+        out.push(Effect::Send(Draft::sync(Topic::ALL, topics)));
+    }
+
+    fn own_topics(&self) -> Topics {
+        Topics {
+            partitions: self.interest.subscribed(),
+            all: true,
+            node: true,
+        }
+    }
+
+    fn push_beat(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.beat += 1;
+        self.next_beat = now + BEAT;
+        self.introduced = now;
+        out.push(Effect::Beat(self.beat));
+    }
+
+    fn report(&mut self, gaps: impl IntoIterator<Item = Gap>, out: &mut Vec<Effect>) {
+        for Gap { node, missing } in gaps {
+            self.gaps += 1;
+            self.missing += missing.unwrap_or_default();
+            out.push(Effect::Event(ClusterEvent::Gap { node, missing }));
+        }
+    }
+}
+
+/// Asks a node for the marks that it has not given yet.
+fn ask(ledger: &Ledger, node: NodeId, out: &mut Vec<Effect>) {
+    let topics = ledger.lacking(node);
+    if !topics.is_empty() {
+        out.push(Effect::Send(Draft::sync(Topic::node(node.0), topics)));
+    }
+}
+
+/// Between two heartbeats.
+const BEAT: Duration = Duration::from_secs(2);
+
+/// A node introduces itself to many that join at once by one heartbeat.
+const BETWEEN_INTRODUCTIONS: Duration = Duration::from_millis(200);
+
+/// How long this node's own heartbeat may not be heard.
+const DEAF: Duration = Duration::from_secs(6);

@@ -1,0 +1,40 @@
+//! What nodes say to each other, as bytes.
+//!
+//! ```text
+//! 0  "WC"         4  kind         6  node           22 topic: kind, number
+//! 2  version      5  flags        14 incarnation    31 number          39 body
+//! ```
+//!
+//! Numbers are big-endian. A frame with a signature ends with the 32 bytes of HMAC-SHA256 over the rest.
+//!
+//! | kind | body |
+//! |---|---|
+//! | 1 message | recipients, then JSON as it goes to sockets |
+//! | 2 mark | nonce; the header's number is the tail of the topic |
+//! | 3 heartbeat, 5 bye | beat, counts of sockets, users and groups, tails of all topics |
+//! | 4 sync | the topics of which marks are wanted |
+//! | 6 question | its id, the question |
+//! | 7 answer | the question's id, number of the part, whether it is the last, the part |
+
+mod draft;
+mod inquiry;
+mod read;
+mod reader;
+mod recipients;
+mod signature;
+mod tails;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{
+    draft::{Draft, MAX_FRAME},
+    read::{Body, Incoming, Refused, read},
+    recipients::MAX_RECIPIENTS,
+    signature::Key,
+    tails::{Pulse, Tails, Topics},
+};
+pub(in crate::hub) use self::{
+    inquiry::{Order, Question, Value},
+    tails::Counts,
+};

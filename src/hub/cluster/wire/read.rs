@@ -1,0 +1,151 @@
+//! Reading of frames from other nodes, which may be forged, damaged or of another version.
+
+use std::str;
+
+use bytes::Bytes;
+
+use super::{
+    draft::{
+        ANSWER, BEAT, BYE, HEADER, MAGIC, MARK, MAX_FRAME, MESSAGE, QUESTION, SIGNED, SYNC, VERSION,
+    },
+    inquiry::Question,
+    reader::Reader,
+    recipients::read_recipients,
+    signature::Key,
+    tails::{Pulse, Topics},
+};
+use crate::{
+    backplane::{Arrival, Topic},
+    hub::cluster::{event::GarbageKind, node_id::NodeId},
+    protocol::Recipient,
+};
+
+/// A frame of a node.
+#[derive(Debug)]
+pub(in crate::hub::cluster) struct Incoming {
+    pub(in crate::hub::cluster) node: NodeId,
+    pub(in crate::hub::cluster) incarnation: u64,
+    pub(in crate::hub::cluster) number: u64,
+    pub(in crate::hub::cluster) body: Body,
+}
+
+/// What a frame says.
+#[derive(Debug)]
+pub(in crate::hub::cluster) enum Body {
+    Message {
+        recipients: Vec<Recipient>,
+        /// What goes to the sockets, UTF-8.
+        json: Bytes,
+    },
+    Mark {
+        nonce: u64,
+    },
+    Beat(Pulse),
+    Bye(Pulse),
+    Sync(Topics),
+    Question(u64, Question),
+    Answer {
+        id: u64,
+        number: u16,
+        is_last: bool,
+        part: Bytes,
+    },
+}
+
+/// Why a frame is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub::cluster) struct Refused(pub(in crate::hub::cluster) GarbageKind);
+
+/// Reads what has arrived on a topic.
+pub(in crate::hub::cluster) fn read(
+    arrival: &Arrival,
+    key: Option<&Key>,
+) -> Result<Incoming, Refused> {
+    let bytes: &[u8] = &arrival.payload;
+    if bytes.len() > MAX_FRAME {
+        return Err(Refused(GarbageKind::TooLarge));
+    }
+    let malformed = Refused(GarbageKind::Malformed);
+    let mut reader = Reader::new(bytes);
+    if reader.take(2) != Some(MAGIC) {
+        return Err(malformed);
+    }
+    let versions = (reader.u8(), reader.u8());
+    if versions != (Some(VERSION), Some(Topic::PARTITIONS)) {
+        return Err(Refused(GarbageKind::Version));
+    }
+    let (Some(kind), Some(flags)) = (
+        reader.u8(),
+        reader.u8().filter(|flags| flags & !SIGNED == 0),
+    ) else {
+        return Err(malformed);
+    };
+    // Nothing else of it is believed before.
+    let signed = match (key, flags & SIGNED == SIGNED) {
+        (None, false) => bytes,
+        (Some(key), true) => key.verify(bytes).ok_or(Refused(GarbageKind::Signature))?,
+        _ => return Err(Refused(GarbageKind::Signature)),
+    };
+    let head = header(signed).ok_or(malformed)?;
+    if head.topic != arrival.topic {
+        return Err(malformed);
+    }
+    let body = arrival.payload.slice(HEADER..signed.len());
+    Ok(Incoming {
+        node: head.node,
+        incarnation: head.incarnation,
+        number: head.number,
+        body: read_body(kind, &body).ok_or(malformed)?,
+    })
+}
+
+struct Header {
+    node: NodeId,
+    incarnation: u64,
+    topic: Topic,
+    number: u64,
+}
+
+fn header(bytes: &[u8]) -> Option<Header> {
+    let mut reader = Reader::new(bytes);
+    reader.take(6)?;
+    Some(Header {
+        node: NodeId(reader.u64()?),
+        incarnation: reader.u64()?,
+        topic: Topic::from_code(reader.u8()?, reader.u64()?)?,
+        number: reader.u64()?,
+    })
+}
+
+fn read_body(kind: u8, bytes: &Bytes) -> Option<Body> {
+    let mut reader = Reader::new(bytes);
+    let body = match kind {
+        MESSAGE => {
+            let recipients = read_recipients(&mut reader)?;
+            let json = bytes.slice_ref(reader.rest());
+            // A text frame that is not UTF-8 would close every socket that gets it.
+            str::from_utf8(&json).ok().filter(|json| !json.is_empty())?;
+            return Some(Body::Message { recipients, json });
+        }
+        ANSWER => {
+            let (id, number) = (reader.u64()?, reader.u16()?);
+            let is_last = reader.u8().filter(|last| *last < 2)? == 1;
+            let part = bytes.slice_ref(reader.rest());
+            return Some(Body::Answer {
+                id,
+                number,
+                is_last,
+                part,
+            });
+        }
+        MARK => Body::Mark {
+            nonce: reader.u64()?,
+        },
+        BEAT => Body::Beat(Pulse::read(&mut reader)?),
+        BYE => Body::Bye(Pulse::read(&mut reader)?),
+        SYNC => Body::Sync(Topics::read(&mut reader)?),
+        QUESTION => Body::Question(reader.u64()?, Question::read(&mut reader)?),
+        _ => return None,
+    };
+    reader.is_empty().then_some(body)
+}

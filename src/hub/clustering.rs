@@ -1,0 +1,177 @@
+//! The hub as a node of a cluster: what it hands to the other nodes, and what it does for them.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    cluster::{
+        Cluster, ClusterEvent, Counts, Local, Name, Node, Order, Question, Value, partition_of,
+    },
+    hub::Hub,
+    socket_entry::SocketEntry,
+};
+use crate::{
+    backplane::Backplane,
+    frame::Frame,
+    protocol::{Forwarding, GroupId, Recipient, RecipientType, SocketMessage},
+};
+
+impl Hub {
+    /// Returns all nodes of the application, to ask them and to give them orders.
+    ///
+    /// Without a [backplane](crate::WebConnectionSocketLayer::backplane) this one is the only node.
+    #[must_use]
+    pub fn cluster(&self) -> Cluster<'_> {
+        Cluster::new(self.node, self, self.cluster.node())
+    }
+
+    /// Waits until messages that other nodes send to a group are known to arrive, at most 250 ms.
+    /// Returns whether they are.
+    ///
+    /// [`join`](Self::join) returns at once. The first member of a group on a node makes the node
+    /// subscribe to it, and what other nodes publish meanwhile does not reach the member. Sockets that
+    /// open wait by themselves. Returns `true` at once without a backplane, and `false` at once without
+    /// a link to the broker.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, SocketError, SocketMessage};
+    ///
+    /// async fn enter(socket: Socket) -> Result<(), SocketError> {
+    ///     let room = socket.text();
+    ///     socket.join(room)?;
+    ///     // The application now loads what was said: what comes later is not to be missed.
+    ///     socket.hub().joined(&room.into()).await;
+    ///     socket.reply(&SocketMessage::new("history"))
+    /// }
+    /// ```
+    pub async fn joined(&self, group: &GroupId) -> bool {
+        let Some(node) = self.cluster.node() else {
+            return true;
+        };
+        let partition = match group.as_str() {
+            "" => 0,
+            group => 1 << partition_of(Name::Group(group)),
+        };
+        node.synced(partition).await
+    }
+
+    /// Makes the hub a node of a cluster.
+    ///
+    /// # Panics
+    ///
+    /// If it is one already.
+    #[track_caller]
+    pub(crate) fn enter_cluster(self: &Arc<Self>, backplane: impl Backplane) {
+        let local: Weak<Self> = Arc::downgrade(self);
+        let hooks = self.cluster.hooks().clone();
+        let key = self.cluster_key.as_ref();
+        let node = Node::new(self.node, incarnation(), key, backplane, local, hooks);
+        self.state.lock().registry.track_partitions();
+        self.cluster.enter(node);
+        self.start_link();
+    }
+
+    /// Opens the link to the other nodes, if there is a runtime and it is not open yet.
+    pub(super) fn start_link(&self) {
+        if let Some(node) = self.cluster.node() {
+            node.start();
+        }
+    }
+
+    pub(crate) fn on_cluster_event(&self, hook: impl Fn(ClusterEvent) + Send + Sync + 'static) {
+        self.cluster.hooks().add(hook);
+    }
+
+    /// Hands a message to the other nodes, if there may be some. This node's sockets have it already.
+    pub(super) fn forward(
+        &self,
+        message: &SocketMessage,
+        frame: Option<Frame>,
+    ) -> Option<Forwarding> {
+        let node = self.cluster.node()?;
+        let frame = frame.unwrap_or_else(|| Frame::message(message));
+        Some(node.forward(&message.recipients, &frame))
+    }
+
+    /// Subscribes to partitions that have their first member. To be called without a lock.
+    pub(super) fn note_interest(&self, grew: bool) {
+        if let Some(node) = self.cluster.node().filter(|_| grew) {
+            node.interest_grew(self);
+        }
+    }
+
+    /// Waits, for a moment at most, until other nodes' messages for a socket's groups and user are known
+    /// to arrive.
+    pub(super) async fn opening(&self, entry: &SocketEntry) {
+        if let Some(node) = self.cluster.node() {
+            let partitions = self.state.lock().registry.partitions_of(entry.id);
+            node.opening(partitions).await;
+        }
+    }
+}
+
+impl Local for Hub {
+    fn deliver(&self, recipients: &[Recipient], frame: &Frame) {
+        self.broadcast_foreign(recipients, frame);
+    }
+
+    fn interest(&self) -> u64 {
+        self.state.lock().registry.partitions()
+    }
+
+    fn counts(&self) -> Counts {
+        let state = self.state.lock();
+        Counts {
+            sockets: state.registry.len(),
+            users: state.registry.users().len(),
+            groups: state.registry.groups().len(),
+        }
+    }
+
+    fn answer(&self, question: &Question) -> Value {
+        match question {
+            Question::Sockets => Value::Count(self.len()),
+            Question::Users => Value::Users(self.users()),
+            Question::Members(recipient) => Value::Sockets(self.members(recipient)),
+            Question::Order(sockets, order) => Value::Count(self.carry_out(sockets, order)),
+        }
+    }
+
+    fn hook_panicked(&self) {
+        self.panicked("the function that is told of cluster events");
+    }
+}
+
+impl Hub {
+    fn carry_out(&self, sockets: &Recipient, order: &Order) -> usize {
+        if let Order::Close(reason) = order {
+            return match (sockets.kind, sockets.value.parse()) {
+                (RecipientType::User, _) => self.close_user(&sockets.value, reason),
+                (RecipientType::Group, _) => self.close_group(&sockets.value, reason),
+                (RecipientType::Connection, Ok(socket)) => self.close(socket, reason),
+                _ => 0,
+            };
+        }
+        let mut members = self.members(sockets);
+        members.retain(|socket| match order {
+            Order::Join(group) => self.join(*socket, group).is_ok(),
+            Order::Leave(group) => self.leave(*socket, group.as_str()),
+            Order::Close(_) => false,
+        });
+        members.len()
+    }
+}
+
+/// Returns a number that grows with every start of a process on a machine.
+fn incarnation() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}

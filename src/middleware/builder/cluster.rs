@@ -1,0 +1,79 @@
+//! What makes a layer's hub a node of a cluster.
+
+use crate::{backplane::Backplane, hub::ClusterEvent, middleware::layer::WebConnectionSocketLayer};
+
+impl WebConnectionSocketLayer {
+    /// Connects the hub with those of other processes through a broker, so that a broadcast on any of
+    /// them reaches the right sockets on all.
+    ///
+    /// Give the same broker and prefix to all copies of the application. No load balancer needs to be
+    /// told: each socket may be on any node. Delivery over nodes is at most once and in each publisher's
+    /// order, and every loss is reported ([`on_cluster_event`](Self::on_cluster_event),
+    /// [`Stats::cluster`](crate::Stats::cluster)). Sockets of the node that is asked neither wait for
+    /// the broker nor depend on it; [`BroadcastReport::forwarded`](crate::BroadcastReport::forwarded)
+    /// says what became of the rest.
+    ///
+    /// The link is opened at once inside of a runtime, else when the first socket opens, and again for
+    /// as long as it takes. Without the broker the node is up and alone. [`Hub::cluster`] knows the nodes;
+    /// [`Config::cluster_key`](crate::Config::cluster_key) keeps other programs out.
+    /// All nodes must run versions of this crate that speak the same protocol, else they refuse each
+    /// other.
+    ///
+    /// [`Hub::cluster`]: crate::Hub::cluster
+    ///
+    /// # Panics
+    ///
+    /// If the layer's hub has a backplane already: layers that share a hub share its backplane.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use web_connection_socket::{
+    ///     ClusterEvent, Config, WebConnectionSocketLayer, backplane::MemoryBackplane,
+    /// };
+    ///
+    /// let broker = MemoryBackplane::new();
+    /// let layer = WebConnectionSocketLayer::new(Config::new())
+    ///     .on_cluster_event(|event| match event {
+    ///         ClusterEvent::Gap { node, missing } => eprintln!("missed {missing:?} of {node}"),
+    ///         event => eprintln!("{event:?}"),
+    ///     })
+    ///     .backplane(broker);
+    ///
+    /// layer.hub().cluster().connected().await;
+    /// assert_eq!(layer.hub().cluster().nodes().len(), 1);
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn backplane(self, backplane: impl Backplane) -> Self {
+        self.hub().enter_cluster(backplane);
+        self
+    }
+
+    /// Calls a function for everything that happens to the link to other nodes: it comes and goes, nodes
+    /// do, messages are missed.
+    ///
+    /// The function is called from the task that receives, so it must be quick and must not block.
+    /// Before [`backplane`](Self::backplane) it misses nothing. Several functions are called in their
+    /// order. One that panics is logged and counted ([`Stats::panics`](crate::Stats::panics)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{ClusterEvent, Config, WebConnectionSocketLayer};
+    ///
+    /// let layer = WebConnectionSocketLayer::new(Config::new()).on_cluster_event(|event| {
+    ///     if let ClusterEvent::NodeGone { node, clean: false } = event {
+    ///         eprintln!("{node} has crashed");
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_cluster_event(self, function: impl Fn(ClusterEvent) + Send + Sync + 'static) -> Self {
+        self.hub().on_cluster_event(function);
+        self
+    }
+}
