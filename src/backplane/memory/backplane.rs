@@ -25,23 +25,25 @@ use crate::{
 /// # Examples
 ///
 /// ```
+/// use axum::Router;
+/// use tower::Layer;
+/// use web_connection_socket::{
+///     Config, SocketMessage, WebConnectionSocketLayer, backplane::MemoryBackplane, testing::Server,
+/// };
+///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use bytes::Bytes;
-/// use web_connection_socket::backplane::{Backplane, Command, MemoryBackplane, Topic};
+/// let broker = MemoryBackplane::new();
+/// let first = WebConnectionSocketLayer::new(Config::new()).backplane(broker.clone());
+/// let second = WebConnectionSocketLayer::new(Config::new()).backplane(broker.another_node());
+/// first.hub().cluster().connected().await;
+/// second.hub().cluster().connected().await;
 ///
-/// let first = MemoryBackplane::new();
-/// let second = first.another_node();
-/// let topic: Topic = "partition/07".parse()?;
+/// let mut ann = Server::new(first.layer(Router::new())).connect("/?groupId=sales").await?;
+/// second.hub().broadcast(&SocketMessage::new("order.shipped").text("no. 7").to_group("sales"));
+/// assert_eq!(ann.receive().await?.message, "no. 7");
 ///
-/// let (mut listening, mut inlet) = first.connect().await?;
-/// listening.send(vec![Command::Subscribe(topic)]).await?;
-/// let (mut outlet, _) = second.connect().await?;
-/// assert!(outlet.send(vec![]).await.is_err(), "both halves are needed");
-///
-/// let (mut outlet, _inlet) = second.connect().await?;
-/// outlet.send(vec![Command::Publish(topic, Bytes::from("hello"))]).await?;
-/// assert_eq!(inlet.receive().await.unwrap().payload, "hello");
+/// broker.cut(); // what a test does to the first node's link
 /// # Ok(())
 /// # }
 /// ```

@@ -78,10 +78,10 @@ mod tests {
     #[test]
     fn the_partition_of_a_name_is_a_part_of_the_protocol() {
         for (name, expected) in [
-            (Name::Group("chat"), 0),
-            (Name::User("chat"), 0),
-            (Name::Group("sales"), 0),
-            (Name::User("ann"), 0),
+            (Name::Group("chat"), 20),
+            (Name::User("chat"), 18),
+            (Name::Group("sales"), 16),
+            (Name::User("ann"), 63),
         ] {
             assert_eq!(partition_of(name), expected, "{name:?}");
         }

@@ -27,7 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backplane", &["sync"]),
     // ("history", &["protocol"]): positions and stored messages.
     ("hub", &["config", "frame", "protocol", "sync"]),
-    // ("hub/cluster", &["backplane", "config", "hub", "protocol", "sync"])
+    // One node of several: it knows the others by a backplane.
+    (
+        "hub/cluster",
+        &["backplane", "config", "frame", "hub", "protocol", "sync"],
+    ),
+    ("hub/clustering", &["backplane", "frame", "hub", "protocol"]),
     (
         "session",
         &["config", "frame", "hub", "protocol", "streams", "unwind"],
@@ -37,6 +42,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "config", "frame", "hub", "protocol", "session", "streams", "unwind",
         ],
+    ),
+    (
+        "middleware/builder/cluster",
+        &["backplane", "hub", "middleware"],
     ),
     // What is known of a request by its head alone.
     ("middleware/request", &["config"]),

@@ -13,7 +13,13 @@ const NAMES_STATUSES: &[&str] = &[
 
 /// The socket's task and the tasks of a link to other nodes; beside them only what stands outside of
 /// the library's way of a message.
-const SELECTS: &[&str] = &["backplane/", "session/", "server/", "testing/"];
+const SELECTS: &[&str] = &[
+    "backplane/",
+    "hub/cluster/bridge.rs",
+    "session/",
+    "server/",
+    "testing/",
+];
 
 /// Types that a server puts into a request's extensions: they exist with its feature only.
 const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];

@@ -1,1 +1,122 @@
-//! x.
+//! What else is on the channel is dropped and counted.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+use web_connection_socket::{
+    ClusterEvent, GarbageKind,
+    backplane::{Backplane, Command, MemoryBackplane},
+};
+
+use super::{Node, acquainted, config, eventually, nodes};
+use crate::support::{news, text};
+
+/// Publishes bytes on the topic of all nodes.
+async fn publish(backplane: &MemoryBackplane, payload: impl Into<Bytes>) {
+    let stranger = backplane.another_node();
+    let (mut outlet, _inlet) = stranger.connect().await.unwrap();
+    let topic = "everybody".parse().unwrap();
+    let command = Command::Publish(topic, payload.into());
+    outlet.send(vec![command]).await.unwrap();
+}
+
+/// Listens to what nodes say to all.
+async fn overhear(backplane: &MemoryBackplane) -> Bytes {
+    let (mut outlet, mut inlet) = backplane.another_node().connect().await.unwrap();
+    let topic = "everybody".parse().unwrap();
+    outlet.send(vec![Command::Subscribe(topic)]).await.unwrap();
+    loop {
+        let payload = inlet.receive().await.expect("a link").payload;
+        if payload[4] == 1 {
+            return payload;
+        }
+    }
+}
+
+fn kinds(node: &Node) -> Vec<GarbageKind> {
+    let events = node.events.all().into_iter();
+    let kinds = events.filter_map(|event| match event {
+        ClusterEvent::Garbage { kind } => Some(kind),
+        _ => None,
+    });
+    kinds.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn garbage_is_dropped_and_told_once_a_second() {
+    let [first, second] = nodes().await;
+    let mut ann = first.join("ann", &[]).await;
+    for _ in 0..100 {
+        publish(&first.backplane, "garbage").await;
+    }
+    publish(&first.backplane, vec![b'W'; (1 << 20) + 1]).await;
+    eventually(|| first.stats().garbage == 101).await;
+    assert_eq!(
+        kinds(&first),
+        [GarbageKind::Malformed, GarbageKind::TooLarge]
+    );
+    sleep(Duration::from_secs(1)).await;
+    publish(&first.backplane, "garbage").await;
+    eventually(|| kinds(&first).len() == 3).await;
+    second.hub.broadcast(&news("x"));
+    assert_eq!(text(&mut ann).await, "x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_version_is_refused_loudly() {
+    let log = crate::support::log::capture();
+    let [first, second] = nodes().await;
+    let mut ann = first.join("ann", &[]).await;
+    let (heard, ()) = tokio::join!(overhear(&second.backplane), async {
+        sleep(Duration::from_millis(10)).await;
+        second.hub.broadcast(&news("x"));
+    });
+    assert_eq!(text(&mut ann).await, "x");
+    for (at, value) in [(2, 2), (3, 128)] {
+        let mut other = heard.to_vec();
+        other[at] = value;
+        publish(&second.backplane, other).await;
+    }
+    eventually(|| first.stats().garbage == 2).await;
+    assert_eq!(kinds(&first), [GarbageKind::Version]);
+    assert!(log.text().contains("another version of the protocol"));
+    ann.receives_nothing(Duration::from_secs(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_keeps_forgers_and_nodes_without_it_out() {
+    let broker = MemoryBackplane::new();
+    let keyed =
+        |key: &str, backplane: &MemoryBackplane| Node::start(config().cluster_key(key), backplane);
+    let nodes = [
+        keyed("secret", &broker),
+        keyed("secret", &broker.another_node()),
+    ];
+    acquainted(&nodes).await;
+    let mut ann = nodes[0].join("ann", &[]).await;
+    let plain = Node::start(config(), &broker.another_node());
+    let other = keyed("other", &broker.another_node());
+    for node in [&plain, &other] {
+        node.hub.cluster().connected().await;
+        node.hub.broadcast(&news("forged"));
+    }
+    sleep(Duration::from_secs(3)).await;
+    let (heard, ()) = tokio::join!(overhear(&broker), async {
+        sleep(Duration::from_millis(10)).await;
+        nodes[1].hub.broadcast(&news("x"));
+    });
+    assert_eq!(text(&mut ann).await, "x");
+    let mut forged = heard.to_vec();
+    let at = forged.len() - 40;
+    forged[at] ^= 1;
+    publish(&broker, forged).await;
+    // The same again is late.
+    publish(&broker, heard).await;
+    ann.receives_nothing(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(nodes[0].hub.cluster().nodes().len(), 2);
+    assert!(kinds(&nodes[0]).contains(&GarbageKind::Signature));
+    assert!(kinds(&plain).contains(&GarbageKind::Signature));
+    assert_eq!(plain.hub.cluster().nodes(), [plain.id()]);
+    assert_eq!(nodes[0].stats().late, 1);
+}

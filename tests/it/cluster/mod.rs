@@ -12,12 +12,18 @@ use std::{sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 use web_connection_socket::{
-    ClusterEvent, Config, Hub, NodeId, SocketMessage, WebConnectionSocketLayer,
+    ClusterEvent, ClusterStats, Config, Hub, NodeId, SocketMessage, WebConnectionSocketLayer,
     backplane::MemoryBackplane,
     testing::{Client, Server},
 };
 
-use crate::support::{config, join, serve};
+use crate::support::{join, serve};
+
+/// A day passes at once on the paused clock, and clients that wait for nothing answer no ping.
+fn config() -> Config {
+    let ping_interval = Duration::from_secs(24 * 3_600);
+    crate::support::config().ping_interval(ping_interval)
+}
 
 /// One node, and its way to the broker.
 struct Node {
@@ -25,7 +31,6 @@ struct Node {
     server: Server,
     backplane: MemoryBackplane,
     events: Events,
-    layer: WebConnectionSocketLayer,
 }
 
 /// What a node was told of its cluster, and when.
@@ -73,7 +78,6 @@ impl Node {
             server: serve(&layer),
             backplane: backplane.clone(),
             events,
-            layer,
         }
     }
 
@@ -85,7 +89,7 @@ impl Node {
         join(&self.server, user, groups).await
     }
 
-    fn stats(&self) -> web_connection_socket::ClusterStats {
+    fn stats(&self) -> ClusterStats {
         self.hub.stats().cluster.expect("a backplane")
     }
 }

@@ -192,6 +192,26 @@ impl Ledger {
         topics
     }
 
+    #[cfg(test)]
+    pub(super) fn incarnation(&self, node: NodeId) -> Option<u64> {
+        self.publishers
+            .get(&node)
+            .map(|publisher| publisher.incarnation)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_asked(&self, node: NodeId, topic: Topic) -> bool {
+        let track = self.publishers.get(&node);
+        let track = track.and_then(|publisher| publisher.tracks.get(&topic));
+        track.is_some_and(Track::is_asked)
+    }
+
+    #[cfg(test)]
+    pub(super) fn accounted(&self, node: NodeId, topic: Topic) -> Option<u64> {
+        let track = self.publishers.get(&node)?.tracks.get(&topic)?;
+        track.accounted()
+    }
+
     /// Returns the publisher, or `None` if this is of a process of it that has ended, or there are more
     /// than any cluster has.
     fn publisher(

@@ -12,6 +12,8 @@ pub(super) type Missing = Option<u64>;
 pub(super) struct Track {
     /// The highest number that was delivered or reported, once there is a baseline.
     accounted: Option<u64>,
+    /// The highest number that was delivered before there was a baseline.
+    seen: u64,
     /// Since when a baseline is wanted, and the publisher's tail as it was known then.
     asked: Option<(Instant, u64)>,
     /// The tail of the last heartbeat, which is judged with the next.
@@ -41,7 +43,11 @@ impl Track {
     pub(super) fn message(&mut self, number: u64, is_confirmed: bool, now: Instant) -> Outcome {
         let before = number.saturating_sub(1);
         match self.accounted {
-            None if !is_confirmed => Outcome::Deliver(None),
+            None if number <= self.seen => Outcome::Late,
+            None if !is_confirmed => {
+                self.seen = number;
+                Outcome::Deliver(None)
+            }
             Some(accounted) if number <= accounted => Outcome::Late,
             _ => {
                 let missing = self.account(before, now);
@@ -91,7 +97,7 @@ impl Track {
             Some(accounted) => Some(Some(number - accounted)),
             None => self.is_overdue(number, now).then_some(None),
         };
-        self.accounted = Some(number);
+        self.accounted = Some(number.max(self.seen));
         self.asked = None;
         missing
     }
@@ -100,6 +106,16 @@ impl Track {
     fn is_overdue(&self, tail: u64, now: Instant) -> bool {
         self.asked
             .is_some_and(|(since, known)| now >= since + TWO_BEATS && tail > known)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    #[cfg(test)]
+    pub(super) fn accounted(&self) -> Option<u64> {
+        self.accounted
     }
 }
 

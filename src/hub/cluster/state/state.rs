@@ -163,7 +163,7 @@ impl State {
         }
         if is_beat {
             for node in self.roster.nodes() {
-                ask(&self.ledger, node, out);
+                ask(self.ledger.lacking(node), node, out);
             }
         }
     }
@@ -231,6 +231,10 @@ impl State {
             }
             Body::Sync(topics) => {
                 out.extend(topics.of(node.0).map(|topic| Effect::Mark(topic, 0)));
+                if topic == Topic::ALL {
+                    // It may have a link only now, and what it was asked before is lost.
+                    ask(self.syncing.lacking(node), node, out);
+                }
                 self.introduce(now, out);
             }
             Body::Question(id, question) => out.push(Effect::Answer(node, id, question)),
@@ -327,7 +331,7 @@ impl State {
         let gaps = self.ledger.beat((node, incarnation), pulse, now);
         if matches!(heard, Heard::Joined | Heard::Restarted) {
             out.push(Effect::Event(ClusterEvent::NodeJoined { node }));
-            ask(&self.ledger, node, out);
+            ask(self.ledger.lacking(node), node, out);
             self.introduce(now, out);
         }
         self.report(gaps, out);
@@ -379,9 +383,8 @@ impl State {
     }
 }
 
-/// Asks a node for the marks that it has not given yet.
-fn ask(ledger: &Ledger, node: NodeId, out: &mut Vec<Effect>) {
-    let topics = ledger.lacking(node);
+/// Asks a node for marks in topics.
+fn ask(topics: Topics, node: NodeId, out: &mut Vec<Effect>) {
     if !topics.is_empty() {
         out.push(Effect::Send(Draft::sync(Topic::node(node.0), topics)));
     }

@@ -68,6 +68,17 @@ impl Syncing {
         }
     }
 
+    /// Returns the topics in which a node's mark is waited for.
+    pub(super) fn lacking(&self, node: NodeId) -> Topics {
+        let mut topics = Topics::default();
+        for (topic, pending) in &self.0 {
+            if pending.others.contains(&node) {
+                topics.insert(*topic);
+            }
+        }
+        topics
+    }
+
     /// Waits no longer for a node.
     pub(super) fn gone(&mut self, node: NodeId) {
         for pending in self.0.values_mut() {

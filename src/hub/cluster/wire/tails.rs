@@ -33,6 +33,16 @@ impl Tails {
         *tail
     }
 
+    #[cfg(test)]
+    pub(in crate::hub::cluster) fn single(topic: Topic, tail: u64) -> Self {
+        let mut tails = Self::default();
+        match topic.as_partition() {
+            Some(number) => tails.partitions[usize::from(number)] = tail,
+            None => tails.all = tail,
+        }
+        tails
+    }
+
     /// Drops the numbers of topics of nodes except those.
     pub(in crate::hub::cluster) fn retain_nodes(&mut self, mut keep: impl FnMut(u64) -> bool) {
         self.nodes.retain(|&node, _| keep(node));

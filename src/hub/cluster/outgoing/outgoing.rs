@@ -8,20 +8,20 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{
-    node_id::NodeId,
-    receipt::Ticket,
-    wire::{Draft, Key, MAX_FRAME, Tails},
-};
 use crate::{
     backplane::{BackplaneError, Command, Topic},
+    hub::cluster::{
+        node_id::NodeId,
+        receipt::Ticket,
+        wire::{Draft, Key, MAX_FRAME, Tails},
+    },
     protocol::{Forwarded, NotForwarded},
     sync::Mutex,
 };
 
 /// The queue between the threads that broadcast and the task that sends.
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(in crate::hub::cluster) struct Outgoing {
     node: NodeId,
     incarnation: u64,
     queue: Mutex<Queue>,
@@ -64,14 +64,14 @@ impl Waiting {
 
 /// Messages that were forwarded, in total, and those that were not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) forwarded: u64,
-    pub(super) not_forwarded: u64,
-    pub(super) unknown: u64,
+pub(in crate::hub::cluster) struct Totals {
+    pub(in crate::hub::cluster) forwarded: u64,
+    pub(in crate::hub::cluster) not_forwarded: u64,
+    pub(in crate::hub::cluster) unknown: u64,
 }
 
 impl Outgoing {
-    pub(super) fn new(node: NodeId, incarnation: u64) -> Self {
+    pub(in crate::hub::cluster) fn new(node: NodeId, incarnation: u64) -> Self {
         Self {
             node,
             incarnation,
@@ -82,7 +82,10 @@ impl Outgoing {
 
     /// Numbers a message and queues it. It has its number whether or not it can be sent: what other
     /// nodes lack is a hole for them.
-    pub(super) fn message(&self, mut draft: Draft) -> Result<Arc<Ticket>, NotForwarded> {
+    pub(in crate::hub::cluster) fn message(
+        &self,
+        mut draft: Draft,
+    ) -> Result<Arc<Ticket>, NotForwarded> {
         let now = Instant::now();
         let topic = draft.topic();
         let length = draft.len();
@@ -109,14 +112,14 @@ impl Outgoing {
     }
 
     /// Gives a message that is too large to be made its number.
-    pub(super) fn skip(&self, topic: Topic) {
+    pub(in crate::hub::cluster) fn skip(&self, topic: Topic) {
         let mut queue = self.queue.lock();
         queue.tails.next(topic);
         queue.not_forwarded += 1;
     }
 
     /// Queues a mark, which says how many messages its topic had.
-    pub(super) fn mark(&self, topic: Topic, nonce: u64) {
+    pub(in crate::hub::cluster) fn mark(&self, topic: Topic, nonce: u64) {
         let mut queue = self.queue.lock();
         // This node's own has a nonce, which no other mark that waits can stand for.
         let is_own = nonce != 0;
@@ -135,7 +138,7 @@ impl Outgoing {
     }
 
     /// Queues the last frame. Returns its ticket.
-    pub(super) fn farewell(&self, mut draft: Draft) -> Arc<Ticket> {
+    pub(in crate::hub::cluster) fn farewell(&self, mut draft: Draft) -> Arc<Ticket> {
         let ticket = Arc::new(Ticket::new(Instant::now()));
         draft.stamp(self.node, self.incarnation, 0);
         self.command(Waiting::Farewell(draft, ticket.clone()));
@@ -144,7 +147,7 @@ impl Outgoing {
 
     /// Queues a frame that is no message: without a link or room it is dropped, and the one that waits
     /// for it learns that by its own clock.
-    pub(super) fn other(&self, mut draft: Draft) {
+    pub(in crate::hub::cluster) fn other(&self, mut draft: Draft) {
         let mut queue = self.queue.lock();
         if !queue.is_open || queue.bytes + draft.len() > 2 * MAX_BYTES {
             return;
@@ -155,30 +158,30 @@ impl Outgoing {
         self.changed.notify_one();
     }
 
-    pub(super) fn subscribe(&self, topic: Topic) {
+    pub(in crate::hub::cluster) fn subscribe(&self, topic: Topic) {
         self.command(Waiting::Subscribe(topic));
     }
 
-    pub(super) fn unsubscribe(&self, topic: Topic) {
+    pub(in crate::hub::cluster) fn unsubscribe(&self, topic: Topic) {
         self.command(Waiting::Unsubscribe(topic));
     }
 
     /// Returns the number of the last message on each topic.
-    pub(super) fn tails(&self) -> Tails {
+    pub(in crate::hub::cluster) fn tails(&self) -> Tails {
         self.queue.lock().tails.clone()
     }
 
     /// Drops the numbers of topics of nodes except those.
-    pub(super) fn retain_nodes(&self, keep: impl FnMut(u64) -> bool) {
+    pub(in crate::hub::cluster) fn retain_nodes(&self, keep: impl FnMut(u64) -> bool) {
         self.queue.lock().tails.retain_nodes(keep);
     }
 
-    pub(super) fn open(&self) {
+    pub(in crate::hub::cluster) fn open(&self) {
         self.queue.lock().is_open = true;
     }
 
     /// Has no link any more: what waits stays on this node.
-    pub(super) fn close(&self) {
+    pub(in crate::hub::cluster) fn close(&self) {
         let mut queue = self.queue.lock();
         queue.is_open = false;
         queue.bytes = 0;
@@ -192,7 +195,7 @@ impl Outgoing {
         }
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(in crate::hub::cluster) fn totals(&self) -> Totals {
         let queue = self.queue.lock();
         Totals {
             forwarded: queue.forwarded,
@@ -204,7 +207,7 @@ impl Outgoing {
     /// Waits for something to send, and takes as much as goes in one call.
     ///
     /// Cancel safe.
-    pub(super) async fn next(&self, key: Option<&Key>) -> Batch<'_> {
+    pub(in crate::hub::cluster) async fn next(&self, key: Option<&Key>) -> Batch<'_> {
         loop {
             let changed = self.changed.notified();
             let taken = self.queue.lock().take(Instant::now());
@@ -281,11 +284,11 @@ impl Queue {
 
 /// What goes to the broker in one call. Dropped without an answer, it is unknown what has become of it.
 #[derive(Debug)]
-pub(super) struct Batch<'a> {
+pub(in crate::hub::cluster) struct Batch<'a> {
     outgoing: &'a Outgoing,
     tickets: Vec<Arc<Ticket>>,
     farewell: Option<Arc<Ticket>>,
-    pub(super) commands: Vec<Command>,
+    pub(in crate::hub::cluster) commands: Vec<Command>,
 }
 
 impl<'a> Batch<'a> {
@@ -315,7 +318,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Tells the publishers what the broker has answered.
-    pub(super) fn settle(mut self, result: Result<(), &BackplaneError>) {
+    pub(in crate::hub::cluster) fn settle(mut self, result: Result<(), &BackplaneError>) {
         self.settle_with(match result {
             Ok(()) => Forwarded::Yes,
             Err(error) if error.is_unknown() => Forwarded::Unknown,

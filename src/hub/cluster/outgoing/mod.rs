@@ -1,0 +1,8 @@
+//! What waits for the broker, from the threads that broadcast to the task that sends.
+
+mod outgoing;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::outgoing::{Outgoing, Totals};
