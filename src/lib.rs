@@ -92,6 +92,8 @@
 //!            └─ to some: registry ─▶ frame (encode) ─▶ queue of each socket ──────┤
 //!                            here the broadcast is accepted and its report known  │
 //!         flushers, by SharedTransport, or the socket's own task, by Transport ◀──┘
+//!
+//!            then, with a backplane: hub: cluster ─▶ broker ─▶ cluster of each other node ─▶ its sockets
 //! ```
 //!
 //! Attached sockets take broadcasts to all from one log. When the stream of one takes no more,
@@ -110,7 +112,7 @@
 //! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
 //! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
-//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync` |
+//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |

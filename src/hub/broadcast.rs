@@ -98,11 +98,13 @@ impl Hub {
             self.counters.broadcast();
         }
         audience.crews.iter().for_each(|crew| crew.wake());
-        let mut report = BroadcastReport::default();
-        report.queued = published.queued;
+        let mut report = BroadcastReport {
+            queued: published.queued,
+            dropped: published.dropped,
+            ..BroadcastReport::default()
+        };
         if published.dropped > 0 {
             self.counters.dropped(published.dropped);
-            report.dropped = published.dropped;
         }
         if !audience.entries.is_empty() {
             self.warn_of_claims(recipients, &audience.entries);

@@ -5,4 +5,4 @@ mod outgoing;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::outgoing::{Outgoing, Totals};
+pub(super) use self::outgoing::Outgoing;

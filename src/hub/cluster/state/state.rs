@@ -302,13 +302,10 @@ impl State {
 
     fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {
         match body {
-            Body::Beat(_) => {
-                if let Some(link) = &mut self.link {
-                    link.heard = now;
-                }
-            }
+            Body::Beat(_) => self.link.iter_mut().for_each(|link| link.heard = now),
             Body::Mark { nonce } => {
-                if self.syncing.own_mark(topic, *nonce) {
+                let is_it = self.syncing.own_mark(topic, *nonce);
+                if is_it {
                     self.ledger.confirm(topic);
                 }
             }

@@ -196,7 +196,7 @@ fn nodes_come_restart_and_go() {
         told
     };
     test.hear((THERE, 5), 1);
-    assert_eq!(told(&mut test), [joined.clone()]);
+    assert_eq!(told(&mut test), [&*joined]);
     test.hear((THERE, 6), 1);
     assert_eq!(told(&mut test), [gone(false), joined.clone()]);
     test.hear((THERE, 5), 2);
