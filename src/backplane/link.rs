@@ -15,7 +15,7 @@ pub type Link = (Box<dyn Outlet>, Box<dyn Inlet>);
 
 /// A broker that carries messages between nodes.
 ///
-/// See the [module](self#your-own) for an implementation.
+/// See the [module](crate::backplane#your-own) for an implementation.
 pub trait Backplane: Send + Sync + 'static {
     /// Opens a link, which has no subscriptions yet.
     ///

@@ -12,7 +12,10 @@ use web_connection_socket::{
 };
 
 use super::{Node, acquainted, config, end, nodes, texts};
-use crate::support::{join, leave, news, news_to, serve, soon, spawn, text};
+use crate::support::{
+    http::{BROADCAST, json_of, post},
+    join, leave, news, news_to, serve, soon, spawn, text,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_reaches_its_sockets_on_all_nodes_once() {
@@ -104,12 +107,12 @@ async fn the_audience_over_nodes_is_that_of_one_node() {
             let node = &nodes[random.below(nodes.len())];
             let before: BTreeSet<_> = node.hub.sockets().into_iter().collect();
             spread.push(node.join(user, &groups).await);
-            let after = node.hub.sockets().into_iter();
-            let id = after.filter(|id| !before.contains(id)).last();
+            let mut after = node.hub.sockets().into_iter();
+            let id = after.find(|id| !before.contains(id));
             let known: BTreeSet<_> = ids.values().copied().collect();
             together.push(join(&server, user, &groups).await);
-            let own = alone.hub().sockets().into_iter();
-            let own = own.filter(|id| !known.contains(id)).last();
+            let mut own = alone.hub().sockets().into_iter();
+            let own = own.find(|id| !known.contains(id));
             ids.insert(id.expect("a new socket"), own.expect("a new socket"));
         }
         let sockets: Vec<_> = ids.keys().copied().collect();
@@ -207,10 +210,8 @@ async fn a_publisher_is_told_why_a_message_stayed() {
 async fn a_posted_message_is_answered_with_what_is_known_of_other_nodes() {
     let [first, second] = nodes().await;
     let posted = async || {
-        let report = first.hub.broadcast(&news("x"));
-        report.forwarded().await;
-        let json = serde_json::to_value(&report).unwrap();
-        json["forwarded"].clone()
+        let answer = post(&first.server, BROADCAST, r#"{"action":"news"}"#).await;
+        json_of(&answer)["forwarded"].clone()
     };
     assert_eq!(posted().await, true);
     first.backplane.freeze();

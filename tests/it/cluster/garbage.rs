@@ -15,17 +15,19 @@ use crate::support::{news, text};
 /// Publishes bytes on the topic of all nodes.
 async fn publish(backplane: &MemoryBackplane, payload: impl Into<Bytes>) {
     let stranger = backplane.another_node();
-    let (mut outlet, _inlet) = stranger.connect().await.unwrap();
-    let topic = "everybody".parse().unwrap();
+    let (mut outlet, _inlet) = stranger.connect().await.expect("a link");
+    let topic = "everybody".parse().expect("a topic");
     let command = Command::Publish(topic, payload.into());
-    outlet.send(vec![command]).await.unwrap();
+    let sent = outlet.send(vec![command]).await;
+    sent.expect("the broker has it");
 }
 
 /// Listens to what nodes say to all.
 async fn overhear(backplane: &MemoryBackplane) -> Bytes {
-    let (mut outlet, mut inlet) = backplane.another_node().connect().await.unwrap();
-    let topic = "everybody".parse().unwrap();
-    outlet.send(vec![Command::Subscribe(topic)]).await.unwrap();
+    let (mut outlet, mut inlet) = backplane.another_node().connect().await.expect("a link");
+    let topic = "everybody".parse().expect("a topic");
+    let sent = outlet.send(vec![Command::Subscribe(topic)]).await;
+    sent.expect("the broker has it");
     loop {
         let payload = inlet.receive().await.expect("a link").payload;
         if payload[4] == 1 {
