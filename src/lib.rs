@@ -70,6 +70,8 @@
 //! - `server`: [`serve`] and [`Server`], for any tower service.
 //! - `axum`: `server`, and the [`Socket`] extractor.
 //! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
+//! - `nats`, `redis`: [`backplane::NatsBackplane`] and [`backplane::RedisBackplane`], which connect the
+//!   nodes of an application; over TLS where their URLs say so.
 //! - `settings`: [`Config::with_settings_folder`] and [`Config::with_settings_file`], for the settings
 //!   files of Web Connection.
 //! - `upstream`: [`Upstream`], for applications in other languages behind a server of their own; over
@@ -108,10 +110,11 @@
 //! | `sync` | the locks and counters that the hub's threads share | – |
 //! | `unwind` | how far a panic of the application or the host goes | – |
 //! | `streams` | [`StreamExecutor`] and [`PacedStream`], shared by HTTP servers and sockets | – |
+//! | `tls` | which certificate authorities a client of this crate trusts, behind features | – |
 //! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
 //! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
-//! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync` |
-//! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol` |
+//! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync`, `tls` |
+//! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol`, `tls` |
 //! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
@@ -146,6 +149,8 @@ mod streams;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "client-tls", feature = "nats", feature = "redis"))]
+mod tls;
 mod unwind;
 
 #[cfg(feature = "client")]

@@ -59,7 +59,13 @@ mod command;
 mod error;
 mod link;
 mod memory;
+#[cfg(feature = "nats")]
+mod nats;
 mod prefix;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod remote;
 mod topic;
 
 pub use self::{
@@ -69,3 +75,10 @@ pub use self::{
     memory::MemoryBackplane,
     topic::{ParseTopicError, Topic},
 };
+
+#[cfg(feature = "nats")]
+pub use self::nats::NatsBackplane;
+#[cfg(feature = "redis")]
+pub use self::redis::RedisBackplane;
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub use self::remote::{SetupError, SetupErrorKind};

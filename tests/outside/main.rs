@@ -7,6 +7,7 @@
     reason = "a test owns the tasks that it spawns"
 )]
 
+mod backplane;
 mod browser;
 mod client;
 mod clients;

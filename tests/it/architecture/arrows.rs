@@ -19,12 +19,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("unwind", &[]),
     ("streams", &[]),
+    ("tls", &[]),
     ("frame", &["protocol"]),
     // ("frame/deflate", &[]): one message in, one message out.
     ("config", &["protocol"]),
-    ("broadcaster", &["protocol"]),
+    ("broadcaster", &["protocol", "tls"]),
     // Carries bytes between nodes and knows no socket.
-    ("backplane", &["sync"]),
+    ("backplane", &["sync", "tls"]),
     // ("history", &["protocol"]): positions and stored messages.
     ("hub", &["config", "frame", "protocol", "sync"]),
     // One node of several: it knows the others by a backplane.

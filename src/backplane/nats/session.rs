@@ -1,0 +1,104 @@
+//! One connection to NATS: its client, its subscriptions, and when it is over.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use async_nats::{Client, Event};
+use tokio::task::AbortHandle;
+
+use crate::{
+    backplane::{remote::Inbox, topic::Topic},
+    sync::Mutex,
+};
+
+/// What the halves of a link share with the client's events.
+pub(super) struct Session {
+    pub(super) inbox: Inbox,
+    was_connected: AtomicBool,
+    open: Mutex<Open>,
+}
+
+/// What keeps the connection open.
+#[derive(Default)]
+struct Open {
+    client: Option<Client>,
+    /// The tasks that take in what arrives on each topic.
+    subscriptions: HashMap<Topic, AbortHandle>,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        Self {
+            inbox: Inbox::new(),
+            was_connected: AtomicBool::new(false),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Keeps the connection until the link is over.
+    pub(super) fn open(&self, client: Client) {
+        self.open.lock().client = Some(client);
+        self.close_if_over();
+    }
+
+    /// Returns the client, or why the link is over.
+    pub(super) fn client(&self) -> Result<Client, String> {
+        if let Some(reason) = self.inbox.reason() {
+            return Err(reason.to_string());
+        }
+        let client = self.open.lock().client.clone();
+        client.ok_or_else(|| CLOSED.to_owned())
+    }
+
+    pub(super) fn is_subscribed(&self, topic: Topic) -> bool {
+        self.open.lock().subscriptions.contains_key(&topic)
+    }
+
+    pub(super) fn subscribe(&self, topic: Topic, task: AbortHandle) {
+        self.open.lock().subscriptions.insert(topic, task);
+        self.close_if_over();
+    }
+
+    /// Takes in nothing more on a topic. The client then tells the server.
+    pub(super) fn unsubscribe(&self, topic: Topic) {
+        let task = self.open.lock().subscriptions.remove(&topic);
+        if let Some(task) = task {
+            task.abort();
+        }
+    }
+
+    /// Ends the link, which closes the connection.
+    pub(super) fn end(&self, reason: &str) {
+        self.inbox.end(reason);
+        self.close_if_over();
+    }
+
+    /// Ends the link at the first event that means a loss. The client would connect once more by
+    /// itself, and then send what was sent to the old connection.
+    pub(super) fn on_event(&self, event: &Event) {
+        match event {
+            Event::Connected if !self.was_connected.swap(true, Relaxed) => {}
+            Event::Connected | Event::Disconnected | Event::Closed => self.end(CLOSED),
+            Event::ServerError(error) => {
+                self.end(&format!("the server refused a command: {error}"))
+            }
+            Event::SlowConsumer(_) => self.end("messages come faster than they are taken"),
+            // Before it stops, a server closes the connection; the client's own errors are those of
+            // its attempts to connect.
+            _ => {}
+        }
+    }
+
+    /// Drops the last sender to the client's task, which then closes the connection.
+    fn close_if_over(&self) {
+        if self.inbox.reason().is_some() {
+            let open = mem::take(&mut *self.open.lock());
+            open.subscriptions.values().for_each(AbortHandle::abort);
+        }
+    }
+}
+
+const CLOSED: &str = "the connection was closed";

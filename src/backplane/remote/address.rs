@@ -1,0 +1,266 @@
+//! Where the servers of a broker are, and with which user and password they are asked.
+
+use std::{
+    error::Error,
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use http::{Uri, uri::InvalidUri};
+use percent_encoding::percent_decode_str;
+
+/// How the URLs of a kind of broker begin, and where it listens unless they say so.
+#[derive(Debug)]
+pub(in crate::backplane) struct Schemes {
+    pub(in crate::backplane) plain: &'static str,
+    pub(in crate::backplane) tls: &'static str,
+    pub(in crate::backplane) port: u16,
+}
+
+/// The servers of a broker; each attempt to connect asks another one.
+pub(in crate::backplane) struct Addresses {
+    list: Vec<Address>,
+    attempts: AtomicUsize,
+}
+
+impl Addresses {
+    /// Reads URLs that are separated by commas.
+    pub(in crate::backplane) fn parse(
+        urls: &str,
+        schemes: &'static Schemes,
+    ) -> Result<Self, UrlFlaw> {
+        let list = urls.split(',');
+        let list = list.map(|url| Address::parse(url.trim(), schemes));
+        Ok(Self {
+            list: list.collect::<Result<_, _>>()?,
+            attempts: AtomicUsize::new(0),
+        })
+    }
+
+    /// Returns the server to ask next.
+    pub(in crate::backplane) fn next(&self) -> &Address {
+        &self.list[self.attempts.fetch_add(1, Relaxed) % self.list.len()]
+    }
+
+    pub(in crate::backplane) fn iter(&self) -> impl Iterator<Item = &Address> {
+        self.list.iter()
+    }
+}
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.list).finish()
+    }
+}
+
+/// One server. Neither its `Debug` nor its text shows the user or the password.
+pub(in crate::backplane) struct Address {
+    scheme: &'static str,
+    pub(in crate::backplane) is_tls: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(in crate::backplane) host: String,
+    pub(in crate::backplane) port: u16,
+    pub(in crate::backplane) user: Option<String>,
+    pub(in crate::backplane) password: Option<String>,
+    /// Without the slash that it begins with.
+    pub(in crate::backplane) path: String,
+}
+
+impl Address {
+    fn parse(url: &str, schemes: &'static Schemes) -> Result<Self, UrlFlaw> {
+        let Schemes { plain, tls, port } = *schemes;
+        // `Uri` drops a fragment silently.
+        if url.contains(['?', '#']) {
+            return Err(UrlFlaw::Query);
+        }
+        let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+        let scheme = scheme.and_then(|scheme| {
+            let known = [plain, tls].into_iter();
+            known
+                .into_iter()
+                .find(|known| scheme.eq_ignore_ascii_case(known))
+        });
+        let Some(scheme) = scheme else {
+            return Err(UrlFlaw::Scheme(plain, tls));
+        };
+        let uri: Uri = url.parse().map_err(UrlFlaw::Unreadable)?;
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let (login, server) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let host = uri.host().unwrap_or_default();
+        let port = match server.strip_prefix(host) {
+            Some("") => port,
+            _ => uri
+                .port_u16()
+                .filter(|port| *port > 0)
+                .ok_or(UrlFlaw::Port)?,
+        };
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (user, Some(decoded(password)?)),
+            None => (login, None),
+        };
+        let user = decoded(user)?;
+        Ok(Self {
+            scheme,
+            is_tls: scheme == tls,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port,
+            user: Some(user).filter(|user| !user.is_empty()),
+            password,
+            path: uri.path().trim_matches('/').to_owned(),
+        })
+    }
+}
+
+fn decoded(text: &str) -> Result<String, UrlFlaw> {
+    let decoded = percent_decode_str(text).decode_utf8();
+    Ok(decoded.map_err(|_| UrlFlaw::NotText)?.into_owned())
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scheme, host, port, ..
+        } = self;
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{port}")
+        } else {
+            write!(f, "{scheme}://{host}:{port}")
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is wrong with a URL. It is not repeated: it may hold a password.
+#[derive(Debug)]
+pub(in crate::backplane) enum UrlFlaw {
+    Unreadable(InvalidUri),
+    /// With the two schemes that would do.
+    Scheme(&'static str, &'static str),
+    Port,
+    Query,
+    NotText,
+    /// What one kind of broker does not take.
+    Unfit(&'static str),
+}
+
+impl fmt::Display for UrlFlaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => error.fmt(f),
+            Self::Scheme(plain, tls) => {
+                write!(f, "it does not begin with {plain}:// or {tls}://")
+            }
+            Self::Port => f.write_str("its port is not a number from 1 to 65535"),
+            Self::Query => {
+                f.write_str("it has a query or a fragment, and there are no such options")
+            }
+            Self::NotText => f.write_str("its user or password is not UTF-8"),
+            Self::Unfit(what) => f.write_str(what),
+        }
+    }
+}
+
+impl Error for UrlFlaw {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SCHEMES: Schemes = Schemes {
+        plain: "redis",
+        tls: "rediss",
+        port: 6379,
+    };
+
+    fn parse(url: &str) -> Result<Address, UrlFlaw> {
+        Address::parse(url, &SCHEMES)
+    }
+
+    #[test]
+    fn a_url_names_a_server_a_login_and_whether_it_speaks_tls() {
+        for (url, text, user, password) in [
+            ("redis://h", "redis://h:6379", None, None),
+            ("redis://h/", "redis://h:6379", None, None),
+            (
+                "redis://10.0.0.5:7000/",
+                "redis://10.0.0.5:7000",
+                None,
+                None,
+            ),
+            ("redis://[::1]:7000", "redis://[::1]:7000", None, None),
+            ("REDIS://h", "redis://h:6379", None, None),
+            (
+                "redis://ann:secret@h",
+                "redis://h:6379",
+                Some("ann"),
+                Some("secret"),
+            ),
+            (
+                "redis://:p%40%2Cs@[::1]",
+                "redis://[::1]:6379",
+                None,
+                Some("p@,s"),
+            ),
+            ("redis://token@h:1", "redis://h:1", Some("token"), None),
+        ] {
+            let address = parse(url).unwrap();
+            assert_eq!(address.to_string(), text, "{url}");
+            assert_eq!(
+                (address.user.as_deref(), address.password.as_deref()),
+                (user, password)
+            );
+            assert!(!address.is_tls);
+        }
+        assert!(parse("rediss://h").unwrap().is_tls);
+        assert_eq!(parse("redis://[::1]").unwrap().host, "::1");
+        assert_eq!(parse("redis://h/3").unwrap().path, "3");
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_meant_is_refused_and_not_repeated() {
+        for url in [
+            "",
+            "h",
+            "h:6379",
+            "redis:",
+            "redis://",
+            "redis:///",
+            "http://h",
+            "nats://hunter2@h",
+            "redis://ann:hunter2@h:port",
+            "redis://ann:hunter2@h:99999",
+            "redis://ann:hunter2@h:0",
+            "redis://ann:hunter2@h:",
+            "redis://ann:hunter2@",
+            "redis://ann:hunter2@h?db=1",
+            "redis://ann:hunter2@h#insecure",
+            "redis://ann:hunter2%FF@h",
+            "redis://a b",
+        ] {
+            let error = parse(url).map(|address| address.to_string()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");
+        }
+    }
+
+    #[test]
+    fn each_attempt_asks_the_next_of_the_servers() {
+        let addresses =
+            Addresses::parse("redis://a, rediss://b:1,redis://:hunter2@c", &SCHEMES).unwrap();
+        let asked: Vec<_> = (0..4).map(|_| addresses.next().to_string()).collect();
+        let expected = [
+            "redis://a:6379",
+            "rediss://b:1",
+            "redis://c:6379",
+            "redis://a:6379",
+        ];
+        assert_eq!(asked, expected);
+        assert!(!format!("{addresses:?}").contains("hunter2"));
+        assert!(Addresses::parse("redis://a,", &SCHEMES).is_err());
+        assert!(Addresses::parse("redis://a,b", &SCHEMES).is_err());
+    }
+}

@@ -1,0 +1,12 @@
+//! What the brokers behind a network share: where they are, what has arrived from them, and how setting
+//! one up fails.
+
+mod address;
+mod inbox;
+mod setup_error;
+
+pub use self::setup_error::{SetupError, SetupErrorKind};
+pub(super) use self::{
+    address::{Address, Addresses, Schemes, UrlFlaw},
+    inbox::Inbox,
+};

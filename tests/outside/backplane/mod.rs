@@ -1,0 +1,6 @@
+//! Backplanes and their brokers: what the cluster relies on, the same for all, and what is each one's.
+
+mod contract;
+mod logins;
+mod node;
+mod tls;
