@@ -11,6 +11,7 @@ mod backplane;
 mod browser;
 mod client;
 mod clients;
+mod cluster;
 mod cross_origin;
 mod custom_host;
 mod gateway;

@@ -7,6 +7,7 @@ pub(crate) mod chat;
 pub(crate) mod example;
 mod firefox;
 pub(crate) mod gateway;
+pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod nginx;
 pub(crate) mod page;
