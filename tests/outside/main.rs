@@ -21,6 +21,7 @@ mod looks;
 mod markup;
 mod network;
 mod nginx;
+mod nodes;
 mod oversize;
 mod readme;
 mod sender;

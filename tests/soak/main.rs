@@ -14,6 +14,9 @@ mod stalled;
 #[expect(dead_code, reason = "the tests of every run need more of it")]
 mod wire;
 
+#[path = "../outside/support/gate.rs"]
+mod gate;
+
 mod client;
 mod flood;
 mod held;

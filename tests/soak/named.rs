@@ -68,6 +68,15 @@ pub(crate) async fn caps() -> Result<Line> {
     tests(&[("it", "caps::"), ("it", "rates::"), ("it", "secrets::")]).await
 }
 
+pub(crate) async fn nodes() -> Result<Line> {
+    tests(&[
+        ("outside", "cluster::delivery::"),
+        ("outside", "cluster::refusals::"),
+        ("outside", "cluster::brokers_of_many::"),
+    ])
+    .await
+}
+
 pub(crate) async fn names() -> Result<Line> {
     tests(&[("it", "names::"), ("--lib", "config::options::")]).await
 }

@@ -47,6 +47,16 @@ impl Http {
                 .headers_mut()
                 .insert(*name, HeaderValue::from_str(value).expect("a header value"));
         }
+        self.answer(request).await
+    }
+
+    pub(crate) async fn get(&self, url: &str) -> Answer {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = url.parse().expect("a URL");
+        self.answer(request).await
+    }
+
+    async fn answer(&self, request: Request<Full<Bytes>>) -> Answer {
         let response = self
             .client
             .request(request)

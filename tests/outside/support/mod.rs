@@ -10,6 +10,7 @@ pub(crate) mod gateway;
 pub(crate) mod gate;
 pub(crate) mod http;
 pub(crate) mod nginx;
+pub(crate) mod nodes;
 pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod raw;

@@ -1,6 +1,7 @@
 //! A server in a process of its own, and the side that asks it.
 
 mod axum_ws;
+mod nodes;
 mod order;
 mod role;
 
@@ -10,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use self::order::{Answer, Order};
 pub(crate) use self::{
+    nodes::{Told, What, now},
     order::{End, Figures, Publish, Published, Stopped},
     role::{Options, run},
 };
@@ -66,18 +68,20 @@ impl Server {
     }
 
     /// Waits, for so long at most, until its figures are as they should be. They hold all
-    /// disconnect events of that time.
+    /// events of that time.
     pub(crate) async fn until(
         &mut self,
         patience: Duration,
         is_so: impl Fn(&Figures) -> bool,
     ) -> Result<Figures> {
         let begin = Instant::now();
-        let mut ends = Vec::new();
+        let (mut ends, mut told) = (Vec::new(), Vec::new());
         loop {
             let mut figures = self.figures().await?;
             ends.append(&mut figures.ends);
             figures.ends.clone_from(&ends);
+            told.append(&mut figures.told);
+            figures.told.clone_from(&told);
             if is_so(&figures) || begin.elapsed() > patience {
                 return Ok(figures);
             }

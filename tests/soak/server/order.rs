@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use super::nodes::{Nodes, Told};
+
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Order {
     Figures,
@@ -60,6 +62,10 @@ pub(crate) struct Figures {
     /// How long the hub took to say how many sockets it has, since it was asked last: in microseconds,
     /// each time.
     pub(crate) lens: Vec<u64>,
+    /// What a node knows of its cluster.
+    pub(crate) cluster: Option<Nodes>,
+    /// What it was told of the cluster since it was asked for last.
+    pub(crate) told: Vec<Told>,
     /// The disconnect events since they were asked for last.
     pub(crate) ends: Vec<End>,
     /// Milliseconds since the server began.

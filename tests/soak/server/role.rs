@@ -23,10 +23,12 @@ use tower::Layer;
 use web_connection_socket::{
     CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, ShutdownReport, Socket,
     SocketMessage, WebConnectionSocketLayer,
+    backplane::{NatsBackplane, RedisBackplane},
 };
 
 use super::{
     axum_ws,
+    nodes::{Nodes, Told},
     order::{Answer, End, Figures, Order, Publish, Published, Stopped},
 };
 use crate::{
@@ -57,6 +59,12 @@ pub(crate) struct Options {
     /// Is axum's own WebSockets with a channel instead.
     #[arg(long)]
     axum_ws: bool,
+    /// Is a node of a cluster on this Redis server.
+    #[arg(long)]
+    redis: Option<String>,
+    /// Is a node of a cluster on this NATS server.
+    #[arg(long)]
+    nats: Option<String>,
     /// Serve with the library's own server, until the process ends.
     #[arg(long)]
     own_server: bool,
@@ -72,7 +80,12 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     let begin = Instant::now();
     let ends = Arc::new(Mutex::new(Vec::new()));
-    let layer = layer(&options, begin, ends.clone());
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let layer = in_cluster(
+        layer(&options, begin, ends.clone()),
+        &options,
+        events.clone(),
+    )?;
     let hub = layer.hub();
     let lens = Arc::new(Mutex::new(Vec::new()));
     if options.watch {
@@ -126,6 +139,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         Ok(match order {
             Order::Figures => Answer::Figures(Figures {
                 lens: mem::take(&mut lens.lock()),
+                told: mem::take(&mut events.lock()),
                 ..figures(&hub, begin, mem::take(&mut ends.lock()))?
             }),
             Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
@@ -214,6 +228,20 @@ fn layer(
                 Ok::<_, String>(())
             }
         })
+}
+
+/// Makes the server a node of a cluster, if it is to be one.
+fn in_cluster(
+    layer: WebConnectionSocketLayer,
+    options: &Options,
+    told: Arc<Mutex<Vec<Told>>>,
+) -> Result<WebConnectionSocketLayer> {
+    let layer = layer.on_cluster_event(move |event| told.lock().extend(Told::of(&event)));
+    Ok(match (&options.redis, &options.nats) {
+        (Some(url), _) => layer.backplane(RedisBackplane::new(url)?),
+        (None, Some(url)) => layer.backplane(NatsBackplane::new(url)?),
+        (None, None) => layer,
+    })
 }
 
 fn config(options: &Options) -> Config {
@@ -312,6 +340,8 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         messages_in: stats.messages_in,
         failed: stats.dispatches_failed,
         lens: Vec::new(),
+        cluster: stats.cluster.map(Nodes::from),
+        told: Vec::new(),
         ends,
         now: millis(begin),
     })

@@ -1,0 +1,111 @@
+import { WebConnectionWebSocket } from "./scripts/webconnection-websocket.js";
+
+const $ = (id) => document.getElementById(id);
+const me = new URLSearchParams(location.search).get("name") || `visitor ${Math.floor(Math.random() * 900) + 100}`;
+const nodes = new Map(); // What each node said last, and when: { names, sockets, at }.
+const GONE = 7_000; // A node says who is there every 2 s.
+let own = "";
+
+const socket = new WebConnectionWebSocket();
+
+socket.on("welcome", ({ message }) => {
+  own = message;
+  state("online", `This page sits on node ${short(own)}`);
+  show();
+});
+socket.on("here", ({ message }) => {
+  const { node, names, sockets } = JSON.parse(message);
+  nodes.set(node, { names, sockets, at: Date.now() });
+  show();
+});
+socket.on("said", ({ message, userId }) => {
+  const { node, text } = JSON.parse(message);
+  const log = $("log");
+  const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  const article = element("article", "", strong(userId), " on ", name(node), `: ${text}`);
+  paint(article, node);
+  $("empty")?.remove();
+  log.append(article);
+  while (log.children.length > 500) log.firstChild.remove();
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
+});
+socket.onCloseHandler = () => state("offline", "No connection to a node; trying again …");
+
+$("me").textContent = me;
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = $("text").value.trim();
+  if (!text) return;
+  // What waits while there is no connection is sent after it is back.
+  socket.send(socket.createBroadcastMessage("say", text)).catch(() => { $("text").value = text; });
+  $("text").value = "";
+});
+setInterval(() => { forget(); show(); askNode(); }, 2_000);
+askNode();
+socket.tryConnect(true, "", me);
+
+function forget() {
+  for (const [node, { at }] of nodes) {
+    if (Date.now() - at > GONE) nodes.delete(node);
+  }
+}
+
+function show() {
+  const all = [...nodes].sort(([one], [other]) => (other === own) - (one === own) || one.localeCompare(other));
+  $("nodes").replaceChildren(...all.map(([node, { names, sockets }]) => {
+    const many = sockets === 1 ? "1 socket" : `${sockets} sockets`;
+    const item = element("li", "", name(node), node === own ? " – this page's" : "",
+      element("p", "names", `${many}${names.length ? ": " : ""}${names.join(", ")}`));
+    if (node === own) item.dataset.own = "";
+    paint(item, node);
+    return item;
+  }));
+}
+
+// Whether this page's node has a link to the others is nothing that they could tell.
+async function askNode() {
+  const broker = $("broker");
+  try {
+    const answer = await fetch("cluster");
+    const { connected, nodes, gaps } = await answer.json();
+    broker.dataset.connected = connected;
+    broker.textContent = connected
+      ? `${nodes.length} ${nodes.length === 1 ? "node is" : "nodes are"} up, ${gaps} gaps reported.`
+      : "This node has no link to the others: its own pages go on without them.";
+  } catch {
+    broker.dataset.connected = false;
+    broker.textContent = "This page's node does not answer.";
+  }
+}
+
+function state(state, text) {
+  $("state").dataset.state = state;
+  $("state").textContent = text;
+}
+
+function name(node) {
+  const span = element("span", "node", short(node));
+  span.title = node;
+  return span;
+}
+
+function strong(text) {
+  return element("strong", "", text);
+}
+
+// The part of a node's name that tells a few apart.
+function short(node) {
+  return node.slice(0, 6);
+}
+
+function paint(element, node) {
+  const hue = parseInt(node.slice(-4), 16) % 360;
+  element.style.setProperty("--node", `oklch(var(--light) 0.13 ${hue})`);
+}
+
+function element(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}

@@ -1,0 +1,153 @@
+//! One node of a chat over many: start it several times, on one broker.
+//!
+//! ```sh
+//! cargo run --example cluster --features nats,redis -- --port 5201 --redis redis://127.0.0.1/
+//! cargo run --example cluster --features nats,redis -- --port 5202 --redis redis://127.0.0.1/
+//! ```
+//!
+//! Then open both printed addresses. A page shows on which node its socket is, and who is on the others.
+//! `curl http://127.0.0.1:5201/cluster` tells scripts the same. Without a broker the node is alone.
+
+use std::{
+    error::Error,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
+};
+use clap::Parser;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+use web_connection_socket::{
+    Config, Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer,
+    backplane::{MemoryBackplane, NatsBackplane, RedisBackplane},
+    script,
+};
+
+mod here;
+#[cfg(test)]
+mod tests;
+
+/// One node of a chat.
+#[derive(Parser)]
+struct Options {
+    /// Port to listen on, at 127.0.0.1 only; 0 takes any free one.
+    #[arg(long, default_value_t = 5200)]
+    port: u16,
+    /// URL of a Redis server, or of several of a Redis Cluster, separated by commas.
+    #[arg(long, conflicts_with = "nats")]
+    redis: Option<String>,
+    /// URL of a NATS server, or of several of a cluster, separated by commas.
+    #[arg(long)]
+    nats: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    // Logs what happens to the cluster to stderr, and more with RUST_LOG=debug.
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::builder()
+                .with_default_directive(LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let layer = in_cluster(layer(), &options)?;
+    let app = app(layer.hub());
+
+    // Local callers may broadcast: no other machine may reach this port.
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    println!(
+        "Node {} is at http://{}/; Ctrl+C ends it.",
+        layer.hub().cluster().node(),
+        listener.local_addr()?
+    );
+    web_connection_socket::serve(listener, layer, app).await?;
+    Ok(())
+}
+
+fn layer() -> WebConnectionSocketLayer {
+    let config = Config::new().script_map("wwd").trust_local_callers();
+    let layer = WebConnectionSocketLayer::new(config)
+        .on_cluster_event(|event| tracing::info!(?event, "the cluster has changed"));
+    here::tell(layer)
+}
+
+/// Makes the node one of a cluster.
+fn in_cluster(
+    layer: WebConnectionSocketLayer,
+    options: &Options,
+) -> Result<WebConnectionSocketLayer, Box<dyn Error>> {
+    Ok(match (&options.redis, &options.nats) {
+        (Some(url), _) => layer.backplane(RedisBackplane::new(url)?.prefix(PREFIX)),
+        (None, Some(url)) => layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX)),
+        (None, None) => layer.backplane(MemoryBackplane::new()),
+    })
+}
+
+/// Keeps the nodes of this example apart from other applications on the broker.
+const PREFIX: &str = "cluster-example";
+
+fn app(hub: Arc<Hub>) -> Router {
+    Router::new()
+        .route("/", page("text/html", include_str!("index.html")))
+        .route(
+            "/cluster.css",
+            page("text/css", include_str!("cluster.css")),
+        )
+        .route(
+            "/cluster.js",
+            page("text/javascript", include_str!("cluster.js")),
+        )
+        .nest_service("/scripts", script::service())
+        .route("/cluster", get(move || async move { state(&hub) }))
+        .route("/__WebSocket.wwd", post(on_web_socket))
+}
+
+/// Passes on what a visitor says, with the name of the node that its socket is on.
+///
+/// The message is a new one, so that no page can speak for the application. Its author is a claim of the
+/// sender, because this chat has no `identify` hook.
+async fn on_web_socket(socket: Socket) -> Result<(), MessageError> {
+    let node = socket.hub().cluster().node().to_string();
+    let said = json!({ "node": node, "text": socket.text() });
+    let message = SocketMessage::new("said").json(&said)?;
+    socket.broadcast(&message.from_user(socket.user().id().clone()));
+    Ok(())
+}
+
+/// What a script wants to know of this node.
+fn state(hub: &Hub) -> Response {
+    let cluster = hub.cluster();
+    let nodes: Vec<_> = cluster.nodes().iter().map(ToString::to_string).collect();
+    let state = json!({
+        "node": cluster.node().to_string(),
+        "connected": cluster.is_connected(),
+        "nodes": nodes,
+        "gaps": hub.stats().cluster.unwrap_or_default().gaps,
+        "sockets": hub.len(),
+    });
+    ([(CONTENT_TYPE, "application/json")], state.to_string()).into_response()
+}
+
+fn page(media_type: &str, text: &'static str) -> MethodRouter {
+    let headers = [
+        (CONTENT_TYPE, format!("{media_type}; charset=utf-8")),
+        (CONTENT_SECURITY_POLICY, POLICY.to_owned()),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    get((headers, text))
+}
+
+/// Allows the page's own files and its own server only; `data:` is the tab's icon.
+const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; \
+    object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";

@@ -1,0 +1,120 @@
+//! The cluster example: two programs and a broker, as the README starts them.
+
+use brokers::{Nats, Redis};
+use serde_json::json;
+
+use crate::support::{
+    axe,
+    browser::{Browser, Viewport},
+    nodes::ExampleNode,
+    outside_dir,
+};
+
+#[tokio::test]
+async fn scripts_see_two_nodes_that_meet_part_and_meet_again() {
+    let mut redis = Redis::start();
+    let url = redis.url();
+    let options = ["--redis", &*url];
+    let nodes = [
+        ExampleNode::start(&options).await,
+        ExampleNode::start(&options).await,
+    ];
+    let first = nodes[0].state().await["node"].clone();
+    let second = nodes[1].state().await["node"].clone();
+    for (node, id) in nodes.iter().zip([&first, &second]) {
+        let met = node
+            .until("the nodes meet", |state| nodes_of(state) == 2)
+            .await;
+        assert_eq!((&met["node"], &met["connected"]), (id, &json!(true)));
+        assert!(met["nodes"].as_array().expect("a list").contains(&first));
+        assert!(met["nodes"].as_array().expect("a list").contains(&second));
+        assert_eq!((&met["gaps"], &met["sockets"]), (&json!(0), &json!(0)));
+    }
+    redis.kill();
+    nodes[0]
+        .until("the link is over", |state| state["connected"] == false)
+        .await;
+    redis.start_again();
+    nodes[0]
+        .until("the link is back", |state| state["connected"] == true)
+        .await;
+}
+
+#[tokio::test]
+async fn a_node_without_a_broker_is_alone() {
+    let node = ExampleNode::start(&[]).await;
+    let state = node
+        .until("it is up", |state| state["connected"] == true)
+        .await;
+    assert_eq!(nodes_of(&state), 1);
+}
+
+#[tokio::test]
+async fn pages_on_two_nodes_talk_and_show_where_everyone_is() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let options = ["--nats", &*url];
+    let nodes = [
+        ExampleNode::start(&options).await,
+        ExampleNode::start(&options).await,
+    ];
+    let second = nodes[1].state().await["node"].clone();
+    let bob = Browser::start(Viewport::default()).await;
+    bob.go_to(&nodes[1].url("/?name=bob")).await;
+    for (name, viewport) in viewports() {
+        let ann = Browser::start(viewport).await;
+        ann.go_to(&nodes[0].url("/?name=ann")).await;
+        ann.until("document.querySelector('#state').dataset.state === 'online'")
+            .await;
+        let other = "[...document.querySelectorAll('#nodes li:not([data-own])')]";
+        ann.until(&format!(
+            "{other}.some(node => node.textContent.includes('bob'))"
+        ))
+        .await;
+        ann.until("document.querySelector('#nodes li[data-own]')?.textContent.includes('ann')")
+            .await;
+        bob.type_into("#text", &format!("hello {name} <b>")).await;
+        bob.click("#send").await;
+        let said = format!("hello {name} <b>");
+        let last = "document.querySelector('#log article:last-child')?.textContent";
+        ann.until(&format!("{last}?.includes('{said}')")).await;
+        let where_from: String = ann
+            .evaluate("return document.querySelector('#log article:last-child .node').title")
+            .await;
+        assert_eq!(json!(where_from), second);
+        ann.until("document.querySelector('#broker').dataset.connected === 'true'")
+            .await;
+
+        let file = outside_dir().join(format!("nodes-{name}.png"));
+        std::fs::write(file, ann.screenshot().await).expect("a file below the target folder");
+        let fits = "const { scrollWidth, clientWidth } = document.documentElement;
+            return scrollWidth <= clientWidth";
+        assert!(ann.evaluate::<bool>(fits).await, "{name} scrolls sideways");
+        let violations = axe::violations(&ann).await;
+        assert!(violations.is_empty(), "{name}: {violations:#?}");
+    }
+    drop(nats);
+    bob.until("document.querySelector('#broker').dataset.connected === 'false'")
+        .await;
+}
+
+fn viewports() -> impl Iterator<Item = (String, Viewport)> {
+    let screens = [("phone", 390, 844, true), ("desk", 1280, 800, false)];
+    screens
+        .into_iter()
+        .zip([true, false])
+        .map(|(screen, is_dark)| {
+            let (name, width, height, is_phone) = screen;
+            let viewport = Viewport {
+                width,
+                height,
+                is_phone,
+                is_dark,
+            };
+            (name.to_owned(), viewport)
+        })
+}
+
+fn nodes_of(state: &serde_json::Value) -> usize {
+    state["nodes"].as_array().expect("a list").len()
+}
