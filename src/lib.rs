@@ -58,6 +58,7 @@
 //! | [`guide::gateway`] | sockets for a site in PHP, Python, Node or FoxPro |
 //! | [`guide::testing`] | tests without a port |
 //! | [`guide::engine`] | how the fan-out works |
+//! | [`guide::scaling`] | many nodes over Redis or NATS: what holds, load balancers, failures, costs |
 //! | [`guide::promises`] | what holds under load and failure, and how it is tested |
 //! | [`guide::web_connection`] | moving a site from Web Connection |
 //!

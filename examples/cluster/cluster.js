@@ -98,8 +98,9 @@ function short(node) {
   return node.slice(0, 6);
 }
 
+// Neighbours in the list of all nodes, which is the same on every page, are far apart in colour.
 function paint(element, node) {
-  const hue = parseInt(node.slice(-4), 16) % 360;
+  const hue = [...nodes.keys()].sort().indexOf(node) * 137 + 250;
   element.style.setProperty("--node", `oklch(var(--light) 0.13 ${hue})`);
 }
 

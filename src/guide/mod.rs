@@ -72,6 +72,15 @@ pub mod web_connection {}
 /// Items: [`Hub`](crate::Hub), [`Config`](crate::Config), [`Stats`](crate::Stats).
 pub mod engine {}
 
+#[doc = include_str!("scaling.md")]
+///
+/// ---
+///
+/// Items: [`WebConnectionSocketLayer::backplane`](crate::WebConnectionSocketLayer::backplane),
+/// [`backplane`](crate::backplane), [`Cluster`](crate::Cluster), [`ClusterEvent`](crate::ClusterEvent),
+/// [`ClusterStats`](crate::ClusterStats).
+pub mod scaling {}
+
 #[doc = include_str!("promises.md")]
 ///
 /// ---
