@@ -235,7 +235,7 @@ impl Drop for Running<'_> {
 const MAX_CONNECT: Duration = Duration::from_secs(5);
 
 const FIRST_LIMIT: Duration = Duration::from_millis(100);
-const LAST_LIMIT: Duration = Duration::from_secs(2);
+const LAST_LIMIT: Duration = Duration::from_millis(1_500);
 
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
