@@ -2,15 +2,15 @@
 //! threads interleave can replace all of them.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use self::threads::{Mutex, MutexGuard, Writing, atomic, spawn};
+pub(crate) use self::threads::{Mutex, MutexGuard, Writing, atomic, spawn, yield_thread};
 
 #[cfg(all(test, shuttle))]
-pub(crate) use self::model::{Mutex, MutexGuard, Writing, atomic, spawn};
+pub(crate) use self::model::{Mutex, MutexGuard, Writing, atomic, spawn, yield_thread};
 
 #[cfg(not(all(test, shuttle)))]
 mod threads {
     pub(crate) use parking_lot::{Mutex, MutexGuard};
-    pub(crate) use std::sync::atomic;
+    pub(crate) use std::{sync::atomic, thread::yield_now as yield_thread};
     pub(crate) use tokio::spawn;
 
     use std::cell::Cell;
@@ -46,7 +46,10 @@ mod threads {
 mod model {
     use std::sync::PoisonError;
 
-    pub(crate) use shuttle::sync::{MutexGuard, atomic};
+    pub(crate) use shuttle::{
+        sync::{MutexGuard, atomic},
+        thread::yield_now as yield_thread,
+    };
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(shuttle::sync::Mutex<T>);

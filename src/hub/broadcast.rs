@@ -3,7 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    delivery::{Backlog, Crew, Kind, Published, Push, Wake},
+    delivery::{Backlog, Crew, Kind, Outbox, Published, Push, Wake},
     hub::Hub,
     phase::{Phase, ShuttingDown},
     socket_entry::SocketEntry,
@@ -89,6 +89,8 @@ impl Hub {
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
         *frame = selects_all.then(&encode);
         if let Some(frame) = &*frame {
+            // Before sockets of others are in hand, since it panics.
+            Outbox::forbid_in_a_write();
             // A full hub would have each socket detached.
             self.reserve(frame.cost());
             self.fanout.help(frame.cost());

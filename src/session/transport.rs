@@ -146,8 +146,8 @@ impl SharedTransport for TcpStream {
     fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let socket = SockRef::from(self);
         match slices {
-            [only] => socket.send(only),
-            several => socket.send_vectored(several),
+            [only] => socket.send_with_flags(only, NO_SIGNAL),
+            several => socket.send_vectored_with_flags(several, NO_SIGNAL),
         }
     }
 
@@ -246,6 +246,14 @@ impl Drop for Scratch {
 }
 
 const SCRATCH_SIZE: usize = 16 * 1024;
+
+/// `MSG_NOSIGNAL`, with which the standard library writes as well: a peer that is gone is an error then,
+/// and no signal that would end a host which has not turned it off.
+const NO_SIGNAL: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+    0x4000
+} else {
+    0
+};
 
 /// Where a read that does not fill its buffer tells that nothing is left: with `epoll`, which then
 /// tells of all that comes later (epoll(7), question 9).

@@ -167,16 +167,16 @@ impl<M: Member> Fanout<M> {
         crews: &mut Vec<Arc<Crew>>,
     ) -> Published {
         let mut state = self.lock();
-        detached.extend(state.detached.values().cloned());
         let attached = state.attached;
-        if attached == 0 {
-            return Published::default();
-        }
-        if !state.log.is_empty() && state.log.cost() + frame.cost() > self.limit {
+        if attached > 0 && !self.has_room(&state, frame.cost()) {
             return Published {
                 queued: 0,
-                dropped: attached,
+                dropped: attached + state.detached.len(),
             };
+        }
+        detached.extend(state.detached.values().cloned());
+        if attached == 0 {
+            return Published::default();
         }
         let is_first = state.log.is_empty();
         state.log.push(frame.clone());
@@ -253,11 +253,11 @@ impl<M: Member> Fanout<M> {
         }
     }
 
-    /// Forgets the log, which no socket takes anything from any more, and has sockets' own tasks write
-    /// what flushers were to write. To be called without a lock, when no flusher is left.
+    /// Forgets the log if no socket takes anything from it any more, and has sockets' own tasks write
+    /// what flushers were to write, if no flusher is left. To be called without a lock.
     pub(super) fn clear(&self) {
         let mut state = self.lock();
-        if state.has_flushers() {
+        if state.has_flushers() || state.attached > 0 {
             return;
         }
         let batches = state.clear_log();
@@ -281,6 +281,11 @@ impl<M: Member> Fanout<M> {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock()
+    }
+
+    /// Whether the log takes a frame of this cost. An empty one takes any.
+    pub(super) fn has_room(&self, state: &State<M>, cost: usize) -> bool {
+        state.log.is_empty() || state.log.cost() + cost <= self.limit
     }
 
     /// Whether the log is so long that publishers have to write themselves. One message is never too
@@ -322,7 +327,12 @@ impl<M: Member> State<M> {
 
     /// Whether sockets are attached, or something waits to be written.
     pub(super) fn has_work(&self) -> bool {
-        self.attached > 0 || !self.dirty.is_empty() || !self.log.is_empty()
+        self.attached > 0 || self.has_writes()
+    }
+
+    /// Whether something is to be written.
+    pub(super) fn has_writes(&self) -> bool {
+        !self.dirty.is_empty() || !self.log.is_empty()
     }
 
     pub(super) fn has_flushers(&self) -> bool {
@@ -382,6 +392,6 @@ impl<M: Member> State<M> {
 pub(in crate::hub) struct Published {
     /// How many sockets take it from the log.
     pub(in crate::hub) queued: usize,
-    /// How many would have, if the log had had room.
+    /// How many would have got it, if the log had had room.
     pub(in crate::hub) dropped: usize,
 }

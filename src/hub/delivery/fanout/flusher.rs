@@ -1,6 +1,6 @@
 //! The task that writes for sockets: the log in turns, and sockets' own queues.
 
-use std::{mem, sync::Arc};
+use std::{future::poll_fn, mem, sync::Arc, task::Poll};
 
 use tokio::{
     task::yield_now,
@@ -90,7 +90,9 @@ impl<M: Member> Flusher<M> {
                 Step::Clear(batches) => drop(batches),
                 Step::End(rest) => return self.hand_over(&rest),
             }
-            yield_now().await;
+            if fanout.lock().has_writes() {
+                give_way().await;
+            }
         }
     }
 
@@ -106,17 +108,14 @@ impl<M: Member> Flusher<M> {
             return Step::End(self.leave(&mut state));
         }
         let wrote_queues = mem::take(&mut self.wrote_queues);
-        if !wrote_queues || state.rows_left == 0 {
-            let taken = state.dirty.len().min(SOCKETS_PER_ROW);
-            self.queues.extend(state.dirty.drain(..taken));
-            if !self.queues.is_empty() {
-                self.wrote_queues = true;
-                return Step::Queues;
-            }
+        if !wrote_queues && self.take_queues(&mut state) {
+            return Step::Queues;
         }
         let Some(batch) = state.log.batch() else {
             return if state.log.has_open() {
                 self.come_to(&state.hold, state.log.end())
+            } else if self.take_queues(&mut state) {
+                Step::Queues
             } else {
                 Step::Wait
             };
@@ -130,9 +129,18 @@ impl<M: Member> Flusher<M> {
                 self.row = turn.row();
                 Step::Turn(turn)
             }
+            None if self.take_queues(&mut state) => Step::Queues,
             // Others have all turns. The last of them goes on from there.
             None => Step::Wait,
         }
+    }
+
+    /// Takes some sockets whose queues are to be written. Returns whether there are any.
+    fn take_queues(&mut self, state: &mut State<M>) -> bool {
+        let taken = state.dirty.len().min(SOCKETS_PER_ROW);
+        self.queues.extend(state.dirty.drain(..taken));
+        self.wrote_queues = taken > 0;
+        self.wrote_queues
     }
 }
 
@@ -228,9 +236,7 @@ impl<M: Member> Fanout<M> {
     /// Begins the next batch, and wakes as many flushers as can have a turn.
     fn begin_batch(&self) {
         let mut state = self.lock();
-        let rows = state.begin_batch();
-        // There may be no socket left to visit.
-        let ended = state.end_batch();
+        let (rows, ended) = state.begin_batch();
         let crews = if rows > 1 { state.crews() } else { Vec::new() };
         drop(state);
         drop(ended);
@@ -248,11 +254,25 @@ impl<M: Member> Fanout<M> {
             }
             if tally.cost > BYTES_PER_TURN {
                 self.counters.record(mem::take(&mut tally));
-                yield_now().await;
+                give_way().await;
             }
         }
         self.counters.record(tally);
     }
+}
+
+/// Lets other tasks have their turn. Unlike one that tokio's `yield_now` puts off, the task can be taken
+/// over by another thread meanwhile, should one of those tasks block this thread.
+async fn give_way() {
+    let mut has_given_way = false;
+    poll_fn(|context| {
+        if mem::replace(&mut has_given_way, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Turns of the scheduler that a batch waits at most while broadcasts keep coming.

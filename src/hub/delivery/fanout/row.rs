@@ -94,8 +94,9 @@ impl<M> Row<M> {
         Some((self.attached.clone(), self.above..above))
     }
 
-    /// Ends a turn. Returns whether it was the last one.
-    pub(super) fn end_turn(&mut self) -> bool {
+    /// Ends a turn that has left so many of its sockets. Returns whether it was the last one.
+    pub(super) fn end_turn(&mut self, left: usize) -> bool {
+        self.above += left;
         mem::take(&mut self.is_in_turn) && self.above == 0
     }
 }

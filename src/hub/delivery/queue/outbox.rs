@@ -224,12 +224,17 @@ impl Outbox {
 
     /// Takes the lock.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        Self::forbid_in_a_write();
+        self.state.lock()
+    }
+
+    /// Panics if the caller is the stream of a socket that is being written.
+    pub(in crate::hub) fn forbid_in_a_write() {
         assert!(
             !Writing::is_under_way(),
             "the stream of a socket called the hub while it was written, and would wait for itself: \
              `poll_write` and `poll_flush` may only write; have a task of your own do the rest"
         );
-        self.state.lock()
     }
 
     /// Adds a frame of the log, which was within the log's bound. If the socket is closing
