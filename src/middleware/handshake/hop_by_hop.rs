@@ -1,21 +1,15 @@
 //! The handshake's headers that dispatched messages do not carry.
 
-use std::borrow::Cow;
-
 use http::header::CONNECTION;
 
-use crate::middleware::request::reads_like_ours;
+use crate::middleware::request::{plain, reads_like_ours};
 
 /// Tells whether dispatched messages leave out this header of their handshake. `name` is in lower
 /// case.
 ///
-/// An application may read `_` as `-`, so `content_length` is left out with `content-length`.
+/// An application may read any sign as `-`, so `content_length` is left out with `content-length`.
 pub(super) fn is_stripped(name: &str) -> bool {
-    let name = if name.contains('_') {
-        Cow::Owned(name.replace('_', "-"))
-    } else {
-        Cow::Borrowed(name)
-    };
+    let name = plain(name);
     let begins = |prefix: &&str| name.starts_with(prefix);
     NAMES.contains(&&*name) || PREFIXES.iter().any(begins) || reads_like_ours(&name)
 }
@@ -84,6 +78,9 @@ mod tests {
             "origin",
             "content_length",
             "content_digest",
+            "content.digest",
+            "proxy.authorization",
+            "transfer~encoding",
             "transfer_encoding",
             "if_none_match",
             "websocket_user_id",

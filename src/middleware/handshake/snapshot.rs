@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::ForwardHeaders,
-    middleware::request::{ClientAddr, forget_request},
+    middleware::request::{ClientAddr, forget_request, says_whence},
     protocol::{GroupId, UserId},
 };
 
@@ -104,12 +104,13 @@ impl Handshake {
         // HTTP/2 has an authority instead of `Host`.
         let lacks_host = all().all(|(name, _)| name != host.0) && !host.1.is_empty();
         let kept = all().filter(|(name, _)| {
-            *name == host.0
-                || wanted.wants(name)
-                    && !is_stripped(name)
-                    && !hop_by_hop
-                        .iter()
-                        .any(|named| named.eq_ignore_ascii_case(name.as_bytes()))
+            let is_named = || {
+                let same = |named: &&[u8]| named.eq_ignore_ascii_case(name.as_bytes());
+                hop_by_hop.iter().any(same)
+            };
+            // A visitor's `Connection` takes nothing away from what a proxy has added.
+            let may_stay = || says_whence(name) || !is_named();
+            *name == host.0 || wanted.wants(name) && !is_stripped(name) && may_stay()
         });
         let packed = Packed::new(
             uri,

@@ -15,7 +15,7 @@ pub(crate) use self::{
     header_list::{encoded_by, has_token, tokens},
     host::{host_of, shown_header, shown_host},
     origin::{PageOrigin, is_by_page, is_cross_site, is_same_host, name_origin},
-    ours::reads_like_ours,
+    ours::{plain, reads_like_ours, says_whence},
     peer_addr::peer_of,
     websocket::{asks_for_websocket, is_extended_connect},
 };

@@ -1,4 +1,7 @@
-//! Names of headers that only the layer may write.
+//! Names of headers that only the layer or a proxy may write, in all spellings that an application could
+//! take for them.
+
+use std::borrow::Cow;
 
 /// Tells whether an application could read this header as one of ours. `name` is in lower case.
 ///
@@ -11,9 +14,42 @@ pub(crate) fn reads_like_ours(name: &str) -> bool {
         || signature.is_some_and(|rest| rest.is_empty() || ends(rest))
 }
 
+/// Tells whether an application could read a header, in lower case, as one that proxies write.
+pub(crate) fn says_whence(name: &str) -> bool {
+    let name = plain(name);
+    name == "forwarded" || name.starts_with("x-forwarded")
+}
+
+/// Returns a header's name as applications may read it that know no sign but one: CGI and its successors.
+pub(crate) fn plain(name: &str) -> Cow<'_, str> {
+    let is_odd = |sign: char| !sign.is_ascii_alphanumeric() && sign != '-';
+    if name.contains(is_odd) {
+        Cow::Owned(name.replace(is_odd, "-"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::reads_like_ours;
+    use super::{reads_like_ours, says_whence};
+
+    #[test]
+    fn what_proxies_write_is_known_in_every_spelling() {
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x.forwarded.for",
+            "x~forwarded!host",
+            "x-forwarded",
+        ] {
+            assert!(says_whence(name), "{name}");
+        }
+        for name in ["x-forward", "forwarded-by", "xforwarded-for"] {
+            assert!(!says_whence(name), "{name}");
+        }
+    }
 
     #[test]
     fn every_spelling_of_our_own_headers_is_ours() {

@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{FORWARDED, HOST},
-    uri::Scheme,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::HOST, uri::Scheme};
 
-use crate::{config::Proxies, middleware::handshake::Handshake};
+use crate::{
+    config::Proxies,
+    middleware::{handshake::Handshake, request::says_whence},
+};
 
 /// All headers of ours, sorted. A request to an upstream has each of them exactly once.
 pub(super) const OURS: [HeaderName; 9] = [
@@ -39,10 +38,14 @@ pub(super) fn forward(
     let peer = handshake.and_then(Handshake::peer_addr);
     let peer = peer.map(|peer: SocketAddr| peer.ip().to_canonical());
     let is_trusted = peer.is_some_and(|peer| proxies.trust(peer));
-    // A proxy's own names have no `_`, which an application may read as `-`.
+    // A proxy's own names have no sign but `-`.
+    let is_plain = |name: &str| {
+        name.bytes()
+            .all(|sign| sign.is_ascii_alphanumeric() || sign == b'-')
+    };
     let is_false = |name: &&HeaderName| {
         let name = name.as_str();
-        says_whence(name) && (!is_trusted || name.contains('_'))
+        says_whence(name) && !(is_trusted && is_plain(name))
     };
     while let Some(name) = headers.keys().find(is_false).cloned() {
         headers.remove(name);
@@ -66,22 +69,13 @@ pub(super) fn forward(
     }
 }
 
-/// Tells whether an application could read a header, in lower case, as one that proxies write.
-fn says_whence(name: &str) -> bool {
-    let begins = |prefix: &[u8]| {
-        let same = |(seen, wanted): (u8, &u8)| seen == *wanted || seen == b'_' && *wanted == b'-';
-        name.len() >= prefix.len() && name.bytes().zip(prefix).all(same)
-    };
-    name == FORWARDED.as_str() || begins(b"x-forwarded")
-}
-
 const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 #[cfg(test)]
 mod tests {
-    use http::Request;
+    use http::{Request, header::FORWARDED};
 
     use super::*;
     use crate::config::Config;
@@ -92,6 +86,8 @@ mod tests {
             .header("x-forwarded-for", "6.6.6.6")
             .header("x-forwarded-for", "7.7.7.7")
             .header("X_Forwarded_Host", "evil.example")
+            .header("X.Forwarded.Host", "evil.example")
+            .header("X~Forwarded-For", "6.6.6.6")
             .header("x-forwarded-proto", "gopher")
             .header("x-forwarded-user", "boss")
             .header(FORWARDED, "for=6.6.6.6");
