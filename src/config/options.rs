@@ -100,7 +100,9 @@ impl Config {
 
     /// Turns the middleware on or off (`UseWebSockets`); on by default.
     ///
-    /// When off, every request goes to the inner service untouched, the reserved URLs included.
+    /// When off, every request goes to the inner service untouched, the reserved URLs included; but one
+    /// that [`inner_is_proxy`](Self::inner_is_proxy) refuses stays refused, since a server behind it would
+    /// take it for this layer's.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;

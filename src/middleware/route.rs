@@ -23,7 +23,8 @@ pub(crate) enum Route {
     Inner,
 }
 
-/// Decides where a request goes. The reserved names come first, so that no header diverts a call.
+/// Decides where a request goes. The reserved names and a dispatch path of one's own come first, so that
+/// no header diverts a call.
 pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Parts) -> Route {
     if !config.enabled {
         return Route::Inner;
@@ -31,6 +32,10 @@ pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Part
     let path = parts.uri.path();
     if let Some(route) = reserved(config, path) {
         return route;
+    }
+    let dispatch = config.routes.dispatch.as_ref();
+    if parts.method == Method::POST && dispatch.is_some_and(|dispatch| dispatch.is(path)) {
+        return Route::WebSocket;
     }
     if asks_for_websocket(parts) {
         return if is_socket(config, predicate, parts) && speaks_ours(config, &parts.headers) {
@@ -41,10 +46,6 @@ pub(crate) fn route(config: &Config, predicate: Option<&Predicate>, parts: &Part
     }
     if parts.method == Method::GET && is_probe(config, predicate, parts) {
         return Route::Probe;
-    }
-    let dispatch = config.routes.dispatch.as_ref();
-    if parts.method == Method::POST && dispatch.is_some_and(|dispatch| dispatch.is(path)) {
-        return Route::WebSocket;
     }
     Route::Inner
 }
@@ -350,5 +351,11 @@ mod tests {
         assert_eq!(post(&config, "/Messages"), Route::WebSocket);
         assert_eq!(get(&config, "/messages"), Route::Inner);
         assert_eq!(upgrade(&config, "/messages"), Route::Upgrade);
+        for offer in ["graphql-ws", ""] {
+            let mut headers = HANDSHAKE.to_vec();
+            headers.push(("sec-websocket-protocol", offer));
+            let posted = parts(Method::POST, "/messages", &headers);
+            assert_eq!(route(&config, None, &posted), Route::WebSocket);
+        }
     }
 }

@@ -54,7 +54,14 @@ impl Config {
     ///   does not serve, is refused with 403 ([`RejectionKind::Alias`]); one that is encoded more than
     ///   four times, with 400. Web servers decode paths twice, cut `;`, `::$DATA` and what follows a
     ///   file, drop trailing dots and blanks, and know short names.
-    /// - Headers whose names read like `WebSocket-…` or `Signature…`, with any sign for `-`, are removed.
+    /// - A [`dispatch_path`](Self::dispatch_path) of your own is refused with 403 to all methods but GET,
+    ///   HEAD and OPTIONS; this layer takes the `POST`.
+    /// - Headers whose names read like `WebSocket-…` or `Signature…`, with any sign for `-`, are removed;
+    ///   so are those by which frameworks take another path (`X-Original-URL`, `X-Rewrite-URL`) or, unless
+    ///   it is a `POST`, another method (`X-HTTP-Method-Override`) for the request's.
+    ///
+    /// It stays on where the layer is turned off ([`enabled`](Self::enabled)): then the reserved URLs
+    /// themselves are refused too.
     ///
     /// An inner service that handles paths as they are needs neither.
     ///

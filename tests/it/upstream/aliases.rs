@@ -80,3 +80,32 @@ async fn messages_of_ours_are_not_taken_for_forgeries() {
     assert_eq!(visit.header("websocket-user-id"), ["ann"]);
     assert!(visit.socket.is_some());
 }
+
+/// A POST to the dispatch path is a message for the application, which only an admitted caller may send.
+#[tokio::test]
+async fn no_header_and_no_method_carries_a_request_past_the_check_of_callers() {
+    let config = Config::new()
+        .inner_is_proxy(true)
+        .dispatch_path("/chat/index.php");
+    let layer = WebConnectionSocketLayer::new(config);
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let post = Raw::post("/chat/index.php", "{}");
+    let upgrade = post
+        .clone()
+        .with("Connection", "Upgrade")
+        .with("Upgrade", "websocket")
+        .with("Sec-WebSocket-Protocol", "foreign");
+    for request in [post.clone(), upgrade] {
+        assert_eq!(request.ask(&server).await.status, 403);
+    }
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let request = post
+            .clone()
+            .line(&format!("{method} /chat/index.php HTTP/1.1"));
+        assert_eq!(request.ask(&server).await.status, 403, "{method}");
+    }
+    assert_eq!(visits.len(), 0);
+    let page = Raw::new("GET /chat/index.php HTTP/1.1").ask(&server).await;
+    assert_eq!(page.status, 200);
+}

@@ -1,32 +1,54 @@
-//! Other spellings of the reserved URLs, which a server behind a proxy could take for them.
-
-use std::borrow::Cow;
+//! The check of requests that are forwarded to another server.
 
 use http::{HeaderName, Method, request::Parts};
-use percent_encoding::percent_decode;
 
 use super::{
-    rejection::{Cause, Rejection},
-    request::reads_like_ours,
-    route::{BROADCAST, WEB_SOCKET},
+    decode::{decode, fold},
+    names::{is_reserved, reads_as},
 };
-use crate::config::Routes;
+use crate::{
+    config::Routes,
+    middleware::{
+        rejection::{Cause, Rejection},
+        request::{plain, reads_like_ours},
+    },
+};
 
 /// Checks a request that is forwarded to another server, and removes headers that read like ours.
-pub(super) fn guard(routes: &Routes, parts: &mut Parts) -> Result<(), Rejection> {
+pub(in crate::middleware) fn guard(routes: &Routes, parts: &mut Parts) -> Result<(), Rejection> {
     check(routes, &parts.method, parts.uri.path())?;
-    let forged = |name: &&HeaderName| reads_like_ours(name.as_str());
+    let is_post = parts.method == Method::POST;
+    let forged = |name: &&HeaderName| {
+        let name = name.as_str();
+        reads_like_ours(name) || renames(name) || !is_post && makes_post(name)
+    };
     while let Some(name) = parts.headers.keys().find(forged).cloned() {
         parts.headers.remove(name);
     }
     Ok(())
 }
 
+/// Tells whether some frameworks take the path out of this header, in lower case.
+fn renames(name: &str) -> bool {
+    ["x-original-url", "x-rewrite-url"].contains(&&*plain(name))
+}
+
+/// Tells whether some frameworks take the method out of this header, in lower case.
+fn makes_post(name: &str) -> bool {
+    let names = [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ];
+    names.contains(&&*plain(name))
+}
+
 /// Checks that no server reads this path, which we do not serve, as a reserved URL.
 ///
 /// Servers decode a path up to three times, read `\` as `/`, cut a segment at `;`, `:`, `?`, `#` or a
 /// control byte, drop dots and blanks at its ends, give what follows a file to that file, and know short
-/// names (8.3). So does this, all at once; then a segment that *equals* a reserved name is one.
+/// names (8.3) and the nearest letters of their code page. So does this, all at once; then a segment that
+/// *equals* a reserved name is one.
 fn check(routes: &Routes, method: &Method, path: &str) -> Result<(), Cause> {
     let is_plain = path.is_ascii() && !path.contains('%') && !path.contains("__");
     if is_plain && routes.dispatch.is_none() {
@@ -48,13 +70,18 @@ fn check(routes: &Routes, method: &Method, path: &str) -> Result<(), Cause> {
             _ => segments.push(name),
         }
     }
-    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method);
+    // A proxy makes a GET of a CONNECT for a WebSocket.
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS, Method::CONNECT].contains(method);
     match &routes.dispatch {
-        // The application's own page may have this URL.
-        Some(dispatch) if !reads && !dispatch.is(path) => {
+        // The application's own page may have this URL, and a POST to it is a message. Nothing else is.
+        Some(dispatch) if !reads => {
             let ours = fold(dispatch.as_str().as_bytes());
             let ours: Vec<_> = ours.split('/').filter(|name| !name.is_empty()).collect();
-            if !ours.is_empty() && segments.starts_with(&ours) {
+            let mut pairs = segments.iter().zip(&ours);
+            if !ours.is_empty()
+                && segments.len() >= ours.len()
+                && pairs.all(|(segment, name)| reads_as(segment, name))
+            {
                 return Err(Cause::Alias);
             }
             Ok(())
@@ -62,111 +89,6 @@ fn check(routes: &Routes, method: &Method, path: &str) -> Result<(), Cause> {
         _ => Ok(()),
     }
 }
-
-/// Tells whether a segment in lower case is a reserved name, or a short form of one.
-fn is_reserved(routes: &Routes, segment: &str) -> bool {
-    if !segment.starts_with("__") {
-        return false;
-    }
-    let script_map = routes.script_map.as_str().to_ascii_lowercase();
-    let web_socket = (WEB_SOCKET.trim_end_matches('.'), script_map.as_str());
-    let broadcast = BROADCAST.split_once('.').unwrap_or((BROADCAST, ""));
-    let Some((stem, extension)) = segment.rsplit_once('.') else {
-        return false;
-    };
-    [web_socket, broadcast].iter().any(|(name, ending)| {
-        let name = name.to_ascii_lowercase();
-        let short = ending.get(..3).unwrap_or(ending);
-        stem == name && extension == *ending || extension == short && is_short(stem, &name)
-    })
-}
-
-/// Tells whether a stem such as `__webs~1` or `__a1b2~1` is a short form of a longer name.
-fn is_short(stem: &str, name: &str) -> bool {
-    let Some((head, number)) = stem.split_once('~') else {
-        return false;
-    };
-    let is_hash = || head.len() == 6 && head[2..].bytes().all(|byte| byte.is_ascii_hexdigit());
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    is_number && head.is_ascii() && (head.len() <= 6 && name.starts_with(head) || is_hash())
-}
-
-/// Decodes `%HH` and `%uHHHH` until nothing is left to decode; `None` if that takes more than four
-/// rounds.
-fn decode(path: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let mut decoded = Cow::Borrowed(path);
-    for _ in 0..=ROUNDS {
-        if !decoded.contains(&b'%') {
-            return Some(decoded);
-        }
-        let next = decode_once(&decoded);
-        if next == *decoded {
-            return Some(decoded);
-        }
-        decoded = Cow::Owned(next);
-    }
-    None
-}
-
-fn decode_once(bytes: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(at) = rest
-        .windows(2)
-        .position(|pair| pair.eq_ignore_ascii_case(b"%u"))
-    {
-        decoded.extend(percent_decode(&rest[..at]));
-        let code = rest.get(at + 2..at + 6).and_then(hexadecimal);
-        match code {
-            Some(code) => {
-                let sign = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                decoded.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = &rest[at + 6..];
-            }
-            None => {
-                decoded.extend_from_slice(&rest[at..at + 2]);
-                rest = &rest[at + 2..];
-            }
-        }
-    }
-    decoded.extend(percent_decode(rest));
-    decoded
-}
-
-fn hexadecimal(digits: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(digits).ok()?;
-    let are_digits = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    u32::from_str_radix(digits, 16).ok().filter(|_| are_digits)
-}
-
-/// Puts into lower case what some server takes for an ASCII letter or sign: overlong UTF-8, full-width
-/// forms, the long s and the Kelvin sign.
-fn fold(bytes: &[u8]) -> String {
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&first, after)) = rest.split_first() {
-        let (sign, length) = match (first, after) {
-            (0xc0 | 0xc1, [second, ..]) => ((first & 1) << 6 | second & 0x3f, 2),
-            (0xe0, [second @ (0x80 | 0x81), third, ..]) => ((second & 1) << 6 | third & 0x3f, 3),
-            _ => (first, 1),
-        };
-        plain.push(sign);
-        rest = &rest[length..];
-    }
-    String::from_utf8_lossy(&plain)
-        .chars()
-        .map(|sign| match sign {
-            '\u{ff01}'..='\u{ff5e}' => {
-                char::from_u32(sign as u32 - 0xfee0).unwrap_or(char::REPLACEMENT_CHARACTER)
-            }
-            _ => sign,
-        })
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
-const ROUNDS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -230,6 +152,9 @@ mod tests {
                 format!("/{}", encode("S", "\u{17f}")),
                 format!("/{}", encode("k", "\u{212a}")),
                 format!("/{}", encode("_", "\u{ff3f}")),
+                format!("/{}", encode("k", "\u{137}")),
+                format!("/{}", encode("k", "%c4%b7")),
+                format!("/{}", encode(".w", ".\u{175}")),
             ] {
                 assert_eq!(post(&spelling), 403, "{spelling}");
                 assert_eq!(verdict(&Config::new(), &Method::GET, &spelling), 403);
@@ -285,6 +210,8 @@ mod tests {
             "/__webs~x.wwd",
             "/gr%c3%bc%c3%9fe",
             "/%ff%fe",
+            "/\u{430}\u{431}\u{432}\u{433}\u{434}\u{435}\u{436}\u{437}\u{438}\u{439}\u{43a}.txt",
+            "/~1.wwd",
             "/?/__WebSocket.wwd",
         ] {
             let path = path.split('?').next().unwrap_or_default();
@@ -305,6 +232,7 @@ mod tests {
             ("/chat/index.php/x", 403),
             ("/CHAT//index.php%20", 403),
             ("/x/../chat/%69ndex.php;a", 403),
+            ("/chat/\u{129}ndex.php", 403),
             ("/index.php", 200),
             ("/x/chat/index.php", 200),
             ("/chat", 200),
@@ -312,7 +240,18 @@ mod tests {
             assert_eq!(verdict(&config, &Method::POST, path), expected, "{path}");
             assert_eq!(verdict(&config, &Method::GET, path), 200, "{path}");
         }
-        assert_eq!(verdict(&config, &Method::PUT, "/chat/index.php"), 200);
+        let long = Config::new().dispatch_path("/conversations/messages.html");
+        for path in ["/CONVER~1/MESSAG~1.HTM", "/COA1B2~1/messages.html/x"] {
+            assert_eq!(verdict(&long, &Method::POST, path), 403, "{path}");
+            assert_eq!(verdict(&long, &Method::GET, path), 200, "{path}");
+        }
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            assert_eq!(
+                verdict(&config, &method, "/chat/index.php"),
+                403,
+                "{method}"
+            );
+        }
     }
 
     #[test]
@@ -322,10 +261,21 @@ mod tests {
             .header("WebSocket-Event", "message")
             .header("signature", "x")
             .header("Signature_Input", "x")
+            .header("x-original-url", "/__WebSocket.wwd")
+            .header("x_rewrite.url", "/__WebSocket.wwd")
+            .header("x-http-method-override", "POST")
             .header("x-user", "ann");
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         guard(&Config::new().routes, &mut parts).unwrap();
         assert_eq!(parts.headers.len(), 1);
         assert_eq!(parts.headers["x-user"], "ann");
+    }
+
+    #[test]
+    fn a_post_may_still_be_read_as_another_method() {
+        let request = Request::post("/").header("x-http-method-override", "PATCH");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        guard(&Config::new().routes, &mut parts).unwrap();
+        assert_eq!(parts.headers.len(), 1);
     }
 }
