@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{
-        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
+        AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+        TRANSFER_ENCODING, UPGRADE,
     },
     request::Parts,
 };
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use tower::{BoxError, Service, util::Oneshot};
 
 use super::{
+    access::has_token,
     body::RequestBody,
     dispatch::{Job, check_reached, count, gives_orders, request, run, run_handler},
     handshake::Handshake,
@@ -113,7 +115,12 @@ async fn ask<RB: From<Bytes>>(
     parts: &Parts,
     socket: Socket,
 ) -> Response<RB> {
-    let caller = Handshake::new(parts, peer_of(&parts.extensions), None);
+    let mut forwarded = parts.clone();
+    // The token was for this layer, and the upstream may belong to others.
+    if let Some(Ok(())) = has_token(&state.config.access, parts) {
+        forwarded.headers.remove(AUTHORIZATION);
+    }
+    let caller = Handshake::new(&forwarded, peer_of(&parts.extensions), None);
     let caller = caller.forwarded(&ForwardHeaders::All);
     match upstream.post(socket, caller).await {
         Ok(answer) => {
@@ -126,6 +133,8 @@ async fn ask<RB: From<Bytes>>(
 
 /// Removes what concerns the connection to the upstream, and orders that only a socket could follow.
 fn without_connection_headers(mut answer: Response<Bytes>) -> Response<Bytes> {
+    *answer.version_mut() = Version::HTTP_11;
+    answer.extensions_mut().clear();
     let named = tokens(answer.headers(), CONNECTION);
     let mut gone: Vec<_> = named
         .filter_map(|name| HeaderName::from_bytes(name).ok())

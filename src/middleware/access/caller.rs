@@ -56,7 +56,8 @@ pub(crate) fn looks_proxied(config: &Config, parts: &Parts, peer: Option<SocketA
 /// What one condition says of the caller: none if it is not configured.
 type Verdict = Option<Result<(), Cause>>;
 
-fn has_token(access: &Access, parts: &Parts) -> Verdict {
+/// Says whether the caller sent one of the layer's own tokens.
+pub(crate) fn has_token(access: &Access, parts: &Parts) -> Verdict {
     if access.bearer_tokens.is_empty() {
         return None;
     }

@@ -5,6 +5,6 @@ mod loopback;
 mod page;
 
 pub(crate) use self::{
-    caller::{looks_proxied, may_call},
+    caller::{has_token, looks_proxied, may_call},
     page::{Trust, check_host, check_origin, trust},
 };

@@ -309,3 +309,19 @@ async fn a_relay_set_afterwards_takes_the_messages() {
     assert_eq!(text(&mut ann).await, "to all");
     assert_eq!(backend.visits.len(), 0);
 }
+
+#[tokio::test]
+async fn a_token_of_the_layer_stays_with_it() {
+    let backend = Backend::start(|_| reply("heard")).await;
+    let layer = layer(&backend, config().bearer_tokens(["ours"]));
+    let server = serve(&layer);
+    for (token, passes) in [("Bearer ours", 0), ("Bearer another", 1)] {
+        let answer = Raw::post(WEB_SOCKET, r#"{"action":"x"}"#)
+            .with("Authorization", token)
+            .ask(&server)
+            .await;
+        assert_eq!(answer.status, 200);
+        let asked = backend.visits.all().pop().unwrap();
+        assert_eq!(asked.all("authorization").count(), passes, "{token}");
+    }
+}
