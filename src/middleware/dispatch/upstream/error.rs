@@ -86,6 +86,7 @@ pub(super) enum Cause {
 #[derive(Debug)]
 pub(super) enum UrlFlaw {
     Unreadable(InvalidUri),
+    NotAscii,
     Scheme,
     Query,
     Password,
@@ -98,6 +99,9 @@ impl fmt::Display for UrlFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => write!(f, "the URL cannot be read: {error}"),
+            Self::NotAscii => {
+                f.write_str("the URL must be of visible ASCII: percent-encode all other characters")
+            }
             Self::Scheme => {
                 f.write_str("the URL must be http://host, https://host or unix:/path/of/the.sock")
             }

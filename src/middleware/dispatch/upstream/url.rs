@@ -83,6 +83,10 @@ fn check(url: &str) -> Result<Uri, UrlFlaw> {
     if url.contains(['?', '#']) {
         return Err(UrlFlaw::Query);
     }
+    // `Uri` takes others in a path, but not every client and verifier does.
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(UrlFlaw::NotAscii);
+    }
     let uri: Uri = url.parse().map_err(UrlFlaw::Unreadable)?;
     let has_scheme = [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme());
     let Some(authority) = uri.authority().filter(|_| has_scheme) else {
@@ -140,6 +144,7 @@ mod tests {
             "http://app?x=1",
             "http://app#x",
             "http://a b",
+            "http://app/gr\u{fc}\u{df}e",
             "http://app:99999",
             "http://ann:hunter2@app",
             "unix:",
@@ -157,6 +162,7 @@ mod tests {
         let url = "https://gateway.internal:5201/__broadcastWebSocket.wc";
         assert_eq!(broadcast_url(url).unwrap(), url);
         assert!(broadcast_url("/__broadcastWebSocket.wc").is_err());
+        assert!(broadcast_url("http://x/\u{e4}/__broadcastWebSocket.wc").is_err());
         assert!(broadcast_url("http://x/\r\nevil: 1").is_err());
     }
 }
