@@ -131,7 +131,8 @@ impl ClientSource {
         }
     }
 
-    pub(super) fn build(&self, max_idle: usize) -> Client {
+    /// `max_groups`: the bytes that the names of a socket's groups take at most.
+    pub(super) fn build(&self, max_idle: usize, max_groups: usize) -> Client {
         let Own {
             connect_timeout,
             trust,
@@ -140,21 +141,27 @@ impl ClientSource {
             Self::Own(own) => own,
             Self::Given(client) => return client.clone(),
         };
+        let max_head = MAX_HEAD.saturating_add(max_groups);
         match socket {
-            Some(path) => pooled(connect::unix(path), *connect_timeout, max_idle),
-            None => pooled(trust.connector(), *connect_timeout, max_idle),
+            Some(path) => pooled(connect::unix(path), *connect_timeout, max_idle, max_head),
+            None => pooled(trust.connector(), *connect_timeout, max_idle, max_head),
         }
     }
 }
 
-fn pooled<C: Connect>(connector: C, connect_timeout: Duration, max_idle: usize) -> Client {
+fn pooled<C: Connect>(
+    connector: C,
+    connect_timeout: Duration,
+    max_idle: usize,
+    max_head: usize,
+) -> Client {
     let connector = Timed::new(connector, connect_timeout);
     Client::new(
         legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(max_idle)
-            .http1_max_buf_size(MAX_HEAD)
+            .http1_max_buf_size(max_head)
             .build::<_, UpstreamBody>(connector),
     )
 }
@@ -162,5 +169,9 @@ fn pooled<C: Connect>(connector: C, connect_timeout: Duration, max_idle: usize) 
 /// Many servers close a connection that was idle for 5 seconds, and what is sent just then may be lost.
 const IDLE: Duration = Duration::from_secs(4);
 
-/// The head of an answer, in bytes.
-const MAX_HEAD: usize = 64 * 1024;
+/// The head of an answer, in bytes; that of a request must fit as well, besides the groups.
+///
+/// A head that does not fit would leave before the body is asked for, so that a message would count as
+/// not sent of which the upstream has seen the head. It is more than a server of hyper's accepts, from
+/// which the headers of a handshake or of a caller come.
+const MAX_HEAD: usize = 512 * 1024;

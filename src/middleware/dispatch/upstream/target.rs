@@ -27,10 +27,14 @@ impl Target {
 
     pub(super) fn new(state: Arc<State>, upstream: Upstream) -> Arc<Self> {
         let places = upstream.max_concurrency;
+        let config = &state.config;
+        // Percent-encoded, with a separator.
+        let max_name = config.max_name_length.saturating_mul(3).saturating_add(2);
+        let max_groups = max_name.saturating_mul(config.max_groups.saturating_add(1));
         Arc::new(Self {
+            client: upstream.client.build(places, max_groups.min(MAX_GROUPS)),
             state,
-            client: upstream.client.build(places),
-            // What waits for them holds a place for dispatches, which bound it.
+            // What waits for them counts as waiting for a place for dispatches, which bound it.
             turns: Turns::new(places, false),
             hold: Hold::new(places),
             overdue: AtomicUsize::new(0),
@@ -54,6 +58,9 @@ impl Drop for Overdue<'_> {
         self.0.fetch_sub(1, Relaxed);
     }
 }
+
+/// In bytes: what a request has room for, whatever the options allow.
+const MAX_GROUPS: usize = 16 * 1024 * 1024;
 
 /// Disconnect events that may wait before no further socket opens.
 pub(super) const MAX_OVERDUE: usize = 10_000;
