@@ -1,7 +1,7 @@
 //! The body of a request to an upstream, which knows whether it was sent.
 
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     sync::{
         Arc,
@@ -27,14 +27,15 @@ use http_body::{Body, Frame, SizeHint};
 /// use bytes::Bytes;
 /// use http::Request;
 /// use http_body_util::Full;
-/// use web_connection_socket::UpstreamBody;
+/// use web_connection_socket::{NotSent, UpstreamBody};
 ///
 /// /// For a client that is not generic over its body.
-/// fn plain(request: Request<UpstreamBody>) -> Request<Full<Bytes>> {
-///     request.map(|body| Full::from(body.into_bytes().unwrap_or_default()))
+/// fn plain(request: Request<UpstreamBody>) -> Result<Request<Full<Bytes>>, NotSent> {
+///     let (parts, body) = request.into_parts();
+///     let json = body.into_bytes().ok_or_else(|| NotSent::new("the request was given up"))?;
+///     Ok(Request::from_parts(parts, Full::from(json)))
 /// }
 /// ```
-#[derive(Debug)]
 pub struct UpstreamBody {
     json: Option<Bytes>,
     departure: Departure,
@@ -84,6 +85,15 @@ impl Body for UpstreamBody {
     }
 }
 
+/// Shows the length alone: a message may hold secrets.
+impl fmt::Debug for UpstreamBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpstreamBody")
+            .field("bytes", &self.json.as_ref().map(Bytes::len))
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether a body was sent: by the client, or withdrawn before, and never both.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Departure(Arc<AtomicU8>);
@@ -123,6 +133,7 @@ mod tests {
     async fn a_body_is_sent_or_withdrawn_and_never_both() {
         let (body, departure) = new();
         assert_eq!(body.size_hint().exact(), Some(2));
+        assert!(!format!("{body:?}").contains("{}"));
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
         assert!(!departure.withdraw());
 
