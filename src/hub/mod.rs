@@ -29,8 +29,6 @@ mod model;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "upstream")]
-pub(super) use self::turns::Turns;
 pub(crate) use self::{
     charge::Charge,
     connection_limits::{Client, ConnectionPermit, Limit, LimitReached},
@@ -41,7 +39,7 @@ pub(crate) use self::{
     phase::ShuttingDown,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
-    turns::{Key, Lane},
+    turns::{Key, Lane, Turn, Turns},
     work::Part,
 };
 pub use self::{

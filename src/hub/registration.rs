@@ -103,6 +103,11 @@ impl Registration {
         self.permit = permit;
     }
 
+    /// Takes the permit back out, to be dropped before the last of the socket's work.
+    pub(crate) fn take_permit(&mut self) -> ConnectionPermit {
+        std::mem::take(&mut self.permit)
+    }
+
     /// Has broadcasts select the socket from now on.
     pub(crate) fn activate(&self) {
         self.hub.activate(self.entry.id);

@@ -9,6 +9,7 @@ mod control;
 mod cors;
 mod dispatch;
 mod dispatch_url;
+mod enter;
 mod future;
 mod handshake;
 mod hooks;

@@ -45,6 +45,11 @@ impl Sender {
         is_changed
     }
 
+    /// Tells whether the sender is in a group that a message names.
+    pub(super) fn is_in(&self, group: &GroupId) -> bool {
+        self.groups.contains(group)
+    }
+
     /// Tells whether the sender may address the message's recipients: a verified one only itself, its
     /// groups and its grants. Exclusions only narrow the audience.
     pub(super) fn may_relay(&self, message: &SocketMessage) -> bool {

@@ -13,18 +13,18 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{
     access::{check_host, check_origin},
     dispatch::{Application, Dispatcher},
+    enter::{Identified, NotEntered, enter, not_registered},
     handshake::{Handshake, check, check_query, check_size},
     hooks::Hook,
     log::Kind,
     rejection::{Cause, Rejection},
     request::{ClientAddr, name_origin, peer_of},
-    source::Connection,
     state::State,
 };
 use crate::{
     config::Config,
     hub::{ConnectionPermit, Identity, Kill, RegisterError, Registration, User},
-    protocol::{RejectionKind, UserId},
+    protocol::RejectionKind,
     session,
     streams::Carrier,
     unwind::{Contained, Panicked},
@@ -57,21 +57,17 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
     let state = state.clone();
     let (answer, answered) = oneshot::channel();
     let task = async move {
-        let entered = async {
-            let (registration, dispatcher) = register(&state, identified, permit, application)?;
-            connect(&registration, &dispatcher).await?;
-            registration.activate();
-            registration.synced().await;
-            Ok((registration, dispatcher))
-        };
-        match entered.await {
+        match enter(&state, identified, permit, application).await {
             Ok((registration, dispatcher)) => {
                 let on_upgrade = answer.send(Ok(())).is_ok().then_some(on_upgrade);
                 run(&state, registration, dispatcher, on_upgrade, carrier).await;
             }
-            Err(rejection) => {
+            Err(NotEntered { rejection, half }) => {
                 // A client that is gone needs no refusal.
                 let _unheard = answer.send(Err(rejection));
+                if let Some((registration, dispatcher)) = half {
+                    session::run_unopened(registration, Box::new(dispatcher)).await;
+                }
             }
         }
     };
@@ -95,11 +91,19 @@ pub(super) async fn admit(
     check_page(state, parts)?;
     let (client, permit) = take_permit(state, parts)?;
     let identified = identify(state, parts, client).await?;
-    let (registration, dispatcher) = register(state, identified, permit, application)?;
-    connect(&registration, &dispatcher).await?;
-    registration.activate();
-    registration.synced().await;
-    Ok((registration, dispatcher))
+    match enter(state, identified, permit, application).await {
+        Ok(entered) => Ok(entered),
+        Err(NotEntered { rejection, half }) => {
+            if let Some((registration, dispatcher)) = half {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the client does not wait until the application has heard of the end"
+                )]
+                tokio::spawn(session::run_unopened(registration, Box::new(dispatcher)));
+            }
+            Err(rejection)
+        }
+    }
 }
 
 /// Answers a plain GET as an upgrade would be answered, except that the application is not asked to
@@ -161,20 +165,6 @@ fn take_permit(
     let client = ClientAddr::find(&state.config.proxies, &parts.headers, peer);
     let permit = state.hub.permit(client.map(ClientAddr::ip))?;
     Ok((client, permit))
-}
-
-/// A client whose identity is known.
-struct Identified {
-    handshake: Handshake,
-    identity: Identity,
-    /// Whether the application verified it.
-    as_user: fn(UserId) -> User,
-}
-
-impl Identified {
-    fn user(&self) -> User {
-        (self.as_user)(self.identity.user.clone())
-    }
 }
 
 /// Asks the application for the client's identity, or takes what its query claims.
@@ -246,53 +236,6 @@ fn complain_of(excess: RegisterError, suppressed: u64) {
             "refused a client: the identify hook named more groups than Config::max_groups"
         ),
     }
-}
-
-/// Gives the socket its place in the hub, if its user's limit leaves room.
-fn register(
-    state: &Arc<State>,
-    identified: Identified,
-    mut permit: ConnectionPermit,
-    application: Option<Arc<dyn Application>>,
-) -> Result<(Registration, Dispatcher), Rejection> {
-    permit.count_for_user(&identified.user())?;
-    let Identified {
-        handshake,
-        identity,
-        as_user,
-    } = identified;
-    let registration = state.hub.register(identity, as_user);
-    let mut registration = registration.map_err(not_registered)?;
-    registration.hold_permit(permit);
-    let connection = Connection {
-        entry: registration.entry().clone(),
-        handshake: state
-            .needs_handshake()
-            .then(|| handshake.kept(&state.config.forward_headers, &state.header_pool)),
-    };
-    let dispatcher = Dispatcher::new(state.clone(), Arc::new(connection), application);
-    Ok((registration, dispatcher))
-}
-
-fn not_registered(error: RegisterError) -> Rejection {
-    let cause = match error {
-        RegisterError::ShuttingDown => Cause::ShuttingDown,
-        RegisterError::TooManyGroups => {
-            Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
-        }
-        RegisterError::NameTooLong(_) => Cause::MalformedHandshake(
-            "its userId or a groupId is longer than Config::max_name_length allows",
-        ),
-    };
-    cause.into()
-}
-
-/// Asks the application whether the socket may open.
-async fn connect(registration: &Registration, dispatcher: &Dispatcher) -> Result<(), Rejection> {
-    let answer = registration.unless_killed(Kill::Connection, dispatcher.connect());
-    answer
-        .await
-        .unwrap_or_else(|| Err(Cause::ShuttingDown.into()))
 }
 
 /// Waits for the connection that the server hands over, and runs the socket on it; without

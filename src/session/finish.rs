@@ -1,5 +1,13 @@
 //! What is left to do for a socket once its connection is gone.
 
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::Poll,
+};
+
+use tokio::sync::oneshot;
+
 use crate::{
     hub::{Kill, Part, Registration},
     protocol::{CloseReason, RawMessage},
@@ -26,7 +34,7 @@ pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) 
     let Unfinished {
         handling,
         parked,
-        registration,
+        mut registration,
         mut handler,
         undelivered,
         stream,
@@ -60,7 +68,7 @@ pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) 
         reason,
         undelivered,
     };
-    finish(&registration, handler, ending).await;
+    finish(&mut registration, handler, ending).await;
     if let Some(held) = held {
         let taken = Box::pin(held.taken(&registration));
         // A shutdown cuts this wait off as it does any other, and reports it.
@@ -74,14 +82,39 @@ pub(crate) async fn run_unopened(mut registration: Registration, handler: Box<dy
         reason: CloseReason::LOST,
         undelivered: registration.end(),
     };
-    finish(&registration, handler, ending).await;
+    finish(&mut registration, handler, ending).await;
 }
 
-async fn finish(registration: &Registration, mut handler: Box<dyn MessageHandler>, ending: Ending) {
-    if let Some(handling) = handler.disconnected(ending) {
-        let told = work(registration, handling);
-        if registration.unless_killed(Kill::Task, told).await.is_none() {
+async fn finish(
+    registration: &mut Registration,
+    mut handler: Box<dyn MessageHandler>,
+    ending: Ending,
+) {
+    let (late, mut is_late) = oneshot::channel();
+    if let Some(handling) = handler.disconnected(ending, late) {
+        let mut permit = Some(registration.take_permit());
+        let told = {
+            let told = registration.unless_killed(Kill::Task, work(registration, handling));
+            let mut told = pin!(told);
+            let mut waits = true;
+            poll_fn(|cx| {
+                if waits {
+                    if let Poll::Ready(late) = Pin::new(&mut is_late).poll(cx) {
+                        waits = false;
+                        if late.is_ok() {
+                            permit = None;
+                        }
+                    }
+                }
+                told.as_mut().poll(cx)
+            })
+            .await
+        };
+        if told.is_none() {
             registration.give_up(Part::Event);
+        }
+        if let Some(permit) = permit {
+            registration.hold_permit(permit);
         }
     }
     discard(registration, "what was kept for a connection", handler);

@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin};
 
+use tokio::sync::oneshot;
+
 use crate::{
     hub::Principal,
     protocol::{CloseReason, RawMessage},
@@ -32,8 +34,9 @@ pub(crate) trait MessageHandler: Send {
     /// Asks the application to renew an identity before it ends. `None` if the application is not asked.
     fn expiring(&mut self, principal: &Principal) -> Option<HandlerFuture>;
 
-    /// Called once, last, when the socket is gone.
-    fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture>;
+    /// Called once, last, when the socket is gone. Work that counts itself while it takes long says so by
+    /// `late`, and the socket gives its place free.
+    fn disconnected(&mut self, end: Ending, late: oneshot::Sender<()>) -> Option<HandlerFuture>;
 }
 
 /// How a message was taken.

@@ -17,5 +17,5 @@ mod properties;
 pub(crate) use self::{
     key::Key,
     lane::Lane,
-    turn::{Kept, Turns},
+    turn::{Kept, Turn, Turns},
 };

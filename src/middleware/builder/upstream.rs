@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::middleware::{
-    dispatch::{Shared, Upstream},
+    dispatch::{Upstream, UpstreamRemote},
     layer::WebConnectionSocketLayer,
 };
 
@@ -39,7 +39,7 @@ impl WebConnectionSocketLayer {
             "WebConnectionSocketLayer::upstream: call Upstream::signing_keys, or Upstream::unsigned for \
              a private network"
         );
-        let target = Shared::new(self.state.clone(), upstream);
+        let target = UpstreamRemote::new(self.state.clone(), upstream);
         self.hooks_mut().upstream = Some(Arc::new(target));
         self
     }

@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc};
 
 use serde::Serialize;
+use tokio::sync::oneshot;
 
 use super::{
     Application,
@@ -19,7 +20,7 @@ use crate::{
         handshake::Handshake,
         hooks::Destination,
         rejection::Rejection,
-        remote::Line,
+        remote::{Line, NotOpened},
         request::ClientAddr,
         sender::Sender,
         socket::{Socket, SocketEvent},
@@ -54,8 +55,14 @@ impl Dispatcher {
         }
     }
 
+    /// Returns whether the application of another process is asked whether the socket may open.
+    pub(in crate::middleware) fn asks_elsewhere(&self) -> bool {
+        let state = &self.state;
+        state.hooks.connect.is_none() && self.line.is_some() && state.config.lifecycle_events
+    }
+
     /// Asks the application whether the socket may open.
-    pub(in crate::middleware) async fn connect(&self) -> Result<(), Rejection> {
+    pub(in crate::middleware) async fn connect(&self) -> Result<(), NotOpened> {
         let state = &self.state;
         let socket = || self.event(SocketEvent::Connect, |message| message);
         // The client waits for the response, and can connect again.
@@ -82,7 +89,7 @@ impl Dispatcher {
         } else {
             return Ok(());
         };
-        outcome.map_err(DispatchError::into_rejection)?
+        Ok(outcome.map_err(DispatchError::into_rejection)??)
     }
 
     /// Describes a piece of this socket's work.
@@ -212,6 +219,7 @@ impl MessageHandler for Dispatcher {
             }
         };
         let sender = Sender::look_up(&state.hub, entry);
+        let names_group = self.line.is_some() && sender.is_in(&message.group_id);
         let is_changed = sender.attest(&mut message);
 
         Taken::Begun(match state.hooks.destination(&message.action) {
@@ -229,7 +237,7 @@ impl MessageHandler for Dispatcher {
             Destination::InnerService => {
                 if let Some(line) = self.line.clone() {
                     let socket = self.socket(SocketEvent::Message, sender.into_user(), message);
-                    return Taken::Begun(line.message(self.key(), socket, bytes));
+                    return Taken::Begun(line.message(self.key(), socket, bytes, names_group));
                 }
                 let Some(application) = self.application.clone() else {
                     return Taken::Done;
@@ -253,7 +261,7 @@ impl MessageHandler for Dispatcher {
         )))
     }
 
-    fn disconnected(&mut self, end: Ending) -> Option<HandlerFuture> {
+    fn disconnected(&mut self, end: Ending, late: oneshot::Sender<()>) -> Option<HandlerFuture> {
         let state = &self.state;
         let socket = || {
             self.event(SocketEvent::Disconnect, |message| {
@@ -271,7 +279,7 @@ impl MessageHandler for Dispatcher {
             return Some(self.run_event(what, work));
         }
         if let (Some(line), true) = (&self.line, state.config.lifecycle_events) {
-            return Some(line.clone().disconnect(self.key(), socket()));
+            return Some(line.clone().disconnect(self.key(), socket(), late));
         }
         let application = self.application.as_ref()?;
         state.config.lifecycle_events.then(|| {

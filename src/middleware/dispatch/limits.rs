@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::{error::DispatchError, outcome::count};
 use crate::{
-    hub::{Counters, Hub, Key, Lane, SocketEntry},
+    hub::{Counters, Hub, Key, Lane, SocketEntry, Turn, Turns},
     middleware::{log::Kind, state::State},
     unwind::{Contained, Panicked},
 };
@@ -35,7 +35,7 @@ impl Job {
     }
 
     /// Returns whether the sender can be told nothing more.
-    fn is_unheard(&self) -> bool {
+    pub(super) fn is_unheard(&self) -> bool {
         let sender = self.sender.as_ref();
         sender.is_some_and(|entry| !entry.outbox.is_open())
     }
@@ -58,34 +58,44 @@ where
     F: Future<Output = Result<T, DispatchError>>,
 {
     let _pending = Pending::new(state.hub.counters());
-    count(state, run_in_turn(state, &job, work).await)
+    let outcome = run_in_turn(state, &job, None, work).await;
+    if matches!(outcome, Err(DispatchError::Overloaded)) && job.is_unheard() {
+        state.hub.shed();
+    }
+    count(state, outcome)
 }
 
-async fn run_in_turn<T, F>(state: &State, job: &Job, work: F) -> Result<T, DispatchError>
+/// Runs work when its turn has come: `elsewhere` as well, where less may run at one time. Neither counts
+/// nor reports a failure, after which it may be run again.
+///
+/// # Cancel safety
+///
+/// Dropping it drops the work.
+pub(super) async fn run_in_turn<T, F>(
+    state: &State,
+    job: &Job,
+    elsewhere: Option<&Turns>,
+    work: F,
+) -> Result<T, DispatchError>
 where
     F: Future<Output = Result<T, DispatchError>>,
 {
     let limit = state.config.dispatch_timeout;
     let turns = state.hub.turns(job.lane);
-    let mut turn = pin!(turns.turn(job.key.clone(), job.bytes));
+    let mut turn = pin!(take_turns(turns, elsewhere, job));
     // Mostly a place is free, and then no clock is needed.
     let turn = match (job.lane, poll_once(turn.as_mut()).await) {
-        (_, Poll::Ready(turn)) => turn.ok(),
+        (_, Poll::Ready(turn)) => turn,
         // The application is told of an event however late: the socket keeps its place until then.
-        (Lane::Events, Poll::Pending) => turn.await.ok(),
+        (Lane::Events, Poll::Pending) => turn.await,
         // The wait has a time of its own: a message whose turn came late is not cut off half done.
         (Lane::Messages, Poll::Pending) => match timeout(limit, turn.as_mut()).await {
-            Ok(turn) => turn.ok(),
-            Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&state.hub) => {
-                turn.await.ok()
-            }
+            Ok(turn) => turn,
+            Err(_elapsed) if !turns.is_bounded() && job.is_left_behind(&state.hub) => turn.await,
             Err(_elapsed) => None,
         },
     };
     let Some(_turn) = turn else {
-        if job.is_unheard() {
-            state.hub.shed();
-        }
         return Err(DispatchError::Overloaded);
     };
     let _running = Running::new(state.hub.counters());
@@ -106,6 +116,38 @@ where
         Ok(Err(Panicked)) => Err(DispatchError::Failed),
         Err(_elapsed) => Err(DispatchError::TimedOut),
     }
+}
+
+/// Waits for a turn elsewhere, then for one here, so that what waits elsewhere holds no place here.
+/// `None` if too much waits.
+async fn take_turns<'a>(
+    here: &'a Arc<Turns>,
+    elsewhere: Option<&'a Turns>,
+    job: &Job,
+) -> Option<(Option<Turn<'a>>, Turn<'a>)> {
+    let elsewhere = match elsewhere {
+        Some(elsewhere) => Some(take_elsewhere(here, elsewhere, job).await?),
+        None => None,
+    };
+    let here = here.turn(job.key.clone(), job.bytes).await;
+    Some((elsewhere, here.ok()?))
+}
+
+async fn take_elsewhere<'a>(
+    here: &Arc<Turns>,
+    elsewhere: &'a Turns,
+    job: &Job,
+) -> Option<Turn<'a>> {
+    let mut turn = pin!(elsewhere.turn(job.key.clone(), job.bytes));
+    if let Poll::Ready(turn) = poll_once(turn.as_mut()).await {
+        return turn.ok();
+    }
+    // The bound on messages that wait is one for both.
+    let _kept = match job.lane {
+        Lane::Messages => Some(here.keep(job.bytes)?),
+        Lane::Events => None,
+    };
+    turn.await.ok()
 }
 
 /// Polls a future once, which for many is enough.

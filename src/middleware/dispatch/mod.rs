@@ -15,7 +15,7 @@ mod response;
 mod upstream;
 
 #[cfg(feature = "upstream")]
-pub(super) use self::upstream::Shared;
+pub(super) use self::upstream::UpstreamRemote;
 #[cfg(feature = "upstream")]
 pub use self::upstream::{NotSent, Upstream, UpstreamBody, UpstreamError, UpstreamErrorKind};
 pub(super) use self::{

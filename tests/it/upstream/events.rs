@@ -126,6 +126,49 @@ async fn an_upgrade_while_the_upstream_is_down_is_refused_for_now() {
     assert!(layer.hub().is_empty());
 }
 
+/// The application may have it for open, so it hears of the end; the client is to come again.
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_did_not_open_because_the_answer_was_lost_ends_for_the_application_too() {
+    let unusable = || {
+        let answer = Response::builder().header("content-encoding", "gzip");
+        let answer = answer.status(403);
+        Done::Answer(answer.body("x".into()).expect("a response"))
+    };
+    let refused = || Done::Answer(Response::builder().status(403).body("".into()).unwrap());
+    type Case = (fn() -> Done, u16, &'static [&'static str]);
+    let cases: [Case; 4] = [
+        (|| Done::Lost, 503, &["connect", "disconnect"]),
+        (|| Done::Late(100 * SECOND), 504, &["connect", "disconnect"]),
+        (unusable, 500, &["connect", "disconnect"]),
+        (refused, 403, &["connect"]),
+    ];
+    for (bad, status, expected) in cases {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let seen = told.clone();
+        let upstream = in_memory(move |request: &Request<_>| {
+            let value = |name| request.headers()[name].to_str().unwrap().to_owned();
+            let event = value("websocket-event");
+            let is_connect = event == "connect";
+            seen.lock()
+                .unwrap()
+                .push((event, value("websocket-connection-id")));
+            if is_connect { bad() } else { nothing() }
+        });
+        let layer = WebConnectionSocketLayer::new(lifecycle()).upstream(upstream);
+        let server = serve(&layer);
+        let answer = server.connect("/?userId=ann").await.unwrap_err();
+        let answer = answer.refusal().expect("an answer");
+        assert_eq!(answer.status().as_u16(), status);
+        assert_eq!(answer.headers().contains_key("retry-after"), status == 503);
+        sleep(SECOND).await;
+        let told = told.lock().unwrap().clone();
+        let events: Vec<_> = told.iter().map(|(event, _)| &**event).collect();
+        assert_eq!(events, expected);
+        assert!(told.iter().all(|(_, id)| *id == told[0].1));
+        assert!(layer.hub().is_empty());
+    }
+}
+
 /// Whether the upstream loses, refuses to take, or delays: the same event comes again.
 #[tokio::test(start_paused = true)]
 async fn a_disconnect_event_is_told_until_it_was_heard() {
@@ -225,4 +268,24 @@ async fn the_end_comes_after_the_last_message_that_waited() {
         *order.lock().unwrap(),
         ["connect", "message", "message", "disconnect"]
     );
+}
+
+/// Events that wait are bounded by their number: a client that reconnects is not locked out by its own.
+#[tokio::test(start_paused = true)]
+async fn sockets_whose_end_is_overdue_keep_no_places() {
+    let upstream = in_memory(|request: &Request<_>| {
+        if request.headers()["websocket-event"] == "connect" {
+            nothing()
+        } else {
+            Done::Lost
+        }
+    });
+    let config = lifecycle().max_sockets_per_client(2);
+    let layer = WebConnectionSocketLayer::new(config).upstream(upstream);
+    let server = serve(&layer);
+    for _ in 0..10 {
+        leave(join(&server, "ann", &[]).await, &layer.hub()).await;
+        sleep(SECOND).await;
+    }
+    assert!(layer.hub().is_empty());
 }

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
 
 use super::{
     body::Departure,
     event::Event,
     exchange::Outcome,
     failure::Failure,
-    hold::Place,
+    hold::{Expired, Place},
+    later::later,
     target::{Overdue, Target},
 };
 use crate::{
@@ -19,7 +23,7 @@ use crate::{
     middleware::{
         dispatch::{
             error::DispatchError,
-            limits::{Pending, run},
+            limits::{Pending, run_in_turn},
         },
         log::Kind,
         socket::SocketEvent,
@@ -31,67 +35,95 @@ impl Target {
     pub(super) async fn deliver(&self, mut event: Event) -> Result<Response<Bytes>, Failure> {
         // A shutdown waits for what waits here as well.
         let _pending = Pending::new(self.state.hub.counters());
+        let mut doubt = None;
+        let answer = self.send_in_time(&mut event, &mut doubt).await;
+        answer.map_err(|failure| {
+            let failure = failure.in_doubt(doubt);
+            self.count(&event, &failure);
+            failure
+        })
+    }
+
+    /// Leaves in `doubt` what is to be told of an attempt that may have been handled, and was repeated.
+    async fn send_in_time(
+        &self,
+        event: &mut Event,
+        doubt: &mut Option<Failure>,
+    ) -> Result<Response<Bytes>, Failure> {
         let mut waiting = Waiting::new(self);
-        let mut repeats = u32::from(self.upstream.idempotent);
         if self.hold.is_busy() && !self.upstream.hold.is_zero() {
-            waiting.for_turn(&mut event).await?;
+            waiting.for_turn(event).await?;
         }
         loop {
-            let failure = match self.attempt(&event).await {
+            let failure = match self.attempt(event).await {
                 Ok(Outcome::Answered(answer)) => {
                     self.hold.came_up();
-                    return self.check(&event, answer);
+                    return self.check(event, answer);
                 }
                 Ok(Outcome::NotSent) => {
-                    waiting.after_miss(&mut event).await?;
+                    waiting.after_miss(event).await?;
                     continue;
                 }
                 Ok(Outcome::NotHandled(delay)) => {
-                    waiting.alone(delay, &mut event).await?;
+                    self.hold.came_up();
+                    waiting.alone(delay, event).await?;
                     continue;
                 }
                 // Released with many others, it finds no turn; it need not be lost for that.
                 Err(DispatchError::Overloaded) if waiting.place.is_some() => {
-                    waiting.alone(CROWDED, &mut event).await?;
+                    waiting.alone(CROWDED, event).await?;
                     continue;
+                }
+                Ok(Outcome::Unusable(why)) => {
+                    self.hold.came_up();
+                    return Err(Failure::Unusable(why));
                 }
                 Ok(Outcome::Unknown) => {
                     waiting.after_loss();
                     Failure::UnknownOutcome
                 }
                 Ok(Outcome::TimedOut) => Failure::Dispatch(DispatchError::TimedOut),
-                Ok(Outcome::Unusable(why)) => Failure::Unusable(why),
                 Ok(Outcome::IdentityEnded) => return Err(Failure::IdentityEnded),
                 Err(error) => return Err(error.into()),
             };
-            if repeats == 0 || matches!(failure, Failure::Unusable(_)) {
-                return Err(self.counted(failure));
+            if doubt.is_some() || !self.upstream.idempotent {
+                return Err(failure);
             }
-            repeats -= 1;
+            *doubt = Some(failure);
         }
     }
 
-    /// Sends a disconnect event until it is answered.
-    pub(super) async fn tell(&self, event: Event) {
+    /// Sends a disconnect event until it is answered. Says by `late` when it is counted as overdue.
+    pub(super) async fn tell(&self, mut event: Event, late: oneshot::Sender<()>) {
         let _pending = Pending::new(self.state.hub.counters());
         let mut place = self.hold.is_busy().then(|| self.hold.place_of_event());
-        let mut overdue = place.as_ref().map(|_| Overdue::new(self));
+        let mut overdue = Late::new(self, late);
+        if place.is_some() {
+            overdue.begin();
+        }
         let mut failed = false;
         let mut backoff = FIRST_BACKOFF;
         loop {
             if let Some(place) = &mut place {
-                // It has no end, so it never expires.
-                let _turn = place.wait(None).await;
+                place.wait().await;
             }
-            let outcome = self.attempt(&event).await;
-            if let Ok(Outcome::Answered(answer)) = &outcome {
+            let outcome = self.attempt(&mut event).await;
+            let refusal = match &outcome {
+                Ok(Outcome::Answered(answer)) => {
+                    let status = answer.status();
+                    Some((!status.is_success()).then(|| status.to_string()))
+                }
+                Ok(Outcome::Unusable(why)) => Some(Some((*why).to_owned())),
+                _ => None,
+            };
+            if let Some(refusal) = refusal {
                 self.hold.came_up();
-                if !answer.status().is_success() {
-                    self.note_refused_event(answer.status());
+                if let Some(why) = refusal {
+                    self.note_refused_event(&why);
                 }
                 return;
             }
-            overdue.get_or_insert_with(|| Overdue::new(self));
+            overdue.begin();
             if !std::mem::replace(&mut failed, true) {
                 self.note_overdue();
             }
@@ -113,24 +145,26 @@ impl Target {
     }
 
     /// Sends a message once, when its turn has come.
-    async fn attempt(&self, event: &Event) -> Result<Outcome, DispatchError> {
+    async fn attempt(&self, event: &mut Event) -> Result<Outcome, DispatchError> {
         let departure = Departure::default();
+        let job = event.job.clone();
         let work = async {
-            if event.job.lane == Lane::Messages && event.is_expired() {
+            if job.lane == Lane::Messages && !event.look_again() {
                 return Ok(Outcome::IdentityEnded);
             }
-            let (key, bytes) = (event.job.key.clone(), event.job.bytes);
-            let Ok(_turn) = self.turns.turn(key, bytes).await else {
-                return Err(DispatchError::Overloaded);
-            };
             let request = event.request(&self.state, &self.upstream, &departure);
+            // The groups in it were read after the user.
+            if job.lane == Lane::Messages && event.is_of_another() {
+                return Ok(Outcome::IdentityEnded);
+            }
             Ok(self.exchange(request, &departure, event.wanted).await)
         };
-        let outcome = run(&self.state, event.job.clone(), work).await;
+        let outcome = run_in_turn(&self.state, &job, Some(&self.turns), work).await;
         if let (Ok(Outcome::Answered(answer)), Some(owner)) = (&outcome, &event.owner) {
             owner.keep(&self.state, answer.headers());
         }
         match outcome {
+            // The client service has not begun with it: it waits for a connection, which is no doubt.
             Err(DispatchError::TimedOut) if departure.withdraw() => Err(DispatchError::Overloaded),
             outcome => outcome,
         }
@@ -139,28 +173,40 @@ impl Target {
     /// Tells an answer that reached the application from one that found nothing to read the message.
     fn check(&self, event: &Event, answer: Response<Bytes>) -> Result<Response<Bytes>, Failure> {
         let status = answer.status();
-        let is_message =
-            event.socket.event() == SocketEvent::Message && event.socket.id().is_some();
         let found_nothing =
             status == StatusCode::NOT_FOUND || status == StatusCode::METHOD_NOT_ALLOWED;
-        if !is_message || !found_nothing {
+        if !found_nothing {
             return Ok(answer);
         }
         let uri = event.uri(&self.state, &self.upstream);
+        let name = event.socket.event().as_str();
         self.state.log.write(Kind::NoHandler, |suppressed| {
             let path = uri.path();
             tracing::error!(
                 suppressed,
-                "no handler read POST {path} (the upstream answered {status}): give it one there, or \
-                 set Config::dispatch_path"
+                "no handler read POST {path} with WebSocket-Event: {name} (the upstream answered \
+                 {status}): give it one there, or set Config::dispatch_path"
             );
         });
-        Err(self.counted(DispatchError::NoHandler(uri).into()))
+        let is_message =
+            event.socket.event() == SocketEvent::Message && event.socket.id().is_some();
+        if is_message {
+            Err(DispatchError::NoHandler(uri).into())
+        } else {
+            Ok(answer)
+        }
     }
 
-    fn counted(&self, failure: Failure) -> Failure {
-        self.state.hub.counters().dispatch_failed();
-        failure
+    /// Counts a message as not handled.
+    fn count(&self, event: &Event, failure: &Failure) {
+        let hub = &self.state.hub;
+        match failure {
+            // The sender's own doing.
+            Failure::IdentityEnded => return,
+            Failure::Dispatch(DispatchError::Overloaded) if event.job.is_unheard() => hub.shed(),
+            _ => {}
+        }
+        hub.counters().dispatch_failed();
     }
 
     fn note_overdue(&self) {
@@ -174,12 +220,37 @@ impl Target {
         });
     }
 
-    fn note_refused_event(&self, status: StatusCode) {
+    fn note_refused_event(&self, why: &str) {
         self.state.hub.counters().dispatch_failed();
         let what = "the news that a socket ended";
         self.state.log.write(Kind::NotHandled(what), |suppressed| {
-            tracing::warn!(%status, suppressed, "{what} was refused by the upstream");
+            tracing::warn!(why, suppressed, "{what} was refused by the upstream");
         });
+    }
+}
+
+/// Counts an event once it is overdue, and says so: its socket need not count any more.
+struct Late<'a> {
+    target: &'a Target,
+    said: Option<oneshot::Sender<()>>,
+    overdue: Option<Overdue<'a>>,
+}
+
+impl<'a> Late<'a> {
+    fn new(target: &'a Target, said: oneshot::Sender<()>) -> Self {
+        Self {
+            target,
+            said: Some(said),
+            overdue: None,
+        }
+    }
+
+    fn begin(&mut self) {
+        if let Some(said) = self.said.take() {
+            self.overdue = Some(Overdue::new(self.target));
+            // A host that keeps no places does not listen.
+            let _unheard = said.send(());
+        }
     }
 }
 
@@ -188,6 +259,7 @@ struct Waiting<'a> {
     target: &'a Target,
     place: Option<Place>,
     until: Option<Instant>,
+    backoff: Duration,
 }
 
 impl<'a> Waiting<'a> {
@@ -196,11 +268,12 @@ impl<'a> Waiting<'a> {
             target,
             place: None,
             until: None,
+            backoff: FIRST_BACKOFF,
         }
     }
 
     /// Waits after the upstream did not listen.
-    async fn after_miss(&mut self, event: &mut Event) -> Result<(), Failure> {
+    async fn after_miss(&mut self, event: &Event) -> Result<(), Failure> {
         match &mut self.place {
             Some(place) => place.missed(),
             None if self.target.upstream.hold.is_zero() => {}
@@ -215,21 +288,22 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    async fn for_turn(&mut self, event: &mut Event) -> Result<(), Failure> {
+    async fn for_turn(&mut self, event: &Event) -> Result<(), Failure> {
         let until = self.until(event, RETRY_AFTER)?;
         let place = self.place(event)?;
-        if place.wait(Some(until)).await.is_err() {
-            return Err(self.target.counted(Failure::Unavailable(RETRY_AFTER)));
-        }
-        event.look_again()
+        let expired = |Expired| Failure::Unavailable(RETRY_AFTER);
+        place.wait_until(until).await.map_err(expired)
     }
 
     /// Waits for a time that concerns this message alone.
-    async fn alone(&mut self, delay: Duration, event: &mut Event) -> Result<(), Failure> {
+    async fn alone(&mut self, delay: Duration, event: &Event) -> Result<(), Failure> {
         let seconds = delay.as_secs().max(1);
         let until = self.until(event, seconds)?;
-        if Instant::now() + delay > until {
-            return Err(self.target.counted(Failure::Unavailable(seconds)));
+        // An upstream that asks for no delay is not asked again and again.
+        let delay = delay.max(self.backoff);
+        self.backoff = (self.backoff * 2).min(MAX_BACKOFF_OF_MESSAGE);
+        if delay > until.saturating_duration_since(Instant::now()) {
+            return Err(Failure::Unavailable(seconds));
         }
         self.place(event)?.step_out();
         sleep(delay).await;
@@ -242,20 +316,22 @@ impl<'a> Waiting<'a> {
             upstream, state, ..
         } = self.target;
         if upstream.hold.is_zero() {
-            return Err(self.target.counted(Failure::Unavailable(retry_after)));
+            return Err(Failure::Unavailable(retry_after));
         }
-        let until = *self
-            .until
-            .get_or_insert_with(|| Instant::now() + upstream.hold);
-        Ok(until.min(event.began() + state.config.dispatch_timeout))
+        let until = *self.until.get_or_insert_with(|| later(upstream.hold));
+        let left = state
+            .config
+            .dispatch_timeout
+            .saturating_sub(event.began().elapsed());
+        Ok(until.min(later(left)))
     }
 
     fn place(&mut self, event: &Event) -> Result<&mut Place, Failure> {
         let place = match self.place.take() {
             Some(place) => place,
             None => {
-                let place = self.target.hold.place(event.job.bytes);
-                place.ok_or_else(|| self.target.counted(Failure::Unavailable(RETRY_AFTER)))?
+                let place = self.target.hold.place(&event.job.key, event.job.bytes);
+                place.ok_or(Failure::Unavailable(RETRY_AFTER))?
             }
         };
         Ok(self.place.insert(place))
@@ -269,4 +345,5 @@ const RETRY_AFTER: u64 = 3;
 const CROWDED: Duration = Duration::from_millis(500);
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const MAX_BACKOFF_OF_MESSAGE: Duration = Duration::from_secs(2);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);

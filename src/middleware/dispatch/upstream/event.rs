@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::{
     body::{Departure, UpstreamBody},
-    failure::Failure,
     headers::{BROADCAST_URL, EVENT_AGE, MESSAGE_ID, STATE, forward},
     options::Upstream,
     sign::sign,
@@ -34,6 +33,8 @@ pub(super) struct Event {
     pub(super) wanted: fn(&Parts) -> bool,
     /// Whose it is; none if a program posted it.
     pub(super) owner: Option<Arc<SocketState>>,
+    /// Whether the client named a group of its own, which must still be one when the event is sent.
+    names_group: bool,
     /// The request with which a program posted it.
     caller: Option<Handshake>,
     id: HeaderValue,
@@ -47,6 +48,7 @@ impl Event {
             job,
             wanted,
             owner: None,
+            names_group: false,
             caller: None,
             id: message_id(),
             began: Instant::now(),
@@ -56,6 +58,13 @@ impl Event {
     pub(super) fn of(self, owner: Arc<SocketState>) -> Self {
         Self {
             owner: Some(owner),
+            ..self
+        }
+    }
+
+    pub(super) fn naming_group(self, names_group: bool) -> Self {
+        Self {
+            names_group,
             ..self
         }
     }
@@ -72,27 +81,38 @@ impl Event {
         self.began
     }
 
-    /// Returns whether the sender's identity has ended.
-    pub(super) fn is_expired(&self) -> bool {
-        self.owner.as_ref().is_some_and(|owner| owner.is_expired())
-    }
-
-    /// Checks, after a wait, that the sender is still who it was, and in which groups.
-    pub(super) fn look_again(&mut self) -> Result<(), Failure> {
+    /// Checks, when its turn has come, that the sender is still who it was, and in the group that it
+    /// named. A group that it did not name becomes its first one now.
+    pub(super) fn look_again(&mut self) -> bool {
         let Some(owner) = &self.owner else {
-            return Ok(());
+            return true;
         };
-        let hub = self.socket.hub().clone();
-        let sender = Sender::look_up(&hub, &owner.connection.entry);
-        let mut message = self.socket.message().clone();
-        sender.attest(&mut message);
+        let hub = self.socket.hub();
+        let sender = Sender::look_up(hub, &owner.connection.entry);
+        let mut changed = None;
+        if !sender.is_in(&self.socket.message().group_id) {
+            let mut message = self.socket.message().clone();
+            changed = sender.attest(&mut message).then_some(message);
+        }
         let user = sender.into_user();
         if owner.is_expired() || user != self.socket.user() {
-            return Err(Failure::IdentityEnded);
+            return false;
         }
-        let source = Source::Socket(owner.connection.clone());
-        self.socket = Socket::new(hub, source, user, self.socket.event(), message);
-        Ok(())
+        match changed {
+            Some(_) if self.names_group => false,
+            Some(message) => {
+                let source = Source::Socket(owner.connection.clone());
+                self.socket = Socket::new(hub.clone(), source, user, self.socket.event(), message);
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Returns whether the sender has become another user since then.
+    pub(super) fn is_of_another(&self) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owner| owner.connection.entry.user() != self.socket.user())
     }
 
     /// Returns the URL to which it is posted.

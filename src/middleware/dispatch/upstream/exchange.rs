@@ -17,6 +17,7 @@ use super::{
     body::{Departure, UpstreamBody},
     client::AnswerBody,
     error::NotSent,
+    later::later,
     target::Target,
 };
 use crate::middleware::{
@@ -49,7 +50,7 @@ impl Target {
         departure: &Departure,
         wanted: fn(&Parts) -> bool,
     ) -> Outcome {
-        let end = Instant::now() + self.upstream.total_timeout;
+        let end = later(self.upstream.total_timeout);
         let head = timeout(
             self.upstream
                 .header_timeout
@@ -90,6 +91,9 @@ impl Target {
         if let Some(later) = later.flatten() {
             drain(body).await;
             return Outcome::NotHandled(later);
+        }
+        if status.is_informational() {
+            return Outcome::Unusable("its status is not a final one");
         }
         if !wanted(&parts) {
             drain(body).await;
@@ -145,7 +149,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .to_str()
         .ok()
         .and_then(|text| text.trim().parse().ok());
-    Some(Duration::from_secs(seconds.unwrap_or(DEFAULT_WAIT)))
+    let seconds = seconds.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT);
+    Some(Duration::from_secs(seconds))
 }
 
 /// Tells whether a client service says that it did not send the request.
@@ -181,6 +186,7 @@ const REST_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// In seconds.
 const DEFAULT_WAIT: u64 = 3;
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +209,12 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_in_seconds() {
-        for (value, expected) in [("0", 0), ("120", 120), ("Fri, 31 Dec 1999 23:59:59 GMT", 3)] {
+        for (value, expected) in [
+            ("0", 0),
+            ("120", 120),
+            ("18446744073709551615", 86_400),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", 3),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
             assert_eq!(retry_after(&headers), Some(Duration::from_secs(expected)));

@@ -1,7 +1,7 @@
 //! Why an upstream did not handle a message, and what its sender is told.
 
 use crate::{
-    middleware::{dispatch::error::DispatchError, rejection::Rejection},
+    middleware::{dispatch::error::DispatchError, rejection::Rejection, remote::NotOpened},
     protocol::{CloseReason, ErrorCode, ErrorFrame},
 };
 
@@ -48,9 +48,55 @@ impl Failure {
         }
     }
 
-    /// Makes the response for a program that posted the message, or a client that wants to connect.
+    /// Makes the response for a program that posted the message.
     pub(super) fn into_rejection(self) -> Rejection {
         self.into_frame().into()
+    }
+
+    /// Makes the response for a client that wants to connect, which can do so again: it is told to come
+    /// later even where a message must not be sent twice.
+    pub(super) fn into_refusal(self) -> NotOpened {
+        let is_doubtful = self.is_doubtful();
+        let rejection = match self {
+            Self::UnknownOutcome => ErrorFrame::new(
+                ErrorCode::Unavailable,
+                "The application's answer was lost; connect again later.",
+            )
+            .into(),
+            other => other.into_rejection(),
+        };
+        NotOpened {
+            rejection,
+            is_doubtful,
+        }
+    }
+
+    /// Returns the failure of a message that may have been handled before: that it was not sent *again*
+    /// says nothing.
+    pub(super) fn in_doubt(self, before: Option<Self>) -> Self {
+        match before {
+            Some(before) if self.is_of_unseen() => before,
+            _ => self,
+        }
+    }
+
+    /// Whether the upstream has certainly not seen the message.
+    fn is_of_unseen(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::IdentityEnded | Self::Dispatch(DispatchError::Overloaded)
+        )
+    }
+
+    /// Whether the upstream may have handled the message without that its answer says how.
+    fn is_doubtful(&self) -> bool {
+        match self {
+            Self::UnknownOutcome | Self::Unusable(_) => true,
+            Self::Dispatch(error) => {
+                matches!(error, DispatchError::TimedOut | DispatchError::Failed)
+            }
+            Self::Unavailable(_) | Self::IdentityEnded => false,
+        }
     }
 
     /// Returns why the socket is to be closed after its error frame, if it is.

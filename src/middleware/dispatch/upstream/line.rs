@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
+use tokio::sync::oneshot;
 
 use super::{event::Event, failure::Failure, socket_state::SocketState, target::Target};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
             response,
         },
         rejection::Rejection,
-        remote::{Line, RemoteFuture},
+        remote::{Line, NotOpened, RemoteFuture},
         socket::Socket,
         source::Connection,
     },
@@ -63,11 +64,18 @@ impl SocketLine {
 }
 
 impl Line for SocketLine {
-    fn message(self: Arc<Self>, key: Key, socket: Socket, bytes: usize) -> HandlerFuture {
+    fn message(
+        self: Arc<Self>,
+        key: Key,
+        socket: Socket,
+        bytes: usize,
+        names_group: bool,
+    ) -> HandlerFuture {
         Box::pin(async move {
             let job = self.job(key, bytes);
-            let event =
-                Event::new(socket.clone(), job, response::holds_messages).of(self.socket.clone());
+            let event = Event::new(socket.clone(), job, response::holds_messages)
+                .of(self.socket.clone())
+                .naming_group(names_group);
             let answer = self.target.deliver(event).await;
             if let Err(failure) = answer.and_then(|answer| self.follow(&socket, answer)) {
                 self.settle(failure);
@@ -75,7 +83,7 @@ impl Line for SocketLine {
         })
     }
 
-    fn connect(self: Arc<Self>, key: Key, socket: Socket) -> RemoteFuture<()> {
+    fn connect(self: Arc<Self>, key: Key, socket: Socket) -> RemoteFuture<(), NotOpened> {
         Box::pin(async move {
             // The client waits for the response, and can connect again.
             let job = Job {
@@ -85,21 +93,27 @@ impl Line for SocketLine {
             let event = Event::new(socket.clone(), job, response::admits_or_refuses)
                 .of(self.socket.clone());
             let answer = self.target.deliver(event).await;
-            let answer = answer.map_err(Failure::into_rejection)?;
+            let answer = answer.map_err(Failure::into_refusal)?;
             let refused =
                 |rejection: Rejection| rejection.with_kind(RejectionKind::ApplicationRefused);
-            dispatch::follow_connect(&self.target.state, &socket, answer).map_err(refused)
+            let outcome = dispatch::follow_connect(&self.target.state, &socket, answer);
+            Ok(outcome.map_err(refused)?)
         })
     }
 
-    fn disconnect(self: Arc<Self>, key: Key, socket: Socket) -> HandlerFuture {
+    fn disconnect(
+        self: Arc<Self>,
+        key: Key,
+        socket: Socket,
+        late: oneshot::Sender<()>,
+    ) -> HandlerFuture {
         Box::pin(async move {
             let job = Job {
                 lane: Lane::Events,
                 ..self.job(key, 0)
             };
             let event = Event::new(socket, job, |_| false).of(self.socket.clone());
-            self.target.tell(event).await;
+            self.target.tell(event, late).await;
         })
     }
 }

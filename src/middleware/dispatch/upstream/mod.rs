@@ -10,6 +10,7 @@ mod exchange;
 mod failure;
 mod headers;
 mod hold;
+mod later;
 mod line;
 mod options;
 mod remote;
@@ -20,7 +21,7 @@ mod socket_state;
 mod target;
 mod url;
 
-pub(in crate::middleware) use self::remote::Shared;
+pub(in crate::middleware) use self::remote::UpstreamRemote;
 pub use self::{
     body::UpstreamBody,
     error::{NotSent, UpstreamError, UpstreamErrorKind},

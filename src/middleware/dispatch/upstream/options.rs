@@ -191,7 +191,8 @@ impl Upstream {
     ///
     /// Set it to the number of its workers: a PHP pool of 28 answers the 29th request no sooner, and a
     /// message that waits here can still be refused or kept. Messages wait in turn, one queue for each
-    /// client, for [`Config::dispatch_timeout`](crate::Config::dispatch_timeout); then they get the error
+    /// client, for [`Config::dispatch_timeout`](crate::Config::dispatch_timeout), and hold no place under
+    /// [`Config::max_dispatches`](crate::Config::max_dispatches) meanwhile; then they get the error
     /// `overloaded`. `connect` and `disconnect` events count as well.
     ///
     /// # Panics
@@ -210,8 +211,8 @@ impl Upstream {
     ///
     /// What waits holds no place under [`Config::max_dispatches`](crate::Config::max_dispatches). One
     /// message at a time tries whether the upstream is back, and the others follow in their order. At
-    /// most 10 000 messages wait, and 64 MiB of them; beyond that, and at the end of the wait, the sender
-    /// gets the error `unavailable` with `retry_after`.
+    /// most 10 000 messages wait, and 64 MiB of them, half of either for one client; beyond that, and at
+    /// the end of the wait, the sender gets the error `unavailable` with `retry_after`.
     /// [`Config::dispatch_timeout`](crate::Config::dispatch_timeout) bounds the wait as well.
     #[must_use]
     pub fn hold(mut self, time: Duration) -> Self {

@@ -21,15 +21,15 @@ use crate::{
 };
 
 /// An upstream as the layer knows it.
-pub(in crate::middleware) struct Shared(Arc<Target>);
+pub(in crate::middleware) struct UpstreamRemote(Arc<Target>);
 
-impl Shared {
+impl UpstreamRemote {
     pub(in crate::middleware) fn new(state: Arc<State>, upstream: Upstream) -> Self {
         Self(Target::new(state, upstream))
     }
 }
 
-impl Remote for Shared {
+impl Remote for UpstreamRemote {
     fn check_room(&self) -> Result<(), Rejection> {
         if !self.0.is_overdue() {
             return Ok(());
@@ -51,7 +51,7 @@ impl Remote for Shared {
             let job = Job {
                 lane: Lane::Messages,
                 key: Key::Callers,
-                bytes: socket.text().len(),
+                bytes: socket.message().encode().len(),
                 sender: None,
             };
             let event = Event::new(socket, job, |_| true).posted_by(caller);
@@ -75,7 +75,7 @@ mod tests {
         let hub = Arc::new(Hub::new(&config));
         let mut state = State::new(config, hub);
         let upstream = Upstream::new("http://127.0.0.1:1").unwrap().unsigned();
-        let shared = Shared::new(Arc::new(state.clone()), upstream);
+        let shared = UpstreamRemote::new(Arc::new(state.clone()), upstream);
         let target = shared.0.clone();
         state.hooks.upstream = Some(Arc::new(shared));
         let opened = async |state: &State| {

@@ -34,8 +34,8 @@ impl SocketState {
         let Some(value) = headers.get(STATE) else {
             return;
         };
-        let value = value.as_bytes();
-        // The signature covers it, and RFC 9421 §2.1 knows no other signs.
+        // The signature covers it: verifiers trim it, and RFC 9421 §2.1 knows no other signs.
+        let value = value.as_bytes().trim_ascii();
         let is_plain = value.iter().all(|byte| (b' '..=b'~').contains(byte));
         if value.len() > MAX_STATE || !is_plain {
             let what = "a WebSocket-State header";

@@ -4,5 +4,9 @@
 
 mod place;
 mod queue;
+mod shared;
 
-pub(super) use self::place::{Hold, Place};
+pub(super) use self::{
+    place::{Expired, Place},
+    shared::Hold,
+};
