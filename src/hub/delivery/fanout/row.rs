@@ -40,6 +40,10 @@ impl<M> Default for Row<M> {
 impl<M> Row<M> {
     /// Gives a place away. Returns whether another one is left.
     pub(super) fn take_place(&mut self) -> bool {
+        if self.attached.capacity() == 0 {
+            // At once: what it grows out of would lie between the sockets.
+            self.attached = Arc::new(Attached::with_capacity(SOCKETS_PER_ROW));
+        }
         self.places += 1;
         self.places < SOCKETS_PER_ROW
     }
