@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
-use web_connection_socket::{
-    Config, Handshake, Identity, Rejection, Socket, Upstream, WebConnectionSocketLayer,
-};
+use tokio::time::Instant;
+use web_connection_socket::{Config, Socket, Upstream, WebConnectionSocketLayer};
 
 use super::{
     Done,
     backend::{Asked, Backend, Reply, reply},
     in_memory, say, upstream,
 };
-use crate::support::{error_of, join, news, serve, spawn, text, until};
+use crate::support::{error_of, join, news, serve, text, until};
 
 /// What a backend answers by the text that it gets.
 fn badly(asked: &Asked) -> Reply {
@@ -304,39 +302,5 @@ async fn one_client_does_not_take_all_workers_of_an_upstream() {
         asked.elapsed() < Duration::from_secs(1),
         "{:?}",
         asked.elapsed()
-    );
-}
-
-/// An upstream that has seen the head has perhaps handled the message, however long the head is.
-#[tokio::test]
-async fn a_long_head_that_left_alone_is_no_message_that_was_not_sent() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = Vec::new();
-            while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-                stream.read_buf(&mut head).await.unwrap();
-            }
-            assert!(head.len() > 64 * 1024);
-        }
-    });
-    let layer = WebConnectionSocketLayer::new(Config::new())
-        .upstream(Upstream::new(&url).unwrap().unsigned())
-        .identify(async |_: Handshake| {
-            let groups = (0..64).map(|number| format!("{number:02}{}", "\u{e4}".repeat(127)));
-            let ann = Identity::user("ann");
-            Ok::<_, Rejection>(groups.fold(ann, |ann, group| ann.group(group)))
-        });
-    let server = serve(&layer);
-    let request = http::Request::get("/").header("cookie", "x".repeat(24 * 1024));
-    let mut ann = server
-        .connect_with(request.body(()).unwrap())
-        .await
-        .unwrap();
-    ann.send(&news("x")).await.unwrap();
-    assert_eq!(
-        error_of(&mut ann).await,
-        ("unknown_outcome".to_owned(), 409)
     );
 }
