@@ -43,7 +43,7 @@ async fn a_broker_is_killed_and_started_again<B>(
             node.hears(ClusterEvent::Down).await;
         }
         for number in 0..10 {
-            let report = first.hub.broadcast(&news(number));
+            let report = first.hub.broadcast(&news(number.to_string()));
             assert_eq!((report.matched, report.queued), (1, 1));
             assert!(matches!(report.forwarded().await, Forwarded::No(_)));
             assert_eq!(ann.receive().await["message"], number.to_string());
@@ -133,7 +133,7 @@ async fn a_broker_freezes(start: impl AsyncFn() -> Node, freeze: impl Fn(), thaw
     let before = second.stats().received;
     freeze();
     for number in 0..COUNT {
-        let report = first.hub.broadcast(&news(number));
+        let report = first.hub.broadcast(&news(number.to_string()));
         assert_eq!((report.matched, report.queued), (1, 1));
         assert_eq!(ann.receive().await["message"], number.to_string());
     }
@@ -201,7 +201,7 @@ async fn one_direction_is_swallowed(first: &Node, second: &Node, gate: &Gate, st
         _ => (second, first, &mut bob),
     };
     for number in 0..COUNT {
-        let report = publisher.hub.broadcast(&news(number));
+        let report = publisher.hub.broadcast(&news(number.to_string()));
         assert_eq!(report.queued, 1);
         assert_eq!(local.receive().await["message"], number.to_string());
     }

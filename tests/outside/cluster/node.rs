@@ -149,8 +149,6 @@ pub(super) async fn acquainted(nodes: &[&Node]) {
 }
 
 /// A message for a group.
-pub(super) fn news(text: impl ToString) -> SocketMessage {
-    SocketMessage::new("news")
-        .text(text.to_string())
-        .to_group("chat")
+pub(super) fn news(text: impl Into<String>) -> SocketMessage {
+    SocketMessage::new("news").text(text).to_group("chat")
 }

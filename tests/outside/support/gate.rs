@@ -35,10 +35,12 @@ impl Gate {
         let listener = listener.expect("a port of the loopback interface");
         let address = listener.local_addr().expect("a bound address");
         let (state, heard) = watch::channel(State::Open);
+        #[expect(clippy::disallowed_methods, reason = "the gate beside its test")]
+        let task = tokio::spawn(serve(listener, server, heard));
         Self {
             address,
             state,
-            task: tokio::spawn(serve(listener, server, heard)),
+            task,
         }
     }
 
@@ -67,6 +69,7 @@ async fn serve(listener: TcpListener, server: SocketAddr, state: watch::Receiver
             continue;
         };
         let state = state.clone();
+        #[expect(clippy::disallowed_methods, reason = "each connection has a task")]
         tokio::spawn(async move {
             let (from_client, to_client) = client.into_split();
             let (from_server, to_server) = server.into_split();

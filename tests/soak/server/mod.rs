@@ -40,7 +40,7 @@ impl Server {
 
     pub(crate) async fn figures(&mut self) -> Result<Figures> {
         match self.process.ask(&Order::Figures).await? {
-            Answer::Figures(figures) => Ok(figures),
+            Answer::Figures(figures) => Ok(*figures),
             other => Err(format!("{other:?}").into()),
         }
     }

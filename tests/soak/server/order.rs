@@ -12,7 +12,7 @@ pub(super) enum Order {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    Figures(Figures),
+    Figures(Box<Figures>),
     Published(Published),
     Done,
     Stopped(Stopped),

@@ -98,18 +98,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         let server = Server::new(listener, &hub).with_graceful_shutdown(pending());
         #[expect(clippy::disallowed_methods, reason = "the server beside its orders")]
         let serving = tokio::spawn(server.serve(layer.layer(Router::new())));
-        let answered = obey(async |order| {
-            Ok(match order {
-                Order::Figures => {
-                    Answer::Figures(figures(&hub, begin, mem::take(&mut ends.lock()))?)
-                }
-                Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
-                Order::CloseUser(_) | Order::ShutDown { .. } => {
-                    return Err("this server only serves".into());
-                }
-            })
-        });
-        answered.await?;
+        only_serve(&hub, begin, &ends).await?;
         serving.abort();
         return Ok(());
     }
@@ -137,11 +126,11 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let mut stop = Some(stop);
     obey(async |order| {
         Ok(match order {
-            Order::Figures => Answer::Figures(Figures {
+            Order::Figures => Answer::Figures(Box::new(Figures {
                 lens: mem::take(&mut lens.lock()),
                 told: mem::take(&mut events.lock()),
                 ..figures(&hub, begin, mem::take(&mut ends.lock()))?
-            }),
+            })),
             Order::Publish(publish) => Answer::Published(broadcast(&hub, &publish).await),
             Order::CloseUser(user) => {
                 hub.close_user(&user, &CloseReason::NORMAL);
@@ -173,6 +162,23 @@ pub(crate) async fn run(options: Options) -> Result<()> {
                     tasks: tasks(),
                     second: second.closed + second.cut,
                 })
+            }
+        })
+    })
+    .await
+}
+
+/// Obeys the orders that the crate's own server takes.
+async fn only_serve(hub: &Arc<Hub>, begin: Instant, ends: &Mutex<Vec<End>>) -> Result<()> {
+    obey(async |order| {
+        Ok(match order {
+            Order::Figures => {
+                let figures = figures(hub, begin, mem::take(&mut ends.lock()))?;
+                Answer::Figures(Box::new(figures))
+            }
+            Order::Publish(publish) => Answer::Published(broadcast(hub, &publish).await),
+            Order::CloseUser(_) | Order::ShutDown { .. } => {
+                return Err("this server only serves".into());
             }
         })
     })
