@@ -31,6 +31,15 @@ pub(crate) fn of(options: &Options) -> Result<Config, Problem> {
     if let Some(sockets) = options.max_sockets {
         config = config.max_sockets(sockets);
     }
+    let file = options.cluster_key_file.as_ref();
+    let keys = secrets::collect("cluster-key", options.cluster_key.as_slice(), file)?;
+    match &keys[..] {
+        [] => {}
+        [key] => config = config.cluster_key(key),
+        _ => {
+            return Err("--cluster-key: there is more than one, and all gateways share one".into());
+        }
+    }
     let tokens = tokens(options)?;
     if tokens.is_empty() && options.control_port.is_none() && options.allow_callers_from.is_empty()
     {

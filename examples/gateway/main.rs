@@ -8,7 +8,8 @@
 //! came. The applications in `examples/backends` are in PHP, Python and Node.
 //!
 //! `--help` lists the options; each can also be set in the environment. With the features `client-tls`
-//! and `settings` it speaks TLS and reads the settings files of a Web Connection site.
+//! and `settings` it speaks TLS and reads the settings files of a Web Connection site; with `redis` or
+//! `nats` several gateways are one.
 
 use std::{error::Error, pin::Pin, process::ExitCode, time::Duration};
 
@@ -23,14 +24,19 @@ use self::{
 
 mod address;
 mod body;
+mod cluster;
 mod config;
 mod connect;
 mod failure;
 mod headers;
 mod log;
+#[cfg_attr(not(feature = "nats"), path = "no_nats.rs")]
+mod nats;
 mod options;
 mod ports;
 mod proxy;
+#[cfg_attr(not(feature = "redis"), path = "no_redis.rs")]
+mod redis;
 mod refusals;
 mod secrets;
 mod serve;
@@ -67,6 +73,7 @@ async fn run(options: &Options) -> Result<(), Problem> {
     let upstream = upstream(options)?;
     let address = Address::parse(&options.upstream)?;
     let config = config::of(options)?;
+    let join = cluster::of(options)?;
     let asked = (options.port, options.control_port);
     address::broadcast_url(options, &address, asked)?;
     let tls = match options.tls_cert.as_ref().zip(options.tls_key.as_ref()) {
@@ -81,8 +88,9 @@ async fn run(options: &Options) -> Result<(), Problem> {
         .map_err(|error| format!("--broadcast-url {url}: {error}"))?
         .forwarded_proto(scheme(options));
     say_what_is_done(options, &ports, &url)?;
+    let layer = WebConnectionSocketLayer::new(config.inner_is_proxy(true)).upstream(upstream);
     let gateway = Gateway {
-        layer: WebConnectionSocketLayer::new(config.inner_is_proxy(true)).upstream(upstream),
+        layer: join(layer),
         forwarding: Forwarding {
             is_tls: tls.is_some(),
             trusted: options.trusted_proxy.clone().into(),

@@ -166,6 +166,51 @@ pub(crate) struct Options {
     )]
     pub(crate) hold: u64,
 
+    /// Redis server that makes several gateways one: redis://user:password@host:port or rediss://…;
+    /// those of a Redis Cluster separated by commas. A password is better in the environment or a file.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WEBCONNECTION_REDIS",
+        hide_env_values = true
+    )]
+    pub(crate) redis: Option<String>,
+    /// File with such URLs, one on a line.
+    #[arg(long, value_name = "FILE", env = "WEBCONNECTION_REDIS_FILE")]
+    pub(crate) redis_file: Option<PathBuf>,
+    /// NATS server that makes several gateways one: nats://user:password@host:port or tls://…; those of a
+    /// cluster separated by commas. A password is better in the environment or a file.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WEBCONNECTION_NATS",
+        hide_env_values = true
+    )]
+    pub(crate) nats: Option<String>,
+    /// File with such URLs, one on a line.
+    #[arg(long, value_name = "FILE", env = "WEBCONNECTION_NATS_FILE")]
+    pub(crate) nats_file: Option<PathBuf>,
+    /// What keeps the gateways of several sites apart on one broker.
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "gateway",
+        value_parser = prefix,
+        env = "WEBCONNECTION_CLUSTER_PREFIX"
+    )]
+    pub(crate) cluster_prefix: String,
+    /// Key that signs what the gateways tell each other, the same for all of them.
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "WEBCONNECTION_CLUSTER_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) cluster_key: Option<String>,
+    /// File with that key.
+    #[arg(long, value_name = "FILE", env = "WEBCONNECTION_CLUSTER_KEY_FILE")]
+    pub(crate) cluster_key_file: Option<PathBuf>,
+
     /// Port of 127.0.0.1 that tells in one line what the gateway does.
     #[arg(long, value_name = "PORT", env = "WEBCONNECTION_STATUS_PORT")]
     pub(crate) status_port: Option<u16>,
@@ -209,6 +254,16 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// Reads what the names of channels may begin with on every broker.
+fn prefix(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte);
+    if (1..=64).contains(&text.len()) && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 64 ASCII letters, digits, -, _ or :".to_owned())
     }
 }
 

@@ -15,7 +15,7 @@ use http::{
 use http_body_util::Full;
 use tower::Service;
 
-use web_connection_socket::{Hub, Stats};
+use web_connection_socket::Hub;
 
 /// Answers `GET /` with the line, and everything else with 404.
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl<B> Service<Request<B>> for Status {
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut response = Response::default();
         if request.method() == Method::GET && request.uri().path() == "/" {
-            *response.body_mut() = Full::from(line(&self.hub.stats()));
+            *response.body_mut() = Full::from(line(&self.hub));
             let headers = response.headers_mut();
             let text = HeaderValue::from_static("text/plain; charset=utf-8");
             headers.insert(CONTENT_TYPE, text);
@@ -53,7 +53,8 @@ impl<B> Service<Request<B>> for Status {
     }
 }
 
-fn line(stats: &Stats) -> String {
+fn line(hub: &Hub) -> String {
+    let stats = hub.stats();
     let refused: u64 = stats.refusals.values().sum();
     let figures = [
         ("sockets", stats.sockets as u64),
@@ -69,5 +70,12 @@ fn line(stats: &Stats) -> String {
         ("refused", refused),
     ];
     let figures = figures.map(|(name, figure)| format!("{name}={figure}"));
-    format!("{}\n", figures.join(" "))
+    let mut line = figures.join(" ");
+    if let Some(cluster) = stats.cluster {
+        let (node, connected) = (hub.cluster().node(), u8::from(cluster.connected));
+        let (nodes, gaps) = (cluster.nodes, cluster.gaps);
+        line += &format!(" node={node} connected={connected} nodes={nodes} gaps={gaps}");
+    }
+    line.push('\n');
+    line
 }

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { isSigned } from "./signature.mjs";
+import { isSigned, once } from "./signature.mjs";
 
 const { WEBCONNECTION_SIGNING_KEY: key, WEBCONNECTION_BROADCAST_TOKEN: token } = process.env;
 if (!key || !token) throw new Error("WEBCONNECTION_SIGNING_KEY and WEBCONNECTION_BROADCAST_TOKEN are needed");
@@ -48,7 +48,8 @@ const server = createServer(async (request, response) => {
     if (!request.headers["websocket-event"]) return await serveFile(request, response);
     const body = await buffer(request);
     if (!isSigned(request, body, key)) return response.writeHead(401).end("The signature is missing or wrong.");
-    await onWebSocket(request, body, response);
+    const id = request.headers["websocket-message-id"];
+    await once(id, response, () => onWebSocket(request, body, response));
   } catch (error) {
     console.error(error);
     if (!response.headersSent) response.writeHead(500);

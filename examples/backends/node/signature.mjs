@@ -1,9 +1,9 @@
-// Checks that a request comes from the gateway: RFC 9421 with a shared key, RFC 9530 for the body.
+// Checks that a request comes from the gateway: RFC 9421 with a shared key, RFC 9530 for the body. Handles it once.
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-// Ids of messages, and when each may be forgotten. Several processes need a shared store.
-const seen = new Map();
+// Ids of messages that were handled, and when each may be forgotten. Several processes need a shared store.
+const handled = new Map();
 
 // `request` is Node's own, `body` a Buffer.
 export function isSigned({ method, url, headers }, body, key) {
@@ -30,13 +30,24 @@ export function isSigned({ method, url, headers }, body, key) {
     const text = `${base}"@signature-params": ${input.slice(label.length + 1)}`;
     const mac = createHmac("sha256", key).update(text, "latin1").digest("base64");
     const expected = Buffer.from(`${label}=:${mac}:`);
-    const isSent = sent.some((item) => item.length === expected.length && timingSafeEqual(item, expected));
-    return isSent && isNew(headers["websocket-message-id"]);
+    return sent.some((item) => item.length === expected.length && timingSafeEqual(item, expected));
   });
 }
 
-function isNew(id) {
+// A message that comes again has the same id: it is answered with 204 and not handled again, unless it failed.
+export async function once(id, response, handle) {
   const now = performance.now();
-  for (const [old, until] of seen) if (until < now) seen.delete(old);
-  return !seen.has(id) && seen.set(id, now + 600_000);
+  for (const [old, until] of handled) {
+    if (until >= now) break;
+    handled.delete(old);
+  }
+  if (handled.has(id)) return response.writeHead(204).end();
+  handled.set(id, now + 600_000);
+  let isHandled = false;
+  try {
+    await handle();
+    isHandled = response.statusCode < 400;
+  } finally {
+    if (!isHandled) handled.delete(id);
+  }
 }

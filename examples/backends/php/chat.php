@@ -4,8 +4,10 @@ if (!isset($headers['websocket-event'])) return false; // A visitor wants a file
 $body = file_get_contents('php://input');
 is_signed($headers, $body, getenv('WEBCONNECTION_SIGNING_KEY')) || refuse(401, 'The signature is missing or wrong.');
 if ($headers['websocket-event'] !== 'message') exit;
-$in = json_decode($body);
-$in->action === 'broadcastchatmessage' || refuse(422, 'The chat knows no such action.');
+$id = $headers['websocket-message-id']; // What comes again is answered, and not done again, where APCu keeps ids.
+if (function_exists('apcu_add')) apcu_add($id, 1, 600) || !apcu_exists($id) || exit;
+register_shutdown_function(fn() => http_response_code() < 400 || function_exists('apcu_delete') && apcu_delete($id));
+($in = json_decode($body))->action === 'broadcastchatmessage' || refuse(422, 'The chat knows no such action.');
 $out = ['action' => $in->action, 'message' => nl2br(htmlspecialchars($in->message)),
     'groupId' => $in->groupId, 'userId' => $in->userId, 'recipients' => $in->recipients];
 $report = file_get_contents($headers['websocket-broadcast-url'], false, stream_context_create(['http' => [
@@ -30,8 +32,7 @@ function is_signed(array $headers, string $body, string $key): bool {
     foreach ($inputs as [, $label, $input, $created]) {
         $mac = base64_encode(hash_hmac('sha256', "$base\"@signature-params\": $input", $key, true));
         preg_match("/\b$label=:([^:]*):/", $headers['signature'] ?? '', $sent);
-        if ($key !== '' && abs(time() - $created) <= 300 && hash_equals($mac, $sent[1] ?? ''))
-            return !function_exists('apcu_add') || apcu_add($headers['websocket-message-id'], 1, 600); // Once.
+        if ($key !== '' && abs(time() - $created) <= 300 && hash_equals($mac, $sent[1] ?? '')) return true;
     }
     return false;
 }

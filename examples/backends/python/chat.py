@@ -9,7 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from signature import is_signed
+from signature import is_signed, once
 
 PAGE = Path(__file__).parents[2] / "chat"
 KEY = os.environ["WEBCONNECTION_SIGNING_KEY"]
@@ -28,8 +28,12 @@ def answer(event, body, broadcast_url):
     out["message"] = html.escape(message["message"]).replace("\n", "<br>")
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
     request = urllib.request.Request(broadcast_url, json.dumps(out).encode(), headers)
-    with urllib.request.urlopen(request, timeout=10) as response:
-        matched = json.load(response)["matched"]
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            matched = json.load(response)["matched"]
+    except OSError as error:
+        print("The broadcast failed:", error, file=sys.stderr)
+        return 500, None
     if "receipt" not in message:
         return 204, None
     return 200, {"action": "sent", "message": str(matched), "receipt": message["receipt"]}
@@ -45,7 +49,8 @@ class Chat(SimpleHTTPRequestHandler):
             return self.reply(404)
         if not is_signed(self.command, self.path, self.headers.items(), body, KEY):
             return self.reply(401)
-        self.reply(*answer(event, body, self.headers["WebSocket-Broadcast-Url"]))
+        message_id, url = self.headers["WebSocket-Message-Id"], self.headers["WebSocket-Broadcast-Url"]
+        self.reply(*once(message_id, lambda: answer(event, body, url)))
 
     def reply(self, status, message=None):
         body = b"" if message is None else json.dumps(message).encode()

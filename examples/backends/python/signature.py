@@ -1,4 +1,4 @@
-"""Checks that a request comes from the gateway: RFC 9421 with a shared key, RFC 9530 for the body."""
+"""Checks that a request comes from the gateway: RFC 9421 with a shared key, RFC 9530 for the body. Handles it once."""
 
 import base64
 import hashlib
@@ -6,9 +6,10 @@ import hmac
 import re
 import threading
 import time
+from itertools import takewhile
 
-# Ids of messages, and when each may be forgotten. Several processes need a shared store.
-_seen = {}
+# Ids of messages that were handled, and when each may be forgotten. Several processes need a shared store.
+_handled = {}
 _lock = threading.Lock()
 
 
@@ -39,18 +40,28 @@ def is_signed(method, target, headers, body, key):
         if abs(time.time() - int(created)) <= 300 and any(
             hmac.compare_digest(expected.encode(), item.encode("latin-1")) for item in sent
         ):
-            return _is_new(headers["websocket-message-id"])
+            return True
     return False
 
 
-def _is_new(message_id):
+def once(message_id, handle):
+    """Returns the answer of `handle`, a status and a reply. A message that comes again has the same id: it
+    is answered with 204 and not handled again, unless it failed."""
     now = time.monotonic()
     with _lock:
-        for old in [old for old, until in _seen.items() if until < now]:
-            del _seen[old]
-        is_new = message_id not in _seen
-        _seen.setdefault(message_id, now + 600)
-    return is_new
+        for old in list(takewhile(lambda old: _handled[old] < now, _handled)):
+            del _handled[old]
+        if message_id in _handled:
+            return 204, None
+        _handled[message_id] = now + 600
+    status = 500
+    try:
+        status, reply = handle()
+        return status, reply
+    finally:
+        if status >= 400:
+            with _lock:
+                _handled.pop(message_id, None)
 
 
 def _base64(data):

@@ -8,7 +8,7 @@ from flask import Flask, Response, jsonify, request, send_from_directory
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples/backends/python"))
 
 from chat import KEY, PAGE, answer  # noqa: E402
-from signature import is_signed  # noqa: E402
+from signature import is_signed, once  # noqa: E402
 
 app = Flask(__name__)
 
@@ -22,7 +22,7 @@ def on_web_socket():
     if not is_signed(request.method, target, request.headers.items(), body, KEY):
         return Response("The signature is missing or wrong.", 401)
     event, url = request.headers["WebSocket-Event"], request.headers["WebSocket-Broadcast-Url"]
-    status, reply = answer(event, body, url)
+    status, reply = once(request.headers["WebSocket-Message-Id"], lambda: answer(event, body, url))
     return Response(status=status) if reply is None else (jsonify(reply), status)
 
 

@@ -6,6 +6,7 @@ mod guide;
 mod options;
 mod restarts;
 mod running;
+mod several;
 mod spellings;
 mod verifiers;
 mod wire;

@@ -84,6 +84,40 @@ fn it_refuses_to_start_with_one_sentence_that_names_the_option() {
     }
 }
 
+#[test]
+fn it_refuses_a_broker_that_cannot_be_and_repeats_no_password() {
+    let upstream = ["--upstream", "http://127.0.0.1:8080", "--port", "0"];
+    let closed = [&upstream[..], &["--broadcast-token", "t", "--unsigned"]].concat();
+    for (arguments, said) in [
+        (
+            &["--redis", "localhost:6379"] as &[&str],
+            "--redis: the broker's URL cannot be used and is not tried: it does not begin with redis://",
+        ),
+        (
+            &["--redis", "redis://:to ken@localhost"],
+            "--redis: the broker's URL cannot be used",
+        ),
+        (
+            &["--nats", "nats://a,http://b"],
+            "--nats: the broker's URL cannot be used and is not tried: it does not begin with nats://",
+        ),
+        (
+            &["--nats", "nats://a", "--redis", "redis://a"],
+            "--redis and --nats exclude each other",
+        ),
+        (
+            &["--redis-file", "/nothing/here.pem"],
+            "--redis-file /nothing/here.pem cannot be read",
+        ),
+        (
+            &["--cluster-prefix", "a.b"],
+            "must be 1 to 64 ASCII letters, digits, -, _ or :",
+        ),
+    ] {
+        assert_refused(&[&closed[..], arguments].concat(), said);
+    }
+}
+
 fn assert_refused(arguments: &[&str], said: &str) {
     let ended = output(arguments);
     let printed = String::from_utf8_lossy(&ended.stderr);
@@ -122,6 +156,13 @@ fn its_help_has_one_paragraph_for_each_option() {
         "signing-key-file",
         "log-format",
         "settings",
+        "redis",
+        "redis-file",
+        "nats",
+        "nats-file",
+        "cluster-prefix",
+        "cluster-key",
+        "cluster-key-file",
     ] {
         assert!(help.contains(&format!("--{option}")), "{option}: {help}");
     }

@@ -41,7 +41,8 @@ impl Kind {
 
     fn chat(self) -> PathBuf {
         let file = match self {
-            Self::Php | Self::PhpFpm => "php/chat.php",
+            // Keeps ids on a machine without APCu, too.
+            Self::Php | Self::PhpFpm => return script("gateway/php_chat.php"),
             Self::Python => "python/chat.py",
             Self::Flask => return script("gateway/flask_chat.py"),
             Self::Node => "node/chat.mjs",

@@ -82,7 +82,13 @@ pub(crate) fn output(arguments: &[&str]) -> Output {
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
     command.args(arguments);
-    for variable in ["BROADCAST_TOKEN", "SIGNING_KEY", "UPSTREAM"] {
+    for variable in [
+        "BROADCAST_TOKEN",
+        "NATS",
+        "REDIS",
+        "SIGNING_KEY",
+        "UPSTREAM",
+    ] {
         command.env_remove(format!("WEBCONNECTION_{variable}"));
     }
     command
