@@ -20,7 +20,9 @@ use crate::protocol::{CloseReason, ConnectionId, GroupId, Recipient, UserId};
 /// node answers at once, before any other is asked. Without a
 /// [backplane](crate::WebConnectionSocketLayer::backplane) it is the only node.
 ///
-/// An order is carried out at most once by each node. Dropping its future does not take it back.
+/// An order is carried out at most once by each node. Dropping its future does not take it back. Nodes
+/// that cannot be asked, because this one has no link or the question takes more than 1 MiB, are silent at
+/// once.
 ///
 /// # Examples
 ///
@@ -115,7 +117,8 @@ impl<'a> Cluster<'a> {
             let mut users = HashMap::new();
             if let Value::Users(parts) = value {
                 for (user, count) in parts {
-                    *users.entry(user).or_default() += count;
+                    let sum: &mut usize = users.entry(user).or_default();
+                    *sum = sum.saturating_add(count);
                 }
             }
             let mut users: Vec<_> = users.into_iter().collect();
@@ -274,16 +277,16 @@ impl<'a> Cluster<'a> {
             return answer;
         };
         let (topic, nodes) = node.holders(question.recipient());
-        answer.is_connected = self.is_connected();
+        answer.is_connected = node.state.lock().is_acquainted(Instant::now());
         if nodes.is_empty() {
             return answer;
         }
-        let Some(inquiry) = node.inquiries.open(question, nodes.iter().copied()) else {
+        let send = |id| node.outgoing.other(Draft::question(topic, id, question));
+        let inquiry = node.inquiries.open(question, nodes.iter().copied(), send);
+        let Some(inquiry) = inquiry else {
             answer.silent = nodes;
             return answer;
         };
-        node.outgoing
-            .other(Draft::question(topic, inquiry.id, question));
         // What is there by then is the answer.
         _ = timeout_at(deadline, inquiry.complete()).await;
         let (value, answered, silent) = inquiry.take();

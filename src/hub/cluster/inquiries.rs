@@ -41,11 +41,13 @@ struct Partial {
 }
 
 impl Inquiries {
-    /// Expects answers of nodes. Returns `None` if too many questions wait.
+    /// Asks a question and expects answers of nodes. Returns `None` if too many questions wait, or `send`,
+    /// which is given its number, says that it was not sent. Numbers are sent in their order.
     pub(super) fn open(
         &self,
         question: &Question,
         nodes: impl IntoIterator<Item = NodeId>,
+        send: impl FnOnce(u64) -> bool,
     ) -> Option<Inquiry<'_>> {
         let mut open = self.0.lock();
         if open.inquiries.len() >= MAX_INQUIRIES {
@@ -53,6 +55,9 @@ impl Inquiries {
         }
         open.last += 1;
         let id = open.last;
+        if !send(id) {
+            return None;
+        }
         let partial = || Partial {
             value: Value::none(question),
             next: 0,
@@ -105,7 +110,7 @@ impl Inquiries {
 #[derive(Debug)]
 pub(super) struct Inquiry<'a> {
     inquiries: &'a Inquiries,
-    pub(super) id: u64,
+    id: u64,
     complete: Arc<Notify>,
 }
 

@@ -16,7 +16,7 @@
 //! that a broker does or fails to do holds them up. `state` and all below it is plain and synchronous,
 //! with the time as an argument; `bridge` keeps a link open, with a task for each of its halves.
 //!
-//! Locks: `state`, then that of `outgoing`. Neither is taken under the hub's lock, and neither is held
+//! Locks: `state` or that of `inquiries`, then that of `outgoing`. Neither is taken under the hub's lock, and neither is held
 //! while a socket is served or the application is called.
 
 mod answer;

@@ -1,6 +1,6 @@
 //! What a node does when something happens to it: its state finds out, and effects follow.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -27,6 +27,7 @@ impl Node {
         let mut state = self.state.lock();
         state.want(interest, Instant::now(), &mut effects);
         self.publish_synced(&state);
+        self.queue(&state, &mut effects);
         drop(state);
         self.apply(local, &mut effects);
         // Something else may be due first now.
@@ -49,26 +50,45 @@ impl Node {
         state.receive(arrival.topic, frame, Instant::now(), effects);
         if !is_message {
             self.publish_synced(&state);
+            self.queue(&state, effects);
         }
         drop(state);
         self.apply(local, effects);
     }
 
-    /// Does what the state has found to be done.
+    /// Queues what must reach the broker in the order in which the state has found it to be done: of two
+    /// threads the one that was first must not unsubscribe from what the other has just subscribed to.
+    /// So the state is held meanwhile.
+    fn queue(&self, _held: &State, effects: &mut Vec<Effect>) {
+        let effects_of_now = mem::take(effects).into_iter();
+        let later = effects_of_now.filter_map(|effect| {
+            match effect {
+                Effect::Subscribe(topic) => self.outgoing.subscribe(topic),
+                Effect::Unsubscribe(topic) => self.outgoing.unsubscribe(topic),
+                Effect::Mark(topic, nonce) => self.outgoing.mark(topic, nonce),
+                Effect::Send(draft) => _ = self.outgoing.other(draft),
+                later => return Some(later),
+            }
+            None
+        });
+        *effects = later.collect();
+    }
+
+    /// Does what the state has found to be done, except what was [queued](Self::queue).
     pub(super) fn apply(&self, local: &dyn Local, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Event(event) => self.tell(local, &event),
-                Effect::Subscribe(topic) => self.outgoing.subscribe(topic),
-                Effect::Unsubscribe(topic) => self.outgoing.unsubscribe(topic),
-                Effect::Send(draft) => self.outgoing.other(draft),
-                Effect::Mark(topic, nonce) => self.outgoing.mark(topic, nonce),
+                Effect::Subscribe(_)
+                | Effect::Unsubscribe(_)
+                | Effect::Mark(..)
+                | Effect::Send(_) => {}
                 Effect::Beat(beat) => {
                     let pulse = self.pulse(local, beat);
-                    self.outgoing.other(Draft::beat(&pulse));
+                    self.outgoing.beat(Draft::beat(&pulse));
                     *self.pulse.lock() = pulse;
                 }
-                Effect::RepeatBeat => self.outgoing.other(Draft::beat(&self.pulse.lock())),
+                Effect::RepeatBeat => self.outgoing.beat(Draft::beat(&self.pulse.lock())),
                 Effect::Deliver(recipients, json) => {
                     local.deliver(&recipients, &Frame::text(&json));
                 }
@@ -77,7 +97,10 @@ impl Node {
                     let last = parts.len() - 1;
                     for (number, part) in parts.iter().enumerate() {
                         let draft = Draft::answer(from, id, number, number == last, part);
-                        self.outgoing.other(draft);
+                        // Without room the node that asks hears nothing, and says so.
+                        if !self.outgoing.other(draft) {
+                            break;
+                        }
                     }
                 }
                 Effect::Answered {
@@ -130,6 +153,7 @@ impl Node {
         state.want(interest, now, &mut effects);
         state.link_up(topics, now, &mut effects);
         self.publish_synced(&state);
+        self.queue(&state, &mut effects);
         drop(state);
         self.apply(&*local, &mut effects);
         true
@@ -151,6 +175,7 @@ impl Node {
         state.want(interest, now, &mut effects);
         state.tick(now, &mut effects);
         self.publish_synced(&state);
+        self.queue(&state, &mut effects);
         let remembered = state.remembered();
         drop(state);
         self.outgoing

@@ -83,6 +83,32 @@ async fn messages_that_a_node_could_not_hear_are_missed_by_that_node_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_outage_of_hours_is_reported_like_one_of_a_second() {
+    let [first, second] = nodes().await;
+    let mut ann = second.join("ann", &["chat"]).await;
+    let _bob = first.join("bob", &["chat"]).await;
+    first.hub.broadcast(&chat("0"));
+    assert_eq!(text(&mut ann).await, "0");
+    second.hub.broadcast(&chat("0"));
+    sleep(Duration::from_secs(5)).await;
+    for outage in [&[&first, &second][..], &[&second]] {
+        outage.iter().for_each(|node| node.backplane.cut());
+        sleep(Duration::from_secs(5)).await;
+        for number in 1..=3 {
+            first.hub.broadcast(&chat(number.to_string()));
+            second.hub.broadcast(&chat(number.to_string()));
+        }
+        sleep(Duration::from_secs(10 * 3_600)).await;
+        outage.iter().for_each(|node| node.backplane.restore());
+        sleep(3 * REPORTED).await;
+        assert_eq!(first.events.gaps(), [(second.id(), Some(3))]);
+        assert_eq!(second.events.gaps(), [(first.id(), Some(3))]);
+        first.events.clear();
+        second.events.clear();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_loss_that_no_link_noticed_is_reported_by_the_next_message() {
     let [first, second] = nodes().await;
     let mut ann = second.join("ann", &["chat"]).await;

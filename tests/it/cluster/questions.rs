@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-use web_connection_socket::{CloseReason, Config, Hub, Recipient};
+use tokio::time::{Instant, sleep};
+use web_connection_socket::{CloseReason, Config, Hub, Recipient, backplane::MemoryBackplane};
 
-use super::nodes;
+use super::{Node, config, eventually, nodes};
 use crate::support::until;
 
 const WITHIN: Duration = Duration::from_millis(500);
@@ -101,9 +101,35 @@ async fn a_silent_node_makes_an_answer_partial_and_not_an_error() {
     );
 
     first.backplane.cut();
+    eventually(|| !first.hub.cluster().is_connected()).await;
+    let start = Instant::now();
     let answer = first.hub.cluster().sockets(WITHIN).await;
     assert_eq!((answer.value, answer.answered), (0, 1));
+    assert_eq!(answer.silent.len(), 2);
     assert!(!answer.is_complete());
+    assert_eq!(start.elapsed(), Duration::ZERO, "none can be asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_no_broker_carries_is_not_asked() {
+    let [first, _second] = nodes().await;
+    let start = Instant::now();
+    let group = Recipient::group("x".repeat(2 << 20));
+    let answer = first.hub.cluster().members(&group, WITHIN).await;
+    assert_eq!((answer.answered, answer.silent.len()), (1, 1));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(first.hub.cluster().sockets(WITHIN).await.is_complete());
+    assert_eq!(first.stats().links, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_just_a_link_does_not_take_itself_for_the_only_one() {
+    let node = Node::start(config(), &MemoryBackplane::new());
+    let cluster = node.hub.cluster();
+    cluster.connected().await;
+    assert!(!cluster.sockets(WITHIN).await.is_complete());
+    sleep(Duration::from_secs(2)).await;
+    assert!(cluster.sockets(WITHIN).await.is_complete());
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,9 +28,20 @@ struct Publisher {
     /// As of the last heartbeat.
     tails: Tails,
     tracks: HashMap<Topic, Track>,
+    /// The last question that it has asked all nodes, and the last that it has asked this one.
+    asked: [u64; 2],
     heard: Instant,
-    /// When it said that it leaves.
-    left: Option<Instant>,
+    stage: Stage,
+}
+
+/// How far a publisher's farewell has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Up,
+    /// It has said that it leaves; what it sent before may still come.
+    Leaving(Instant),
+    /// Nothing is taken of it any more: what comes is a copy.
+    Left,
 }
 
 /// Messages of a publisher that this node has missed.
@@ -55,7 +66,8 @@ impl Ledger {
     pub(in crate::hub::cluster) fn subscribe(&mut self, topic: Topic, now: Instant) {
         self.topics.entry(topic).or_default();
         // Of the others the first heartbeat is waited for: without it no tail is known.
-        let heard = self.publishers.values_mut().filter(|one| one.beat > 0);
+        let publishers = self.publishers.values_mut();
+        let heard = publishers.filter(|one| one.beat > 0 && one.stage != Stage::Left);
         for publisher in heard {
             let tail = publisher.tails.get(topic);
             publisher.track(topic).ask(now, tail);
@@ -124,7 +136,7 @@ impl Ledger {
         let Some(publisher) = self.publisher(node, incarnation, now) else {
             return Vec::new();
         };
-        if pulse.beat <= publisher.beat {
+        if !publisher.awaits(pulse.beat) {
             return Vec::new();
         }
         publisher.beat = pulse.beat;
@@ -144,11 +156,54 @@ impl Ledger {
         pulse: Pulse,
         now: Instant,
     ) -> Vec<Gap> {
-        let gaps = self.beat(sender, pulse, now);
-        if let Some(publisher) = self.publisher(sender.0, sender.1, now) {
-            publisher.left = Some(now);
+        let (node, incarnation) = sender;
+        let topics: Vec<_> = self.topics.keys().copied().collect();
+        let Some(publisher) = self.publisher(node, incarnation, now) else {
+            return Vec::new();
+        };
+        if !publisher.awaits(pulse.beat) {
+            return Vec::new();
         }
-        gaps
+        publisher.beat = pulse.beat;
+        publisher.stage = Stage::Leaving(now);
+        let missing = topics.into_iter().filter_map(|topic| {
+            let tail = pulse.tails.get(topic);
+            publisher.track(topic).bye(tail, now)
+        });
+        missing.map(|missing| Gap { node, missing }).collect()
+    }
+
+    /// Whether a heartbeat or a farewell is the newest of its publisher, and not a copy of an older one.
+    pub(in crate::hub::cluster) fn is_news(
+        &self,
+        (node, incarnation): (NodeId, u64),
+        beat: u64,
+    ) -> bool {
+        self.publishers.get(&node).is_none_or(|publisher| {
+            let is_same = publisher.incarnation == incarnation;
+            publisher.incarnation < incarnation || is_same && publisher.awaits(beat)
+        })
+    }
+
+    /// Takes a question or an order. Returns whether it is new: the numbers of a publisher's ascend on
+    /// each topic, so that a copy is known.
+    pub(in crate::hub::cluster) fn question(
+        &mut self,
+        (node, incarnation): (NodeId, u64),
+        topic: Topic,
+        id: u64,
+        now: Instant,
+    ) -> bool {
+        if topic.as_partition().is_some() {
+            return false;
+        }
+        let Some(publisher) = self.publisher(node, incarnation, now) else {
+            return false;
+        };
+        let last = &mut publisher.asked[usize::from(topic != Topic::ALL)];
+        let is_new = id > *last;
+        *last = id.max(*last);
+        is_new
     }
 
     /// Judges what a publisher that is gone has said last. It may come back.
@@ -157,25 +212,30 @@ impl Ledger {
         publisher.map_or_else(Vec::new, |publisher| publisher.judge(node))
     }
 
-    /// Judges and forgets those that have left, and forgets those that were not heard for long.
+    /// Judges those that have left.
     pub(in crate::hub::cluster) fn sweep(&mut self, now: Instant) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        self.publishers.retain(|&node, publisher| {
-            let has_left = publisher.left.is_some_and(|left| now >= left + TO_ARRIVE);
-            if has_left {
+        for (&node, publisher) in &mut self.publishers {
+            if matches!(publisher.stage, Stage::Leaving(left) if now >= left + TO_ARRIVE) {
                 gaps.extend(publisher.judge(node));
+                publisher.stage = Stage::Left;
+                publisher.tracks = HashMap::new();
             }
-            !has_left && now < publisher.heard + KEPT
-        });
+        }
         gaps
     }
 
+    /// Whether a node is up, or may come back.
     pub(in crate::hub::cluster) fn knows(&self, node: NodeId) -> bool {
-        self.publishers.contains_key(&node)
+        let publisher = self.publishers.get(&node);
+        publisher.is_some_and(|publisher| publisher.stage != Stage::Left)
     }
 
+    /// Returns the nodes that are up or may come back.
     pub(in crate::hub::cluster) fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.publishers.keys().copied()
+        let publishers = self.publishers.iter();
+        let there = publishers.filter(|(_, publisher)| publisher.stage != Stage::Left);
+        there.map(|(node, _)| *node)
     }
 
     /// Returns the topics on which a publisher has to set its baseline.
@@ -214,6 +274,8 @@ impl Ledger {
 
     /// Returns the publisher, or `None` if this is of a process of it that has ended, or there are more
     /// than any cluster has.
+    ///
+    /// However long a publisher is silent, its numbers are kept: it may have lost its link and come back.
     fn publisher(
         &mut self,
         node: NodeId,
@@ -221,7 +283,10 @@ impl Ledger {
         now: Instant,
     ) -> Option<&mut Publisher> {
         if self.publishers.len() >= MAX_PUBLISHERS && !self.publishers.contains_key(&node) {
-            return None;
+            let silent = self.publishers.iter().min_by_key(|(_, one)| one.heard);
+            let silent = silent.filter(|(_, one)| now >= one.heard + KEPT);
+            let silent = silent.map(|(node, _)| *node)?;
+            self.publishers.remove(&silent);
         }
         let publisher = self.publishers.entry(node);
         let publisher = publisher.or_insert_with(|| Publisher::new(incarnation, now));
@@ -230,6 +295,9 @@ impl Ledger {
         }
         if publisher.incarnation < incarnation {
             *publisher = Publisher::new(incarnation, now);
+        }
+        if publisher.stage == Stage::Left {
+            return None;
         }
         publisher.heard = now;
         Some(publisher)
@@ -243,9 +311,15 @@ impl Publisher {
             beat: 0,
             tails: Tails::default(),
             tracks: HashMap::new(),
+            asked: [0; 2],
             heard: now,
-            left: None,
+            stage: Stage::Up,
         }
+    }
+
+    /// Whether a heartbeat with this number is the next of those that come.
+    fn awaits(&self, beat: u64) -> bool {
+        self.stage == Stage::Up && beat > self.beat
     }
 
     fn track(&mut self, topic: Topic) -> &mut Track {
@@ -264,5 +338,5 @@ const MAX_PUBLISHERS: usize = 4_096;
 /// How long messages that were sent before a farewell may take after it.
 const TO_ARRIVE: Duration = Duration::from_secs(2);
 
-/// How long the numbers of a publisher that is not heard are kept, in case it comes back.
+/// How long the numbers of a publisher that is not heard are kept even if there is no room for others.
 const KEPT: Duration = Duration::from_secs(600);

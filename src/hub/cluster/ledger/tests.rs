@@ -223,7 +223,58 @@ fn forged_publishers_take_a_bounded_memory() {
         test.ledger.message((NodeId(node), 1), TOPIC, 1, test.now);
     }
     assert_eq!(test.ledger.nodes().count(), 4_096);
+    assert!(!test.ledger.knows(NodeId(9_999)), "there is no room");
     test.wait(600);
-    test.ledger.sweep(test.now);
-    assert_eq!(test.ledger.nodes().count(), 0);
+    assert_eq!(test.message(1), Verdict::Late, "one that is known stays");
+    test.ledger.message((NodeId(9_999), 1), TOPIC, 1, test.now);
+    assert!(test.ledger.knows(NodeId(9_999)), "in place of a silent one");
+    assert_eq!(test.ledger.nodes().count(), 4_096);
+}
+
+#[test]
+fn a_publisher_that_is_silent_for_a_day_is_not_forgotten() {
+    let mut test = Test::new();
+    test.mark(5);
+    test.beat(5);
+    assert_eq!(test.ledger.gone(NODE), []);
+    test.wait(24 * 3_600);
+    assert_eq!(test.ledger.sweep(test.now), []);
+    assert_eq!(test.mark(9), Some(gap(4)));
+}
+
+#[test]
+fn heartbeats_that_come_at_once_after_a_stall_wait_for_what_they_overtake() {
+    let mut test = Test::new();
+    test.mark(5);
+    assert_eq!(test.beat(5), []);
+    for tail in [7, 9] {
+        let pulse = test.pulse(tail);
+        assert_eq!(test.ledger.beat((NODE, 1), pulse, test.now), []);
+    }
+    let bye = test.pulse(9);
+    assert_eq!(test.ledger.bye((NODE, 1), bye, test.now), []);
+    for number in 6..=8 {
+        assert_eq!(test.message(number), WHOLE, "{number}");
+    }
+    test.wait(2);
+    assert_eq!(test.ledger.sweep(test.now), [gap(1)], "of 9 alone");
+}
+
+#[test]
+fn copies_of_old_questions_are_known() {
+    let mut test = Test::new();
+    let here = Topic::node(1);
+    let now = test.now;
+    let mut is_new = |incarnation, topic, id| {
+        let sender = (NODE, incarnation);
+        test.ledger.question(sender, topic, id, now)
+    };
+    assert!(is_new(1, Topic::ALL, 2));
+    assert!(!is_new(1, Topic::ALL, 2), "a copy");
+    assert!(!is_new(1, Topic::ALL, 1), "an older one");
+    assert!(is_new(1, here, 1), "topics overtake each other");
+    assert!(is_new(1, Topic::ALL, 3));
+    assert!(is_new(2, Topic::ALL, 1), "it has restarted");
+    assert!(!is_new(1, Topic::ALL, 4), "of the process that has ended");
+    assert!(!is_new(2, TOPIC, 5), "none is asked there");
 }

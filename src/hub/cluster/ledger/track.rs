@@ -16,8 +16,8 @@ pub(super) struct Track {
     seen: u64,
     /// Since when a baseline is wanted, and the publisher's tail as it was known then.
     asked: Option<(Instant, u64)>,
-    /// The tail of the last heartbeat, which is judged with the next.
-    unjudged: Option<u64>,
+    /// The tail of the last heartbeat, which is judged with the next, and when it came.
+    unjudged: Option<(u64, Instant)>,
 }
 
 /// What becomes of a message.
@@ -68,7 +68,7 @@ impl Track {
     /// Takes the tail of a heartbeat.
     pub(super) fn beat(&mut self, tail: u64, now: Instant) -> Option<Missing> {
         let missing = match self.accounted {
-            Some(_) => self.judge(),
+            Some(_) => self.judge_in_time(now),
             // Its tail may overtake messages that are to be delivered, so it is no baseline.
             None if self.is_overdue(tail, now) => self.account(tail, now),
             None => {
@@ -76,13 +76,28 @@ impl Track {
                 None
             }
         };
-        self.unjudged = Some(tail);
+        self.unjudged = Some((tail, now));
         missing
+    }
+
+    /// Takes the tail of a farewell, after which no heartbeat comes.
+    pub(super) fn bye(&mut self, tail: u64, now: Instant) -> Option<Missing> {
+        let is_overdue = self.accounted.is_none() && self.is_overdue(tail, now);
+        let missing = is_overdue.then(|| self.account(tail, now)).flatten();
+        self.unjudged = Some((tail, now));
+        missing
+    }
+
+    /// Judges the last heartbeat, unless it came with this one: after a stall several come at once, and
+    /// may overtake what was sent before them.
+    fn judge_in_time(&mut self, now: Instant) -> Option<Missing> {
+        let (_, since) = self.unjudged?;
+        (now >= since + TO_ARRIVE).then(|| self.judge()).flatten()
     }
 
     /// Takes what the last heartbeat said for what is to have come by now.
     pub(super) fn judge(&mut self) -> Option<Missing> {
-        let (tail, accounted) = (self.unjudged.take()?, self.accounted?);
+        let ((tail, _), accounted) = (self.unjudged.take()?, self.accounted?);
         if tail <= accounted {
             return None;
         }
@@ -120,3 +135,6 @@ impl Track {
 }
 
 const TWO_BEATS: Duration = Duration::from_secs(4);
+
+/// How long messages that were sent before a heartbeat may take after it.
+const TO_ARRIVE: Duration = Duration::from_secs(1);

@@ -1,6 +1,7 @@
 //! What waits for the broker, from the threads that broadcast to the task that sends.
 
 mod outgoing;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use super::waiting::Waiting;
 use crate::{
     backplane::{BackplaneError, Command, Topic},
     hub::cluster::{
@@ -33,33 +34,16 @@ pub(in crate::hub::cluster) struct Outgoing {
 struct Queue {
     is_open: bool,
     waiting: VecDeque<Waiting>,
+    /// Of messages.
     bytes: usize,
+    /// Of questions and answers, which must not crowd messages out.
+    other_bytes: usize,
     tails: Tails,
     /// The topics in which a mark waits: another one would say the same.
     marks: HashSet<Topic>,
     forwarded: u64,
     not_forwarded: u64,
     unknown: u64,
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Subscribe(Topic),
-    Unsubscribe(Topic),
-    Message(Draft, Arc<Ticket>),
-    Mark(Draft),
-    Other(Draft),
-    Farewell(Draft, Arc<Ticket>),
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        match self {
-            Self::Subscribe(_) | Self::Unsubscribe(_) => 0,
-            Self::Mark(draft) | Self::Other(draft) => draft.len(),
-            Self::Message(draft, _) | Self::Farewell(draft, _) => draft.len(),
-        }
-    }
 }
 
 /// Messages that were forwarded, in total, and those that were not.
@@ -129,7 +113,7 @@ impl Outgoing {
         let mut draft = Draft::mark(topic, nonce);
         draft.stamp(self.node, self.incarnation, queue.tails.get(topic));
         queue.push(if is_own {
-            Waiting::Other(draft)
+            Waiting::Vital(draft)
         } else {
             Waiting::Mark(draft)
         });
@@ -145,17 +129,30 @@ impl Outgoing {
         ticket
     }
 
-    /// Queues a frame that is no message: without a link or room it is dropped, and the one that waits
-    /// for it learns that by its own clock.
-    pub(in crate::hub::cluster) fn other(&self, mut draft: Draft) {
+    /// Queues a heartbeat, for which there is always room.
+    pub(in crate::hub::cluster) fn beat(&self, mut draft: Draft) {
+        draft.stamp(self.node, self.incarnation, 0);
+        self.command(Waiting::Vital(draft));
+    }
+
+    /// Queues a question, an answer or the like. Returns `false` if there is no link or no room, or it is
+    /// larger than a broker carries.
+    pub(in crate::hub::cluster) fn other(&self, mut draft: Draft) -> bool {
         let mut queue = self.queue.lock();
-        if !queue.is_open || queue.bytes + draft.len() > 2 * MAX_BYTES {
-            return;
+        let length = draft.len();
+        if !queue.is_open {
+            return false;
+        }
+        if length > MAX_FRAME || queue.other_bytes + length > MAX_BYTES {
+            drop(queue);
+            tracing::debug!(length, "dropped a question or an answer: there is no room");
+            return false;
         }
         draft.stamp(self.node, self.incarnation, 0);
         queue.push(Waiting::Other(draft));
         drop(queue);
         self.changed.notify_one();
+        true
     }
 
     pub(in crate::hub::cluster) fn subscribe(&self, topic: Topic) {
@@ -184,7 +181,7 @@ impl Outgoing {
     pub(in crate::hub::cluster) fn close(&self) {
         let mut queue = self.queue.lock();
         queue.is_open = false;
-        queue.bytes = 0;
+        (queue.bytes, queue.other_bytes) = (0, 0);
         queue.marks.clear();
         let waiting = mem::take(&mut queue.waiting);
         for one in &waiting {
@@ -230,30 +227,48 @@ impl Outgoing {
 
 impl Queue {
     fn push(&mut self, waiting: Waiting) {
-        self.bytes += waiting.len();
+        if let Some(bytes) = self.bytes_of(&waiting) {
+            *bytes += waiting.len();
+        }
         self.waiting.push_back(waiting);
     }
 
     fn pop(&mut self) -> Option<Waiting> {
         let waiting = self.waiting.pop_front()?;
-        self.bytes -= waiting.len();
+        if let Some(bytes) = self.bytes_of(&waiting) {
+            *bytes -= waiting.len();
+        }
         if let Waiting::Mark(draft) = &waiting {
             self.marks.remove(&draft.topic());
         }
         Some(waiting)
     }
 
+    /// Returns the count of bytes to which a frame adds, if its kind is bounded by them.
+    fn bytes_of(&mut self, waiting: &Waiting) -> Option<&mut usize> {
+        match waiting {
+            Waiting::Message(..) => Some(&mut self.bytes),
+            Waiting::Other(_) => Some(&mut self.other_bytes),
+            _ => None,
+        }
+    }
+
     /// Drops messages that have waited too long, if there is no room otherwise.
     fn make_room(&mut self, length: usize, now: Instant) {
         while self.bytes + length > MAX_BYTES {
-            match self.waiting.front() {
-                Some(Waiting::Message(_, ticket)) if ticket.is_expired(now) => {
-                    ticket.refuse(NotForwarded::Expired);
-                    self.not_forwarded += 1;
-                    self.pop();
-                }
-                _ => return,
-            }
+            let mut waiting = self.waiting.iter().enumerate();
+            let oldest = waiting.find_map(|(at, waiting)| match waiting {
+                Waiting::Message(draft, ticket) => Some((at, draft.len(), ticket)),
+                _ => None,
+            });
+            let Some((at, bytes, ticket)) = oldest.filter(|(.., ticket)| ticket.is_expired(now))
+            else {
+                return;
+            };
+            ticket.refuse(NotForwarded::Expired);
+            self.not_forwarded += 1;
+            self.bytes -= bytes;
+            self.waiting.remove(at);
         }
     }
 
@@ -301,7 +316,9 @@ impl<'a> Batch<'a> {
                 tickets.push(ticket);
                 publish(draft, key)
             }
-            Waiting::Mark(draft) | Waiting::Other(draft) => publish(draft, key),
+            Waiting::Mark(draft) | Waiting::Vital(draft) | Waiting::Other(draft) => {
+                publish(draft, key)
+            }
             Waiting::Farewell(draft, ticket) => {
                 ticket.begin();
                 farewell = Some(ticket);
@@ -356,7 +373,7 @@ fn publish(draft: Draft, key: Option<&Key>) -> Command {
     Command::Publish(draft.topic(), draft.finish(key))
 }
 
-/// The bytes of messages that may wait. Answers and heartbeats may take as much again.
+/// The bytes of messages that may wait. Questions and answers may take as much again.
 const MAX_BYTES: usize = 4 << 20;
 
 /// What one call of [`Outlet::send`](crate::backplane::Outlet::send) gets.

@@ -10,7 +10,7 @@ use crate::{
     backplane::{Arrival, BackplaneError, Command, Topic},
     hub::cluster::{
         node_id::NodeId,
-        wire::{self, Draft, MAX_FRAME},
+        wire::{self, Draft, MAX_FRAME, Pulse},
     },
     protocol::{Forwarded, NotForwarded, Receipt},
 };
@@ -115,4 +115,36 @@ async fn a_batch_that_is_given_up_is_unknown_and_what_waits_stays() {
     outgoing.open();
     outgoing.subscribe(Topic::ALL);
     assert_eq!(next.await.commands, [Command::Subscribe(Topic::ALL)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_take_no_room_of_messages_and_heartbeats_have_always_room() {
+    let outgoing = open();
+    let answer = || Draft::answer(NodeId(3), 1, 0, true, &vec![b'x'; 1_000_000]);
+    let taken = (0..10).filter(|_| outgoing.other(answer())).count();
+    assert_eq!(taken, 4);
+    let large = || outgoing.message(message(Topic::ALL, 1_000_000));
+    let waiting: Vec<_> = (0..4).map(|_| large().unwrap()).collect();
+    assert_eq!(large().unwrap_err(), NotForwarded::QueueFull);
+    outgoing.beat(Draft::beat(&Pulse::default()));
+    advance(Duration::from_secs(1)).await;
+    large().expect("those behind the answers are expired");
+    assert!(waiting[0].peek().is_some());
+    let mut sent = 0;
+    while sent < 6 {
+        let batch = outgoing.next(None).await;
+        sent += batch.commands.len();
+        batch.settle(Ok(()));
+    }
+    assert_eq!(outgoing.totals().forwarded, 1);
+    assert!(outgoing.other(answer()), "there is room again");
+}
+
+#[tokio::test]
+async fn what_no_broker_carries_is_not_asked() {
+    let outgoing = open();
+    let part = vec![b'x'; MAX_FRAME];
+    assert!(!outgoing.other(Draft::answer(NodeId(3), 1, 0, true, &part)));
+    outgoing.close();
+    assert!(!outgoing.other(Draft::answer(NodeId(3), 1, 0, true, b"x")));
 }

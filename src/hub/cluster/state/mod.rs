@@ -3,6 +3,8 @@
 
 mod effect;
 mod interest;
+mod nodes;
+mod open_link;
 mod roster;
 mod state;
 mod syncing;

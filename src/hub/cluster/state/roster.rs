@@ -91,7 +91,8 @@ impl Roster {
 
     /// Returns what the other nodes count, added up.
     pub(super) fn sockets(&self) -> usize {
-        self.0.values().map(|peer| peer.counts.sockets).sum()
+        let sockets = self.0.values().map(|peer| peer.counts.sockets);
+        sockets.fold(0, usize::saturating_add)
     }
 }
 

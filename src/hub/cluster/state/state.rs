@@ -1,12 +1,13 @@
 //! A node's state: what happens to it, and what it does then.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{
     effect::Effect,
     interest::Interest,
+    open_link::OpenLink,
     roster::{Heard, Roster},
     syncing::Syncing,
 };
@@ -24,13 +25,13 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::hub::cluster) struct State {
     node: NodeId,
-    ledger: Ledger,
-    roster: Roster,
+    pub(super) ledger: Ledger,
+    pub(super) roster: Roster,
     interest: Interest,
     syncing: Syncing,
     link: Option<OpenLink>,
     /// The number of the last heartbeat.
-    beat: u64,
+    pub(super) beat: u64,
     next_beat: Instant,
     /// When the last heartbeat was repeated for a node that is new.
     introduced: Instant,
@@ -39,12 +40,6 @@ pub(in crate::hub::cluster) struct State {
     pub(in crate::hub::cluster) late: u64,
     pub(in crate::hub::cluster) gaps: u64,
     pub(in crate::hub::cluster) missing: u64,
-}
-
-#[derive(Debug)]
-struct OpenLink {
-    /// When this node's own heartbeat was seen, or the link was opened.
-    heard: Instant,
 }
 
 impl State {
@@ -115,7 +110,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         self.roster.listen(now);
-        self.link = Some(OpenLink { heard: now });
+        self.link = Some(OpenLink::new(now));
         out.push(Effect::Event(ClusterEvent::Up));
         let topics = self.topics();
         let surplus = subscribed.iter().filter(|topic| !topics.contains(topic));
@@ -154,12 +149,13 @@ impl State {
         }
         let gaps = self.ledger.sweep(now);
         self.report(gaps, out);
-        let (topics, own) = self.syncing.retry(now);
+        let (others, own) = self.syncing.retry(now);
         for (topic, nonce) in own {
+            out.push(Effect::Subscribe(topic));
             out.push(Effect::Mark(topic, nonce));
         }
-        if !topics.is_empty() {
-            out.push(Effect::Send(Draft::sync(Topic::ALL, topics)));
+        for (node, topics) in others {
+            ask(topics, node, out);
         }
         if is_beat {
             for node in self.roster.nodes() {
@@ -173,14 +169,14 @@ impl State {
         let link = self.link.as_ref()?;
         let others = [self.roster.deadline(), self.syncing.deadline()];
         let first = others.into_iter().flatten().min();
-        let own = self.next_beat.min(link.heard + DEAF);
+        let own = self.next_beat.min(link.deadline());
         Some(first.map_or(own, |first| first.min(own)))
     }
 
     /// Whether the link carries nothing, although it looks alive.
     pub(in crate::hub::cluster) fn is_deaf(&self, now: Instant) -> bool {
         let link = self.link.as_ref();
-        link.is_some_and(|link| now >= link.heard + DEAF)
+        link.is_some_and(|link| link.is_deaf(now))
     }
 
     /// Takes what has arrived on a topic.
@@ -221,6 +217,9 @@ impl State {
             }
             Body::Beat(pulse) => self.receive_beat(sender, pulse, now, out),
             Body::Bye(pulse) => {
+                if !self.ledger.is_news(sender, pulse.beat) {
+                    return;
+                }
                 let gaps = self.ledger.bye(sender, pulse, now);
                 self.report(gaps, out);
                 self.syncing.gone(node);
@@ -229,7 +228,9 @@ impl State {
                     out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
                 }
             }
-            Body::Sync(topics) => {
+            Body::Sync(mut topics) => {
+                // A topic for each name that a frame makes up would have no bound.
+                topics.node &= self.knows(node);
                 out.extend(topics.of(node.0).map(|topic| Effect::Mark(topic, 0)));
                 if topic == Topic::ALL {
                     // It may have a link only now, and what it was asked before is lost.
@@ -237,7 +238,11 @@ impl State {
                 }
                 self.introduce(now, out);
             }
-            Body::Question(id, question) => out.push(Effect::Answer(node, id, question)),
+            Body::Question(id, question) => {
+                if self.ledger.question(sender, topic, id, now) {
+                    out.push(Effect::Answer(node, id, question));
+                }
+            }
             Body::Answer {
                 id,
                 number,
@@ -257,6 +262,12 @@ impl State {
         self.link.is_some()
     }
 
+    /// Whether the nodes that are up are known: without any, one may have had no time to speak.
+    pub(in crate::hub::cluster) fn is_acquainted(&self, now: Instant) -> bool {
+        let link = self.link.as_ref();
+        link.is_some_and(|link| self.others().next().is_some() || link.has_lasted(BEAT, now))
+    }
+
     /// Returns the partitions whose subscription is known to work, one bit for each, and whether there is
     /// no topic of which that is not known.
     pub(in crate::hub::cluster) fn synced(&self) -> (u64, bool) {
@@ -271,38 +282,9 @@ impl State {
         (subscribed & synced, self.syncing.is_empty())
     }
 
-    /// Returns the other nodes that are up, as far as this one knows.
-    pub(in crate::hub::cluster) fn others(&self) -> impl Iterator<Item = NodeId> {
-        self.roster.nodes()
-    }
-
-    pub(in crate::hub::cluster) fn knows(&self, node: NodeId) -> bool {
-        self.roster.contains(node)
-    }
-
-    /// Whether a node is up, or was lately and may come back.
-    pub(in crate::hub::cluster) fn remembers(&self, node: NodeId) -> bool {
-        self.knows(node) || self.ledger.knows(node)
-    }
-
-    /// Returns the nodes that are up, and those that were lately.
-    pub(in crate::hub::cluster) fn remembered(&self) -> HashSet<NodeId> {
-        self.roster.nodes().chain(self.ledger.nodes()).collect()
-    }
-
-    /// Returns the number of the heartbeat that is the last.
-    pub(in crate::hub::cluster) fn last_beat(&self) -> u64 {
-        self.beat + 1
-    }
-
-    /// Returns how many sockets the other nodes have, as of their last heartbeats.
-    pub(in crate::hub::cluster) fn sockets_of_others(&self) -> usize {
-        self.roster.sockets()
-    }
-
     fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {
         match body {
-            Body::Beat(_) => self.link.iter_mut().for_each(|link| link.heard = now),
+            Body::Beat(_) => self.link.iter_mut().for_each(|link| link.hear(now)),
             Body::Mark { nonce } => {
                 let is_it = self.syncing.own_mark(topic, *nonce);
                 if is_it {
@@ -316,10 +298,15 @@ impl State {
     fn receive_beat(
         &mut self,
         (node, incarnation): (NodeId, u64),
-        pulse: Pulse,
+        mut pulse: Pulse,
         now: Instant,
         out: &mut Vec<Effect>,
     ) {
+        if !self.ledger.is_news((node, incarnation), pulse.beat) {
+            return;
+        }
+        // What other nodes are sent says nothing here, and a forged frame may name many.
+        pulse.tails.retain_nodes(|of| of == self.node.0);
         let heard = self.roster.beat(node, incarnation, pulse.counts, now);
         if heard == Heard::Restarted {
             let clean = false;
@@ -374,7 +361,7 @@ impl State {
     fn report(&mut self, gaps: impl IntoIterator<Item = Gap>, out: &mut Vec<Effect>) {
         for Gap { node, missing } in gaps {
             self.gaps += 1;
-            self.missing += missing.unwrap_or_default();
+            self.missing = self.missing.saturating_add(missing.unwrap_or_default());
             out.push(Effect::Event(ClusterEvent::Gap { node, missing }));
         }
     }
@@ -392,6 +379,3 @@ const BEAT: Duration = Duration::from_secs(2);
 
 /// A node introduces itself to many that join at once by one heartbeat.
 const BETWEEN_INTRODUCTIONS: Duration = Duration::from_millis(200);
-
-/// How long this node's own heartbeat may not be heard.
-const DEAF: Duration = Duration::from_secs(6);

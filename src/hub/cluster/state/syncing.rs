@@ -1,7 +1,7 @@
 //! Topics whose subscription is not known to work yet: marks are waited for.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -87,10 +87,10 @@ impl Syncing {
         self.settle();
     }
 
-    /// Returns the topics for which marks are to be asked for again, with the nonces of the own marks
-    /// that have not come.
-    pub(super) fn retry(&mut self, now: Instant) -> (Topics, Vec<(Topic, u64)>) {
-        let mut topics = Topics::default();
+    /// Returns the nodes that are to be asked for marks again, with the topics, and those topics whose own
+    /// mark has not come, with its nonce.
+    pub(super) fn retry(&mut self, now: Instant) -> (BTreeMap<NodeId, Topics>, Vec<(Topic, u64)>) {
+        let mut others = BTreeMap::<_, Topics>::new();
         let mut own = Vec::new();
         for (&topic, pending) in &mut self.0 {
             if now < pending.retry_at {
@@ -101,9 +101,11 @@ impl Syncing {
             if !pending.own {
                 own.push((topic, pending.nonce));
             }
-            topics.insert(topic);
+            for node in &pending.others {
+                others.entry(*node).or_default().insert(topic);
+            }
         }
-        (topics, own)
+        (others, own)
     }
 
     /// Returns when marks are to be asked for again.

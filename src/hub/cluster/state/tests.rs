@@ -9,7 +9,7 @@ use crate::{
     backplane::{Arrival, Topic},
     hub::cluster::{
         node_id::NodeId,
-        wire::{Counts, Draft, Pulse, Tails, Topics, read},
+        wire::{Counts, Draft, Pulse, Question, Tails, Topics, read},
     },
 };
 
@@ -133,15 +133,18 @@ fn marks_that_do_not_come_are_asked_for_again() {
     test.wait(99);
     assert_eq!(test.take(), [""; 0]);
     test.wait(1);
-    assert_eq!(
-        test.take(),
-        ["own mark partition/03 103", "send to everybody"]
-    );
+    let asked = format!("send to {}", Topic::node(2));
+    let again = [
+        "subscribe partition/03",
+        "own mark partition/03 103",
+        &asked,
+    ];
+    assert_eq!(test.take(), again, "of the node that lacks alone");
     test.receive((HERE, 1), 0, Draft::mark(PARTITION, 103));
     test.wait(199);
     assert_eq!(test.take(), [""; 0]);
     test.wait(1);
-    assert_eq!(test.take(), ["send to everybody"]);
+    assert_eq!(test.take(), [asked]);
     let gone = pulse(2);
     test.receive((THERE, 1), 0, Draft::bye(&gone));
     assert_eq!(test.state.synced().0, 1 << 3, "it is waited for no longer");
@@ -205,9 +208,52 @@ fn nodes_come_restart_and_go() {
     assert_eq!(told(&mut test), [""; 0]);
     test.wait(1);
     assert_eq!(told(&mut test), [gone(false)]);
+    test.hear((THERE, 6), 1);
+    assert_eq!(told(&mut test), [""; 0], "a copy of its last");
     test.hear((THERE, 6), 2);
     test.receive((THERE, 6), 0, Draft::bye(&pulse(3)));
     assert_eq!(told(&mut test), [joined, gone(true)]);
+    test.hear((THERE, 6), 4);
+    test.receive((THERE, 6), 0, Draft::bye(&pulse(5)));
+    assert_eq!(told(&mut test), [""; 0], "it has left");
+}
+
+#[test]
+fn copies_of_a_silent_nodes_heartbeats_do_not_keep_it_up() {
+    let mut test = Test::new();
+    test.hear((THERE, 1), 2);
+    for beat in [1, 2, 1, 2] {
+        test.wait(1_500);
+        test.hear((THERE, 1), beat);
+    }
+    test.wait(1_000);
+    assert!(!test.state.knows(THERE));
+}
+
+#[test]
+fn an_order_is_carried_out_once() {
+    let mut test = Test::new();
+    test.hear((THERE, 1), 1);
+    test.take();
+    let ask = |test: &mut Test, id| {
+        let draft = Draft::question(Topic::ALL, id, &Question::Sockets);
+        test.receive((THERE, 1), 0, draft);
+        test.take().len()
+    };
+    assert_eq!(
+        [1, 1, 3, 2, 4].map(|id| ask(&mut test, id)),
+        [1, 0, 1, 0, 1]
+    );
+}
+
+#[test]
+fn a_name_that_is_made_up_gets_no_mark_of_its_own() {
+    let mut test = Test::new();
+    test.take();
+    let mut topics = Topics::default();
+    topics.insert(Topic::node(2));
+    test.receive((THERE, 1), 0, Draft::sync(Topic::ALL, topics));
+    assert!(!test.take().iter().any(|text| text.starts_with("mark")));
 }
 
 #[test]

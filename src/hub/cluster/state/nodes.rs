@@ -1,0 +1,37 @@
+//! What a node's state says of the nodes.
+
+use std::collections::HashSet;
+
+use super::state::State;
+use crate::hub::cluster::node_id::NodeId;
+
+impl State {
+    /// Returns the other nodes that are up, as far as this one knows.
+    pub(in crate::hub::cluster) fn others(&self) -> impl Iterator<Item = NodeId> {
+        self.roster.nodes()
+    }
+
+    pub(in crate::hub::cluster) fn knows(&self, node: NodeId) -> bool {
+        self.roster.contains(node)
+    }
+
+    /// Whether a node is up, or was lately and may come back.
+    pub(in crate::hub::cluster) fn remembers(&self, node: NodeId) -> bool {
+        self.knows(node) || self.ledger.knows(node)
+    }
+
+    /// Returns the nodes that are up, and those that were lately.
+    pub(in crate::hub::cluster) fn remembered(&self) -> HashSet<NodeId> {
+        self.roster.nodes().chain(self.ledger.nodes()).collect()
+    }
+
+    /// Returns the number of the heartbeat that is the last.
+    pub(in crate::hub::cluster) fn last_beat(&self) -> u64 {
+        self.beat + 1
+    }
+
+    /// Returns how many sockets the other nodes have, as of their last heartbeats.
+    pub(in crate::hub::cluster) fn sockets_of_others(&self) -> usize {
+        self.roster.sockets()
+    }
+}
