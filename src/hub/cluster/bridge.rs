@@ -1,17 +1,21 @@
 //! The tasks of a node's link: one keeps it open and does what is due, one sends, one receives.
 
 use std::{
+    future::poll_fn,
     hash::{BuildHasher, RandomState},
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Arc, Weak},
+    task::Poll,
     time::Duration,
 };
 
 use tokio::{
     runtime::Handle,
     sync::watch,
-    task::{JoinSet, yield_now},
-    time::{Instant, sleep, sleep_until, timeout},
+    task::{JoinError, JoinSet, yield_now},
+    time::{Instant, sleep, sleep_until, timeout, timeout_at},
 };
 
 use super::{
@@ -33,21 +37,22 @@ impl Node {
         }
         if let Ok(runtime) = Handle::try_current() {
             if !self.is_running.swap(true, Relaxed) {
-                runtime.spawn(run(self.clone()));
+                // Made here, since a runtime that ends may drop the task before it has begun.
+                runtime.spawn(run(Running(self.clone())));
             }
         }
     }
 }
 
 /// Keeps a link open until the node leaves, or its hub is gone.
-async fn run(node: Arc<Node>) {
-    let running = Running(&node);
+async fn run(running: Running) {
+    let node = running.0.clone();
     let mut backoff = Backoff::default();
     let mut stage = node.stage.subscribe();
     loop {
         let attempt = async {
             sleep(backoff.wait()).await;
-            timeout(MAX_CONNECT, open(&node)).await
+            timeout(MAX_CONNECT, caught(open(&node))).await
         };
         let attempt = tokio::select! {
             attempt = attempt => attempt,
@@ -66,7 +71,7 @@ async fn run(node: Arc<Node>) {
         };
         let since = Instant::now();
         match serve(&node, link, &topics).await {
-            End::Link => backoff.ended(since),
+            End::Link(why) => backoff.ended(since, &why.text),
             End::Node => break,
         }
     }
@@ -83,10 +88,48 @@ async fn open(node: &Node) -> Result<(Link, Vec<Topic>), BackplaneError> {
     Ok(((outlet, inlet), topics))
 }
 
+/// Makes a panic of a backplane an error, after which it is tried again.
+async fn caught<T>(
+    opening: impl Future<Output = Result<T, BackplaneError>>,
+) -> Result<T, BackplaneError> {
+    let mut opening = pin!(opening);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| opening.as_mut().poll(context)));
+        let panicked = || Err(BackplaneError::not_sent("the backplane panicked"));
+        polled.unwrap_or_else(|_| Poll::Ready(panicked()))
+    })
+    .await
+}
+
 /// Why a link is not used any more.
 enum End {
-    Link,
+    Link(Why),
     Node,
+}
+
+/// Why a link is over.
+struct Why {
+    text: String,
+    /// Whether all that has arrived was taken.
+    is_received: bool,
+}
+
+/// A half of a link that has ended.
+enum Half {
+    Sender(BackplaneError),
+    Receiver,
+}
+
+impl Why {
+    fn of(half: Option<Result<Half, JoinError>>) -> Self {
+        let text = match &half {
+            Some(Ok(Half::Sender(error))) => error.to_string(),
+            Some(Err(error)) if error.is_panic() => "the backplane panicked".to_owned(),
+            _ => "the connection was closed".to_owned(),
+        };
+        let is_received = matches!(half, Some(Ok(Half::Receiver)));
+        Self { text, is_received }
+    }
 }
 
 /// Uses a link until it is over, deaf, or not needed any more.
@@ -97,20 +140,37 @@ async fn serve(node: &Arc<Node>, (outlet, inlet): Link, topics: &[Topic]) -> End
     let mut halves = JoinSet::new();
     halves.spawn(send(node.clone(), outlet));
     halves.spawn(receive(node.clone(), inlet));
-    let end = keep(node, &mut halves).await;
+    let end = match keep(node, &mut halves).await {
+        End::Link(why) => End::Link(drain(&mut halves, why).await),
+        End::Node => End::Node,
+    };
     halves.shutdown().await;
     node.link_is_over();
     end
 }
 
+/// Takes what has arrived before the link was over, so that it is not reported as missing, and what the
+/// other half says of the reason.
+async fn drain(halves: &mut JoinSet<Half>, mut why: Why) -> Why {
+    // The half that sends may have nothing to send, and a link that is deaf has no end by itself.
+    let until = Instant::now() + if why.is_received { SAY_WHY } else { DRAIN };
+    while let Ok(Some(half)) = timeout_at(until, halves.join_next()).await {
+        match half {
+            Ok(Half::Receiver) => break,
+            half => why = Why::of(Some(half)),
+        }
+    }
+    why
+}
+
 /// Does what is due while a link is open.
-async fn keep(node: &Node, halves: &mut JoinSet<()>) -> End {
+async fn keep(node: &Node, halves: &mut JoinSet<Half>) -> End {
     let mut stage = node.stage.subscribe();
     loop {
         let due = node.state.lock().deadline();
         let due = due.unwrap_or_else(|| Instant::now() + MAX_CONNECT);
         tokio::select! {
-            _ = halves.join_next() => return End::Link,
+            half = halves.join_next() => return End::Link(Why::of(half)),
             () = leaving(&mut stage) => {
                 part(node, halves).await;
                 return End::Node;
@@ -120,7 +180,12 @@ async fn keep(node: &Node, halves: &mut JoinSet<()>) -> End {
         }
         match node.do_what_is_due() {
             Some(true) => {}
-            Some(false) => return End::Link,
+            Some(false) => {
+                return End::Link(Why {
+                    text: "it carried nothing".to_owned(),
+                    is_received: false,
+                });
+            }
             None => return End::Node,
         }
     }
@@ -133,7 +198,7 @@ async fn leaving(stage: &mut watch::Receiver<Stage>) {
 }
 
 /// Says farewell, and waits for the broker to have it.
-async fn part(node: &Node, halves: &mut JoinSet<()>) {
+async fn part(node: &Node, halves: &mut JoinSet<Half>) {
     let beat = node.state.lock().last_beat();
     let pulse = node.farewell(beat);
     let ticket = node.outgoing.farewell(Draft::bye(&pulse));
@@ -144,26 +209,27 @@ async fn part(node: &Node, halves: &mut JoinSet<()>) {
 }
 
 /// Sends what waits.
-async fn send(node: Arc<Node>, mut outlet: Box<dyn Outlet>) {
+async fn send(node: Arc<Node>, mut outlet: Box<dyn Outlet>) -> Half {
     loop {
         let mut batch = node.outgoing.next(node.key.as_ref()).await;
         let commands = mem::take(&mut batch.commands);
         let result = outlet.send(commands).await;
         batch.settle(result.as_ref().copied());
         if let Err(error) = result {
-            tracing::debug!(%error, "the link to the broker has failed");
-            return;
+            // Until the rest of what has arrived is taken nothing is sent.
+            node.outgoing.close();
+            return Half::Sender(error);
         }
     }
 }
 
 /// Takes what arrives.
-async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) {
+async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) -> Half {
     let mut effects = Vec::new();
     let mut taken = 0_u32;
     while let Some(arrival) = inlet.receive().await {
         let Some(local) = Weak::upgrade(&node.local) else {
-            return;
+            break;
         };
         node.receive(&*local, &arrival, &mut effects);
         taken = taken.wrapping_add(1);
@@ -171,6 +237,7 @@ async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) {
             yield_now().await;
         }
     }
+    Half::Receiver
 }
 
 /// The waits between attempts to open a link.
@@ -193,6 +260,11 @@ impl Backoff {
     fn failed(&mut self, node: &Node, why: &str) {
         self.limit = (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT);
         node.counters.failed_links.fetch_add(1, Relaxed);
+        self.warn(why);
+    }
+
+    /// Says once a minute why there is no link.
+    fn warn(&mut self, why: &str) {
         let now = Instant::now();
         if self
             .warned
@@ -210,21 +282,24 @@ impl Backoff {
         );
     }
 
-    /// Has the next attempt made at once, unless links do not last.
-    fn ended(&mut self, since: Instant) {
+    /// Has the next attempt made at once, unless links do not last: then what is wrong may be what a link
+    /// is used for, and the log says so.
+    fn ended(&mut self, since: Instant, why: &str) {
+        tracing::debug!(why, "the link to the broker is over");
         let lasted = since.elapsed() >= LAST_LIMIT;
         self.limit = if lasted {
             Duration::ZERO
         } else {
+            self.warn(why);
             (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT)
         };
     }
 }
 
 /// Says when the tasks are gone, also with their runtime.
-struct Running<'a>(&'a Node);
+struct Running(Arc<Node>);
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         self.0.link_is_over();
         self.0.is_running.store(false, Relaxed);
@@ -236,6 +311,12 @@ const MAX_CONNECT: Duration = Duration::from_secs(5);
 
 const FIRST_LIMIT: Duration = Duration::from_millis(100);
 const LAST_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// How long it may take to take what has arrived on a link that is over: more than a full inbox needs.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// How long the half that sends may take to say why the link is over.
+const SAY_WHY: Duration = Duration::from_millis(10);
 
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 

@@ -1,10 +1,23 @@
 //! Links that break, are deaf or never come, and what a node is told of the others.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 use web_connection_socket::{
-    ClusterEvent, Recipient, WebConnectionSocketLayer, backplane::MemoryBackplane,
+    ClusterEvent, Hub, Recipient, WebConnectionSocketLayer,
+    backplane::{
+        Arrival, Backplane, BackplaneError, BoxFuture, Command, Inlet, Link, MemoryBackplane,
+        Outlet,
+    },
 };
 
 use super::{Node, acquainted, config, eventually, nodes};
@@ -197,6 +210,123 @@ fn a_layer_made_outside_of_a_runtime_connects_when_its_first_socket_opens() {
         drop(runtime);
         assert!(!node.hub.cluster().is_connected(), "its tasks are gone");
     }
+}
+
+#[test]
+fn a_layer_whose_runtime_ends_at_once_connects_on_the_next() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    let first = runtime();
+    // Its task is dropped before it was polled.
+    let node = first.block_on(async { Node::start(config(), &MemoryBackplane::new()) });
+    drop(first);
+    runtime().block_on(async {
+        let cluster = node.hub.cluster();
+        let connected = timeout(Duration::from_secs(10), cluster.connected()).await;
+        connected.expect("a link");
+    });
+}
+
+/// Opens links that panic, or whose every command is refused.
+#[derive(Default)]
+struct Faulty(AtomicU64);
+
+impl Backplane for Faulty {
+    fn connect(&self) -> BoxFuture<'_, Result<Link, BackplaneError>> {
+        let number = self.0.fetch_add(1, Relaxed);
+        Box::pin(async move {
+            assert!(number > 0, "the first attempt panics");
+            let (refuses, silence) = watch::channel(false);
+            let link: Link = (Box::new(Refuses(refuses)), Box::new(Silence(silence)));
+            Ok(link)
+        })
+    }
+}
+
+struct Refuses(watch::Sender<bool>);
+
+impl Outlet for Refuses {
+    fn send(&mut self, commands: Vec<Command>) -> BoxFuture<'_, Result<(), BackplaneError>> {
+        let publishes = |command: &Command| matches!(command, Command::Publish(..));
+        let result = if commands.iter().any(publishes) {
+            self.0.send_replace(true);
+            Err(BackplaneError::not_sent("no permission to publish"))
+        } else {
+            Ok(())
+        };
+        Box::pin(async { result })
+    }
+}
+
+struct Silence(watch::Receiver<bool>);
+
+impl Inlet for Silence {
+    fn receive(&mut self) -> BoxFuture<'_, Option<Arrival>> {
+        Box::pin(async {
+            _ = self.0.wait_for(|is_over| *is_over).await;
+            None
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_opens_and_cannot_publish_says_why_once_a_minute() {
+    let log = log::capture();
+    let layer = WebConnectionSocketLayer::new(config()).backplane(Faulty::default());
+    let warnings = || {
+        let text = log.text();
+        let lines = text.lines();
+        let lines = lines.filter(|line| line.contains("there is no link to the broker"));
+        lines.map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    sleep(Duration::from_secs(59)).await;
+    let first = warnings();
+    assert!(first.len() == 1 && first[0].contains("the backplane panicked"));
+    sleep(Duration::from_secs(59)).await;
+    let both = warnings();
+    assert!(both.len() == 2 && both[1].contains("no permission to publish"));
+    drop(layer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_entered_as_soon_as_there_is_a_link_is_subscribed_to() {
+    let broker = MemoryBackplane::new();
+    let other = Node::start(config(), &broker.another_node());
+    let hub = Arc::new(OnceLock::<Arc<Hub>>::new());
+    let (of_hook, count) = (hub.clone(), AtomicU64::new(0));
+    let layer = WebConnectionSocketLayer::new(config())
+        .on_cluster_event(move |event| {
+            // The subscription that was opened with the second link has just run out.
+            if matches!(event, ClusterEvent::Up) && count.fetch_add(1, Relaxed) == 1 {
+                let hub = of_hook.get().unwrap();
+                hub.join(hub.sockets()[0], "chat").unwrap();
+            }
+        })
+        .backplane(broker.clone());
+    hub.set(layer.hub()).unwrap();
+    let hub = layer.hub();
+    let mut ann = join(&serve(&layer), "ann", &["chat"]).await;
+    hub.cluster().connected().await;
+    sleep(Duration::from_secs(1)).await;
+    assert!(hub.leave(hub.sockets()[0], "chat"));
+    sleep(Duration::from_secs(29)).await;
+    broker.freeze();
+    broker.disconnect();
+    sleep(Duration::from_secs(4)).await;
+    broker.restore();
+    eventually(|| hub.stats().cluster.unwrap().links == 2).await;
+    assert!(hub.joined(&"chat".into()).await);
+    other.hub.cluster().connected().await;
+    sleep(Duration::from_secs(3)).await;
+    other
+        .hub
+        .broadcast(&news_to("x", [Recipient::group("chat")]));
+    let received = timeout(Duration::from_secs(5), text(&mut ann)).await;
+    assert_eq!(received.expect("a message"), "x");
 }
 
 #[test]
