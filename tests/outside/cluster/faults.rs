@@ -1,7 +1,10 @@
 //! Brokers that die, freeze and cut, and ways to them that fail: local sockets notice nothing, and what
 //! is lost is reported to the message.
 
+use std::time::Duration;
+
 use brokers::{Nats, Redis};
+use tokio::time::sleep;
 use web_connection_socket::{ClusterEvent, Forwarded};
 
 use super::node::{Node, acquainted, news};
@@ -102,6 +105,37 @@ async fn a_pause_of_redis_delays_and_loses_nothing() {
         let stats = node.stats();
         assert_eq!((stats.gaps, stats.deaf, stats.links), (0, 0, 1));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stall_of_nats_delays_and_loses_nothing() {
+    // Two heartbeats wait behind it, and are read beside the messages.
+    const STALL: Duration = Duration::from_millis(4_500);
+
+    let nats = Nats::start();
+    let first = Node::on_nats(&nats.url()).await;
+    let second = Node::on_nats(&nats.url()).await;
+    acquainted(&[&first, &second]).await;
+    let mut ann = first.join("ann", "chat").await;
+    let mut bob = second.join("bob", "chat").await;
+    flows(&first, &mut ann, &mut bob).await;
+
+    nats.freeze();
+    for number in 0..500 {
+        let report = first.hub.broadcast(&news(number));
+        assert_eq!(
+            report.forwarded().await,
+            Forwarded::Yes,
+            "the kernel has it"
+        );
+    }
+    sleep(STALL).await;
+    nats.thaw();
+    for number in 0..500 {
+        assert_eq!(bob.receive().await["message"], number.to_string());
+    }
+    let stats = second.stats();
+    assert_eq!((stats.gaps, stats.late, stats.links), (0, 0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
