@@ -22,7 +22,7 @@ pub enum Command {
 pub struct Arrival {
     /// The topic that it was published on.
     pub topic: Topic,
-    /// What was published. Frames for sockets share its memory, so it should hold little more than the
+    /// What was published. It may wait for the cluster's task, so it should hold little more than the
     /// message: copy it out of a large read buffer.
     pub payload: Bytes,
 }

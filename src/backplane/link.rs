@@ -40,7 +40,8 @@ pub trait Backplane: Send + Sync + 'static {
 /// from arriving. Dropping either half must end both: the connection is closed, and the other half
 /// fails.
 pub trait Outlet: Send {
-    /// Executes commands in their order, and returns once the broker has confirmed all of them.
+    /// Executes commands in their order, and returns once the broker has confirmed all of them, or, if it
+    /// confirms nothing, once the connection has taken them.
     ///
     /// There are at most 512 commands, and at most 256 KiB of payload unless a single message is larger.
     /// No message is larger than 1 MiB. Send them in one go: this is where the throughput of a cluster

@@ -32,8 +32,8 @@ impl Hub {
     ///
     /// [`join`](Self::join) returns at once. The first member of a group on a node makes the node
     /// subscribe to it, and what other nodes publish meanwhile does not reach the member. Sockets that
-    /// open wait by themselves. Returns `true` at once without a backplane, and `false` at once without
-    /// a link to the broker.
+    /// open wait by themselves. Returns `true` at once without a backplane or for the empty name, which
+    /// is no group's, and else `false` at once without a link to the broker.
     ///
     /// # Cancel safety
     ///
@@ -170,7 +170,8 @@ impl Hub {
     }
 }
 
-/// Returns a number that grows with every start of a process on a machine.
+/// Returns a number that grows with every start of a process on a machine whose clock does not go back.
+/// Names of nodes are random, so that it tells apart only hubs that have one by chance.
 fn incarnation() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)

@@ -17,7 +17,8 @@ use std::{fmt, pin::Pin, sync::Arc};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Forwarded {
-    /// The broker has confirmed it.
+    /// The broker has confirmed it, as Redis does, or the connection to the broker took it, as with NATS,
+    /// which confirms nothing: while the broker is frozen, that is no more than this machine's buffers.
     Yes,
     /// It stayed on the node that was asked.
     No(NotForwarded),

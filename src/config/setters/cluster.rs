@@ -9,7 +9,8 @@ impl Config {
     /// [backplane](crate::WebConnectionSocketLayer::backplane)'s prefix can speak to all sockets and
     /// close them. With one, what is not signed is dropped and counted
     /// ([`ClusterEvent::Garbage`](crate::ClusterEvent::Garbage)). A signature costs 32 bytes and some
-    /// microseconds per KiB; nothing is encrypted. Take at least 16 random bytes. To change the key,
+    /// microseconds per KiB; nothing is encrypted. Frames that another program has recorded
+    /// are refused when it sends them again, except by nodes that have started meanwhile. Take at least 16 random bytes. To change the key,
     /// restart all nodes with another prefix.
     ///
     /// # Panics

@@ -32,7 +32,8 @@ pub enum ClusterEvent {
         /// The other node.
         node: NodeId,
         /// How many, or `None` if that is not known, because this node could not hear the other one at
-        /// the time when its first socket entered the group, or the user's first socket opened.
+        /// the time when its first socket entered the group, or the user's first socket opened. Treat it
+        /// like a gap of any size.
         missing: Option<u64>,
     },
     /// The link carried nothing for 6 s, although it looked alive. It is replaced.

@@ -20,7 +20,7 @@ pub struct ClusterStats {
     pub failed_links: u64,
     /// Links that were given up because they carried nothing for 6 s, in total.
     pub deaf: u64,
-    /// Messages that the broker has confirmed, in total.
+    /// Messages that the broker has confirmed, or with NATS the connection took, in total.
     pub forwarded: u64,
     /// Messages that stayed on this node although others may have had recipients, in total.
     pub not_forwarded: u64,

@@ -56,7 +56,8 @@ impl WebConnectionSocketLayer {
     /// Calls a function for everything that happens to the link to other nodes: it comes and goes, nodes
     /// do, messages are missed.
     ///
-    /// The function is called from the task that receives, so it must be quick and must not block.
+    /// The function is called from the tasks of the link and by threads that open sockets or enter groups,
+    /// perhaps at the same time, so it must be quick and must not block.
     /// Before [`backplane`](Self::backplane) it misses nothing. Several functions are called in their
     /// order. One that panics is logged and counted ([`Stats::panics`](crate::Stats::panics)).
     ///
