@@ -121,8 +121,8 @@ enum Half {
 }
 
 impl Why {
-    fn of(half: Option<Result<Half, JoinError>>) -> Self {
-        let text = match &half {
+    fn of(half: Option<&Result<Half, JoinError>>) -> Self {
+        let text = match half {
             Some(Ok(Half::Sender(error))) => error.to_string(),
             Some(Err(error)) if error.is_panic() => "the backplane panicked".to_owned(),
             _ => "the connection was closed".to_owned(),
@@ -157,7 +157,7 @@ async fn drain(halves: &mut JoinSet<Half>, mut why: Why) -> Why {
     while let Ok(Some(half)) = timeout_at(until, halves.join_next()).await {
         match half {
             Ok(Half::Receiver) => break,
-            half => why = Why::of(Some(half)),
+            half => why = Why::of(Some(&half)),
         }
     }
     why
@@ -170,7 +170,7 @@ async fn keep(node: &Node, halves: &mut JoinSet<Half>) -> End {
         let due = node.state.lock().deadline();
         let due = due.unwrap_or_else(|| Instant::now() + MAX_CONNECT);
         tokio::select! {
-            half = halves.join_next() => return End::Link(Why::of(half)),
+            half = halves.join_next() => return End::Link(Why::of(half.as_ref())),
             () = leaving(&mut stage) => {
                 part(node, halves).await;
                 return End::Node;

@@ -153,7 +153,7 @@ impl Ledger {
     pub(in crate::hub::cluster) fn bye(
         &mut self,
         sender: (NodeId, u64),
-        pulse: Pulse,
+        pulse: &Pulse,
         now: Instant,
     ) -> Vec<Gap> {
         let (node, incarnation) = sender;

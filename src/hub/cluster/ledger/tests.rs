@@ -200,7 +200,7 @@ fn the_last_messages_of_a_publisher_are_judged_when_it_has_left_or_is_gone() {
     let mut test = Test::new();
     test.mark(5);
     let bye = test.pulse(7);
-    assert_eq!(test.ledger.bye((NODE, 1), bye, test.now), []);
+    assert_eq!(test.ledger.bye((NODE, 1), &bye, test.now), []);
     assert_eq!(test.message(6), WHOLE, "the farewell has overtaken it");
     test.wait(1);
     assert_eq!(test.ledger.sweep(test.now), []);
@@ -252,7 +252,7 @@ fn heartbeats_that_come_at_once_after_a_stall_wait_for_what_they_overtake() {
         assert_eq!(test.ledger.beat((NODE, 1), pulse, test.now), []);
     }
     let bye = test.pulse(9);
-    assert_eq!(test.ledger.bye((NODE, 1), bye, test.now), []);
+    assert_eq!(test.ledger.bye((NODE, 1), &bye, test.now), []);
     for number in 6..=8 {
         assert_eq!(test.message(number), WHOLE, "{number}");
     }

@@ -220,7 +220,7 @@ impl State {
                 if !self.ledger.is_news(sender, pulse.beat) {
                     return;
                 }
-                let gaps = self.ledger.bye(sender, pulse, now);
+                let gaps = self.ledger.bye(sender, &pulse, now);
                 self.report(gaps, out);
                 self.syncing.gone(node);
                 if self.roster.bye(node, incarnation) {

@@ -80,7 +80,6 @@ impl Question {
                 let code = reader.u16()?;
                 let text = reader.text().filter(|text| text.len() <= MAX_REASON)?;
                 let reason = CloseReason::received(code, text.to_owned());
-                let reason = Some(reason).filter(CloseReason::is_sendable)?;
                 Self::Order(recipient, Order::Close(reason))
             }
             4 => Self::Order(read_recipient(reader)?, Order::Join(reader.text()?.into())),
