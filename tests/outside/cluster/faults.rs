@@ -122,7 +122,7 @@ async fn a_stall_of_nats_delays_and_loses_nothing() {
 
     nats.freeze();
     for number in 0..500 {
-        let report = first.hub.broadcast(&news(number));
+        let report = first.hub.broadcast(&news(number.to_string()));
         assert_eq!(
             report.forwarded().await,
             Forwarded::Yes,
