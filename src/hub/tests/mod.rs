@@ -1,5 +1,7 @@
-//! The hub as a whole: what is accounted for, what flushers do, and which queues make room.
+//! The hub as a whole: what is accounted for, what flushers do, what a full log
+//! does, and which queues make room.
 
 mod accounting;
 mod eviction;
 mod flushers;
+mod full_log;
