@@ -8,9 +8,9 @@ impl Config {
     ///
     /// It bounds the memory that a slow socket costs and the burst that it survives: a socket whose
     /// queue is full is closed with 1013, or as [`overflow`](Self::overflow) says. The log of messages
-    /// for all sockets has the same bound: beyond it, such a message is not queued for the sockets that
-    /// read well, and its report says so. Each message counts with the length of its frame and 56 bytes
-    /// for keeping it.
+    /// for all sockets has the same bound: a broadcast that finds no room there writes to sockets
+    /// until there is, for 100 ms at most, and is otherwise queued for none of them, as its report says.
+    /// Each message counts with the length of its frame and 56 bytes for keeping it.
     ///
     /// # Panics
     ///
