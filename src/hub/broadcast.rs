@@ -22,8 +22,9 @@ impl Hub {
     /// Never waits for a client: each queue is bounded, and
     /// [`Config::overflow`](crate::Config::overflow) says what happens when one is full. If messages for
     /// all sockets come faster than they are written, the call writes as much itself as its own message
-    /// means, for some ten milliseconds at most; no other use of the hub waits for that. If that was not
-    /// enough, the message is not queued for those sockets, and the report counts them as dropped.
+    /// means, for some 10 ms at most, or 100 ms if there is no room for it; no other use of the hub waits
+    /// for that. If there is none then, the message is queued for no socket, and the report counts all of
+    /// them as dropped.
     ///
     /// The messages that one caller broadcasts one after the other reach each socket in that order.
     /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
