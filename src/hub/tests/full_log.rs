@@ -23,16 +23,7 @@ use crate::{
 async fn a_burst_without_a_turn_for_the_flusher_is_not_queued_for_each_socket() {
     let config = Config::new().max_queue_bytes(64 * 1024);
     let hub = Arc::new(Hub::new(&config));
-    let sockets: Vec<_> = (0..100)
-        .map(|_| {
-            let registration = hub.register(Identity::anonymous(), User::Claimed);
-            let registration = registration.expect("room in the hub");
-            registration.activate();
-            registration.attach(Arc::new(Sink));
-            assert!(registration.outbox().drain(&mut Sink).is_ok());
-            registration
-        })
-        .collect();
+    let sockets: Vec<_> = (0..100).map(|_| attached(&hub, Arc::new(Sink))).collect();
     for _ in 0..5_000 {
         let report = hub.broadcast(&SocketMessage::new("x").text("x".repeat(100)));
         assert_eq!(report.queued, sockets.len());
@@ -62,16 +53,7 @@ async fn a_call_that_finds_the_log_full_writes_for_a_while_and_then_says_what_it
     const LIMIT: usize = 8 * 1024;
     let hub = Arc::new(Hub::new(&Config::new().max_queue_bytes(LIMIT)));
     let slow = Arc::new(Slow::default());
-    let sockets: Vec<_> = (0..2_000)
-        .map(|_| {
-            let registration = hub.register(Identity::anonymous(), User::Claimed);
-            let registration = registration.expect("room in the hub");
-            registration.activate();
-            registration.attach(slow.clone());
-            assert!(registration.outbox().drain(&mut Sink).is_ok());
-            registration
-        })
-        .collect();
+    let sockets: Vec<_> = (0..2_000).map(|_| attached(&hub, slow.clone())).collect();
     let (mut queued, mut dropped) = (0, 0);
     for _ in 0..30 {
         let before = slow.0.load(Relaxed);
