@@ -46,7 +46,7 @@ async fn act(hub: &Arc<Hub>, order: Order) -> Result<usize> {
             hub.cluster().connected().await;
             Ok(nodes)
         }
-        Order::Burst { count, window } => Ok(burst(hub, count, window).await),
+        Order::Burst { count, window } => Ok(burst(count, window, || publish(hub)).await),
         Order::Pace { rate, seconds } => {
             let mut ticks = interval(Duration::from_millis(1));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -62,14 +62,18 @@ async fn act(hub: &Arc<Hub>, order: Order) -> Result<usize> {
 }
 
 /// Returns how many messages were not forwarded.
-pub(crate) async fn burst(hub: &Hub, count: usize, window: usize) -> usize {
+pub(crate) async fn burst(
+    count: usize,
+    window: usize,
+    mut publish: impl FnMut() -> BroadcastReport,
+) -> usize {
     let mut open = VecDeque::with_capacity(window);
     let mut failed = 0;
     for _ in 0..count {
         if open.len() == window {
             failed += failures(open.pop_front()).await;
         }
-        open.push_back(publish(hub));
+        open.push_back(publish());
     }
     while let Some(report) = open.pop_front() {
         failed += failures(Some(report)).await;
@@ -85,5 +89,9 @@ async fn failures(report: Option<BroadcastReport>) -> usize {
 }
 
 fn publish(hub: &Hub) -> BroadcastReport {
-    hub.broadcast(&SocketMessage::new("n").text(text()))
+    hub.broadcast(&message())
+}
+
+pub(crate) fn message() -> SocketMessage {
+    SocketMessage::new("n").text(text())
 }

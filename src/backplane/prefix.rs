@@ -1,12 +1,17 @@
 //! The prefix that keeps applications apart on a broker that they share.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, iter, sync::Arc};
 
 use super::topic::Topic;
 
 /// What the names of all of a cluster's topics begin with on a broker.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Prefix(Box<str>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Prefix {
+    text: Box<str>,
+    /// The names of the topics that all nodes share, made once for all messages: first that of
+    /// [`Topic::ALL`], then those of the partitions.
+    names: Arc<[Box<str>]>,
+}
 
 impl Prefix {
     /// # Panics
@@ -20,17 +25,28 @@ impl Prefix {
             (1..=64).contains(&text.len()) && text.bytes().all(is_plain),
             "a prefix is 1 to 64 ASCII letters, digits, `-`, `_` or `:`, but this one is {text:?}"
         );
-        Self(text.into())
+        let partitions = (0..Topic::PARTITIONS).map(Topic::partition);
+        let topics = iter::once(Topic::ALL).chain(partitions);
+        Self {
+            text: text.into(),
+            names: topics.map(|topic| name(text, topic).into()).collect(),
+        }
     }
 
     /// Returns the name of a topic on the broker.
-    pub(super) fn channel(&self, topic: Topic) -> String {
-        format!("{}/{topic}", self.0)
+    pub(super) fn channel(&self, topic: Topic) -> Cow<'_, str> {
+        if topic == Topic::ALL {
+            return Cow::Borrowed(&self.names[0]);
+        }
+        match topic.as_partition() {
+            Some(partition) => Cow::Borrowed(&self.names[1 + usize::from(partition)]),
+            None => Cow::Owned(name(&self.text, topic)),
+        }
     }
 
     /// Returns the topic of a name, or `None` if it has another prefix or is not one.
     pub(super) fn topic(&self, channel: &str) -> Option<Topic> {
-        let rest = channel.strip_prefix(&*self.0)?.strip_prefix('/')?;
+        let rest = channel.strip_prefix(&*self.text)?.strip_prefix('/')?;
         rest.parse().ok()
     }
 }
@@ -38,14 +54,18 @@ impl Prefix {
 /// Applications that do not choose one share this.
 impl Default for Prefix {
     fn default() -> Self {
-        Self("web-connection-socket".into())
+        Self::new("web-connection-socket")
     }
 }
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&self.text)
     }
+}
+
+fn name(prefix: &str, topic: Topic) -> String {
+    format!("{prefix}/{topic}")
 }
 
 #[cfg(test)]

@@ -93,18 +93,32 @@ impl FromStr for Topic {
     type Err = ParseTopicError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = if let Some(node) = text.strip_prefix(NODE) {
-            u64::from_str_radix(node, 16).ok().map(Self::node)
-        } else if let Some(number) = text.strip_prefix(PARTITION) {
-            number.parse().ok().map(Self::partition)
-        } else {
-            Some(Self::ALL)
-        };
         // One spelling only, so that a topic has one name on a broker.
-        parsed
-            .filter(|topic| topic.to_string() == text)
-            .ok_or(ParseTopicError(()))
+        let parsed = if let Some(node) = text.strip_prefix(NODE) {
+            let is_spelled = |node: &str| node.len() == 16 && node.bytes().all(is_lower_hex);
+            let node = Some(node).filter(|node| is_spelled(node));
+            node.and_then(|node| u64::from_str_radix(node, 16).ok())
+                .map(Self::node)
+        } else if let Some(number) = text.strip_prefix(PARTITION) {
+            let is_spelled = |number: &str| number.len() == 2 && number.bytes().all(is_digit);
+            let number = Some(number).filter(|number| is_spelled(number));
+            let number = number.and_then(|number| number.parse().ok());
+            number
+                .filter(|number| *number < Self::PARTITIONS)
+                .map(Self::partition)
+        } else {
+            (text == ALL).then_some(Self::ALL)
+        };
+        parsed.ok_or(ParseTopicError(()))
     }
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit()
+}
+
+fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
 const ALL: &str = "everybody";

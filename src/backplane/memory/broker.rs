@@ -249,12 +249,12 @@ impl MemoryLink {
 
     fn subscribe(&self, topic: Topic) {
         let channel = self.prefix.channel(topic);
-        self.state.lock().subscriptions.insert(channel);
+        self.state.lock().subscriptions.insert(channel.into_owned());
     }
 
     fn unsubscribe(&self, topic: Topic) {
         let channel = self.prefix.channel(topic);
-        self.state.lock().subscriptions.remove(&channel);
+        self.state.lock().subscriptions.remove(&*channel);
     }
 
     fn take(&self, channel: &str, payload: &Bytes, due: Option<Instant>) {

@@ -41,6 +41,9 @@ impl Node {
 
     /// Takes what has arrived from the broker.
     pub(super) fn receive(&self, local: &dyn Local, arrival: &Arrival, effects: &mut Vec<Effect>) {
+        if wire::is_own_message(arrival, self.id) {
+            return;
+        }
         let frame = match wire::read(arrival, self.key.as_ref()) {
             Ok(frame) => frame,
             Err(wire::Refused(kind)) => return self.refuse(local, kind),
