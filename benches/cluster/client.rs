@@ -22,17 +22,27 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     pub(crate) async fn open(server: Server, port: u16, count: usize) -> Result<Self> {
+        Self::open_with(server, port, &vec![String::new(); count]).await
+    }
+
+    /// Opens a socket with each query.
+    pub(crate) async fn open_with(server: Server, port: u16, queries: &[String]) -> Result<Self> {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
-        for _ in 0..count {
-            let socket = open(server, port).await?;
+        for query in queries {
+            let socket = open(server, port, query).await?;
             tasks.spawn(read(socket, seen.clone()));
         }
         Ok(Self {
-            count,
+            count: queries.len(),
             seen,
             _tasks: tasks,
         })
+    }
+
+    /// Returns how many messages have come.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen.lock().len()
     }
 
     /// Waits until every socket has so many messages, or none has come for so long; returns how long each
@@ -52,12 +62,12 @@ impl Sockets {
     }
 }
 
-async fn open(server: Server, port: u16) -> Result<WebSocketStream<TcpStream>> {
+async fn open(server: Server, port: u16, query: &str) -> Result<WebSocketStream<TcpStream>> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await?;
     stream.set_nodelay(true)?;
     let path = match server {
-        Server::Hub => "__initializeSocket.wc",
-        Server::SocketIo => "socket.io/?EIO=4&transport=websocket",
+        Server::Hub => format!("__initializeSocket.wc?{query}"),
+        Server::SocketIo => "socket.io/?EIO=4&transport=websocket".to_owned(),
     };
     let (mut socket, _) = client_async(format!("ws://127.0.0.1:{port}/{path}"), stream).await?;
     if server == Server::SocketIo {

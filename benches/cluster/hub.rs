@@ -47,6 +47,21 @@ async fn act(hub: &Arc<Hub>, order: Order) -> Result<usize> {
             Ok(nodes)
         }
         Order::Burst { count, window } => Ok(burst(count, window, || publish(hub)).await),
+        Order::Groups {
+            groups,
+            count,
+            is_one_topic,
+        } => {
+            let mut next = (0..groups).cycle();
+            let publish = || {
+                let group = format!("g{}", next.next().unwrap_or_default());
+                let message = message().to_group(group);
+                // A message for names of several partitions takes that way.
+                let other = is_one_topic.then_some("absent");
+                hub.broadcast(&other.into_iter().fold(message, SocketMessage::to_user))
+            };
+            Ok(burst(count, WINDOW, publish).await)
+        }
         Order::Pace { rate, seconds } => {
             let mut ticks = interval(Duration::from_millis(1));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -95,3 +110,6 @@ fn publish(hub: &Hub) -> BroadcastReport {
 pub(crate) fn message() -> SocketMessage {
     SocketMessage::new("n").text(text())
 }
+
+/// How many messages to groups wait for their confirmation.
+const WINDOW: usize = 512;

@@ -9,6 +9,7 @@
 mod broker;
 mod client;
 mod figures;
+mod groups;
 mod hub;
 mod measure;
 mod node;
@@ -39,6 +40,9 @@ struct Options {
     /// Only the loops of pipelines, without sockets.
     #[arg(long)]
     pipes: bool,
+    /// Only messages to groups.
+    #[arg(long)]
+    groups: bool,
     /// Said by `cargo bench`.
     #[arg(long, hide = true)]
     bench: bool,

@@ -12,12 +12,16 @@ use crate::{
     broker::Broker,
     client::Sockets,
     figures::{median, percentile},
+    groups,
     node::{Order, Server},
     pipe::Took,
     process::Process,
 };
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
+    if options.groups {
+        return groups::run(options.rounds, options.broadcasts).await;
+    }
     pipes().await?;
     if options.pipes {
         return Ok(());
@@ -60,7 +64,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     ] {
         println!("- {name}: {}", outage(options, server, broker()).await?);
     }
-    Ok(())
+    groups::run(options.rounds, options.broadcasts).await
 }
 
 type Case = (&'static str, Server, usize, fn() -> Broker);

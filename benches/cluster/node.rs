@@ -25,6 +25,13 @@ pub(crate) enum Order {
     Meet(usize),
     /// Publishes so many messages, so many of them unanswered at any time.
     Burst { count: usize, window: usize },
+    /// Publishes so many messages, each to the next of so many groups.
+    Groups {
+        groups: usize,
+        count: usize,
+        /// Whether they travel on the topic of messages to all, as they would without partitions.
+        is_one_topic: bool,
+    },
     /// Publishes so many messages a second for that many seconds.
     Pace { rate: u64, seconds: u64 },
 }

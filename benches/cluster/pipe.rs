@@ -101,7 +101,8 @@ async fn link(pipe: &Pipe) -> Result<Took> {
     .await
 }
 
-/// Broadcasts of a hub without sockets: encoded, numbered, queued, sent, confirmed, and heard again.
+/// Broadcasts of a hub without sockets: encoded, numbered, queued, sent, confirmed, and heard again. The hub
+/// makes the pipelines; several of them are in flight, so that it has some to make.
 async fn hub(pipe: &Pipe) -> Result<Took> {
     let layer = layer(&pipe.broker)?;
     let hub = layer.hub();
@@ -109,7 +110,7 @@ async fn hub(pipe: &Pipe) -> Result<Took> {
     // The other loops do not make their payload anew either.
     let message = message();
     measured(pipe.count, async || {
-        match burst(pipe.count, pipe.size, || hub.broadcast(&message)).await {
+        match burst(pipe.count, 4 * pipe.size, || hub.broadcast(&message)).await {
             0 => Ok(()),
             failed => Err(format!("{failed} were not forwarded").into()),
         }

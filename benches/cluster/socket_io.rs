@@ -56,6 +56,7 @@ async fn act(io: &SocketIo<Redis>, order: Order) -> Result<usize> {
                 .filter(|sent| std::future::ready(!sent));
             Ok(failed.count().await)
         }
+        Order::Groups { .. } => Err("messages to groups are measured for the hub alone".into()),
         Order::Pace { rate, seconds } => {
             let mut ticks = interval(Duration::from_millis(1));
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);

@@ -94,7 +94,9 @@ fn pipeline(commands: &[Command], prefix: &Prefix) -> Pipeline {
         // One channel for each command, so that each has one answer.
         match command {
             Command::Subscribe(topic) => pipeline.cmd("SUBSCRIBE").arg(&*prefix.channel(*topic)),
-            Command::Unsubscribe(topic) => pipeline.cmd("UNSUBSCRIBE").arg(&*prefix.channel(*topic)),
+            Command::Unsubscribe(topic) => {
+                pipeline.cmd("UNSUBSCRIBE").arg(&*prefix.channel(*topic))
+            }
             Command::Publish(topic, payload) => pipeline
                 .cmd("PUBLISH")
                 .arg(&*prefix.channel(*topic))

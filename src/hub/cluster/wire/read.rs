@@ -60,10 +60,9 @@ pub(in crate::hub::cluster) struct Refused(pub(in crate::hub::cluster) GarbageKi
 /// since nothing else of it is of use: its sockets had it first.
 pub(in crate::hub::cluster) fn is_own_message(arrival: &Arrival, node: NodeId) -> bool {
     let mut reader = Reader::new(&arrival.payload);
-    let is_message = |head: &[u8]| head == [MAGIC[0], MAGIC[1], VERSION, Topic::PARTITIONS, MESSAGE];
-    reader.take(5).is_some_and(is_message)
-        && reader.u8().is_some()
-        && reader.u64() == Some(node.0)
+    let is_message =
+        |head: &[u8]| head == [MAGIC[0], MAGIC[1], VERSION, Topic::PARTITIONS, MESSAGE];
+    reader.take(5).is_some_and(is_message) && reader.u8().is_some() && reader.u64() == Some(node.0)
 }
 
 /// Reads what has arrived on a topic.
