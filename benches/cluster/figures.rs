@@ -1,7 +1,7 @@
 //! Figures, and where they come from.
 
 use std::{
-    fs,
+    fs, process,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,8 +15,13 @@ pub(crate) fn micros() -> u64 {
 
 /// User and system time of this process so far.
 pub(crate) fn cpu() -> Result<Duration> {
+    cpu_of(process::id())
+}
+
+/// User and system time of a process so far.
+pub(crate) fn cpu_of(process: u32) -> Result<Duration> {
     let mut nanoseconds = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
         let schedule = fs::read_to_string(thread?.path().join("schedstat"))?;
         let on_cpu = schedule.split(' ').next().unwrap_or_default();
         nanoseconds += on_cpu.parse::<u64>()?;

@@ -235,7 +235,27 @@ async fn pipes() -> Result<()> {
         let cells: Vec<_> = cells.collect();
         println!("| {size} | {} |", cells.join(" | "));
     }
+    let mut costs = Vec::new();
+    for _ in 0..ROUNDS {
+        costs.push(listener(&broker, COUNT).await?);
+    }
+    println!(
+        "\nA node without sockets spends {:.2} µs on each message that it hears.",
+        median(costs)
+    );
     Ok(())
+}
+
+/// Returns the CPU time that another node spends on each message of a hub, in microseconds.
+async fn listener(broker: &Broker, count: &str) -> Result<f64> {
+    let mut node = Process::start(&["node", "hub", &broker.url()])?;
+    node.answer::<u16>().await?;
+    node.ask::<usize>(&Order::Meet(1)).await?;
+    let before = node.cpu()?;
+    let mut pipe = Process::start(&["pipe", "hub", &broker.url(), "512", count])?;
+    pipe.answer::<Took>().await?;
+    sleep(Duration::from_millis(500)).await;
+    Ok((node.cpu()? - before).as_secs_f64() * 1e6 / count.parse::<f64>()?)
 }
 
 /// How many broadcasts wait for their confirmation.

@@ -1,6 +1,6 @@
 //! This program in another role.
 
-use std::{env, process::Stdio};
+use std::{env, process::Stdio, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -8,11 +8,11 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::Result;
+use crate::{Result, figures::cpu_of};
 
 /// A child that answers each line of JSON with one.
 pub(crate) struct Process {
-    _child: Child,
+    child: Child,
     orders: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
 }
@@ -28,10 +28,15 @@ impl Process {
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (orders, answers) = pipes.ok_or("the pipes are asked for above")?;
         Ok(Self {
-            _child: child,
+            child,
             orders,
             answers: BufReader::new(answers).lines(),
         })
+    }
+
+    /// User and system time of the child so far.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        cpu_of(self.child.id().ok_or("a process has ended")?)
     }
 
     pub(crate) async fn ask<T: DeserializeOwned>(&mut self, order: &impl Serialize) -> Result<T> {
