@@ -169,8 +169,8 @@ pub use self::{
     protocol::{
         BroadcastReport, CloseReason, ConnectionId, DefaultAudience, ErrorCode, Forwarded, GroupId,
         MessageError, MessageErrorKind, NotForwarded, ParseCloseReasonError,
-        ParseConnectionIdError, RawMessage, Recipient, RecipientType, RejectionKind, SocketMessage,
-        UserId,
+        ParseConnectionIdError, ParsePositionError, Position, RawMessage, Recipient, RecipientType,
+        RejectionKind, SocketMessage, StreamName, UserId,
     },
     streams::{PacedStream, StreamExecutor},
 };

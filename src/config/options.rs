@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Access, ClusterKey, ConnectionLimits, ForwardHeaders, Overflow, Proxies, Rate, Routes,
-    Subprotocol,
+    Access, ClusterKey, ConnectionLimits, ForwardHeaders, HistoryRule, Overflow, Proxies, Rate,
+    Routes, Subprotocol,
 };
 use crate::protocol::DefaultAudience;
 
@@ -59,6 +59,8 @@ pub struct Config {
     pub(crate) forward_headers: ForwardHeaders,
     pub(crate) inner_is_proxy: bool,
     pub(crate) cluster_key: Option<ClusterKey>,
+    pub(crate) history: Vec<HistoryRule>,
+    pub(crate) max_history_bytes: usize,
 }
 
 impl Config {
@@ -95,6 +97,8 @@ impl Config {
             forward_headers: ForwardHeaders::default(),
             inner_is_proxy: false,
             cluster_key: None,
+            history: Vec::new(),
+            max_history_bytes: 64 * 1_024 * KIB,
         }
     }
 

@@ -231,8 +231,7 @@ async fn publish<RB: From<Bytes>>(
         .hub
         .try_broadcast(message)
         .map_err(|ShuttingDown| Cause::ShuttingDown)?;
-    // The sockets of this node have the message already.
-    report.forwarded().await;
+    let report = report.settled().await;
     let json = serde_json::to_vec(&report).expect("numbers and booleans are JSON");
     Ok(answer(json.into()))
 }

@@ -20,8 +20,10 @@ pub(super) enum Known {
     GroupId,
     UserId,
     Recipients,
-    /// Keys that only the server writes.
+    /// A key that only the server writes.
     Reserved,
+    /// What the server adds to a message of a stream.
+    Position,
 }
 
 impl Known {
@@ -91,7 +93,7 @@ const KEYS: [(&str, Known); 7] = [
     ("userId", Known::UserId),
     ("recipients", Known::Recipients),
     ("error", Known::Reserved),
-    ("__position", Known::Reserved),
+    ("__position", Known::Position),
 ];
 
 /// The actions with a meaning between the server and the client.

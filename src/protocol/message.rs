@@ -14,7 +14,8 @@ use crate::protocol::{GroupId, MessageError, MessageErrorKind, Recipient, UserId
 /// order of the fields here and in camelCase. When read, each may be missing or `null`, in any
 /// ASCII case; a number as `userId`, `groupId` or a recipient's `value` is read as the text that it
 /// is written with; additional top-level keys are kept, with their values byte for byte. A key
-/// `error` is refused: only the server reports errors.
+/// `error` is refused: only the server reports errors. A key `__position`, the server's own too, is
+/// ignored, so that what was received can be sent on.
 ///
 /// `user_id` and `group_id` describe the sender; `recipients` select the sockets that receive the
 /// message, and an empty list selects all of them.

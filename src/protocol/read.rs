@@ -11,7 +11,7 @@ use crate::protocol::{MessageError, MessageErrorKind, SocketMessage};
 
 impl SocketMessage {
     /// Reads a message from JSON with at most 1 024 recipients; a UTF-8 byte-order mark before it is
-    /// ignored.
+    /// ignored, and so is a key `__position`, which the server adds to some messages.
     ///
     /// # Errors
     ///
@@ -193,6 +193,22 @@ mod tests {
     }
 
     #[test]
+    fn the_position_of_a_message_that_is_sent_back_is_dropped() {
+        let expected = SocketMessage::new("a");
+        for json in [
+            r#"{"action":"a","__position":"1.2.3.4"}"#,
+            r#"{"__POSITION":{"x":[1e400,"\ud83d"]},"action":"a","__position":null}"#,
+            r#"{"action":"a","message":"","groupId":"","userId":"","recipients":[],"__position":"1.2.3.4"}"#,
+        ] {
+            let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
+            assert_eq!(message, expected, "{json}");
+            assert_eq!(message.extra("__position"), None);
+            let list = SocketMessage::read_all(format!("[{json}]").as_bytes(), 1).unwrap();
+            assert_eq!(list, [message]);
+        }
+    }
+
+    #[test]
     fn a_bad_message_is_refused() {
         use MessageErrorKind as Kind;
         for (json, kind) in [
@@ -246,8 +262,7 @@ mod tests {
             (r#"{"error":null}"#, Kind::ReservedKey),
             (r#"{"ERROR":{}}"#, Kind::ReservedKey),
             (r#"{"\u0065rror":1}"#, Kind::ReservedKey),
-            (r#"{"__position":"a-1"}"#, Kind::ReservedKey),
-            (r#"{"action":"a","__POSITION":null}"#, Kind::ReservedKey),
+            (r#"{"__position":x}"#, Kind::BrokenJson),
             (r#"{"action":"__error"}"#, Kind::ReservedAction),
             (r#"{"action":"__resumed"}"#, Kind::ReservedAction),
             (r#"{"action":"__presence"}"#, Kind::ReservedAction),

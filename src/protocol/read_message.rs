@@ -1,6 +1,6 @@
 //! Reads the object of a message, key by key.
 
-use serde::de::{MapAccess, SeqAccess};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
 use crate::protocol::expected::{
@@ -111,6 +111,11 @@ impl Parts {
                     max: max_recipients,
                 };
                 read_once(&mut self.recipients, list, object)
+            }
+            // A page may send back a message as it came, whether or not its stream has a history.
+            Key::Known(Known::Position) => {
+                object.next_value::<IgnoredAny>()?;
+                Ok(Ok(()))
             }
             Key::Known(Known::Reserved) => refuse_value(object, MessageErrorKind::ReservedKey),
             Key::Other(key) => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::protocol::{Forwarded, Forwarding, NotForwarded};
+use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 
 /// What became of a message when the broadcast was accepted.
 ///
@@ -44,6 +44,8 @@ pub struct BroadcastReport {
     /// `null` is a value, and a missing key is none.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     pub(crate) forwarded: Forwarding,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) position: Option<Position>,
 }
 
 impl BroadcastReport {
@@ -71,6 +73,53 @@ impl BroadcastReport {
     pub async fn forwarded(&self) -> Forwarded {
         self.forwarded.settled().await
     }
+
+    /// Returns where the message stands in its stream, for a page that loads its state first.
+    ///
+    /// `None` if it belongs to no stream that has a
+    /// [`HistoryRule`](crate::config::HistoryRule): also a message for several groups or users, or for a
+    /// connection, is not kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, Hub, SocketMessage, config::HistoryRule};
+    ///
+    /// let hub = Hub::new(&Config::new().history(HistoryRule::group("lobby")));
+    /// let news = SocketMessage::new("news");
+    /// assert!(hub.broadcast(&news.clone().to_group("lobby")).position().is_some());
+    /// assert!(hub.broadcast(&news.clone().to_group("attic")).position().is_none());
+    /// assert!(hub.broadcast(&news.to_group("lobby").to_user("ann")).position().is_none());
+    /// ```
+    #[must_use]
+    pub fn position(&self) -> Option<&Position> {
+        self.position.as_ref()
+    }
+
+    /// Waits until all is known that there is to know of the message, at most a second from the
+    /// broadcast on, and returns the report as it is then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the message is on its way whether or not the future is awaited.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use web_connection_socket::{Config, Hub, SocketMessage};
+    ///
+    /// let report = Hub::new(&Config::new()).broadcast(&SocketMessage::new("news"));
+    /// assert_eq!(report.settled().await, report);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn settled(&self) -> Self {
+        Self {
+            forwarded: Forwarding::Settled(self.forwarded().await),
+            ..self.clone()
+        }
+    }
 }
 
 /// No socket was selected, and no other node was asked.
@@ -81,6 +130,7 @@ impl Default for BroadcastReport {
             queued: 0,
             dropped: 0,
             forwarded: Forwarding::Settled(Forwarded::No(NotForwarded::NoBackplane)),
+            position: None,
         }
     }
 }
@@ -90,6 +140,7 @@ impl PartialEq for BroadcastReport {
         let told = |report: &Self| report.forwarded.now().as_bool();
         (self.matched, self.queued, self.dropped) == (other.matched, other.queued, other.dropped)
             && told(self) == told(other)
+            && self.position == other.position
     }
 }
 
@@ -109,13 +160,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn forwarded_is_a_yes_a_no_or_null_and_never_missing() {
+    async fn forwarded_is_never_missing_and_a_position_only_there_if_there_is_one() {
         for (json, expected) in [("true", Some(true)), ("false", Some(false)), ("null", None)] {
             let json = format!(r#"{{"matched":3,"queued":2,"dropped":1,"forwarded":{json}}}"#);
             let report: BroadcastReport = serde_json::from_str(&json).unwrap();
             assert_eq!(report.forwarded().await.as_bool(), expected);
             assert_eq!(serde_json::to_string(&report).unwrap(), json);
         }
+        let json = r#"{"matched":1,"queued":1,"dropped":0,"forwarded":false,"position":"1.2.3.4"}"#;
+        let report: BroadcastReport = serde_json::from_str(json).unwrap();
+        assert_eq!(report.position(), Some(&"1.2.3.4".parse().unwrap()));
+        assert_eq!(
+            serde_json::to_string(&report.settled().await).unwrap(),
+            json
+        );
         let without = r#"{"matched":3,"queued":2,"dropped":1}"#;
         assert!(serde_json::from_str::<BroadcastReport>(without).is_err());
     }

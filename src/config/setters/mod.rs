@@ -4,6 +4,7 @@ mod access;
 mod cluster;
 mod connection_limits;
 mod forward_headers;
+mod history;
 mod proxies;
 mod queues;
 mod rates;
