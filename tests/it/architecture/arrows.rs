@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("broadcaster", &["protocol", "tls"]),
     // Carries bytes between nodes and knows no socket.
     ("backplane", &["sync", "tls"]),
-    // ("history", &["protocol"]): positions and stored messages.
+    // Numbers and keeps entries of streams, which are bytes to it.
+    ("history", &["backplane", "sync", "tls"]),
     ("hub", &["config", "frame", "protocol", "sync"]),
     // One node of several: it knows the others by a backplane.
     (

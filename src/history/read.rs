@@ -1,0 +1,107 @@
+//! What is asked of a stream, and the answer.
+
+use bytes::Bytes;
+
+use super::{retention::Retention, stream_key::StreamKey};
+
+/// A question for the entries of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Read {
+    /// The stream.
+    pub stream: StreamKey,
+    /// The epoch and offset behind which all entries are asked for. `None` asks for the newest ones.
+    pub after: Option<(u64, u64)>,
+    /// How many entries are of use. 0 asks for the top alone.
+    pub limit: usize,
+    /// How many bytes of entries are of use.
+    pub max_bytes: usize,
+    /// How much of the stream is kept.
+    pub keep: Retention,
+}
+
+impl Read {
+    /// Asks for the newest entries: the last `limit` ones, or those of them that fit `max_bytes`.
+    #[must_use]
+    pub fn newest(stream: StreamKey, limit: usize, max_bytes: usize, keep: Retention) -> Self {
+        Self {
+            stream,
+            after: None,
+            limit,
+            max_bytes,
+            keep,
+        }
+    }
+
+    /// Asks for all entries behind an offset of an epoch, or none if they do not fit both bounds.
+    #[must_use]
+    pub fn after(self, epoch: u64, offset: u64) -> Self {
+        Self {
+            after: Some((epoch, offset)),
+            ..self
+        }
+    }
+}
+
+/// What a stream holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page {
+    /// The epoch of the stream.
+    pub epoch: u64,
+    /// The offset up to which the stream goes: that of its newest entry, also if it is gone by now. In a
+    /// stream that never had one it is 0, or what a store without offset 0 puts there.
+    pub top: u64,
+    /// The id of the entry at the top, 0 if there was none.
+    pub top_id: u64,
+    /// The id of the entry at the offset that was asked for, if it is still there.
+    pub anchor: Option<u64>,
+    /// Whether nothing is missing: behind an offset, that it is of the stream's epoch, that no entry
+    /// behind it was removed, and that all of them are in `entries`. Of the newest entries, whether there
+    /// are no older ones.
+    pub is_whole: bool,
+    /// The entries, the oldest first. Behind an offset there are none unless they are all there.
+    pub entries: Vec<Entry>,
+}
+
+impl Page {
+    /// Returns a page without entries that is not whole.
+    #[must_use]
+    pub fn new(epoch: u64, top: u64, top_id: u64) -> Self {
+        Self {
+            epoch,
+            top,
+            top_id,
+            anchor: None,
+            is_whole: false,
+            entries: Vec::new(),
+        }
+    }
+}
+
+/// An entry of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Where it stands.
+    pub offset: u64,
+    /// The offset of the entry before it, or 0 if there is none, or none any more.
+    pub previous: u64,
+    /// Its own number.
+    pub id: u64,
+    /// What was added.
+    pub entry: Bytes,
+}
+
+impl Entry {
+    /// Returns an entry of a stream.
+    #[must_use]
+    pub fn new(offset: u64, previous: u64, id: u64, entry: Bytes) -> Self {
+        Self {
+            offset,
+            previous,
+            id,
+            entry,
+        }
+    }
+}
