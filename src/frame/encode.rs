@@ -6,10 +6,16 @@ use tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-use crate::protocol::{CloseReason, RawMessage, SocketMessage};
+use crate::{
+    frame::mark::StreamMark,
+    protocol::{CloseReason, RawMessage, SocketMessage},
+};
 
 /// One complete, unmasked WebSocket frame, header included: encoded once and shared by every
 /// socket it is sent to.
+///
+/// The mark of a message of a stream stands before the header, behind a byte that begins no frame. So
+/// it is shared as well, and a queue pays nothing for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame(Bytes);
 
@@ -23,6 +29,15 @@ impl Frame {
     /// Makes a text frame of ready-made JSON.
     pub(crate) fn text(json: &[u8]) -> Self {
         Self::copy(TEXT, json)
+    }
+
+    /// Makes a text frame of a message of a stream, whose JSON takes about `room` bytes.
+    pub(crate) fn marked(
+        mark: StreamMark,
+        room: usize,
+        write_json: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        Self::encode_behind(Some(mark), TEXT, room, write_json)
     }
 
     /// Makes a frame of what an application sends in raw mode.
@@ -57,18 +72,26 @@ impl Frame {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.0.len() - self.start()
+    }
+
+    /// Returns which message of which stream this is, if it is one.
+    pub(crate) fn mark(&self) -> Option<StreamMark> {
+        let (first, rest) = self.0.split_first()?;
+        let mark = rest.first_chunk().filter(|_| *first == MARKED)?;
+        Some(StreamMark::from_bytes(mark))
     }
 
     /// Returns what is behind the header.
     pub(crate) fn payload(&self) -> &[u8] {
+        let bytes = self.as_bytes();
         // RFC 6455 §5.2: a frame of a server has no mask.
-        let header = match self.0.get(1) {
+        let header = match bytes.get(1) {
             Some(126) => 4,
             Some(127) => 10,
             _ => 2,
         };
-        self.0.get(header..).unwrap_or_default()
+        bytes.get(header..).unwrap_or_default()
     }
 
     /// Returns what the frame counts for in a queue: its bytes, and what it takes to keep it there.
@@ -78,11 +101,19 @@ impl Frame {
     }
 
     pub(crate) fn bytes(&self) -> Bytes {
-        self.0.clone()
+        self.0.slice(self.start()..)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.0[self.start()..]
+    }
+
+    /// Returns where the header begins.
+    fn start(&self) -> usize {
+        match self.0.first() {
+            Some(&MARKED) => ROOM_FOR_MARK,
+            _ => 0,
+        }
     }
 
     fn copy(opcode: OpCode, payload: &[u8]) -> Self {
@@ -91,22 +122,38 @@ impl Frame {
         })
     }
 
-    /// Writes the payload behind room for the longest header, then the header right before it: the
-    /// length is known only afterwards, and the payload is not moved.
     fn encode(opcode: OpCode, room: usize, write_payload: impl FnOnce(&mut Vec<u8>)) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + room);
-        buffer.resize(MAX_HEADER, 0);
+        Self::encode_behind(None, opcode, room, write_payload)
+    }
+
+    /// Writes the payload behind room for the longest header, then the header right before it, and
+    /// before that the mark: the length is known only afterwards, and the payload is not moved.
+    fn encode_behind(
+        mark: Option<StreamMark>,
+        opcode: OpCode,
+        room: usize,
+        write_payload: impl FnOnce(&mut Vec<u8>),
+    ) -> Self {
+        let before = MAX_HEADER + mark.map_or(0, |_| ROOM_FOR_MARK);
+        let mut buffer = Vec::with_capacity(before + room);
+        buffer.resize(before, 0);
         write_payload(&mut buffer);
-        let length = (buffer.len() - MAX_HEADER) as u64;
+        let length = (buffer.len() - before) as u64;
 
         let header = FrameHeader {
             opcode,
             ..FrameHeader::default()
         };
-        let start = MAX_HEADER - header.len(length);
+        let mut start = before - header.len(length);
         header
-            .format(length, &mut &mut buffer[start..MAX_HEADER])
+            .format(length, &mut &mut buffer[start..before])
             .expect("there is room for the header");
+        if let Some(mark) = mark {
+            let end = start;
+            start -= ROOM_FOR_MARK;
+            buffer[start] = MARKED;
+            buffer[start + 1..end].copy_from_slice(&mark.to_bytes());
+        }
         // A short frame may wait for long.
         buffer.shrink_to_fit();
         Self(Bytes::from(buffer).slice(start..))
@@ -128,6 +175,11 @@ pub(crate) const COST_OF_KEEPING: usize = 56;
 const EMPTY_PING: &[u8] = &[0x89, 0];
 
 const FIRST_OF_CLOSE: u8 = 0x88;
+
+/// Says that a mark follows: frames of a server are whole, so each begins with a bit that is set.
+const MARKED: u8 = 0;
+
+const ROOM_FOR_MARK: usize = 1 + StreamMark::LENGTH;
 
 const LIFE_SIGN: &[u8] =
     b"\x81\x49{\"action\":\"__pong\",\"message\":\"\",\"groupId\":\"\",\"userId\":\"\",\"recipients\":[]}";
@@ -160,6 +212,28 @@ mod tests {
             assert_eq!(frame.as_bytes()[header.len()..], payload);
             assert_eq!(frame.payload(), payload);
         }
+    }
+
+    #[test]
+    fn a_mark_is_no_part_of_the_frame() {
+        let mark = StreamMark {
+            stream: u64::MAX,
+            epoch: 0x81,
+            offset: 7,
+        };
+        for length in [0, 125, 126, 65_536] {
+            let payload = vec![b'x'; length];
+            let plain = Frame::text(&payload);
+            let write = |buffer: &mut Vec<u8>| buffer.extend_from_slice(&payload);
+            let marked = Frame::marked(mark, length, write);
+            assert_eq!((plain.mark(), marked.mark()), (None, Some(mark)));
+            assert_eq!(marked.as_bytes(), plain.as_bytes());
+            assert_eq!(marked.bytes(), plain.bytes());
+            assert_eq!(marked.payload(), plain.payload());
+            assert_eq!((marked.len(), marked.cost()), (plain.len(), plain.cost()));
+        }
+        assert_eq!(Frame::ping().mark(), None);
+        assert_eq!(Frame::close(&CloseReason::NO_STATUS).mark(), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod error;
 mod header;
+mod mark;
 mod mask;
 mod message;
 
@@ -17,5 +18,6 @@ pub(crate) use self::{
     decode::Decoder,
     encode::{EMPTY_PONG, Frame, is_close},
     error::Violation,
+    mark::StreamMark,
     message::Event,
 };
