@@ -3,7 +3,7 @@
 use std::{cell::RefCell, sync::Arc};
 
 use super::{
-    delivery::{Backlog, Crew, Kind, Outbox, Published, Push, Wake},
+    delivery::{Backlog, Crew, Kind, Opening, Outbox, Published, Push, Wake},
     hub::Hub,
     phase::{Phase, ShuttingDown},
     socket_entry::SocketEntry,
@@ -77,6 +77,13 @@ impl Hub {
             self.fanout.flush(entry.clone());
         }
         push
+    }
+
+    /// Opens the gate of a socket.
+    pub(super) fn open_gate(&self, entry: &Arc<SocketEntry>, opening: Opening<'_>) {
+        if wake_task(entry.outbox.open_gate(opening)) {
+            self.fanout.flush(entry.clone());
+        }
     }
 
     fn broadcast_to(

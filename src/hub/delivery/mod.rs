@@ -80,5 +80,5 @@ pub(crate) use self::queue::{Attention, Backlog, Drained, Kill, Push, SharedTran
 pub(super) use self::{
     eviction::Eviction,
     fanout::{Crew, Fanout, Member, Membership, Published},
-    queue::{Kind, Outbox, Wake},
+    queue::{Awaited, Kind, Opening, Outbox, Wake},
 };

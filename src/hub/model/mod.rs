@@ -6,6 +6,7 @@
 //! makes room.
 
 mod delivery;
+mod gates;
 mod leaving;
 mod overflow;
 mod pipe;

@@ -39,10 +39,19 @@ pub(super) struct Socket {
 impl Socket {
     /// Registers and activates a socket of the group `g`, as an upgrade does, and then runs it.
     pub(super) fn open(hub: &Arc<Hub>, rooms: &'static [usize]) -> Self {
+        Self::open_as(hub, rooms, Registration::activate)
+    }
+
+    /// Does the same with a socket that `activate` activates.
+    pub(super) fn open_as(
+        hub: &Arc<Hub>,
+        rooms: &'static [usize],
+        activate: impl FnOnce(&Registration),
+    ) -> Self {
         let registration = hub.register(Identity::user("u").group("g"), User::Claimed);
         let registration = registration.expect("room in the hub");
         let id = registration.entry().id;
-        registration.activate();
+        activate(&registration);
 
         let pipe = Arc::new(Pipe::default());
         let open = Arc::new((Mutex::new(false), Condvar::new()));

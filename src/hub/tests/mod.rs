@@ -5,3 +5,4 @@ mod accounting;
 mod eviction;
 mod flushers;
 mod full_log;
+mod gates;

@@ -86,11 +86,12 @@ impl<M: Member> Fanout<M> {
     }
 
     /// Has a detached socket take broadcasts to all from the log, from now on. It stays detached if
-    /// the flushers have ended with their runtime: nothing would empty the log any more.
+    /// the flushers have ended with their runtime: nothing would empty the log any more; and while its
+    /// gate is shut: it is attached once what leaves then is written.
     pub(in crate::hub) fn attach(&self, member: &M) {
         let mut outbox = member.outbox().lock();
         let mut state = self.lock();
-        if !state.has_flushers() {
+        if outbox.is_gated() || !state.has_flushers() {
             return;
         }
         if let Some(member) = state.detached.swap_remove(&member.id()) {

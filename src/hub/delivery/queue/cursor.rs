@@ -31,6 +31,11 @@ impl Locked<'_> {
         self.state.cursor = Some(log.end());
     }
 
+    /// Whether broadcasts to all wait behind a gate, so that the socket cannot take them from the log.
+    pub(in crate::hub::delivery) fn is_gated(&self) -> bool {
+        self.state.is_gated()
+    }
+
     /// Whether the socket takes broadcasts to all from the log, or lacks some from when it did.
     pub(in crate::hub::delivery) fn has_cursor(&self) -> bool {
         self.state.cursor.is_some()
@@ -75,10 +80,10 @@ impl Locked<'_> {
         kind: Kind,
         reserved: usize,
     ) -> (Push, Option<Wake>) {
-        if self.state.phase == Phase::Open {
-            (self.outbox).admit(&mut self.state, frame, kind, reserved)
-        } else {
-            (Push::Closed, None)
+        match self.state.phase {
+            Phase::Open => (self.outbox).admit(&mut self.state, frame, kind, reserved),
+            Phase::Gated(_) => (self.outbox).hold_back(&mut self.state, frame, kind, reserved),
+            Phase::Closing(_) | Phase::Finished => (Push::Closed, None),
         }
     }
 }
@@ -90,6 +95,12 @@ impl Outbox {
             outbox: self,
             state: self.state(),
         }
+    }
+
+    /// Whether the socket takes broadcasts to all from the log.
+    #[cfg(test)]
+    pub(in crate::hub) fn is_attached(&self) -> bool {
+        self.state().cursor.is_some()
     }
 
     /// Writes what the socket lacks of a batch, from a flusher, behind its own queue. What cannot be
@@ -106,12 +117,12 @@ impl Outbox {
         };
         state.cursor = Some(batch.end());
         let mut is_blocked = false;
-        if !state.queue.is_empty() && state.phase == Phase::Open {
+        if !state.queue.is_empty() && matches!(state.phase, Phase::Open) {
             is_blocked = state.write_shared(tally).is_none_or(|it| it.is_err());
             state.idle = !is_blocked;
         }
         let transport = match state.transport.take() {
-            Some(transport) if state.phase == Phase::Open => transport,
+            Some(transport) if matches!(state.phase, Phase::Open) => transport,
             transport => {
                 state.transport = transport;
                 for frame in batch.since(cursor) {

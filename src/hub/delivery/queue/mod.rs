@@ -1,18 +1,24 @@
 //! One socket's own queue: what is in it, who may write it, and what happens when it is full.
 
 mod cursor;
+mod gate;
 mod outbox;
 mod overflow;
 mod state;
 mod transport;
 
 #[cfg(test)]
+mod gated;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
 
 pub(super) use self::overflow::Usage;
-pub(in crate::hub) use self::state::{Kind, Wake};
+pub(in crate::hub) use self::{
+    gate::{Awaited, Opening},
+    state::{Kind, Wake},
+};
 pub(crate) use self::{
     outbox::{Attention, Backlog, Outbox, Push},
     state::{Drained, Kill},

@@ -75,9 +75,10 @@ impl Outbox {
     /// Starts the closing handshake. Returns `false` if it was started before.
     pub(crate) fn close(&self, reason: CloseReason, backlog: Backlog) -> bool {
         let mut state = self.state();
-        if state.phase != Phase::Open {
+        if !state.takes_messages() {
             return false;
         }
+        self.close_gate(&mut state, backlog);
         if backlog == Backlog::Discard {
             self.discard(&mut state);
         }
@@ -91,7 +92,7 @@ impl Outbox {
     pub(crate) fn closing(&self) -> Option<CloseReason> {
         match &self.state().phase {
             Phase::Closing(reason) => Some(reason.clone()),
-            Phase::Open | Phase::Finished => None,
+            Phase::Open | Phase::Gated(_) | Phase::Finished => None,
         }
     }
 
@@ -131,7 +132,7 @@ impl Outbox {
         }
         match &state.phase {
             Phase::Closing(reason) => Attention::Closing(reason.clone()),
-            Phase::Open | Phase::Finished => Attention::Open,
+            Phase::Open | Phase::Gated(_) | Phase::Finished => Attention::Open,
         }
     }
 
@@ -151,6 +152,7 @@ impl Outbox {
     pub(crate) fn finish(&self) {
         let mut state = self.state();
         state.written = 0;
+        self.close_gate(&mut state, Backlog::Discard);
         self.discard(&mut state);
         state.phase = Phase::Finished;
         state.shrink(0);
@@ -161,7 +163,7 @@ impl Outbox {
 
     /// Whether the queue takes what is pushed.
     pub(crate) fn is_open(&self) -> bool {
-        self.state().phase == Phase::Open
+        self.state().takes_messages()
     }
 
     /// Returns how many accepted messages were never wholly written.
@@ -205,7 +207,7 @@ impl Outbox {
     /// to the socket's own task.
     pub(in crate::hub::delivery) fn flush(&self, tally: &mut Tally) -> Drained {
         let mut state = self.state();
-        if state.phase != Phase::Open || state.idle {
+        if !matches!(state.phase, Phase::Open) || state.idle {
             return Drained::Empty;
         }
         let Some(written) = state.write_shared(tally) else {
@@ -240,7 +242,7 @@ impl Outbox {
     /// Adds a frame of the log, which was within the log's bound. If the socket is closing
     /// already, the message does not reach it.
     pub(super) fn enqueue_broadcast(&self, state: &mut State, frame: &Frame) {
-        if state.phase == Phase::Open {
+        if matches!(state.phase, Phase::Open) {
             self.counters.charge(frame.cost());
             state.enqueue(frame.clone(), Kind::Broadcast);
         } else {
@@ -270,7 +272,7 @@ impl Outbox {
     /// Queues a control frame behind those that wait already; `most` of its kind may.
     fn control(&self, frame: Frame, kind: Kind, most: usize) {
         let mut state = self.state();
-        if state.phase != Phase::Open {
+        if !state.takes_messages() {
             return;
         }
         // RFC 6455 §5.4: control frames go between frames, never into one.
@@ -322,7 +324,7 @@ pub(crate) enum Backlog {
     Discard,
 }
 
-fn wake(waker: Option<Waker>) {
+pub(super) fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
     }

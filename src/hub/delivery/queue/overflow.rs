@@ -1,7 +1,7 @@
 //! What happens to a message when its queue is full, and what a queue gives up to make room.
 
 use super::{
-    outbox::{Outbox, Push},
+    outbox::{Outbox, Push, wake},
     state::{Kind, Phase, State, Wake},
 };
 use crate::{config::Overflow, frame::Frame, hub::counters::Tally, protocol::CloseReason};
@@ -53,16 +53,26 @@ impl Outbox {
     }
 
     /// Returns what is queued if it is more than this share and more than the one message that an
-    /// empty queue takes. Writes first what has had no turn to be written.
+    /// empty queue takes. Writes first what has had no turn to be written, and opens a gate behind
+    /// which more waits than the share.
     pub(in crate::hub) fn usage(&self, share: usize) -> Option<Usage> {
         let mut state = self.state();
-        if state.bytes > share && state.phase == Phase::Open {
+        let mut waker = None;
+        if state.held_back() > share {
+            self.give_up(&mut state);
+            state.idle = false;
+            waker = state.waker.take();
+        }
+        if state.bytes > share && matches!(state.phase, Phase::Open) {
             self.write_now(&mut state);
         }
-        (state.bytes > share && state.holds_several()).then_some(Usage {
+        let usage = (state.bytes > share && state.holds_several()).then_some(Usage {
             is_blocked: state.is_blocked,
             bytes: state.bytes,
-        })
+        });
+        drop(state);
+        wake(waker);
+        usage
     }
 
     fn drop_broadcasts(&self, state: &mut State, bound: usize) {
@@ -134,6 +144,6 @@ impl State {
 }
 
 /// Whether a message that costs so much may join others. An empty queue takes any one message.
-fn fits(others: usize, cost: usize, bound: usize) -> bool {
+pub(super) fn fits(others: usize, cost: usize, bound: usize) -> bool {
     others == 0 || others + cost <= bound
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::transport::SharedTransport;
+use super::{gate::Gate, transport::SharedTransport};
 use crate::{frame::Frame, hub::counters::Tally, protocol::CloseReason};
 
 /// A queue as it is under its lock.
@@ -114,7 +114,7 @@ impl State {
         match self.phase {
             Phase::Closing(_) => Drained::Closed,
             Phase::Open if self.transport.is_some() && self.cursor.is_none() => Drained::Reattach,
-            Phase::Open | Phase::Finished => Drained::Empty,
+            Phase::Open | Phase::Gated(_) | Phase::Finished => Drained::Empty,
         }
     }
 
@@ -132,6 +132,11 @@ impl State {
             self.bytes -= if queued.kind.is_message() { cost } else { 0 };
             self.replies -= if queued.kind == Kind::Reply { cost } else { 0 };
         }
+    }
+
+    /// Whether the socket is not closing.
+    pub(super) fn takes_messages(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Gated(_))
     }
 
     /// Frees the memory of an empty queue that has room for more frames than these.
@@ -188,10 +193,12 @@ impl State {
 }
 
 /// How far a socket's life has come, as its queue sees it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) enum Phase {
     #[default]
     Open,
+    /// Messages wait for what the client missed.
+    Gated(Box<Gate>),
     /// The close frame is in the queue, or was written.
     Closing(CloseReason),
     /// The session is over.

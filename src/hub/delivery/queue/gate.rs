@@ -1,0 +1,185 @@
+//! The gate of a socket that resumes its streams: what comes meanwhile waits behind what it missed.
+
+use std::{collections::VecDeque, fmt, mem, sync::Arc};
+
+use super::{
+    outbox::{Backlog, Outbox, Push},
+    overflow::fits,
+    state::{Kind, Phase, Queued, State, Wake},
+};
+use crate::frame::{Frame, StreamMark};
+
+/// What a gate is shut for: defined here, implemented by what resumes the socket's streams.
+pub(in crate::hub) trait Awaited: fmt::Debug + Send + Sync {
+    /// Gives up, and returns the frame that tells the client that it gets nothing of what it missed.
+    ///
+    /// Called under the queue's lock, so it calls neither the hub nor a queue.
+    fn give_up(&self) -> Frame;
+}
+
+/// A gate that is shut: messages wait in it, and only what keeps the connection alive passes.
+#[derive(Debug)]
+pub(super) struct Gate {
+    waiting: VecDeque<Queued>,
+    /// What they cost, which is charged to the hub.
+    bytes: usize,
+    awaited: Arc<dyn Awaited>,
+}
+
+/// What leaves when a gate opens, before what waits.
+#[derive(Debug)]
+pub(in crate::hub) struct Opening<'a> {
+    /// Tells the client what follows.
+    pub(in crate::hub) first: Frame,
+    /// What the client missed, in the order of each stream.
+    pub(in crate::hub) replay: Vec<Frame>,
+    /// The last message of each stream that the client has from before.
+    pub(in crate::hub) seen: &'a [StreamMark],
+}
+
+impl Outbox {
+    /// Has messages wait from now on. What is queued already passes.
+    pub(in crate::hub) fn shut_gate(&self, awaited: Arc<dyn Awaited>) {
+        let mut state = self.state();
+        if matches!(state.phase, Phase::Open) {
+            state.phase = Phase::Gated(Box::new(Gate {
+                waiting: VecDeque::new(),
+                bytes: 0,
+                awaited,
+            }));
+        }
+    }
+
+    /// Lets out what is to come first, then what waits; returns what that wakes. Does nothing if the
+    /// gate is open: it gave up, or the socket is closing.
+    ///
+    /// A message that was missed and waits as well leaves where it waits, so that what one caller sent
+    /// keeps its order.
+    pub(in crate::hub) fn open_gate(&self, opening: Opening<'_>) -> Option<Wake> {
+        let mut state = self.state();
+        let gate = state.take_gate()?;
+        let mut held: Vec<_> = gate.waiting.iter().filter_map(Queued::mark).collect();
+        held.sort_unstable();
+        let frames = 1 + opening.replay.len() + gate.waiting.len();
+        state.queue.reserve_exact(frames);
+        self.enqueue(&mut state, opening.first, Kind::Reply);
+        for frame in opening.replay {
+            if frame
+                .mark()
+                .is_none_or(|mark| held.binary_search(&mark).is_err())
+            {
+                self.enqueue(&mut state, frame, Kind::Broadcast);
+            }
+        }
+        for queued in gate.waiting {
+            let is_seen = |mark| opening.seen.iter().any(|seen| seen.covers(mark));
+            if queued.mark().is_some_and(is_seen) {
+                self.counters.release(queued.frame.cost());
+            } else {
+                state.enqueue(queued.frame, queued.kind);
+            }
+        }
+        state.wake_if_idle()
+    }
+
+    /// Returns how many messages wait that a client has once it has those of this mark.
+    pub(in crate::hub) fn waiting_up_to(&self, mark: StreamMark) -> usize {
+        match &self.state().phase {
+            Phase::Gated(gate) => {
+                let marks = gate.waiting.iter().filter_map(Queued::mark);
+                marks.filter(|&waiting| mark.covers(waiting)).count()
+            }
+            Phase::Open | Phase::Closing(_) | Phase::Finished => 0,
+        }
+    }
+
+    /// Has a message wait, or opens the gate if there is no room. To be called while it is shut.
+    ///
+    /// What waits gets half of the queue, so that the other half is there for what was missed.
+    pub(super) fn hold_back(
+        &self,
+        state: &mut State,
+        frame: &Frame,
+        kind: Kind,
+        reserved: usize,
+    ) -> (Push, Option<Wake>) {
+        if let Phase::Gated(gate) = &mut state.phase {
+            let bound = (self.limit / 2).min(reserved.max(gate.bytes));
+            if fits(gate.bytes, frame.cost(), bound) {
+                self.counters.charge(frame.cost());
+                gate.bytes += frame.cost();
+                gate.waiting.push_back(Queued::new(frame.clone(), kind));
+                return (Push::Queued, None);
+            }
+        }
+        self.give_up(state);
+        self.admit(state, frame, kind, reserved)
+    }
+
+    /// Opens the gate without what was missed, and tells the client so.
+    pub(super) fn give_up(&self, state: &mut State) {
+        if let Some(gate) = state.take_gate() {
+            self.enqueue(state, gate.awaited.give_up(), Kind::Reply);
+            for queued in gate.waiting {
+                state.enqueue(queued.frame, queued.kind);
+            }
+        }
+    }
+
+    /// Ends the gate of a socket that is closed.
+    ///
+    /// The client gets no message of a stream that follows others which it missed: it would ask for
+    /// those no more when it comes again.
+    pub(super) fn close_gate(&self, state: &mut State, backlog: Backlog) {
+        let Some(gate) = state.take_gate() else {
+            return;
+        };
+        for queued in gate.waiting {
+            let comes_again = queued.mark().is_some_and(|mark| !mark.is_void());
+            if backlog == Backlog::Discard || comes_again {
+                self.lose(state);
+                self.counters.release(queued.frame.cost());
+            } else {
+                state.enqueue(queued.frame, queued.kind);
+            }
+        }
+    }
+
+    /// Adds a message whose bytes are not charged to the hub yet.
+    fn enqueue(&self, state: &mut State, frame: Frame, kind: Kind) {
+        self.counters.charge(frame.cost());
+        state.enqueue(frame, kind);
+    }
+}
+
+impl State {
+    /// Returns what the messages behind the gate cost.
+    pub(super) fn held_back(&self) -> usize {
+        match &self.phase {
+            Phase::Gated(gate) => gate.bytes,
+            Phase::Open | Phase::Closing(_) | Phase::Finished => 0,
+        }
+    }
+
+    /// Whether messages wait for a gate to open.
+    pub(super) fn is_gated(&self) -> bool {
+        matches!(self.phase, Phase::Gated(_))
+    }
+
+    /// Opens the gate, and returns it if it was shut.
+    fn take_gate(&mut self) -> Option<Gate> {
+        match mem::take(&mut self.phase) {
+            Phase::Gated(gate) => Some(*gate),
+            phase => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+}
+
+impl Queued {
+    fn mark(&self) -> Option<StreamMark> {
+        self.frame.mark()
+    }
+}
