@@ -59,6 +59,17 @@
 //! [`Config::socket_path`](crate::Config::socket_path) if that is set. A client of another URL gets the
 //! application's own answer instead, and a 404 is final.
 //!
+//! # What was missed meanwhile
+//!
+//! Messages of a group, a user or all sockets whose history the server keeps carry their position, as
+//! the key `__position`. The client remembers the newest one of each and names them when it reconnects,
+//! so that the server sends what came in between; a message that the page has already is not told again.
+//! `onResumeHandler` learns whether that worked. With the option `remember: "session"` a reload of the
+//! page resumes as well, and with `positions` a page begins behind the state that it loaded first. Pages
+//! that get no positions see none of it.
+//!
+//! `presence` tells who is in a group. [`guide::browser`](crate::guide::browser) has examples of both.
+//!
 //! # Content security policy
 //!
 //! `script-src 'self'; connect-src 'self'` is enough in today's browsers.

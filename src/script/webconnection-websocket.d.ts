@@ -28,6 +28,11 @@ export interface Message {
 /** A message as it arrives. */
 export interface SocketMessage<Payload = unknown> extends Message {
   /**
+   * The place of the message in its stream (a group, a user, or all sockets), if the server keeps a history of it. The
+   * client remembers it, and drops a message that it has told already.
+   */
+  __position?: string;
+  /**
    * Parses `message` as JSON, each time it is called. The type is what you expect of the sender; it is not checked.
    *
    * It is not enumerable, and missing if the sender added a key of this name.
@@ -82,6 +87,55 @@ export interface StateChange {
   error?: WebConnectionError;
 }
 
+/** What became of the messages that were sent while there was no connection. */
+export interface Resume {
+  /** Whether nothing is missing: what was sent meanwhile follows. If not, load the state of the page anew. */
+  recovered: boolean;
+  /** How many messages follow that were sent meanwhile. */
+  missed: number;
+  /** How many positions belong to no stream of this visitor any more; the client has forgotten them. */
+  refused: number;
+  /** The streams by name of their group; the visitor's own is `__user`, that of all sockets `__everybody`. */
+  streams: Record<string, StreamResume>;
+}
+
+export interface StreamResume {
+  recovered: boolean;
+  missed: number;
+  /** Where the stream is now. */
+  position?: string;
+  /**
+   * Why it was not recovered:
+   *
+   * - `expired`: more was missed than the server keeps or sends again
+   * - `elsewhere`: this server has another history, because it was restarted or is another node
+   * - `gap`: the server itself missed messages, also while the connection was open
+   * - `timeout`, `unavailable`: the server's store did not answer
+   * - `unknown`: the history holds no such position
+   * - `unsent`: the client has too many streams to name them all
+   */
+  reason?: string;
+}
+
+/** A user in a group that the page watches. */
+export interface Member {
+  userId: string;
+  /** What the application says of the member. */
+  info?: unknown;
+}
+
+export interface PresenceChange {
+  group: string;
+  /** Who came, or has another `info`, since the last call; everyone at first. */
+  joined: Member[];
+  /** Who left since the last call. A user who is back within 10 s, as after a reload, has never left. */
+  left: Member[];
+  /** How many users are in the group. */
+  count: number;
+  /** All of them; empty while they are more than the server lists. */
+  members: Member[];
+}
+
 export interface Options {
   /** A constructor to use instead of the global `WebSocket`, such as that of the package `ws`. */
   WebSocket?: (new (url: string, protocols: string[]) => unknown) | undefined;
@@ -102,6 +156,15 @@ export interface Options {
   maxRetryDelay?: number | undefined;
   /** How many characters may wait for a connection, all messages together (262 144). */
   queueSize?: number | undefined;
+  /**
+   * `"session"` keeps the positions in `sessionStorage`, so that a reload of the page resumes where it was: for pages
+   * that keep what they received there, too. They are those of the URL without its query, the user and the groups;
+   * pages of one tab that have all these in common need positions of their own. A storage that is denied or full costs
+   * that alone.
+   */
+  remember?: "session" | undefined;
+  /** Where to begin instead of at the next message: for pages that loaded their state first, with its position. */
+  positions?: string | readonly (string | null | undefined)[] | undefined;
 }
 
 /**
@@ -148,6 +211,12 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
    */
   onErrorHandler?: ((error: WebConnectionError) => void) | undefined;
 
+  /**
+   * Called whenever a connection has opened, before the messages that were missed, and when the server itself missed
+   * some later on. A page that sets it before `tryConnect` is told from its first connection on.
+   */
+  onResumeHandler?: ((resume: Resume) => void) | undefined;
+
   /** Called at every change of {@link state}. */
   onStateHandler?: ((change: StateChange) => void) | undefined;
 
@@ -157,6 +226,16 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
   readonly state: State;
 
   /**
+   * How far the page has come in each stream with a history, the newest first. The client names them when it reconnects:
+   * as many as fit into a query of 2 000 characters, and 64 at most.
+   *
+   * Positions that a page sets replace all that the client has, the remembered ones too: messages up to them are not
+   * told, and the next connection begins behind them. What is no position is left out.
+   */
+  get positions(): string[];
+  set positions(positions: string | readonly (string | null | undefined)[]);
+
+  /**
    * Opens the connection, and replaces an open one.
    *
    * @param retry Whether to try again after a failure or a loss: each time after a random delay below a growing limit,
@@ -164,7 +243,8 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
    *   answer from 400 to 499 (except 408, 425 and 429), with a redirect or an unknown subprotocol, and with the close
    *   codes 1008 and 4000 to 4499. Once the page has been online, only an answer of the application is one of those.
    * @param groupId The group, or groups, to be a member of; none by default.
-   * @param userId The user to claim; none by default. A server that identifies its visitors ignores both.
+   * @param userId The user to claim; none by default. A server that identifies its visitors ignores both. Another user
+   *   or other groups than before begin without {@link positions}, unless the page has set them since.
    */
   tryConnect(retry?: boolean, groupId?: string | readonly string[] | null, userId?: string | null): void;
 
@@ -199,6 +279,17 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
   off<Action extends keyof Events & string>(
     action: Action, fn: (message: SocketMessage<Events[Action]>) => void,
   ): void;
+
+  /**
+   * Calls a function with who is in a group, and at every change. The server has to have a presence rule for the group
+   * and to let this visitor watch it.
+   *
+   * Call it before `tryConnect`: a connection that is open already watches what it was opened with, and further groups
+   * follow with the next one.
+   *
+   * @returns a function that removes it.
+   */
+  presence(group: string, fn: (change: PresenceChange) => void): () => void;
 
   /**
    * Makes a message from the user and the (first) group that `tryConnect` named.

@@ -12,8 +12,14 @@ const END_TIMEOUT = 5_000; // ms for a socket that has ended to report it
 const LATE = 1_000; // ms after which a timer counts as delayed
 const LONGEST_TIMER = 2 ** 31 - 1; // ms; a longer one would fire at once
 const LONGEST_REASON = 123; // bytes that fit into a close frame
+const LONGEST_QUERY = 2_000; // characters that every server and proxy takes; some stop at 2 048
+const MOST_SENT = 64; // positions that a server reads
+const MOST_STREAMS = 1_000; // positions that are kept
+const REMEMBERED = "web-connection-websocket "; // and whose positions a tab remembers there
 const PING = "__ping";
 const PONG = "__pong";
+// Stream, epoch, offset and tag.
+const POSITION = /^([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.([0-9a-f]{1,16})\.[0-9a-f]{1,8}$/;
 const WOULD_TAKE = "The server would accept this connection, but it did not open: does every proxy forward WebSockets?";
 const NO_SOCKETS = "The answer came from a server without WebSockets: does this URL lead to the right server?";
 const REDIRECTED = "The server redirects this URL, and WebSockets follow no redirects: does the visitor have to sign in first?";
@@ -26,6 +32,8 @@ export class WebConnectionWebSocket {
   #actions = new Map(); // By action: functions, each with whether it is called only once.
   #queue = []; // Messages that wait for a connection, oldest first: { text, resolve, reject }.
   #queued = 0; // Characters in the queue.
+  #positions = new Positions();
+  #watches = new Map(); // By group: who is in it, and the functions that want to know.
   #retry = false;
   #groupIds = [];
   #userId = "";
@@ -41,6 +49,7 @@ export class WebConnectionWebSocket {
     this.#url = resolve(url);
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     this.#options = { ...DEFAULTS, ...Object.fromEntries(given) };
+    if (this.#options.positions) this.positions = this.#options.positions;
   }
 
   get connected() {
@@ -51,11 +60,22 @@ export class WebConnectionWebSocket {
     return this.#state;
   }
 
+  get positions() {
+    return this.#positions.newest;
+  }
+
+  set positions(positions) {
+    this.#positions.give([positions].flat());
+  }
+
   tryConnect(retry = false, groupId = "", userId = "") {
     this.#retry = Boolean(retry);
     this.#groupIds = [groupId].flat().map(name).filter(Boolean);
     this.#userId = name(userId);
     this.#failures = 0;
+    const { origin, pathname } = this.#url;
+    const owner = JSON.stringify([origin + pathname, this.#userId, ...this.#groupIds]);
+    this.#positions.begin(owner, this.#options.remember === "session");
     this.#connect();
   }
 
@@ -84,6 +104,15 @@ export class WebConnectionWebSocket {
 
   off(action, fn) {
     this.#actions.get(action)?.delete(fn);
+  }
+
+  presence(group, fn) {
+    const watch = this.#watches.get(group) ?? new Watch(group);
+    this.#watches.set(group, watch);
+    watch.add(fn);
+    return () => {
+      if (watch.remove(fn) && this.#watches.get(group) === watch) this.#watches.delete(group);
+    };
   }
 
   createBroadcastMessage(action, message) {
@@ -250,6 +279,10 @@ export class WebConnectionWebSocket {
     }
     // Not enumerable, so that it does not appear when a page writes or compares a message.
     if (!("json" in message)) Object.defineProperty(message, "json", { value: readMessage });
+    if (message.action === "__resumed") return this.#tell("onResumeHandler", this.#positions.resume(message));
+    if (message.action === "__presence") return guarded(() => this.#watches.get(message.groupId)?.update(message));
+    // What the page has already is not told again.
+    if (!this.#positions.take(message.__position)) return;
     const functions = this.#actions.get(message.action);
     if (!functions?.size) return this.#tell("onMessageHandler", message);
     for (const [fn, isOnce] of [...functions]) {
@@ -272,6 +305,11 @@ export class WebConnectionWebSocket {
     const url = new URL(this.#url);
     for (const groupId of this.#groupIds) url.searchParams.append("groupId", groupId);
     if (this.#userId) url.searchParams.set("userId", this.#userId);
+    for (const group of this.#watches.keys()) url.searchParams.append("presence", group);
+    if (this.onResumeHandler || this.#positions.areWanted) {
+      url.searchParams.set("resume", "1");
+      this.#positions.send(url);
+    }
     return url;
   }
 }
@@ -432,6 +470,167 @@ class Heartbeat {
   }
 }
 
+// How far the page has come in each stream.
+class Positions {
+  #known = new Map(); // By stream, the newest last.
+  #sent = new Set(); // Streams whose positions the connection was opened with.
+  #unsent = new Set(); // Streams whose positions did not fit.
+  #owner = ""; // Whose positions they are.
+  #isRemembered = false;
+  #isGiven = false; // The page gave them for its next connection.
+  #wereGiven = false;
+
+  get newest() {
+    return [...this.#known.values()].reverse();
+  }
+
+  get areWanted() {
+    return this.#wereGiven || this.#isRemembered || this.#known.size > 0;
+  }
+
+  give(positions) {
+    this.#isGiven = this.#wereGiven = true;
+    this.#replace(positions);
+    this.#store();
+  }
+
+  begin(owner, isRemembered) {
+    const isAnother = owner !== this.#owner;
+    this.#owner = owner;
+    this.#isRemembered = isRemembered;
+    if (this.#isGiven) this.#store();
+    else if (isAnother) this.#replace(this.#remembered());
+    this.#isGiven = false;
+  }
+
+  // Adds as many as fit, the newest first.
+  send(url) {
+    const all = this.newest;
+    let length = url.search.length;
+    const fit = all.slice(0, MOST_SENT).filter((position) => (length += "&position=".length + position.length) <= LONGEST_QUERY);
+    for (const position of fit) url.searchParams.append("position", position);
+    const streams = (positions) => new Set(positions.map((position) => read(position).stream));
+    this.#sent = streams(fit);
+    this.#unsent = streams(all.slice(fit.length));
+  }
+
+  // Takes over the position of a message, and tells whether the message is a new one.
+  take(position) {
+    const next = read(position);
+    if (!next) return true;
+    const last = read(this.#known.get(next.stream));
+    // Epoch 0 stands for messages that have no place in their stream.
+    if (next.epoch && next.epoch === last?.epoch && next.offset <= last.offset) return false;
+    this.#set(position);
+    this.#store();
+    return true;
+  }
+
+  // Takes over what the server says of each stream, and returns what the page wants to know.
+  resume({ streams, refused = 0 }) {
+    const named = new Set();
+    const told = Object.entries({ ...streams }).map(([name, about]) => [name, this.#resumeStream({ ...about }, named)]);
+    // The server knows these streams no more, or the page is not in them any more.
+    if (refused > 0) for (const stream of this.#sent) if (!named.has(stream)) this.#known.delete(stream);
+    this.#sent.clear();
+    this.#unsent.clear();
+    this.#store();
+    return {
+      recovered: refused === 0 && told.every(([, { recovered }]) => recovered),
+      missed: told.reduce((sum, [, { missed }]) => sum + missed, 0),
+      refused,
+      streams: Object.fromEntries(told),
+    };
+  }
+
+  #resumeStream(about, named) {
+    const { recovered = false, missed = 0, position } = about;
+    const { stream } = read(position) ?? {};
+    if (!stream) return { ...about, recovered, missed };
+    named.add(stream);
+    const isUnsent = recovered && this.#unsent.has(stream) && this.#known.get(stream) !== position;
+    // The messages that were missed follow, each with its own position.
+    if (!recovered || !missed) this.#set(position);
+    return isUnsent ? { ...about, recovered: false, missed, reason: "unsent" } : { ...about, recovered, missed };
+  }
+
+  #replace(positions) {
+    this.#known.clear();
+    for (const position of positions) if (read(position)) this.#set(position);
+  }
+
+  #set(position) {
+    const { stream } = read(position);
+    this.#known.delete(stream);
+    this.#known.set(stream, position);
+    if (this.#known.size > MOST_STREAMS) this.#known.delete(this.#known.keys().next().value);
+  }
+
+  // A page may be denied its storage, or it may be full: then a reload resumes nothing, and all else goes on.
+  #remembered() {
+    if (!this.#isRemembered) return [];
+    try {
+      return sessionStorage.getItem(REMEMBERED + this.#owner)?.split(" ").reverse() ?? [];
+    } catch {
+      return [];
+    }
+  }
+
+  #store() {
+    if (!this.#isRemembered) return;
+    try {
+      sessionStorage.setItem(REMEMBERED + this.#owner, this.newest.slice(0, MOST_SENT).join(" "));
+    } catch {
+      // As above.
+    }
+  }
+}
+
+// Who is in a group.
+class Watch {
+  #group;
+  #functions = new Set();
+  #members = new Map(); // By user.
+  #count = null; // Until the server has told it.
+
+  constructor(group) {
+    this.#group = group;
+  }
+
+  add(fn) {
+    this.#functions.add(fn);
+    if (this.#count === null) return;
+    const joined = [...this.#members.values()];
+    queueMicrotask(() => { if (this.#functions.has(fn)) guarded(() => fn(this.#change(joined, []))); });
+  }
+
+  // Tells whether no function is left.
+  remove(fn) {
+    this.#functions.delete(fn);
+    return !this.#functions.size;
+  }
+
+  update({ joined = [], left, count, reset = false }) {
+    const before = new Map(this.#members);
+    // A group that is too large for a list has a count alone.
+    const isListed = left !== undefined;
+    if (reset || !isListed) this.#members.clear();
+    for (const { userId } of left ?? []) this.#members.delete(userId);
+    for (const member of joined) this.#members.set(member.userId, member);
+    this.#count = count ?? this.#members.size;
+    // The whole list comes again after each reconnect, and most of it is no news.
+    const text = JSON.stringify;
+    const news = joined.filter((member) => text(member) !== text(before.get(member.userId)));
+    const gone = isListed ? [...before.values()].filter(({ userId }) => !this.#members.has(userId)) : [];
+    const change = this.#change(news, gone);
+    for (const fn of [...this.#functions]) guarded(() => fn(change));
+  }
+
+  #change(joined, left) {
+    return { group: this.#group, joined, left, count: this.#count, members: [...this.#members.values()] };
+  }
+}
+
 class BroadcastMessage {
   constructor(action, message, groupId, userId) {
     this.action = action;
@@ -567,6 +766,12 @@ function isLost(value) {
   const prototype = Object.getPrototypeOf(value);
   const isPlain = !prototype || !Object.getPrototypeOf(prototype) || Array.isArray(value);
   return !isPlain && Object.keys(value).length === 0;
+}
+
+function read(position) {
+  if (typeof position !== "string") return undefined;
+  const [, stream, epoch, offset] = POSITION.exec(position) ?? [];
+  return stream && { stream, epoch: BigInt(`0x${epoch}`), offset: BigInt(`0x${offset}`) };
 }
 
 function readMessage() {

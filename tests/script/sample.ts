@@ -3,7 +3,8 @@
 import { WebConnectionWebSocket } from "web-connection-websocket";
 import { WebConnectionWebSocket as Same } from "web-connection-websocket/web-connection-websocket.js";
 import type {
-  BroadcastMessage, Message, Options, Recipient, RecipientType, SocketMessage, State, StateChange, WebConnectionError,
+  BroadcastMessage, Member, Message, Options, PresenceChange, Recipient, RecipientType, Resume, SocketMessage, State, StateChange,
+  StreamResume, WebConnectionError,
 } from "web-connection-websocket/webconnection-websocket.js";
 
 class Recorder {
@@ -12,7 +13,7 @@ class Recorder {
 
 const options: Options = {
   WebSocket, protocols: ["chat"], retryDelay: 500, maxRetryDelay: 10_000, queueSize: 1_024,
-  connectTimeout: 5_000, heartbeat: 10_000, heartbeatTimeout: 3_000,
+  connectTimeout: 5_000, heartbeat: 10_000, heartbeatTimeout: 3_000, remember: "session", positions: ["1.2.3.4"],
 };
 const socket: WebConnectionWebSocket = new WebConnectionWebSocket();
 const others: Same[] = [new Same("/live"), new Same(new URL("wss://app.example/"), options), new Same("/x", { WebSocket: Recorder, protocols: undefined, heartbeat: undefined })];
@@ -27,7 +28,12 @@ socket.onOpenHandler = (ev) => show(ev.type);
 socket.onCloseHandler = (ev) => show(ev.code, ev.reason, ev.wasClean);
 socket.onErrorHandler = ({ status, code, detail, message }: WebConnectionError) => show(status + 1, code + detail + message);
 socket.onStateHandler = ({ state, retryAt, error }: StateChange) => show(state, retryAt ?? 0, error?.detail ?? "");
+socket.onResumeHandler = ({ recovered, missed, refused, streams }: Resume) => {
+  const lost = Object.entries(streams).filter(([, stream]: [string, StreamResume]) => !stream.recovered);
+  show(recovered ? missed : refused, lost.map(([name, { reason = "", position = "" }]) => name + reason + position));
+};
 socket.onMessageHandler = undefined;
+socket.onResumeHandler = undefined;
 socket.onOpenHandler = undefined;
 socket.onCloseHandler = undefined;
 socket.onErrorHandler = undefined;
@@ -37,6 +43,17 @@ socket.tryConnect();
 socket.tryConnect(true);
 socket.tryConnect(true, "red", "ann");
 socket.tryConnect(true, ["red", "blue"] as const, null);
+
+const stop: () => void = socket.presence("red", ({ group, joined, left, count, members }: PresenceChange) => {
+  const names = members.map(({ userId, info }: Member) => userId + JSON.stringify(info));
+  show(group, joined.length - left.length, count - 1, names);
+});
+stop();
+const known: string[] = socket.positions;
+socket.positions = known;
+socket.positions = known[0] ?? [];
+socket.positions = [undefined, null, "1.2.3.4"];
+socket.on("placed", ({ __position }) => show(__position?.length));
 
 const off: () => void = socket.on("order.shipped", (msg: SocketMessage) => show(JSON.parse(msg.message)));
 off();
