@@ -472,7 +472,7 @@ class Heartbeat {
 
 // How far the page has come in each stream.
 class Positions {
-  #known = new Map(); // By stream, the newest last.
+  #known = new Map(); // By stream, the newest last: where to go on, and the position of the last message told.
   #sent = new Set(); // Streams whose positions the connection was opened with.
   #unsent = new Set(); // Streams whose positions did not fit.
   #owner = ""; // Whose positions they are.
@@ -481,7 +481,7 @@ class Positions {
   #wereGiven = false;
 
   get newest() {
-    return [...this.#known.values()].reverse();
+    return [...this.#known.values()].map(({ position }) => position).reverse();
   }
 
   get areWanted() {
@@ -518,10 +518,10 @@ class Positions {
   take(position) {
     const next = read(position);
     if (!next) return true;
-    const last = read(this.#known.get(next.stream));
+    const last = read(this.#known.get(next.stream)?.told);
     // Epoch 0 stands for messages that have no place in their stream.
     if (next.epoch && next.epoch === last?.epoch && next.offset <= last.offset) return false;
-    this.#set(position);
+    this.#set(position, position);
     this.#store();
     return true;
   }
@@ -548,21 +548,22 @@ class Positions {
     const { stream } = read(position) ?? {};
     if (!stream) return { ...about, recovered, missed };
     named.add(stream);
-    const isUnsent = recovered && this.#unsent.has(stream) && this.#known.get(stream) !== position;
+    const known = this.#known.get(stream);
+    const isUnsent = recovered && this.#unsent.has(stream) && known.position !== position;
     // The messages that were missed follow, each with its own position.
-    if (!recovered || !missed) this.#set(position);
+    if (!recovered || !missed) this.#set(position, known?.told);
     return isUnsent ? { ...about, recovered: false, missed, reason: "unsent" } : { ...about, recovered, missed };
   }
 
   #replace(positions) {
     this.#known.clear();
-    for (const position of positions) if (read(position)) this.#set(position);
+    for (const position of positions) if (read(position)) this.#set(position, position);
   }
 
-  #set(position) {
+  #set(position, told) {
     const { stream } = read(position);
     this.#known.delete(stream);
-    this.#known.set(stream, position);
+    this.#known.set(stream, { position, told });
     if (this.#known.size > MOST_STREAMS) this.#known.delete(this.#known.keys().next().value);
   }
 
