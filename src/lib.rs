@@ -161,8 +161,9 @@ pub use self::broadcaster::{BroadcastError, BroadcastErrorKind, Broadcaster};
 pub use self::{
     config::Config,
     hub::{
-        Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, Hub, Identity, NodeId,
-        ShutdownReport, SocketError, SocketErrorKind, Stats, User,
+        Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, HistoryMessage,
+        HistoryPage, HistoryQuery, HistoryQueryError, HistoryQueryErrorKind, HistoryStats, Hub,
+        Identity, NodeId, ShutdownReport, SocketError, SocketErrorKind, Stats, User,
     },
     middleware::{
         ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Rejection, RequestBody,

@@ -4,6 +4,7 @@ use std::{cell::RefCell, sync::Arc};
 
 use super::{
     delivery::{Backlog, Crew, Kind, Opening, Outbox, Published, Push, Wake},
+    history::{Kept, Streams},
     hub::Hub,
     phase::{Phase, ShuttingDown},
     socket_entry::SocketEntry,
@@ -11,7 +12,8 @@ use super::{
 use crate::{
     frame::Frame,
     protocol::{
-        BroadcastReport, CloseReason, Recipient, RecipientType, SocketMessage, selects_all,
+        BroadcastReport, CloseReason, Position, Recipient, RecipientType, SocketMessage,
+        selects_all,
     },
     sync::atomic::Ordering::Relaxed,
 };
@@ -37,6 +39,9 @@ impl Hub {
         &self,
         message: &SocketMessage,
     ) -> Result<BroadcastReport, ShuttingDown> {
+        if let Some((streams, kept)) = self.kept_of(&message.recipients) {
+            return self.publish(streams, kept, message);
+        }
         let mut frame = None;
         let encode = || Frame::message(message);
         let mut report = self.spread(&message.recipients, &mut frame, encode)?;
@@ -48,10 +53,51 @@ impl Hub {
 
     /// Queues another node's message for this node's sockets.
     pub(super) fn broadcast_foreign(&self, recipients: &[Recipient], frame: &Frame) {
-        let encode = || frame.clone();
-        if self.spread(recipients, &mut None, encode).is_err() {
+        let spread = match self.kept_of(recipients) {
+            Some((streams, kept)) => self.spread_kept(streams, kept, recipients, frame).1,
+            None => self.spread(recipients, &mut None, || frame.clone()),
+        };
+        if spread.is_err() {
             tracing::trace!("dropped another node's message, since the hub is closing");
         }
+    }
+
+    /// Queues a message of a stream that is kept.
+    fn publish(
+        &self,
+        streams: &Streams,
+        kept: Kept<'_>,
+        message: &SocketMessage,
+    ) -> Result<BroadcastReport, ShuttingDown> {
+        let plain = Frame::message(message);
+        let (position, report) = self.spread_kept(streams, kept, &message.recipients, &plain);
+        let mut report = report?;
+        report.position = position;
+        if let Some(forwarding) = self.forward(message, Some(plain)) {
+            report.forwarded = forwarding;
+        }
+        Ok(report)
+    }
+
+    /// Gives a message its place in its stream, and queues it for this node's sockets.
+    fn spread_kept(
+        &self,
+        streams: &Streams,
+        kept: Kept<'_>,
+        recipients: &[Recipient],
+        plain: &Frame,
+    ) -> (Option<Position>, Result<BroadcastReport, ShuttingDown>) {
+        // Before the stream is in hand, since it panics.
+        Outbox::forbid_in_a_write();
+        if selects_all(recipients, self.default_audience) {
+            // As far as this takes time, others may publish to the stream meanwhile.
+            self.make_room(plain.cost());
+        }
+        let published = streams.publish(kept, recipients, plain, |frame| {
+            self.spread(recipients, &mut None, || frame.clone())
+        });
+        self.sweep_history();
+        published
     }
 
     /// Queues a message for this node's sockets. It is encoded once, if it is needed, and then kept in
@@ -97,11 +143,7 @@ impl Hub {
         // Encoded before the lock is taken; for a selection that may be empty, only once it is not.
         *frame = selects_all.then(&encode);
         if let Some(frame) = &*frame {
-            // Before sockets of others are in hand, since it panics.
-            Outbox::forbid_in_a_write();
-            // A full hub would have each socket detached.
-            self.reserve(frame.cost());
-            self.fanout.help(frame.cost());
+            self.make_room(frame.cost());
         }
         let published = self.select(audience, recipients, frame.as_ref())?;
         if published.queued > 0 || !audience.entries.is_empty() {
@@ -123,6 +165,15 @@ impl Hub {
         }
         report.matched = report.queued + report.dropped;
         Ok(report)
+    }
+
+    /// Makes room for a frame to all in the hub's bound and in the log.
+    fn make_room(&self, cost: usize) {
+        // Before sockets of others are in hand, since it panics.
+        Outbox::forbid_in_a_write();
+        // A full hub would have each socket detached.
+        self.reserve(cost);
+        self.fanout.help(cost);
     }
 
     /// Queues a frame to all, or finds out to which sockets a message is to be pushed.

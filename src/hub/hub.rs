@@ -14,6 +14,7 @@ use super::{
     connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached},
     counters::Counters,
     delivery::{Eviction, Fanout},
+    history::Streams,
     identity::User,
     phase::Phase,
     registry::{NameLimits, Registry},
@@ -84,6 +85,8 @@ pub struct Hub {
     pub(super) fanout: Arc<Fanout<SocketEntry>>,
     pub(super) cluster: Membership,
     pub(super) cluster_key: Option<ClusterKey>,
+    /// The streams that are kept, if there is a rule.
+    pub(super) history: Option<Streams>,
     /// Notified when the last socket is gone.
     pub(super) gone: Notify,
     /// The part of a connection id that is this process's.
@@ -128,6 +131,7 @@ impl Hub {
             connection_limits: ConnectionLimits::new(&config.connection_limits),
             cluster: Membership::default(),
             cluster_key: config.cluster_key.clone(),
+            history: Streams::new(config),
             gone: Notify::new(),
             // The keys of a `RandomState` are random, so ids of different processes do not collide.
             node: RandomState::new().hash_one("node"),
@@ -245,6 +249,7 @@ impl Hub {
         let mut stats = self.counters.snapshot();
         stats.dispatches_waiting = self.work.waiting();
         stats.cluster = self.cluster.node().map(|node| node.stats());
+        stats.history = self.history_stats();
         let state = self.state.lock();
         stats.sockets = state.registry.len();
         stats.users = state.registry.users().len();

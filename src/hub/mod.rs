@@ -9,10 +9,12 @@ mod connection_limits;
 mod counters;
 mod delivery;
 mod dispatching;
+mod history;
 mod hub;
 mod identity;
 mod log_limit;
 mod phase;
+mod recall;
 mod registration;
 mod registry;
 mod reidentify;
@@ -44,6 +46,10 @@ pub(crate) use self::{
 };
 pub use self::{
     cluster::{Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, NodeId},
+    history::{
+        HistoryMessage, HistoryPage, HistoryQuery, HistoryQueryError, HistoryQueryErrorKind,
+        HistoryStats,
+    },
     hub::Hub,
     identity::{Identity, User},
     shutdown::ShutdownReport,

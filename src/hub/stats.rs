@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cluster::ClusterStats;
+use super::{cluster::ClusterStats, history::HistoryStats};
 use crate::protocol::RejectionKind;
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
@@ -58,4 +58,7 @@ pub struct Stats {
     /// Figures of the links to other nodes, with a
     /// [backplane](crate::WebConnectionSocketLayer::backplane).
     pub cluster: Option<ClusterStats>,
+    /// Figures of what is kept for clients that reconnect, if there is a
+    /// [rule](crate::Config::history).
+    pub history: Option<HistoryStats>,
 }

@@ -163,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn the_position_of_a_message_that_is_sent_back_is_dropped() {
+        let expected = SocketMessage::new("a");
+        for json in [
+            r#"{"action":"a","__position":"1.2.3.4"}"#,
+            r#"{"__POSITION":{"x":[1e400,"\ud83d"]},"action":"a","__position":null}"#,
+            r#"{"action":"a","message":"","groupId":"","userId":"","recipients":[],"__position":"1.2.3.4"}"#,
+        ] {
+            let message = SocketMessage::from_slice(json.as_bytes()).unwrap();
+            assert_eq!(message, expected, "{json}");
+            assert_eq!(message.extra("__position"), None);
+            let list = SocketMessage::read_all(format!("[{json}]").as_bytes(), 1).unwrap();
+            assert_eq!(list, [message]);
+        }
+    }
+
+    #[test]
     fn a_list_is_read_under_the_rules_of_each_message() {
         let all = r#"{"type":"all"}"#;
         let list = format!(r#" [{{"recipients":[{all}]}},{{"recipients":[{all},{all}]}}]"#);

@@ -21,8 +21,6 @@ use crate::protocol::{DefaultAudience, GroupId, Recipient, RecipientType, UserId
 ///
 /// assert_eq!(StreamName::from("lobby"), StreamName::Group("lobby".into()));
 /// assert_eq!(StreamName::from(UserId::from("ann")), StreamName::User("ann".into()));
-/// // The default group holds every socket.
-/// assert_eq!(StreamName::from(""), StreamName::Everybody);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -31,7 +29,8 @@ pub enum StreamName {
     Group(GroupId),
     /// The messages to a user.
     User(UserId),
-    /// The messages to all sockets.
+    /// The messages to all sockets. A text without a character is its name, as it is that of the default
+    /// group, which holds every socket.
     Everybody,
 }
 
@@ -229,7 +228,7 @@ mod tests {
             assert!(name.as_ref().equivalent(&name));
             assert_eq!(name.as_ref().to_name(), name);
         }
-        assert!(!StreamRef::User("lobby").equivalent(&"lobby".into()));
+        assert!(!StreamRef::User("lobby").equivalent(&StreamName::from("lobby")));
     }
 
     #[test]

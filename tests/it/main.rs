@@ -21,6 +21,7 @@ mod faults;
 mod finishing;
 mod half_closed;
 mod handshake;
+mod history;
 mod hosts;
 mod http2;
 mod hub;

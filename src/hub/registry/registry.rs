@@ -11,7 +11,8 @@ use super::{
     slots::{Slots, enrol, withdraw},
 };
 use crate::protocol::{
-    ConnectionId, DedupSet, DefaultAudience, GroupId, Index, Recipient, Selection, UserId, resolve,
+    ConnectionId, DedupSet, DefaultAudience, GroupId, Index, Recipient, Selection, StreamRef,
+    UserId, resolve,
 };
 
 /// The sockets that are connected: indexes socket ↔ user ↔ group, synchronous and without a lock of
@@ -192,6 +193,15 @@ impl<T> Registry<T> {
     ) -> impl Iterator<Item = (ConnectionId, &T)> {
         let slots = self.users.get(user).into_iter().flat_map(Slots::iter);
         slots.map(|slot| (self.entries[slot].id, &self.entries[slot].value))
+    }
+
+    /// Whether a user or group has an active socket.
+    pub(in crate::hub) fn has(&self, stream: StreamRef<'_>) -> bool {
+        match stream {
+            StreamRef::Group(group) => self.groups.contains_key(group),
+            StreamRef::User(user) => self.users.contains_key(user),
+            StreamRef::Everybody => true,
+        }
     }
 
     /// Returns the sockets of a selection that can be closed: active or about to be.

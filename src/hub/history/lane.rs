@@ -1,0 +1,157 @@
+//! The lane of one stream: its messages get their places here, one after the other.
+
+use std::cell::Cell;
+
+use tokio::time::Instant;
+
+use super::ring::{Place, Ring};
+use crate::{
+    config::Retention,
+    frame::{Frame, StreamMark},
+    protocol::{Position, StreamName},
+    sync::{Mutex, MutexGuard},
+};
+
+/// One stream: what it is, and under its lock how far it has come.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) name: StreamName,
+    /// What stands for the name in positions.
+    pub(super) hash: u64,
+    pub(super) keep: Retention,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) epoch: u64,
+    pub(super) ring: Ring,
+    /// When a message was added or read last.
+    pub(super) used: Instant,
+    /// Since when it is known to have neither messages nor members.
+    pub(super) idle_since: Option<Instant>,
+    /// Whether the lane was taken out of the map, so that another one may have its place.
+    pub(super) is_forgotten: bool,
+}
+
+impl Lane {
+    pub(super) fn new(name: StreamName, hash: u64, keep: Retention, epoch: u64) -> Self {
+        Self {
+            name,
+            hash,
+            keep,
+            state: Mutex::new(State {
+                epoch,
+                ring: Ring::default(),
+                used: Instant::now(),
+                idle_since: None,
+                is_forgotten: false,
+            }),
+        }
+    }
+
+    /// Takes the lock. Waits until the message in hand is in the sockets' queues.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Takes the lock if no message is in hand.
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.try_lock()
+    }
+
+    /// Returns a place of the stream as clients know it.
+    pub(super) fn position(&self, epoch: u64, place: Place) -> Position {
+        Position::new(self.hash, epoch, place.offset, place.tag)
+    }
+}
+
+/// Returns a place as queues know it.
+pub(super) fn mark_of(position: &Position) -> StreamMark {
+    StreamMark {
+        stream: position.stream(),
+        epoch: position.epoch(),
+        offset: position.offset(),
+    }
+}
+
+/// Makes the frame that says where its message stands. `None` if this is not the JSON of a message.
+pub(super) fn positioned(plain: &Frame, position: &Position) -> Option<Frame> {
+    let body = plain.payload().strip_suffix(b"}")?;
+    if body.ends_with(b"{") {
+        return None;
+    }
+    let position_text = position.to_string();
+    let parts = [
+        body,
+        KEY.as_bytes(),
+        position_text.as_bytes(),
+        END.as_bytes(),
+    ];
+    let room = parts.iter().map(|part| part.len()).sum();
+    Some(Frame::marked(mark_of(position), room, |json| {
+        parts.iter().for_each(|part| json.extend_from_slice(part));
+    }))
+}
+
+/// Marks this thread as one that delivers a message of a stream, until it is dropped.
+///
+/// What is broadcast meanwhile, as by a log that goes to sockets, must not wait for the lane that its own
+/// thread has locked.
+#[derive(Debug)]
+pub(super) struct Delivering(());
+
+impl Delivering {
+    pub(super) fn begin() -> Self {
+        IS_DELIVERING.set(true);
+        Self(())
+    }
+
+    pub(super) fn is_under_way() -> bool {
+        IS_DELIVERING.get()
+    }
+}
+
+impl Drop for Delivering {
+    fn drop(&mut self) {
+        IS_DELIVERING.set(false);
+    }
+}
+
+thread_local! {
+    static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
+}
+
+const KEY: &str = ",\"__position\":\"";
+
+const END: &str = "\"}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::SocketMessage;
+
+    #[test]
+    fn the_position_is_the_last_key_of_the_message() {
+        let message = SocketMessage::new("a").with_extra("x", &[1]).unwrap();
+        let position = Position::new(1, 2, 3, 4);
+        let frame = positioned(&Frame::message(&message), &position).expect("it is a message");
+        let json = std::str::from_utf8(frame.payload()).unwrap();
+        assert!(
+            json.ends_with(r#","x":[1],"__position":"1.2.3.4"}"#),
+            "{json}"
+        );
+        let value: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(value["__position"], "1.2.3.4");
+        assert_eq!(SocketMessage::from_slice(json.as_bytes()).unwrap(), message);
+        assert_eq!(frame.mark(), Some(mark_of(&position)));
+    }
+
+    #[test]
+    fn what_is_not_a_message_has_no_place() {
+        let position = Position::new(1, 2, 3, 4);
+        for json in ["", "{}", "[]", "{\"action\":\"a\"} "] {
+            assert!(positioned(&Frame::text(json.as_bytes()), &position).is_none());
+        }
+    }
+}

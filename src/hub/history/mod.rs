@@ -1,0 +1,48 @@
+//! What was broadcast to streams that have a rule: the order of each stream, and what is kept of it.
+//!
+//! ```text
+//!     Hub::broadcast ─▶ stream_of ─▶ rules ─ no rule ─▶ sockets
+//!                                      │
+//!                                    streams: the lane of the stream
+//!                                      │
+//!                     lane locked ┌────┴───────────────────────────┐
+//!                                 │ the next offset, the position  │
+//!                                 │ the frame that carries it      │
+//!                                 │ ring: kept for those who come  │
+//!                                 │ the sockets' queues have it    │
+//!                                 └────┬───────────────────────────┘
+//!                                      └─▶ other nodes: the plain message
+//! ```
+//!
+//! A lane is locked from the moment when a message gets its offset until the queues of all sockets have
+//! it, so each socket gets the messages of a stream in the order of their offsets, and a reader of a
+//! lane knows that each socket has what the ring holds, at least in its queue. A socket that resumes is
+//! selected by broadcasts before it reads, with its gate shut: what is not in the ring then waits for it
+//! behind the gate.
+//!
+//! Locks are taken in this order: a lane, then those of a broadcast (the hub's, queues, the fan-out). The
+//! map of lanes is locked for a moment only, and a lane under it only if it is free. A log that is full
+//! may hold up a lane for 100 ms, which its other publishers would have to wait for anyway.
+
+mod catch_up;
+mod entry;
+mod error;
+mod lane;
+mod page;
+mod query;
+mod ring;
+mod rules;
+mod stats;
+mod streams;
+mod upkeep;
+
+pub(in crate::hub) use self::{
+    catch_up::{CatchUp, Lost, Outcome, Reader},
+    streams::{Kept, Streams},
+};
+pub use self::{
+    error::{HistoryQueryError, HistoryQueryErrorKind},
+    page::{HistoryMessage, HistoryPage},
+    query::HistoryQuery,
+    stats::HistoryStats,
+};

@@ -1,0 +1,138 @@
+//! Questions of the application about a stream.
+
+use std::{future::IntoFuture, pin::Pin};
+
+use super::{
+    entry::Entry,
+    error::{HistoryQueryError, HistoryQueryErrorKind},
+    page::{HistoryMessage, HistoryPage},
+    ring::{Place, Since},
+    streams::{Kept, Streams},
+};
+use crate::protocol::{Position, SocketMessage, StreamName};
+
+/// A question for the kept messages of a stream, from [`Hub::history`](crate::Hub::history). Await it.
+///
+/// # Cancel safety
+///
+/// Cancel safe: nothing is changed.
+#[derive(Clone, Debug)]
+#[must_use = "a question is asked when it is awaited"]
+pub struct HistoryQuery<'a> {
+    streams: Option<&'a Streams>,
+    stream: StreamName,
+    since: Option<Position>,
+    limit: usize,
+}
+
+impl<'a> HistoryQuery<'a> {
+    pub(in crate::hub) fn new(streams: Option<&'a Streams>, stream: StreamName) -> Self {
+        Self {
+            streams,
+            stream,
+            since: None,
+            limit: DEFAULT_LIMIT,
+        }
+    }
+
+    /// Asks for messages behind a position, oldest first. Without it the newest ones are returned.
+    pub fn since(mut self, position: &Position) -> Self {
+        self.since = Some(*position);
+        self
+    }
+
+    /// Sets how many messages are returned at most; 100 by default.
+    pub fn limit(mut self, n: usize) -> Self {
+        self.limit = n;
+        self
+    }
+
+    fn answer(&self) -> Result<HistoryPage, HistoryQueryError> {
+        let no_rule = HistoryQueryError::new(HistoryQueryErrorKind::NoRule);
+        let streams = self.streams.ok_or(no_rule.clone())?;
+        let kept = streams.kept(self.stream.as_ref()).ok_or(no_rule)?;
+        streams.page(kept, self.since.as_ref(), self.limit)
+    }
+}
+
+impl<'a> IntoFuture for HistoryQuery<'a> {
+    type Output = Result<HistoryPage, HistoryQueryError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.answer() })
+    }
+}
+
+impl Streams {
+    /// Returns where a stream is now.
+    pub(in crate::hub) fn position(&self, kept: Kept<'_>) -> Position {
+        let position = self.with_lane(kept, |lane, state| {
+            lane.position(state.epoch, state.ring.top())
+        });
+        self.keep_bound();
+        position
+    }
+
+    fn page(
+        &self,
+        kept: Kept<'_>,
+        since: Option<&Position>,
+        limit: usize,
+    ) -> Result<HistoryPage, HistoryQueryError> {
+        let (entries, hash, epoch, end, is_whole) = self.with_lane(kept, |lane, state| {
+            let now = state.used;
+            self.change(state, |ring| ring.expire(&lane.keep, now));
+            if since.is_some_and(|since| since.stream() != lane.hash) {
+                let kind = HistoryQueryErrorKind::OtherStream;
+                return Err(HistoryQueryError::new(kind));
+            }
+            let ring = &state.ring;
+            let all = ring.entries();
+            // The age is an upper bound here.
+            let fresh = all.partition_point(|entry| now.duration_since(entry.at) > lane.keep.age);
+            let found = since.map(|since| {
+                let place = Place {
+                    offset: since.offset(),
+                    tag: since.tag(),
+                };
+                match ring.since(place) {
+                    Since::Whole(index) if since.epoch() == state.epoch => Some(index),
+                    _ => None,
+                }
+            });
+            let (range, is_whole) = match found {
+                Some(Some(begin)) => {
+                    let first = begin.max(fresh);
+                    let last = all.len().min(first.saturating_add(limit));
+                    (first..last, first == begin)
+                }
+                not_found => {
+                    let first = fresh.max(all.len().saturating_sub(limit));
+                    (first..all.len(), not_found.is_none())
+                }
+            };
+            let end = ring.place_before(range.end);
+            let entries: Vec<Entry> = all.range(range).cloned().collect();
+            Ok((entries, lane.hash, state.epoch, end, is_whole))
+        })?;
+        self.keep_bound();
+        let position = |offset, tag| Position::new(hash, epoch, offset, tag);
+        let messages = entries.iter().filter_map(|entry| {
+            // Another node's message may be one that this node's limits refuse.
+            let message = SocketMessage::read(entry.frame.payload(), usize::MAX).ok()?;
+            Some(HistoryMessage {
+                message,
+                position: position(entry.offset, entry.tag),
+            })
+        });
+        Ok(HistoryPage {
+            messages: messages.collect(),
+            position: position(end.offset, end.tag),
+            is_whole,
+        })
+    }
+}
+
+/// How many messages a question returns that sets no limit.
+const DEFAULT_LIMIT: usize = 100;

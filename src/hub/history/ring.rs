@@ -1,0 +1,226 @@
+//! The last messages of one stream, as plain state.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::entry::Entry;
+use crate::config::Retention;
+
+/// The last messages of one life of a stream, in the order of their offsets, which grow and may have
+/// holes.
+///
+/// It is whole from its floor on: each message behind that is here.
+#[derive(Debug, Default)]
+pub(super) struct Ring {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// The last message that is no longer here; 0 is the place before the first one.
+    floor: Place,
+}
+
+/// A place in one life of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) tag: u32,
+}
+
+/// What a ring knows of what came after a place.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Since {
+    /// All of it is here, from this index on.
+    Whole(usize),
+    /// Some of it is gone.
+    Gone,
+    /// No message had this place.
+    Unknown,
+}
+
+impl Ring {
+    /// Adds a message behind the others, and lets go of those that are too many or too old.
+    pub(super) fn push(&mut self, entry: Entry, keep: &Retention, max_bytes: usize) {
+        let now = entry.at;
+        self.bytes += entry.cost();
+        // Doubling the room each time would take more than an entry counts for.
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(4.max(self.entries.len() / 2));
+        }
+        self.entries.push_back(entry);
+        while self.entries.len() > keep.messages || self.bytes > max_bytes {
+            self.pop();
+        }
+        self.expire(keep, now);
+    }
+
+    /// Lets go of what is older than twice the age.
+    pub(super) fn expire(&mut self, keep: &Retention, now: Instant) {
+        let gone = |entry: &Entry| now.duration_since(entry.at) > keep.age.saturating_mul(2);
+        while self.entries.front().is_some_and(gone) {
+            self.pop();
+        }
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
+    /// Returns the place of the newest message.
+    pub(super) fn top(&self) -> Place {
+        self.place_before(self.entries.len())
+    }
+
+    /// Returns the place after which the message of an index comes.
+    pub(super) fn place_before(&self, index: usize) -> Place {
+        let before = index.checked_sub(1).and_then(|at| self.entries.get(at));
+        before.map_or(self.floor, Place::of)
+    }
+
+    /// Finds what came after a place.
+    pub(super) fn since(&self, place: Place) -> Since {
+        let offset = place.offset;
+        if offset > self.top().offset {
+            return Since::Unknown;
+        }
+        if offset < self.floor.offset {
+            return Since::Gone;
+        }
+        let index = self.entries.partition_point(|entry| entry.offset <= offset);
+        if self.place_before(index) == place {
+            Since::Whole(index)
+        } else {
+            Since::Unknown
+        }
+    }
+
+    pub(super) fn entries(&self) -> &VecDeque<Entry> {
+        &self.entries
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn pop(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.bytes -= entry.cost();
+            self.floor = Place::of(&entry);
+        }
+    }
+}
+
+impl Place {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            offset: entry.offset,
+            tag: entry.tag,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{config::HistoryRule, frame::Frame};
+
+    fn entry(offset: u64, at: Instant) -> Entry {
+        Entry {
+            offset,
+            tag: offset as u32 + 100,
+            at,
+            frame: Frame::text(b"{}"),
+            excludes: None,
+        }
+    }
+
+    fn place(offset: u64) -> Place {
+        Place {
+            offset,
+            tag: if offset == 0 { 0 } else { offset as u32 + 100 },
+        }
+    }
+
+    fn offsets(ring: &Ring) -> Vec<u64> {
+        ring.entries().iter().map(|entry| entry.offset).collect()
+    }
+
+    #[test]
+    fn it_keeps_so_many_and_knows_what_is_gone() {
+        let keep = HistoryRule::users().messages(2).keep;
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        assert_eq!(ring.since(place(0)), Since::Whole(0));
+        for offset in 1..=4 {
+            ring.push(entry(offset, now), &keep, usize::MAX);
+        }
+        assert_eq!(offsets(&ring), [3, 4]);
+        for (offset, expected) in [
+            (0, Since::Gone),
+            (1, Since::Gone),
+            (2, Since::Whole(0)),
+            (3, Since::Whole(1)),
+            (4, Since::Whole(2)),
+            (5, Since::Unknown),
+        ] {
+            assert_eq!(ring.since(place(offset)), expected, "{offset}");
+        }
+        for offset in 2..=4 {
+            let other = Place { offset, tag: 7 };
+            assert_eq!(ring.since(other), Since::Unknown, "{offset}");
+        }
+    }
+
+    #[test]
+    fn offsets_may_have_holes_which_are_no_places() {
+        let keep = HistoryRule::users().keep;
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        ring.push(entry(10, now), &keep, usize::MAX);
+        ring.push(entry(20, now), &keep, usize::MAX);
+        assert_eq!(ring.since(place(10)), Since::Whole(1));
+        assert_eq!(ring.since(place(15)), Since::Unknown);
+        assert_eq!(ring.since(place(0)), Since::Whole(0));
+    }
+
+    #[test]
+    fn after_twice_the_age_a_message_is_gone_and_its_place_is_known() {
+        let keep = HistoryRule::users().age(Duration::from_secs(10)).keep;
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut ring = Ring::default();
+        ring.push(entry(1, at(0)), &keep, usize::MAX);
+        ring.push(entry(2, at(15)), &keep, usize::MAX);
+        ring.expire(&keep, at(20));
+        assert_eq!(offsets(&ring), [1, 2]);
+        ring.expire(&keep, at(21));
+        assert_eq!(offsets(&ring), [2]);
+        ring.expire(&keep, at(36));
+        assert_eq!(offsets(&ring), [0; 0]);
+        assert_eq!(
+            (ring.bytes(), ring.top(), ring.floor),
+            (0, place(2), place(2))
+        );
+        assert_eq!(ring.since(place(2)), Since::Whole(0));
+        assert_eq!(ring.since(place(1)), Since::Gone);
+    }
+
+    #[test]
+    fn a_message_that_exceeds_the_bound_alone_is_not_kept() {
+        let keep = HistoryRule::users().keep;
+        let now = Instant::now();
+        let cost = entry(1, now).cost();
+        let mut ring = Ring::default();
+        for offset in 1..=3 {
+            ring.push(entry(offset, now), &keep, 2 * cost);
+        }
+        assert_eq!((offsets(&ring), ring.bytes()), (vec![2, 3], 2 * cost));
+        ring.push(entry(4, now), &keep, cost - 1);
+        assert!(ring.is_empty());
+        assert_eq!((ring.bytes(), ring.top()), (0, place(4)));
+    }
+}

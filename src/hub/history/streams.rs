@@ -1,0 +1,202 @@
+//! The streams of a hub: which there are, and how a message gets its place in one.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use tokio::time::Instant;
+
+use super::{
+    entry::Entry,
+    lane::{Delivering, Lane, State, positioned},
+    ring::{Place, Ring},
+    rules::Rules,
+};
+use crate::{
+    config::{Config, Retention},
+    frame::Frame,
+    protocol::{DefaultAudience, Position, Recipient, StreamName, StreamRef, stream_of},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+/// The streams of a hub that has rules for some.
+pub(in crate::hub) struct Streams {
+    rules: Rules,
+    /// With which the hashes are made that stand for names.
+    key: Box<[u8]>,
+    random: RandomState,
+    default_audience: DefaultAudience,
+    pub(super) max_bytes: usize,
+    /// What one stream may hold, so that there is room for others.
+    max_ring_bytes: usize,
+    /// What a socket that comes again is sent at most.
+    pub(super) max_replay_bytes: usize,
+    pub(super) lanes: Mutex<Lanes>,
+    pub(super) bytes: AtomicUsize,
+    pub(super) totals: Totals,
+}
+
+/// The lanes that are known, and when they are looked through next.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    pub(super) by_name: IndexMap<StreamName, Arc<Lane>>,
+    pub(super) sweep_at: Instant,
+    /// Where the next look begins.
+    pub(super) swept: usize,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) appended: AtomicU64,
+    pub(super) evicted: AtomicU64,
+    pub(super) recovered: AtomicU64,
+    pub(super) lost: AtomicU64,
+}
+
+/// A stream that has a rule.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub) struct Kept<'a> {
+    pub(super) stream: StreamRef<'a>,
+    pub(super) keep: Retention,
+}
+
+impl Streams {
+    /// Returns `None` if the configuration keeps nothing.
+    pub(in crate::hub) fn new(config: &Config) -> Option<Self> {
+        if config.history.is_empty() {
+            return None;
+        }
+        let key = config.cluster_key.as_ref().map(|key| key.as_bytes());
+        Some(Self {
+            rules: Rules::new(&config.history),
+            key: key.unwrap_or(b"web-connection-socket").into(),
+            random: RandomState::new(),
+            default_audience: config.default_audience,
+            max_bytes: config.max_history_bytes,
+            max_ring_bytes: config.max_history_bytes / 4 * 3,
+            max_replay_bytes: config.max_queue_bytes / 2,
+            lanes: Mutex::new(Lanes {
+                by_name: IndexMap::new(),
+                sweep_at: Instant::now(),
+                swept: 0,
+            }),
+            bytes: AtomicUsize::new(0),
+            totals: Totals::default(),
+        })
+    }
+
+    /// Returns the stream of a message for these recipients, if it belongs to one that is kept.
+    pub(in crate::hub) fn kept_of<'a>(&self, recipients: &'a [Recipient]) -> Option<Kept<'a>> {
+        let stream = stream_of(recipients, self.default_audience)?;
+        self.kept(stream).filter(|_| !Delivering::is_under_way())
+    }
+
+    /// Returns a stream if it is kept.
+    pub(in crate::hub) fn kept<'a>(&self, stream: StreamRef<'a>) -> Option<Kept<'a>> {
+        let keep = self.rules.find(stream)?;
+        Some(Kept { stream, keep })
+    }
+
+    /// Returns what stands for a stream's name in positions.
+    pub(in crate::hub) fn hash_of(&self, stream: StreamRef<'_>) -> u64 {
+        (stream.digest(&self.key) >> 64) as u64
+    }
+
+    /// Gives a message its place in its stream, and has the frame that says so delivered before the
+    /// stream's next message gets its own. The place is `None` if this is not the JSON of a message.
+    ///
+    /// To be called without a lock. `deliver` may broadcast, but keeps nothing of that.
+    pub(in crate::hub) fn publish<R>(
+        &self,
+        kept: Kept<'_>,
+        recipients: &[Recipient],
+        plain: &Frame,
+        deliver: impl FnOnce(&Frame) -> R,
+    ) -> (Option<Position>, R) {
+        let published = self.with_lane(kept, |lane, state| {
+            let offset = state.ring.top().offset + 1;
+            let tag = self.random.hash_one((state.epoch, offset)) as u32;
+            let position = lane.position(state.epoch, Place { offset, tag });
+            let Some(frame) = positioned(plain, &position) else {
+                return (None, deliver(plain));
+            };
+            let entry = Entry {
+                offset,
+                tag,
+                at: state.used,
+                frame: frame.clone(),
+                excludes: Entry::excludes_of(recipients),
+            };
+            // Before the delivery: if that panics, the offset is taken nevertheless.
+            self.change(state, |ring| {
+                ring.push(entry, &lane.keep, self.max_ring_bytes)
+            });
+            self.totals.appended.fetch_add(1, Relaxed);
+            let _delivering = Delivering::begin();
+            (Some(position), deliver(&frame))
+        });
+        self.keep_bound();
+        published
+    }
+
+    /// Locks the lane of a stream, which is made if it is not known yet.
+    pub(super) fn with_lane<R>(
+        &self,
+        kept: Kept<'_>,
+        act: impl FnOnce(&Lane, &mut State) -> R,
+    ) -> R {
+        loop {
+            let lane = self.lane(kept);
+            let mut state = lane.lock();
+            if !state.is_forgotten {
+                state.used = Instant::now();
+                state.idle_since = None;
+                return act(&lane, &mut state);
+            }
+        }
+    }
+
+    /// Changes what a lane keeps, and what all together count for.
+    pub(super) fn change(&self, state: &mut State, change: impl FnOnce(&mut Ring)) {
+        let before = state.ring.bytes();
+        change(&mut state.ring);
+        let after = state.ring.bytes();
+        if after > before {
+            self.bytes.fetch_add(after - before, Relaxed);
+        } else {
+            self.bytes.fetch_sub(before - after, Relaxed);
+        }
+    }
+
+    fn lane(&self, kept: Kept<'_>) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock();
+        if let Some(lane) = lanes.by_name.get(&kept.stream) {
+            return lane.clone();
+        }
+        let name = kept.stream.to_name();
+        // The keys of a `RandomState` are random; 0 is the epoch that does not exist.
+        let epoch = RandomState::new().hash_one(&name).max(1);
+        let hash = self.hash_of(kept.stream);
+        let lane = Arc::new(Lane::new(name.clone(), hash, kept.keep, epoch));
+        lanes.by_name.insert(name, lane.clone());
+        self.bytes.fetch_add(COST_OF_LANE, Relaxed);
+        lane
+    }
+}
+
+impl fmt::Debug for Streams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a stream counts for in the bound, besides its messages.
+pub(super) const COST_OF_LANE: usize = 512;

@@ -1,0 +1,228 @@
+//! What is let go of: streams that nothing is known of any more, and the oldest ones when there is no room.
+
+use std::{mem, sync::Arc};
+
+use tokio::time::{Duration, Instant};
+
+use super::{
+    lane::{Lane, State},
+    stats::HistoryStats,
+    streams::{COST_OF_LANE, Streams},
+};
+use crate::{protocol::StreamRef, sync::atomic::Ordering::Relaxed};
+
+impl Streams {
+    /// Lets go of what is too old, and of streams that have had neither messages nor members for the
+    /// age of their rule. Looks at some of them, and only once a second.
+    ///
+    /// To be called without a lock.
+    pub(in crate::hub) fn sweep(&self, has_members: impl Fn(StreamRef<'_>) -> bool) {
+        let now = Instant::now();
+        for lane in self.due(now) {
+            // A lane that is locked is in use.
+            let Some(mut state) = lane.try_lock() else {
+                continue;
+            };
+            self.change(&mut state, |ring| ring.expire(&lane.keep, now));
+            let is_empty = state.ring.is_empty();
+            drop(state);
+            if is_empty && !has_members(lane.name.as_ref()) {
+                self.forget(&lane, |state| {
+                    let since = *state.idle_since.get_or_insert(now);
+                    state.ring.is_empty() && now.duration_since(since) > lane.keep.age
+                });
+            } else if let Some(mut state) = lane.try_lock() {
+                state.idle_since = None;
+            }
+        }
+    }
+
+    /// Forgets the streams that were used least lately, if all together exceed their bound: until an
+    /// eighth of it is free, so that this is seldom.
+    pub(super) fn keep_bound(&self) {
+        if self.bytes.load(Relaxed) <= self.max_bytes {
+            return;
+        }
+        let lanes: Vec<_> = self.lanes.lock().by_name.values().cloned().collect();
+        let free = lanes.iter().filter_map(|lane| {
+            let state = lane.try_lock()?;
+            Some((!state.ring.is_empty(), state.used, lane))
+        });
+        let mut oldest: Vec<_> = free.collect();
+        oldest.sort_by_key(|&(holds_messages, used, _)| (holds_messages, used));
+        let enough = self.max_bytes - self.max_bytes / 8;
+        for (_, _, lane) in oldest {
+            if self.bytes.load(Relaxed) <= enough {
+                break;
+            }
+            if self.forget(lane, |_| true) {
+                self.totals.evicted.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    pub(in crate::hub) fn stats(&self) -> HistoryStats {
+        HistoryStats {
+            streams: self.lanes.lock().by_name.len(),
+            bytes: self.bytes.load(Relaxed),
+            appended: self.totals.appended.load(Relaxed),
+            evicted: self.totals.evicted.load(Relaxed),
+            resumes_recovered: self.totals.recovered.load(Relaxed),
+            resumes_lost: self.totals.lost.load(Relaxed),
+        }
+    }
+
+    /// Returns the lanes that are to be looked at now.
+    fn due(&self, now: Instant) -> Vec<Arc<Lane>> {
+        let mut lanes = self.lanes.lock();
+        if now < lanes.sweep_at {
+            return Vec::new();
+        }
+        lanes.sweep_at = now + BETWEEN_SWEEPS;
+        let begin = mem::take(&mut lanes.swept);
+        let due = lanes.by_name.values().skip(begin).take(LANES_PER_SWEEP);
+        let due: Vec<_> = due.cloned().collect();
+        if due.len() == LANES_PER_SWEEP {
+            lanes.swept = begin + LANES_PER_SWEEP;
+        }
+        due
+    }
+
+    /// Forgets a stream if it is free and still to be forgotten. The next message begins it anew.
+    fn forget(&self, lane: &Lane, is_to_go: impl FnOnce(&mut State) -> bool) -> bool {
+        // The map is held meanwhile: no message gets a place in another lane while one of this lane is
+        // still on its way to the sockets.
+        let mut lanes = self.lanes.lock();
+        let Some(mut state) = lane.try_lock() else {
+            return false;
+        };
+        if state.is_forgotten || !is_to_go(&mut state) {
+            return false;
+        }
+        state.is_forgotten = true;
+        let ring = mem::take(&mut state.ring);
+        lanes.by_name.swap_remove(&lane.name);
+        drop((state, lanes));
+        self.bytes.fetch_sub(COST_OF_LANE + ring.bytes(), Relaxed);
+        true
+    }
+}
+
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
+
+/// So that a sweep takes less than a millisecond.
+const LANES_PER_SWEEP: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::{
+        config::{Config, HistoryRule},
+        frame::Frame,
+        protocol::{Position, Recipient, SocketMessage},
+    };
+
+    fn streams(max_bytes: usize) -> Streams {
+        let rule = HistoryRule::group("*").age(Duration::from_secs(10));
+        let config = Config::new().history(rule).max_history_bytes(max_bytes);
+        Streams::new(&config).expect("it has a rule")
+    }
+
+    fn publish(streams: &Streams, group: &str, text: &str) -> Position {
+        let recipients = [Recipient::group(group)];
+        let plain = Frame::message(&SocketMessage::new("a").text(text));
+        let kept = streams.kept_of(&recipients).expect("it has a rule");
+        let (position, ()) = streams.publish(kept, &recipients, &plain, |_| ());
+        position.expect("it is a message")
+    }
+
+    fn position(streams: &Streams, group: &str) -> Position {
+        let kept = streams.kept(StreamRef::Group(group));
+        streams.position(kept.expect("it has a rule"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stream_that_was_used_least_lately_goes_first() {
+        let streams = streams(24_000);
+        let text = "x".repeat(2_000);
+        let mut newest = Vec::new();
+        for number in 0..20 {
+            let group = number.to_string();
+            newest.push((group.clone(), publish(&streams, &group, &text)));
+            assert!(streams.stats().bytes <= 24_000);
+            advance(Duration::from_millis(1)).await;
+        }
+        let stats = streams.stats();
+        assert_eq!(stats.streams as u64 + stats.evicted, 20);
+        assert!((6..=9).contains(&stats.streams), "{stats:?}");
+        // A stream that is asked for begins anew if it was forgotten.
+        let kept = newest.split_off(20 - stats.streams);
+        for (group, last) in &kept {
+            assert_eq!(position(&streams, group), *last, "{group}");
+        }
+        for (group, last) in &newest {
+            let now = position(&streams, group);
+            assert_ne!(now.epoch(), last.epoch(), "{group}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn streams_without_messages_go_before_those_with_some() {
+        let streams = streams(24_000);
+        let talk = publish(&streams, "talk", "hello");
+        for number in 0..1_000 {
+            advance(Duration::from_millis(1)).await;
+            position(&streams, &format!("silent {number}"));
+        }
+        let stats = streams.stats();
+        assert!(stats.bytes <= 24_000 && stats.evicted > 900, "{stats:?}");
+        assert_eq!(position(&streams, "talk"), talk);
+    }
+
+    #[tokio::test]
+    async fn one_stream_alone_stays_within_the_bound() {
+        let streams = streams(24_000);
+        let mut last = position(&streams, "talk");
+        let epoch = last.epoch();
+        for _ in 0..100 {
+            last = publish(&streams, "talk", &"x".repeat(2_000));
+            assert!(streams.stats().bytes <= 24_000);
+        }
+        assert_eq!((last.epoch(), last.offset()), (epoch, 100));
+        assert_eq!(streams.stats().evicted, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_without_messages_and_members_is_forgotten_after_its_age() {
+        let streams = streams(1_000_000);
+        let deserted = publish(&streams, "deserted", "1");
+        let visited = publish(&streams, "visited", "1");
+        let has_members = |stream: StreamRef<'_>| stream == StreamRef::Group("visited");
+        for second in 1..=33 {
+            advance(Duration::from_secs(1)).await;
+            streams.sweep(has_members);
+            let expected = if second <= 31 { 2 } else { 1 };
+            assert_eq!(streams.stats().streams, expected, "{second}");
+        }
+        assert_eq!(position(&streams, "visited"), visited);
+        assert_ne!(position(&streams, "deserted").epoch(), deserted.epoch());
+        assert_eq!(streams.stats().bytes, 2 * COST_OF_LANE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sweep_looks_at_a_part_of_many_streams() {
+        let streams = streams(10_000_000);
+        let total = LANES_PER_SWEEP + 10;
+        for number in 0..total {
+            position(&streams, &number.to_string());
+        }
+        for _ in 0..30 {
+            advance(Duration::from_secs(1)).await;
+            streams.sweep(|_| false);
+        }
+        let stats = streams.stats();
+        assert_eq!((stats.streams, stats.bytes, stats.evicted), (0, 0, 0));
+    }
+}
