@@ -239,7 +239,8 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
    * Opens the connection, and replaces an open one.
    *
    * @param retry Whether to try again after a failure or a loss: each time after a random delay below a growing limit,
-   *   and not before the server's `Retry-After`, or at once when the network or the page comes back. It ends with an
+   *   and not before the server's `Retry-After`, or at once when the network or the page comes back. After a close whose
+   *   reason says `retry within 20s`, the first attempt comes at a random moment of these 20 seconds. It ends with an
    *   answer from 400 to 499 (except 408, 425 and 429), with a redirect or an unknown subprotocol, and with the close
    *   codes 1008 and 4000 to 4499. Once the page has been online, only an answer of the application is one of those.
    * @param groupId The group, or groups, to be a member of; none by default.

@@ -201,7 +201,7 @@ export class WebConnectionWebSocket {
     if (code === 1003 || code === 1007 || code === 1009) this.#report(error);
     if (!this.#retry) return this.#stop("closed", error);
     if (held >= STEADY) this.#failures = 0;
-    this.#wait();
+    this.#wait(0, undefined, windowOf(reason));
   }
 
   async #failed(turn, { reason }, timeLeft) {
@@ -216,10 +216,11 @@ export class WebConnectionWebSocket {
     this.#stop("closed", this.#report(error ?? failure(0, "unreachable", "The server could not be reached.")));
   }
 
-  #wait(atLeast = 0, error = undefined) {
+  #wait(atLeast = 0, error = undefined, within = 0) {
     const { retryDelay, maxRetryDelay } = this.#options;
-    // Any delay up to a growing limit, so that thousands of pages that lost a server do not return at once.
-    const jitter = Math.random() * Math.min(maxRetryDelay, retryDelay * 2 ** this.#failures++);
+    // Any delay up to a growing limit, or within the server's own, so that thousands of pages that lost a server do not
+    // return at once.
+    const jitter = Math.random() * (within || Math.min(maxRetryDelay, retryDelay * 2 ** this.#failures++));
     const delay = Math.min(atLeast + jitter, LONGEST_TIMER);
     this.#timer = setTimeout(() => this.#connect(), delay);
     this.#mayHurry = !atLeast;
@@ -718,6 +719,12 @@ function milliseconds(retryAfter) {
   const seconds = Number(retryAfter ?? 0);
   const left = Number.isNaN(seconds) ? Date.parse(retryAfter) - Date.now() : seconds * 1_000;
   return Math.max(0, left || 0);
+}
+
+// How long a server that closes many connections wants their return to take, as the reason for closing names it.
+function windowOf(reason) {
+  const [, seconds = 0] = /\bretry within (\d{1,5})s\b/.exec(reason) ?? [];
+  return seconds * 1_000;
 }
 
 function failure(status, code, detail) {

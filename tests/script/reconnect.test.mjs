@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { FakeWebSocket, client, control, problem, settled } from "./support.mjs";
+import { FakeWebSocket, client, control, page, problem, settled } from "./support.mjs";
 
 beforeEach(() => Object.assign(FakeWebSocket, { last: null, opened: 0 }));
 
@@ -50,6 +50,70 @@ test("only a connection that held makes the next delay short again", async (t) =
     return delay;
   };
   assert.deepEqual([0, 10, 4_999, 5_000, 0].map(lostAfter), [50, 100, 200, 50, 100]);
+});
+
+test("a server that names a window is tried first at a random moment of it", async (t) => {
+  control(t);
+  const { socket, changes } = client({ retryDelay: 100, maxRetryDelay: 1_000 });
+  socket.tryConnect(true);
+  const delay = () => changes.at(-1).retryAt - Date.now();
+  for (const [code, reason, first] of [
+    [1001, "server is shutting down; retry within 20s", 10_000],
+    [1012, "rights have changed; retry within 7s", 3_500],
+    [1001, "server is shutting down; retry within 0s", 50],
+    [1001, "server is shutting down; retry within 999999999s", 50],
+    [1001, "never retry within hours", 50],
+    [1001, "server is shutting down", 50],
+    [1006, undefined, 50],
+  ]) {
+    FakeWebSocket.last.open();
+    t.mock.timers.tick(5_000);
+    FakeWebSocket.last.end(code, reason);
+    assert.deepEqual([changes.at(-1).state, delay()], ["waiting", first], reason);
+    t.mock.timers.tick(first - 1);
+    assert.equal(socket.state, "waiting");
+    t.mock.timers.tick(1);
+    assert.equal(socket.state, "connecting");
+  }
+});
+
+test("after the first attempt in a window, delays grow as ever", async (t) => {
+  control(t);
+  const { socket, changes } = client({ retryDelay: 100 });
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  t.mock.timers.tick(5_000);
+  FakeWebSocket.last.end(1001, "server is shutting down; retry within 20s");
+  t.mock.timers.tick(10_000);
+  const delays = [];
+  for (let failure = 0; failure < 3; failure++) {
+    FakeWebSocket.last.end();
+    await settled();
+    delays.push(changes.at(-1).retryAt - Date.now());
+    t.mock.timers.tick(delays.at(-1));
+  }
+  assert.deepEqual(delays, [50, 100, 200]);
+});
+
+test("a page that comes back does not wait for its moment in a window", (t) => {
+  const { tell } = page(t);
+  control(t);
+  const { socket } = client();
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(1001, "server is shutting down; retry within 20s");
+  assert.equal(socket.state, "waiting");
+  tell("pageshow");
+  assert.equal(socket.state, "connecting");
+});
+
+test("a server that sends clients away with a final code is left alone, whatever its reason says", (t) => {
+  control(t);
+  const { socket } = client();
+  socket.tryConnect(true);
+  FakeWebSocket.last.open();
+  FakeWebSocket.last.end(4409, "opened elsewhere; retry within 20s");
+  assert.equal(socket.state, "refused");
 });
 
 test("a refused attempt is told with the server's words and is the last", async (t) => {
