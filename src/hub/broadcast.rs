@@ -29,7 +29,8 @@ impl Hub {
     /// them as dropped.
     ///
     /// The messages that one caller broadcasts one after the other reach each socket in that order.
-    /// Once [`shutdown`](Self::shutdown) has begun to close sockets, no socket is selected any more.
+    /// A [`shutdown`](Self::shutdown) closes sockets one by one: those whose turn is still to come are
+    /// selected, and none after the last one's.
     pub fn broadcast(&self, message: &SocketMessage) -> BroadcastReport {
         self.try_broadcast(message).unwrap_or_default()
     }
@@ -187,7 +188,7 @@ impl Hub {
     ) -> Result<Published, ShuttingDown> {
         let mut state = self.state.lock();
         if state.phase == Phase::Closing {
-            return Err(ShuttingDown);
+            return Err(state.shutting_down());
         }
         let Audience { entries, crews } = audience;
         if let Some(frame) = to_all {

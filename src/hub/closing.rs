@@ -68,16 +68,18 @@ impl Hub {
         }
     }
 
-    /// Closes all sockets. New ones may open; [`shutdown`](Self::shutdown) refuses them, too.
+    /// Closes all sockets. New ones may open; [`shutdown`](Self::shutdown) refuses them, too, and closes
+    /// sockets one by one.
     ///
     /// # Examples
     ///
     /// ```
     /// use web_connection_socket::{CloseReason, Hub};
     ///
-    /// /// The browser client reconnects after 1012, and is identified anew.
+    /// /// The browser client reconnects after 1012, at a random moment of the time that the reason
+    /// /// names, and is identified anew.
     /// fn refresh(hub: &Hub) -> usize {
-    ///     hub.close_all(&CloseReason::new(1012, "rights have changed"))
+    ///     hub.close_all(&CloseReason::new(1012, "rights have changed; retry within 30s"))
     /// }
     /// ```
     pub fn close_all(&self, reason: &CloseReason) -> usize {

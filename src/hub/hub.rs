@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     slice,
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -16,7 +17,7 @@ use super::{
     delivery::{Eviction, Fanout},
     history::Streams,
     identity::User,
-    phase::Phase,
+    phase::{Phase, ShuttingDown},
     registry::{NameLimits, Registry},
     socket_entry::SocketEntry,
     socket_error::SocketError,
@@ -99,6 +100,8 @@ pub struct Hub {
     pub(super) max_queue_bytes: usize,
     pub(super) overflow: Overflow,
     pub(super) default_audience: DefaultAudience,
+    pub(super) drain_spread: Duration,
+    pub(super) reconnect_window: Duration,
     /// Whether a user was ever only claimed.
     pub(super) has_claims: AtomicBool,
     pub(super) claims_warned: AtomicBool,
@@ -110,6 +113,8 @@ pub struct Hub {
 pub(super) struct State {
     pub(super) registry: Registry<Arc<SocketEntry>>,
     pub(super) phase: Phase,
+    /// The seconds within which the clients of a shutdown should return; zero if it names none.
+    pub(super) return_within: u64,
 }
 
 impl Hub {
@@ -124,6 +129,7 @@ impl Hub {
             state: Mutex::new(State {
                 registry: Registry::new(NameLimits::new(config)),
                 phase: Phase::Running,
+                return_within: 0,
             }),
             fanout: Arc::new(Fanout::new(config.max_queue_bytes, counters.clone())),
             eviction: Eviction::new(config.overflow, counters.clone()),
@@ -141,6 +147,8 @@ impl Hub {
             max_queue_bytes: config.max_queue_bytes,
             overflow: config.overflow,
             default_audience: config.default_audience,
+            drain_spread: config.drain_spread,
+            reconnect_window: config.reconnect_window,
             has_claims: AtomicBool::new(false),
             claims_warned: AtomicBool::new(false),
             executor_warned: AtomicBool::new(false),
@@ -275,6 +283,15 @@ impl Hub {
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.state.lock().phase != Phase::Running
+    }
+
+    /// Fails once [`shutdown`](Self::shutdown) was called.
+    pub(crate) fn check_running(&self) -> Result<(), ShuttingDown> {
+        let state = self.state.lock();
+        match state.phase {
+            Phase::Running => Ok(()),
+            Phase::Draining | Phase::Closing => Err(state.shutting_down()),
+        }
     }
 
     /// Returns how many bytes may wait for one socket.

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     Running,
-    /// New sockets are refused.
+    /// New sockets are refused, and those that are open are closed one by one.
     Draining,
     /// Broadcasts are refused as well.
     Closing,
@@ -12,4 +12,7 @@ pub(super) enum Phase {
 
 /// It is too late for new sockets or broadcasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ShuttingDown;
+pub(crate) struct ShuttingDown {
+    /// In how many seconds to try again.
+    pub(crate) retry_after: u64,
+}

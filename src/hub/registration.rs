@@ -13,7 +13,7 @@ use super::{
     delivery::{Backlog, Kill, Membership, Outbox, SharedTransport},
     hub::Hub,
     identity::{Identity, Principal, User},
-    phase::Phase,
+    phase::{Phase, ShuttingDown},
     registry::{Excess, Join},
     socket_entry::SocketEntry,
     turns::{Kept, Lane},
@@ -63,7 +63,7 @@ impl Hub {
         let entry = Arc::new(SocketEntry::new(id, principal, outbox, &membership));
         let mut state = self.state.lock();
         if state.phase != Phase::Running {
-            return Err(RegisterError::ShuttingDown);
+            return Err(RegisterError::ShuttingDown(state.shutting_down()));
         }
         state.registry.insert(entry.id, entry.clone());
         let excess = match state.registry.identify(entry.id, user, groups) {
@@ -98,6 +98,24 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// Notes that the application has work of the socket in hand, for whose end a shutdown waits.
+    pub(crate) fn begin_work(&self) {
+        self.entry.occupation.begin();
+    }
+
+    /// Notes that no such work is left, and closes the socket if a shutdown waited for that. It counts
+    /// as busy before the first call.
+    pub(crate) fn end_work(&self) {
+        if self.entry.occupation.end() {
+            self.hub.send_away(&self.entry);
+        }
+    }
+
+    /// Returns the refusal of a client whose socket a shutdown cut off before it was open.
+    pub(crate) fn shutting_down(&self) -> ShuttingDown {
+        self.hub.shutting_down()
+    }
+
     /// Keeps the socket's permit until the last of its work is done.
     pub(crate) fn hold_permit(&mut self, permit: ConnectionPermit) {
         self.permit = permit;
@@ -234,7 +252,7 @@ impl Drop for Registration {
 /// Why a socket gets no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegisterError {
-    ShuttingDown,
+    ShuttingDown(ShuttingDown),
     TooManyGroups,
     /// A name of so many bytes.
     NameTooLong(usize),

@@ -7,16 +7,19 @@ use tokio::time::Instant;
 use super::{
     delivery::{Crew, Member, Membership, Outbox},
     identity::{Principal, User},
+    occupation::Occupation,
 };
 use crate::{protocol::ConnectionId, sync::Mutex};
 
-/// One socket as the hub knows it: its identity, its queue, and its place in the fan-out.
+/// One socket as the hub knows it: its identity, its queue, its place in the fan-out, and
+/// whether it is busy.
 #[derive(Debug)]
 pub(crate) struct SocketEntry {
     pub(crate) id: ConnectionId,
     /// Changes under the hub's lock only, together with the registry.
     pub(super) principal: Mutex<Principal>,
     pub(crate) outbox: Outbox,
+    pub(super) occupation: Occupation,
     crew: Arc<Crew>,
     row: usize,
 }
@@ -32,6 +35,7 @@ impl SocketEntry {
             id,
             principal: Mutex::new(principal),
             outbox,
+            occupation: Occupation::new(),
             crew: membership.crew().clone(),
             row: membership.row(),
         }

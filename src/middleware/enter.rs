@@ -97,7 +97,7 @@ fn register(
 
 pub(super) fn not_registered(error: RegisterError) -> Rejection {
     let cause = match error {
-        RegisterError::ShuttingDown => Cause::ShuttingDown,
+        RegisterError::ShuttingDown(late) => Cause::ShuttingDown(late),
         RegisterError::TooManyGroups => {
             Cause::MalformedHandshake("it names more groups than Config::max_groups allows")
         }
@@ -113,7 +113,7 @@ async fn connect(registration: &Registration, dispatcher: &Dispatcher) -> Result
     let answer = registration.unless_killed(Kill::Connection, dispatcher.connect());
     answer.await.unwrap_or_else(|| {
         Err(NotOpened {
-            rejection: Cause::ShuttingDown.into(),
+            rejection: Cause::ShuttingDown(registration.shutting_down()).into(),
             is_doubtful: dispatcher.asks_elsewhere(),
         })
     })

@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     config::ForwardHeaders,
-    hub::{Key, Lane, ShuttingDown, User},
+    hub::{Key, Lane, User},
     protocol::SocketMessage,
 };
 
@@ -230,7 +230,7 @@ async fn publish<RB: From<Bytes>>(
     let report = state
         .hub
         .try_broadcast(message)
-        .map_err(|ShuttingDown| Cause::ShuttingDown)?;
+        .map_err(Cause::ShuttingDown)?;
     let report = report.settled().await;
     let json = serde_json::to_vec(&report).expect("numbers and booleans are JSON");
     Ok(answer(json.into()))

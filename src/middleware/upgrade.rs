@@ -54,9 +54,10 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
     // The rest is done by the socket's own task: a request that is dropped meanwhile cannot lose the
     // disconnect event.
     let carrier = Carrier::of(parts.version);
-    let state = state.clone();
     let (answer, answered) = oneshot::channel();
+    let shared = state.clone();
     let task = async move {
+        let state = shared;
         match enter(&state, identified, permit, application).await {
             Ok((registration, dispatcher)) => {
                 let on_upgrade = answer.send(Ok(())).is_ok().then_some(on_upgrade);
@@ -78,7 +79,7 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
     tokio::spawn(task);
     match answered.await {
         Ok(outcome) => outcome.map(|()| accept.response()),
-        Err(_dropped) => Err(Cause::ShuttingDown.into()),
+        Err(_dropped) => Err(Cause::ShuttingDown(state.hub.shutting_down()).into()),
     }
 }
 
@@ -154,9 +155,7 @@ fn take_permit(
     state: &State,
     parts: &Parts,
 ) -> Result<(Option<ClientAddr>, ConnectionPermit), Rejection> {
-    if state.hub.is_shutting_down() {
-        return Err(Cause::ShuttingDown.into());
-    }
+    state.hub.check_running().map_err(Cause::ShuttingDown)?;
     if let Some(upstream) = &state.hooks.upstream {
         upstream.check_room()?;
     }
@@ -231,7 +230,7 @@ fn complain_of(excess: RegisterError, suppressed: u64) {
             "refused a client: the identify hook named a user or group longer than \
              Config::max_name_length"
         ),
-        RegisterError::TooManyGroups | RegisterError::ShuttingDown => tracing::error!(
+        RegisterError::TooManyGroups | RegisterError::ShuttingDown(_) => tracing::error!(
             suppressed,
             "refused a client: the identify hook named more groups than Config::max_groups"
         ),

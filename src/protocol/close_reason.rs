@@ -13,7 +13,7 @@ use serde::Deserialize;
 /// | the application closed it | the application's | the same |
 /// | the application answered 410 | [`GONE`](Self::GONE): 4410 | the same |
 /// | its identity ended | [`IDENTITY_EXPIRED`](Self::IDENTITY_EXPIRED): 4401, or 4401 and the text of the refusal | the same |
-/// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001 | the same |
+/// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001, or 1001 and a time in which to return | the same |
 /// | the peer read its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it read nothing |
 /// | the peer sent a binary message, outside of raw mode | [`BINARY`](Self::BINARY): 1003 | the same |
 /// | its message was too big | [`TOO_BIG`](Self::TOO_BIG): 1009 | the same |
@@ -65,7 +65,9 @@ impl CloseReason {
     /// The identity of the socket expired and was not renewed: 4401.
     pub const IDENTITY_EXPIRED: Self = Self::fixed(4401, "identity expired");
 
-    /// The server is shutting down: 1001.
+    /// The server is shutting down: 1001. A [shutdown](crate::Hub::shutdown) adds to the text the time in
+    /// which clients should return ([`Config::reconnect_window`](crate::Config::reconnect_window)), so
+    /// compare the code.
     pub const GOING_AWAY: Self = Self::fixed(1001, "server is shutting down");
 
     /// Binary frames have no meaning in this protocol, unless the layer is in raw mode: 1003.
@@ -149,6 +151,15 @@ impl CloseReason {
     pub(crate) fn refused(text: &str, for_now: bool) -> Self {
         let code = if for_now { 1013 } else { 1008 };
         Self::received(code, cut(text).to_owned())
+    }
+
+    /// Creates the reason of a shutdown whose clients should return within so many seconds, if any.
+    pub(crate) fn going_away(within: u64) -> Self {
+        let Self { code, reason } = Self::GOING_AWAY;
+        match within {
+            0 => Self { code, reason },
+            _ => Self::received(code, format!("{reason}; retry within {within}s")),
+        }
     }
 
     /// Creates the reason of an identity that the application does not renew, with as much of its text

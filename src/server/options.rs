@@ -103,6 +103,9 @@ impl<L: Listener> Server<L> {
     /// Sets how long a stop waits for the sockets ([`Hub::shutdown`](crate::Hub::shutdown)), and then
     /// again for requests that are under way. Default: 10 seconds each.
     ///
+    /// At most half of it goes to closing the sockets one by one
+    /// ([`Config::drain_spread`](crate::Config::drain_spread)), so raise both together.
+    ///
     /// Keep twice this time below the time after which your supervisor kills the process.
     pub fn drain_timeout(mut self, time: Duration) -> Self {
         self.drain_timeout = time;

@@ -107,8 +107,9 @@ where
 impl<L: Listener> Server<L> {
     /// Serves the application until the server is stopped.
     ///
-    /// On a stop, the server accepts no more connections, closes the sockets with 1001, and then waits
-    /// for requests that are under way. It cuts what has not ended after
+    /// On a stop, the server accepts no more connections, closes the sockets with 1001, one by one, and
+    /// then waits for requests that are under way. Meanwhile requests on open connections are answered, and
+    /// sockets that are still open get broadcasts. It cuts what has not ended after
     /// [`drain_timeout`](Self::drain_timeout). A second Ctrl+C or SIGTERM stops at once.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod cookies;
 mod cors;
 mod delivery;
 mod dispatch;
+mod drain;
 mod examples;
 mod expiry;
 mod fanout;

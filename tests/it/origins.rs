@@ -272,7 +272,11 @@ async fn while_shutting_down_upgrade_and_probe_ask_to_come_back_later() {
     layer.hub().shutdown(std::time::Duration::ZERO).await;
     let answer = ask(&layer, &[]).await;
     assert_eq!((answer.status, &*answer.code()), (503, "shutting_down"));
-    assert_eq!(answer.header("retry-after"), Some("5"));
+    let seconds = answer.header("retry-after").and_then(|it| it.parse().ok());
+    assert!(
+        seconds.is_some_and(|it: u64| (1..=5).contains(&it)),
+        "{seconds:?}"
+    );
 }
 
 #[tokio::test]

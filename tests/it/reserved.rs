@@ -372,7 +372,11 @@ async fn broadcasts_are_taken_until_closing_begins() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let answer = post(BROADCAST).ask(&server).await;
     assert_eq!((answer.status, &*answer.code()), (503, "shutting_down"));
-    assert_eq!(answer.header("retry-after"), Some("5"));
+    let seconds = answer.header("retry-after").and_then(|it| it.parse().ok());
+    assert!(
+        seconds.is_some_and(|it: u64| (1..=5).contains(&it)),
+        "{seconds:?}"
+    );
     soon("the end of the shutdown", shutdown).await.unwrap();
     assert_eq!(post(BROADCAST).ask(&server).await.status, 503);
 }

@@ -27,7 +27,8 @@ async fn everything_at_once_ends_by_the_deadline() {
     const STALLED: usize = 10;
 
     let (ends, mut told) = mpsc::channel(1_024);
-    let layer = WebConnectionSocketLayer::new(config())
+    // Closed at once, so that each reader gets all that is said before.
+    let layer = WebConnectionSocketLayer::new(config().drain_spread(Duration::ZERO))
         .on_web_socket(async |_| std::future::pending::<()>().await)
         .on_disconnect(move |socket: Socket| {
             let ends = ends.clone();

@@ -8,5 +8,6 @@ mod history;
 mod proxies;
 mod queues;
 mod rates;
+mod reconnects;
 mod routes;
 mod subprotocol;

@@ -10,7 +10,7 @@ use http::{
 
 use super::Rejection;
 use crate::{
-    hub::{Client, Limit, LimitReached, SocketError, SocketErrorKind},
+    hub::{Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind},
     protocol::RejectionKind as Kind,
 };
 
@@ -49,7 +49,7 @@ pub(crate) enum Cause {
     BodyFailed,
     /// What the message's reader says.
     BadMessage(Box<str>),
-    ShuttingDown,
+    ShuttingDown(ShuttingDown),
     IdentifyFailed,
     IdentifyTimedOut,
     IdentityExpired,
@@ -183,12 +183,12 @@ impl From<Cause> for Rejection {
                 StatusCode::BAD_REQUEST,
                 format!("The body is not a valid message: {why}."),
             ),
-            Cause::ShuttingDown => Self::row(
+            Cause::ShuttingDown(ShuttingDown { retry_after }) => Self::row(
                 Kind::ShuttingDown,
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server is shutting down. Try again in a moment.",
             )
-            .retry_after(5),
+            .retry_after(retry_after),
             Cause::IdentifyFailed => Self::row(
                 Kind::IdentifyFailed,
                 StatusCode::INTERNAL_SERVER_ERROR,

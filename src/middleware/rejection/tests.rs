@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Cause, Rejection, problem::REFUSAL};
 use crate::{
-    hub::{Client, Limit, LimitReached, SocketError, SocketErrorKind},
+    hub::{Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind},
     protocol::{ErrorCode, ErrorFrame, RejectionKind},
 };
 
@@ -21,6 +21,10 @@ fn response(cause: Cause) -> Response<Bytes> {
 
 fn queue_full() -> Cause {
     Cause::Socket(SocketError::new(SocketErrorKind::QueueFull))
+}
+
+fn shutting_down() -> Cause {
+    Cause::ShuttingDown(ShuttingDown { retry_after: 7 })
 }
 
 fn full(milliseconds: u64) -> Cause {
@@ -94,7 +98,7 @@ fn statuses_and_keys_are_the_documented_ones() {
         (Cause::BodyTimeout, 408, "body_timeout"),
         (Cause::BodyFailed, 400, "body_failed"),
         (Cause::BadMessage(told("x")), 400, "bad_message"),
-        (Cause::ShuttingDown, 503, "shutting_down"),
+        (shutting_down(), 503, "shutting_down"),
         (Cause::IdentifyFailed, 500, "identify_failed"),
         (Cause::IdentifyTimedOut, 503, "identify_timed_out"),
         (Cause::IdentityExpired, 401, "identity_expired"),
@@ -195,7 +199,7 @@ fn each_status_brings_the_headers_that_it_needs() {
             "accept-encoding",
             "identity",
         ),
-        (Cause::ShuttingDown, "retry-after", "5"),
+        (shutting_down(), "retry-after", "7"),
         (queue_full(), "retry-after", "1"),
         (full(0), "retry-after", "1"),
         (full(2_000), "retry-after", "2"),
@@ -260,6 +264,6 @@ fn a_rejection_that_names_a_time_to_retry_is_temporary() {
     assert!(!forbidden().is_temporary());
     let later = forbidden().header(RETRY_AFTER, HeaderValue::from_static("30"));
     assert!(later.is_temporary());
-    assert!(Rejection::from(Cause::ShuttingDown).is_temporary());
+    assert!(Rejection::from(shutting_down()).is_temporary());
     assert!(!Rejection::from(Cause::NotFound).is_temporary());
 }
