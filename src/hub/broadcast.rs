@@ -97,7 +97,7 @@ impl Hub {
         let published = streams.publish(kept, recipients, plain, |frame| {
             self.spread(recipients, &mut None, || frame.clone())
         });
-        self.sweep_history();
+        self.tend_history(streams);
         published
     }
 

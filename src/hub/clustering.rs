@@ -75,6 +75,9 @@ impl Hub {
         let key = self.cluster_key.as_ref();
         let node = Node::new(self.node, incarnation(), key, backplane, local, hooks);
         self.state.lock().registry.track_partitions();
+        if let Some(streams) = &self.history {
+            streams.depend_on(node.continuity());
+        }
         self.cluster.enter(node);
         self.start_link();
     }
@@ -124,7 +127,12 @@ impl Local for Hub {
     }
 
     fn interest(&self) -> u64 {
-        self.state.lock().registry.partitions()
+        // What is kept of a stream stays whole while its members are away.
+        let kept = self
+            .history
+            .as_ref()
+            .map_or(0, |streams| streams.partitions());
+        kept | self.state.lock().registry.partitions()
     }
 
     fn counts(&self) -> Counts {

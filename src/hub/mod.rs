@@ -49,11 +49,11 @@ pub(crate) use self::{
 pub use self::{
     cluster::{Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, NodeId},
     history::{
-        HistoryMessage, HistoryPage, HistoryQuery, HistoryQueryError, HistoryQueryErrorKind,
-        HistoryStats,
+        HistoryMessage, HistoryPage, HistoryQueryError, HistoryQueryErrorKind, HistoryStats,
     },
     hub::Hub,
     identity::{Identity, User},
+    recall::HistoryQuery,
     shutdown::ShutdownReport,
     socket_error::{SocketError, SocketErrorKind},
     stats::Stats,

@@ -1,9 +1,9 @@
-//! What the application and sockets that come again ask of the streams that are kept.
+//! What the application asks of the streams that are kept.
+
+use std::{future::IntoFuture, pin::Pin};
 
 use super::{
-    history::{
-        HistoryQuery, HistoryQueryError, HistoryQueryErrorKind, HistoryStats, Kept, Streams,
-    },
+    history::{HistoryPage, HistoryQueryError, HistoryQueryErrorKind, HistoryStats, Kept, Streams},
     hub::Hub,
 };
 use crate::protocol::{Position, Recipient, StreamName};
@@ -42,14 +42,21 @@ impl Hub {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn history(&self, stream: impl Into<StreamName>) -> HistoryQuery<'_> {
-        self.sweep_history();
-        HistoryQuery::new(self.history.as_ref(), stream.into())
+        HistoryQuery {
+            hub: self,
+            stream: stream.into(),
+            since: None,
+            limit: DEFAULT_LIMIT,
+        }
     }
 
     /// Returns where a stream is now: the position of its newest message. What comes later is behind it.
     ///
     /// A handler that answers with the state of a page asks for the position first, then loads the state,
     /// and sends both: a page that opens its socket from this position misses nothing.
+    ///
+    /// With a [backplane](crate::WebConnectionSocketLayer::backplane) it waits until other nodes' messages
+    /// of the stream are known to arrive, at most 250 ms.
     ///
     /// # Errors
     ///
@@ -79,10 +86,9 @@ impl Hub {
         stream: impl Into<StreamName>,
     ) -> Result<Position, HistoryQueryError> {
         let stream = stream.into();
-        match self.kept(&stream) {
-            Some((streams, kept)) => Ok(streams.position(kept)),
-            None => Err(HistoryQueryError::new(HistoryQueryErrorKind::NoRule)),
-        }
+        let (streams, kept) = self.kept(&stream)?;
+        self.hears(streams, kept).await;
+        Ok(streams.position(kept))
     }
 
     /// Returns the stream of a message for these recipients, if it is kept.
@@ -94,20 +100,84 @@ impl Hub {
         Some((streams, streams.kept_of(recipients)?))
     }
 
-    /// Lets go of what is too old, now and then.
-    pub(super) fn sweep_history(&self) {
-        if let Some(streams) = &self.history {
-            streams.sweep(|stream| self.state.lock().registry.has(stream));
-        }
+    /// Lets go of what is too old, now and then, and has other nodes' messages come to streams that are
+    /// new. To be called without a lock.
+    pub(super) fn tend_history(&self, streams: &Streams) {
+        streams.sweep(|stream| self.state.lock().registry.has(stream));
+        self.note_interest(streams.take_growth());
     }
 
     pub(super) fn history_stats(&self) -> Option<HistoryStats> {
-        self.sweep_history();
-        self.history.as_ref().map(Streams::stats)
+        let streams = self.history.as_ref()?;
+        self.tend_history(streams);
+        Some(streams.stats())
     }
 
-    fn kept<'a>(&'a self, stream: &'a StreamName) -> Option<(&'a Streams, Kept<'a>)> {
-        let streams = self.history.as_ref()?;
-        Some((streams, streams.kept(stream.as_ref())?))
+    fn kept<'a>(
+        &'a self,
+        stream: &'a StreamName,
+    ) -> Result<(&'a Streams, Kept<'a>), HistoryQueryError> {
+        let no_rule = || HistoryQueryError::new(HistoryQueryErrorKind::NoRule);
+        let streams = self.history.as_ref().ok_or_else(no_rule)?;
+        let kept = streams.kept(stream.as_ref()).ok_or_else(no_rule)?;
+        Ok((streams, kept))
+    }
+
+    /// Waits, for a moment at most, until other nodes' messages of a stream are known to arrive: a
+    /// position from before would be worth nothing.
+    async fn hears(&self, streams: &Streams, kept: Kept<'_>) {
+        let Some(node) = self.cluster.node() else {
+            return self.tend_history(streams);
+        };
+        let partition = streams.partition_of(kept);
+        self.tend_history(streams);
+        node.synced(partition).await;
     }
 }
+
+/// A question for the kept messages of a stream, from [`Hub::history`]. Await it.
+///
+/// With a [backplane](crate::WebConnectionSocketLayer::backplane) it waits until other nodes' messages of
+/// the stream are known to arrive, at most 250 ms.
+///
+/// # Cancel safety
+///
+/// Cancel safe: nothing is changed.
+#[derive(Clone, Debug)]
+#[must_use = "a question is asked when it is awaited"]
+pub struct HistoryQuery<'a> {
+    hub: &'a Hub,
+    stream: StreamName,
+    since: Option<Position>,
+    limit: usize,
+}
+
+impl HistoryQuery<'_> {
+    /// Asks for messages behind a position, oldest first. Without it the newest ones are returned.
+    pub fn since(mut self, position: &Position) -> Self {
+        self.since = Some(*position);
+        self
+    }
+
+    /// Sets how many messages are returned at most; 100 by default.
+    pub fn limit(mut self, n: usize) -> Self {
+        self.limit = n;
+        self
+    }
+}
+
+impl<'a> IntoFuture for HistoryQuery<'a> {
+    type Output = Result<HistoryPage, HistoryQueryError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (streams, kept) = self.hub.kept(&self.stream)?;
+            self.hub.hears(streams, kept).await;
+            streams.page(kept, self.since.as_ref(), self.limit)
+        })
+    }
+}
+
+/// How many messages a question returns that sets no limit.
+const DEFAULT_LIMIT: usize = 100;

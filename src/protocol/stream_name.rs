@@ -91,8 +91,7 @@ impl From<&StreamName> for StreamName {
     }
 }
 
-/// Shows a group by its name, a user and all sockets as a client is told of them: `__user` and
-/// `__everybody`.
+/// Shows a stream as its clients are told of it: a group by its name, the others by reserved ones.
 impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self.as_ref() {

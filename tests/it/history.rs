@@ -7,7 +7,6 @@ use tokio::time::advance;
 use web_connection_socket::{
     BroadcastReport, ConnectionId, DefaultAudience, HistoryQueryErrorKind, Hub, Position,
     Recipient, SocketMessage, StreamName, UserId, WebConnectionSocketLayer,
-    backplane::MemoryBackplane,
     config::HistoryRule,
     testing::{Client, Server},
 };
@@ -15,7 +14,7 @@ use web_connection_socket::{
 use crate::support::{
     config, frame,
     http::{BROADCAST, json_of, post},
-    join, news, news_to, relay, serve, soon, text, until,
+    join, news, news_to, relay, serve, soon, text,
 };
 
 struct Site {
@@ -401,27 +400,4 @@ async fn excluded_recipients_make_no_other_stream() {
     let page = site.hub.history("lobby").await.unwrap();
     let kept = &page.messages[0].message;
     assert_eq!(kept.recipients[1], Recipient::all_but_user("ann"));
-}
-
-#[tokio::test]
-async fn another_node_gives_its_own_positions() {
-    let backplane = MemoryBackplane::new();
-    let node = |backplane| {
-        let config = config().history(HistoryRule::group("lobby"));
-        let layer = WebConnectionSocketLayer::new(config).backplane(backplane);
-        (layer.hub(), serve(&layer))
-    };
-    let (here, _server) = node(backplane.clone());
-    let (there, server) = node(backplane.another_node());
-    let mut ann = join(&server, "ann", &["lobby"]).await;
-    let is_known = || here.cluster().nodes().len() == 2;
-    until("the nodes know each other", is_known).await;
-
-    let report = here.broadcast(&to_lobby("1")).settled().await;
-    let received = frame(&mut ann).await;
-    assert_eq!(received["message"], "1");
-    let position_there = position_of(&received).expect("a position");
-    assert_ne!(position_there, position(&report));
-    assert_eq!(there.position("lobby").await.unwrap(), position_there);
-    assert_eq!(there.history("lobby").await.unwrap().messages.len(), 1);
 }

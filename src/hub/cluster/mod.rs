@@ -22,6 +22,7 @@
 mod answer;
 mod bridge;
 mod cluster;
+mod continuity;
 mod event;
 mod hooks;
 mod inquiries;
@@ -46,6 +47,7 @@ pub use self::{
     stats::ClusterStats,
 };
 pub(super) use self::{
+    continuity::{Continuity, Way},
     local::Local,
     membership::Membership,
     node::Node,

@@ -12,6 +12,7 @@ use tokio::{
 };
 
 use super::{
+    continuity::Continuity,
     event::GarbageKind,
     hooks::Hooks,
     inquiries::Inquiries,
@@ -54,6 +55,7 @@ pub(in crate::hub) struct Node {
     pub(super) changed: Notify,
     pub(super) is_running: AtomicBool,
     pub(super) counters: Counters,
+    pub(super) continuity: Arc<Continuity>,
 }
 
 /// What is counted beside the state.
@@ -71,6 +73,8 @@ pub(super) struct Counters {
 pub(super) struct Synced {
     /// One bit for each partition.
     pub(super) partitions: u64,
+    /// Whether messages to all are known to arrive.
+    pub(super) to_all: bool,
     /// Whether there is a link and no mark is waited for.
     pub(super) is_whole: bool,
     pub(super) is_connected: bool,
@@ -110,6 +114,7 @@ impl Node {
             changed: Notify::new(),
             is_running: AtomicBool::new(false),
             counters: Counters::default(),
+            continuity: Arc::default(),
         })
     }
 
@@ -182,6 +187,11 @@ impl Node {
         if timeout(2 * FAREWELL, left).await.is_err() {
             tracing::debug!("the link to the other nodes did not end in time");
         }
+    }
+
+    /// Returns what counts when messages may have been missed.
+    pub(in crate::hub) fn continuity(&self) -> &Arc<Continuity> {
+        &self.continuity
     }
 
     /// Has the link end with a farewell.

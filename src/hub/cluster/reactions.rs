@@ -120,6 +120,12 @@ impl Node {
     /// Tells the application.
     pub(super) fn tell(&self, local: &dyn Local, event: &ClusterEvent) {
         tracing::debug!(?event, "the cluster has changed");
+        if matches!(
+            event,
+            ClusterEvent::Up | ClusterEvent::Down | ClusterEvent::Gap { .. }
+        ) {
+            self.continuity.break_everywhere();
+        }
         if self.hooks.tell(event) {
             local.hook_panicked();
         }
@@ -205,12 +211,17 @@ impl Node {
         let (partitions, is_whole) = state.synced();
         let now = Synced {
             partitions,
+            to_all: state.hears_all(),
             is_whole,
             is_connected: state.is_connected(),
         };
         self.synced.send_if_modified(|synced| {
             let before = *synced;
             *synced = now;
+            // Before anything that arrives from then on.
+            let partitions = now.partitions & !before.partitions;
+            self.continuity
+                .begin(partitions, now.to_all && !before.to_all);
             before != now
         });
     }

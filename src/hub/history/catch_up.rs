@@ -47,6 +47,8 @@ pub(in crate::hub) enum Lost {
     Expired,
     /// The position is of another life of the stream, or of another node.
     Elsewhere,
+    /// Some of it may never have come to this node.
+    Gap,
     /// No message had this position.
     Unknown,
 }
@@ -126,6 +128,7 @@ impl Streams {
                 0
             }
             Since::Gone => return Err(Lost::Expired),
+            Since::Broken => return Err(Lost::Gap),
             Since::Unknown => return Err(Lost::Unknown),
         };
         let mut frames = Vec::new();

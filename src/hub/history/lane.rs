@@ -8,6 +8,7 @@ use super::ring::{Place, Ring};
 use crate::{
     config::Retention,
     frame::{Frame, StreamMark},
+    hub::cluster::Way,
     protocol::{Position, StreamName},
     sync::{Mutex, MutexGuard},
 };
@@ -19,6 +20,8 @@ pub(super) struct Lane {
     /// What stands for the name in positions.
     pub(super) hash: u64,
     pub(super) keep: Retention,
+    /// How its messages come from other nodes.
+    pub(super) way: Way,
     state: Mutex<State>,
 }
 
@@ -26,6 +29,8 @@ pub(super) struct Lane {
 pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) ring: Ring,
+    /// The breaks on its way that it knows of.
+    pub(super) breaks: u64,
     /// When a message was added or read last.
     pub(super) used: Instant,
     /// Since when it is known to have neither messages nor members.
@@ -35,14 +40,23 @@ pub(super) struct State {
 }
 
 impl Lane {
-    pub(super) fn new(name: StreamName, hash: u64, keep: Retention, epoch: u64) -> Self {
+    pub(super) fn new(
+        name: StreamName,
+        hash: u64,
+        keep: Retention,
+        epoch: u64,
+        way: Way,
+        breaks: u64,
+    ) -> Self {
         Self {
+            way,
             name,
             hash,
             keep,
             state: Mutex::new(State {
                 epoch,
                 ring: Ring::default(),
+                breaks,
                 used: Instant::now(),
                 idle_since: None,
                 is_forgotten: false,

@@ -43,6 +43,5 @@ pub(in crate::hub) use self::{
 pub use self::{
     error::{HistoryQueryError, HistoryQueryErrorKind},
     page::{HistoryMessage, HistoryPage},
-    query::HistoryQuery,
     stats::HistoryStats,
 };

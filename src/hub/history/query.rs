@@ -1,6 +1,4 @@
-//! Questions of the application about a stream.
-
-use std::{future::IntoFuture, pin::Pin};
+//! What a stream answers to the application.
 
 use super::{
     entry::Entry,
@@ -9,60 +7,7 @@ use super::{
     ring::{Place, Since},
     streams::{Kept, Streams},
 };
-use crate::protocol::{Position, SocketMessage, StreamName};
-
-/// A question for the kept messages of a stream, from [`Hub::history`](crate::Hub::history). Await it.
-///
-/// # Cancel safety
-///
-/// Cancel safe: nothing is changed.
-#[derive(Clone, Debug)]
-#[must_use = "a question is asked when it is awaited"]
-pub struct HistoryQuery<'a> {
-    streams: Option<&'a Streams>,
-    stream: StreamName,
-    since: Option<Position>,
-    limit: usize,
-}
-
-impl<'a> HistoryQuery<'a> {
-    pub(in crate::hub) fn new(streams: Option<&'a Streams>, stream: StreamName) -> Self {
-        Self {
-            streams,
-            stream,
-            since: None,
-            limit: DEFAULT_LIMIT,
-        }
-    }
-
-    /// Asks for messages behind a position, oldest first. Without it the newest ones are returned.
-    pub fn since(mut self, position: &Position) -> Self {
-        self.since = Some(*position);
-        self
-    }
-
-    /// Sets how many messages are returned at most; 100 by default.
-    pub fn limit(mut self, n: usize) -> Self {
-        self.limit = n;
-        self
-    }
-
-    fn answer(&self) -> Result<HistoryPage, HistoryQueryError> {
-        let no_rule = HistoryQueryError::new(HistoryQueryErrorKind::NoRule);
-        let streams = self.streams.ok_or(no_rule.clone())?;
-        let kept = streams.kept(self.stream.as_ref()).ok_or(no_rule)?;
-        streams.page(kept, self.since.as_ref(), self.limit)
-    }
-}
-
-impl<'a> IntoFuture for HistoryQuery<'a> {
-    type Output = Result<HistoryPage, HistoryQueryError>;
-    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.answer() })
-    }
-}
+use crate::protocol::{Position, SocketMessage};
 
 impl Streams {
     /// Returns where a stream is now.
@@ -74,7 +19,8 @@ impl Streams {
         position
     }
 
-    fn page(
+    /// Returns messages behind a position, oldest first, or the newest ones.
+    pub(in crate::hub) fn page(
         &self,
         kept: Kept<'_>,
         since: Option<&Position>,
@@ -133,6 +79,3 @@ impl Streams {
         })
     }
 }
-
-/// How many messages a question returns that sets no limit.
-const DEFAULT_LIMIT: usize = 100;

@@ -10,13 +10,18 @@ use crate::config::Retention;
 /// The last messages of one life of a stream, in the order of their offsets, which grow and may have
 /// holes.
 ///
-/// It is whole from its floor on: each message behind that is here.
+/// It is whole from its floor on: each message behind that is here. A break in it is a place of its own,
+/// behind which it is whole again.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
     /// The last message that is no longer here; 0 is the place before the first one.
     floor: Place,
+    /// The place of the newest message, or of a break after it.
+    top: Place,
+    /// The place of the last break.
+    broken: Place,
 }
 
 /// A place in one life of a stream.
@@ -33,6 +38,8 @@ pub(super) enum Since {
     Whole(usize),
     /// Some of it is gone.
     Gone,
+    /// Some of it may never have come here.
+    Broken,
     /// No message had this place.
     Unknown,
 }
@@ -41,6 +48,7 @@ impl Ring {
     /// Adds a message behind the others, and lets go of those that are too many or too old.
     pub(super) fn push(&mut self, entry: Entry, keep: &Retention, max_bytes: usize) {
         let now = entry.at;
+        self.top = Place::of(&entry);
         self.bytes += entry.cost();
         // Doubling the room each time would take more than an entry counts for.
         if self.entries.len() == self.entries.capacity() {
@@ -64,13 +72,22 @@ impl Ring {
         }
     }
 
+    /// Notes, as a place of its own behind all others, that messages may be missing there.
+    pub(super) fn break_off(&mut self, place: Place) {
+        self.top = place;
+        self.broken = place;
+    }
+
     /// Returns the place of the newest message.
     pub(super) fn top(&self) -> Place {
-        self.place_before(self.entries.len())
+        self.top
     }
 
     /// Returns the place after which the message of an index comes.
     pub(super) fn place_before(&self, index: usize) -> Place {
+        if index == self.entries.len() {
+            return self.top;
+        }
         let before = index.checked_sub(1).and_then(|at| self.entries.get(at));
         before.map_or(self.floor, Place::of)
     }
@@ -78,14 +95,21 @@ impl Ring {
     /// Finds what came after a place.
     pub(super) fn since(&self, place: Place) -> Since {
         let offset = place.offset;
-        if offset > self.top().offset {
+        if place == self.top {
+            return Since::Whole(self.entries.len());
+        }
+        if offset >= self.top.offset {
             return Since::Unknown;
+        }
+        if offset < self.broken.offset {
+            return Since::Broken;
         }
         if offset < self.floor.offset {
             return Since::Gone;
         }
         let index = self.entries.partition_point(|entry| entry.offset <= offset);
-        if self.place_before(index) == place {
+        let before = index.checked_sub(1).map(|at| Place::of(&self.entries[at]));
+        if place == self.broken || place == before.unwrap_or(self.floor) {
             Since::Whole(index)
         } else {
             Since::Unknown
@@ -185,6 +209,34 @@ mod tests {
         assert_eq!(ring.since(place(10)), Since::Whole(1));
         assert_eq!(ring.since(place(15)), Since::Unknown);
         assert_eq!(ring.since(place(0)), Since::Whole(0));
+    }
+
+    #[test]
+    fn nothing_is_known_across_a_break() {
+        let keep = HistoryRule::users().messages(3).keep;
+        let now = Instant::now();
+        let mut ring = Ring::default();
+        ring.push(entry(1, now), &keep, usize::MAX);
+        ring.break_off(place(2));
+        assert_eq!((ring.top(), offsets(&ring)), (place(2), vec![1]));
+        for (offset, expected) in [
+            (0, Since::Broken),
+            (1, Since::Broken),
+            (2, Since::Whole(1)),
+            (3, Since::Unknown),
+        ] {
+            assert_eq!(ring.since(place(offset)), expected, "{offset}");
+        }
+        ring.push(entry(3, now), &keep, usize::MAX);
+        ring.push(entry(4, now), &keep, usize::MAX);
+        assert_eq!(ring.since(place(1)), Since::Broken);
+        assert_eq!(ring.since(place(2)), Since::Whole(1));
+        assert_eq!(ring.since(Place { offset: 2, tag: 7 }), Since::Unknown);
+        assert_eq!(ring.since(place(3)), Since::Whole(2));
+        ring.push(entry(5, now), &keep, usize::MAX);
+        assert_eq!(ring.since(place(2)), Since::Whole(0));
+        ring.push(entry(6, now), &keep, usize::MAX);
+        assert_eq!(ring.since(place(2)), Since::Gone);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::{
     fmt,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    mem,
+    sync::{Arc, OnceLock},
 };
 
 use indexmap::IndexMap;
@@ -18,6 +19,7 @@ use super::{
 use crate::{
     config::{Config, Retention},
     frame::Frame,
+    hub::cluster::{Continuity, Way},
     protocol::{DefaultAudience, Position, Recipient, StreamName, StreamRef, stream_of},
     sync::{
         Mutex,
@@ -31,6 +33,8 @@ pub(in crate::hub) struct Streams {
     /// With which the hashes are made that stand for names.
     key: Box<[u8]>,
     random: RandomState,
+    /// Of a hub that is one of several nodes.
+    continuity: OnceLock<Arc<Continuity>>,
     default_audience: DefaultAudience,
     pub(super) max_bytes: usize,
     /// What one stream may hold, so that there is room for others.
@@ -49,6 +53,10 @@ pub(super) struct Lanes {
     pub(super) sweep_at: Instant,
     /// Where the next look begins.
     pub(super) swept: usize,
+    /// How many lanes have messages that come by each partition.
+    partitions: [u32; 64],
+    /// Whether a partition has its first lane since that was asked last.
+    grew: bool,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +85,7 @@ impl Streams {
             rules: Rules::new(&config.history),
             key: key.unwrap_or(b"web-connection-socket").into(),
             random: RandomState::new(),
+            continuity: OnceLock::new(),
             default_audience: config.default_audience,
             max_bytes: config.max_history_bytes,
             max_ring_bytes: config.max_history_bytes / 4 * 3,
@@ -85,10 +94,35 @@ impl Streams {
                 by_name: IndexMap::new(),
                 sweep_at: Instant::now(),
                 swept: 0,
+                partitions: [0; 64],
+                grew: false,
             }),
             bytes: AtomicUsize::new(0),
             totals: Totals::default(),
         })
+    }
+
+    /// Has what is kept break off whenever other nodes' messages may have been missed.
+    pub(in crate::hub) fn depend_on(&self, continuity: &Arc<Continuity>) {
+        self.continuity.get_or_init(|| continuity.clone());
+    }
+
+    /// Returns the partitions by which messages of known streams come, one bit for each.
+    pub(in crate::hub) fn partitions(&self) -> u64 {
+        let lanes = self.lanes.lock();
+        let numbered = lanes.partitions.iter().enumerate();
+        numbered.fold(0, |bits, (at, count)| bits | u64::from(*count > 0) << at)
+    }
+
+    /// Makes a stream known, and returns the partition by which its messages come, as one bit.
+    pub(in crate::hub) fn partition_of(&self, kept: Kept<'_>) -> u64 {
+        let way = self.lane(kept).way;
+        way.partition().map_or(0, |at| 1 << at)
+    }
+
+    /// Whether they are more than when that was asked last.
+    pub(in crate::hub) fn take_growth(&self) -> bool {
+        mem::take(&mut self.lanes.lock().grew)
     }
 
     /// Returns the stream of a message for these recipients, if it belongs to one that is kept.
@@ -120,15 +154,14 @@ impl Streams {
         deliver: impl FnOnce(&Frame) -> R,
     ) -> (Option<Position>, R) {
         let published = self.with_lane(kept, |lane, state| {
-            let offset = state.ring.top().offset + 1;
-            let tag = self.random.hash_one((state.epoch, offset)) as u32;
-            let position = lane.position(state.epoch, Place { offset, tag });
+            let place = self.next_place(state);
+            let position = lane.position(state.epoch, place);
             let Some(frame) = positioned(plain, &position) else {
                 return (None, deliver(plain));
             };
             let entry = Entry {
-                offset,
-                tag,
+                offset: place.offset,
+                tag: place.tag,
                 at: state.used,
                 frame: frame.clone(),
                 excludes: Entry::excludes_of(recipients),
@@ -157,6 +190,7 @@ impl Streams {
             if !state.is_forgotten {
                 state.used = Instant::now();
                 state.idle_since = None;
+                self.note_breaks(&lane, &mut state);
                 return act(&lane, &mut state);
             }
         }
@@ -174,6 +208,27 @@ impl Streams {
         }
     }
 
+    /// Notes as a place of its own that other nodes' messages may have been missed.
+    fn note_breaks(&self, lane: &Lane, state: &mut State) {
+        let breaks = self.breaks(lane.way);
+        if state.breaks != breaks {
+            state.breaks = breaks;
+            let place = self.next_place(state);
+            state.ring.break_off(place);
+        }
+    }
+
+    fn breaks(&self, way: Way) -> u64 {
+        let continuity = self.continuity.get();
+        continuity.map_or(0, |continuity| continuity.breaks(way))
+    }
+
+    fn next_place(&self, state: &State) -> Place {
+        let offset = state.ring.top().offset + 1;
+        let tag = self.random.hash_one((state.epoch, offset)) as u32;
+        Place { offset, tag }
+    }
+
     fn lane(&self, kept: Kept<'_>) -> Arc<Lane> {
         let mut lanes = self.lanes.lock();
         if let Some(lane) = lanes.by_name.get(&kept.stream) {
@@ -183,10 +238,30 @@ impl Streams {
         // The keys of a `RandomState` are random; 0 is the epoch that does not exist.
         let epoch = RandomState::new().hash_one(&name).max(1);
         let hash = self.hash_of(kept.stream);
-        let lane = Arc::new(Lane::new(name.clone(), hash, kept.keep, epoch));
-        lanes.by_name.insert(name, lane.clone());
+        let way = Way::of(kept.stream);
+        let lane = Lane::new(name.clone(), hash, kept.keep, epoch, way, self.breaks(way));
+        let lane = Arc::new(lane);
+        lanes.insert(name, lane.clone());
         self.bytes.fetch_add(COST_OF_LANE, Relaxed);
         lane
+    }
+}
+
+impl Lanes {
+    fn insert(&mut self, name: StreamName, lane: Arc<Lane>) {
+        if let Some(at) = lane.way.partition() {
+            let count = &mut self.partitions[usize::from(at)];
+            self.grew |= *count == 0;
+            *count += 1;
+        }
+        self.by_name.insert(name, lane);
+    }
+
+    pub(super) fn remove(&mut self, lane: &Lane) {
+        if let Some(at) = lane.way.partition() {
+            self.partitions[usize::from(at)] -= 1;
+        }
+        self.by_name.swap_remove(&lane.name);
     }
 }
 

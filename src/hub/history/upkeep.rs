@@ -101,7 +101,7 @@ impl Streams {
         }
         state.is_forgotten = true;
         let ring = mem::take(&mut state.ring);
-        lanes.by_name.swap_remove(&lane.name);
+        lanes.remove(lane);
         drop((state, lanes));
         self.bytes.fetch_sub(COST_OF_LANE + ring.bytes(), Relaxed);
         true

@@ -4,6 +4,7 @@
 mod delivery;
 mod gaps;
 mod garbage;
+mod history;
 mod links;
 mod questions;
 

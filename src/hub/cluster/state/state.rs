@@ -282,6 +282,11 @@ impl State {
         (subscribed & synced, self.syncing.is_empty())
     }
 
+    /// Whether messages to all are known to arrive.
+    pub(in crate::hub::cluster) fn hears_all(&self) -> bool {
+        self.link.is_some() && !self.syncing.is_pending(Topic::ALL)
+    }
+
     fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {
         match body {
             Body::Beat(_) => self.link.iter_mut().for_each(|link| link.hear(now)),
