@@ -54,6 +54,7 @@
 //! | [`guide::messages`] | the life of a message, its errors and limits; a list of users online |
 //! | [`guide::identity`] | verified users, groups, signing out |
 //! | [`guide::browser`] | the browser client, with Vite and React |
+//! | [`guide::history`] | what a client gets that reconnects; pages that load their state first |
 //! | [`guide::hosts`] | axum, hyper and other hosts; other layers on either side |
 //! | [`guide::gateway`] | sockets for a site in PHP, Python, Node or FoxPro |
 //! | [`guide::testing`] | tests without a port |
@@ -89,7 +90,7 @@
 //!            ─▶ handover of the connection ─▶ session, one task per socket
 //! frame   ─▶ session ─▶ frame (decode) ─▶ MessageHandler ─▶ middleware: dispatch
 //!            ─▶ hub: turns ─▶ inner service, upstream, handler or relay
-//! publish ─▶ middleware: route ─▶ access ─▶ hub
+//! publish ─▶ middleware: route ─▶ access ─▶ hub (─▶ history: its place, if its stream is kept)
 //!            ├─ to all:  frame (encode) ─┬─▶ the log: attached sockets ───────────┐
 //!            │                           └─▶ queue of each detached socket ───────┤
 //!            └─ to some: registry ─▶ frame (encode) ─▶ queue of each socket ──────┤
@@ -106,7 +107,7 @@
 //!
 //! | module | contents | may import |
 //! |---|---|---|
-//! | `protocol` | messages, recipients, audience, ids, close reasons: pure data, without async or HTTP | – |
+//! | `protocol` | messages, recipients, audience, ids, streams and positions, close reasons: pure data, without async or HTTP | – |
 //! | [`script`] | the browser client's source and the service that serves it | – |
 //! | `sync` | the locks and counters that the hub's threads share | – |
 //! | `unwind` | how far a panic of the application or the host goes | – |
@@ -117,7 +118,7 @@
 //! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync`, `tls` |
 //! | [`history`] | what numbers and keeps the messages of streams: the trait of a store, and stores | `sync`, `tls`, `backplane` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol`, `tls` |
-//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
+//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |

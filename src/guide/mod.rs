@@ -38,6 +38,15 @@ pub mod identity {}
 /// [`Rejection`](crate::Rejection), [`RejectionKind`](crate::RejectionKind).
 pub mod browser {}
 
+#[doc = include_str!("history.md")]
+///
+/// ---
+///
+/// Items: [`Config::history`](crate::Config::history), [`HistoryRule`](crate::config::HistoryRule),
+/// [`Hub::history`](crate::Hub::history), [`Hub::position`](crate::Hub::position),
+/// [`Position`](crate::Position), [`HistoryStats`](crate::HistoryStats).
+pub mod history {}
+
 #[doc = include_str!("hosts.md")]
 ///
 /// ---
