@@ -34,7 +34,7 @@ pub struct ClusterAnswer<T> {
 
 impl<T> ClusterAnswer<T> {
     /// Whether all nodes that are up have answered. `false` as well if this node had no link to the
-    /// others, or has one only since less than 2 s and knows none: there may be some.
+    /// others, or has it only since less than 2 s: there may be some that it does not know.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_connected && self.silent.is_empty()

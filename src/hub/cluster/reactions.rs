@@ -91,6 +91,7 @@ impl Node {
                     self.outgoing.beat(Draft::beat(&pulse));
                     *self.pulse.lock() = pulse;
                 }
+                Effect::Soon => self.changed.notify_one(),
                 Effect::RepeatBeat => self.outgoing.beat(Draft::beat(&self.pulse.lock())),
                 Effect::Deliver(recipients, json) => {
                     local.deliver(&recipients, &Frame::text(&json));

@@ -7,6 +7,7 @@ mod garbage;
 mod history;
 mod links;
 mod questions;
+mod storms;
 
 use std::{sync::Arc, time::Duration};
 

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
-use web_connection_socket::{CloseReason, Config, Hub, Recipient, backplane::MemoryBackplane};
+use web_connection_socket::{
+    CloseReason, Config, Hub, NodeId, Recipient, backplane::MemoryBackplane,
+};
 
 use super::{Node, config, eventually, nodes};
 use crate::support::until;
 
 const WITHIN: Duration = Duration::from_millis(500);
+
+/// Within so long each node has spoken, so that one that has a link knows them all.
+const ALL_HAVE_SPOKEN: Duration = Duration::from_secs(2);
 
 #[tokio::test(start_paused = true)]
 async fn every_node_answers() {
@@ -22,6 +27,7 @@ async fn every_node_answers() {
     ] {
         clients.push(node.join(user, groups).await);
     }
+    sleep(ALL_HAVE_SPOKEN).await;
     let cluster = first.hub.cluster();
     let start = Instant::now();
     let sockets = cluster.sockets(WITHIN).await;
@@ -118,17 +124,46 @@ async fn a_question_that_no_broker_carries_is_not_asked() {
     let answer = first.hub.cluster().members(&group, WITHIN).await;
     assert_eq!((answer.answered, answer.silent.len()), (1, 1));
     assert_eq!(start.elapsed(), Duration::ZERO);
+    sleep(ALL_HAVE_SPOKEN).await;
     assert!(first.hub.cluster().sockets(WITHIN).await.is_complete());
     assert_eq!(first.stats().links, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_just_a_link_does_not_take_itself_for_the_only_one() {
+async fn a_node_that_has_just_a_link_does_not_take_those_it_knows_for_all() {
+    let [first, second] = nodes().await;
+    for node in [&first, &second] {
+        let sockets = node.hub.cluster().sockets(WITHIN).await;
+        assert_eq!(sockets.answered, 2);
+        assert!(!sockets.is_complete(), "there may be another one");
+    }
+    first.backplane.cut();
+    let third = Node::start(config(), &second.backplane.another_node());
+    eventually(|| second.hub.cluster().nodes() == ids([&second, &third])).await;
+    assert!(second.hub.cluster().sockets(WITHIN).await.is_complete());
+    first.backplane.restore();
+    first.hub.cluster().connected().await;
+    assert!(!first.hub.cluster().sockets(WITHIN).await.is_complete());
+    sleep(ALL_HAVE_SPOKEN).await;
+    let sockets = first.hub.cluster().sockets(WITHIN).await;
+    assert_eq!(sockets.answered, 3);
+    assert!(sockets.is_complete());
+    drop(third);
+}
+
+fn ids(nodes: [&Node; 2]) -> Vec<NodeId> {
+    let mut ids = nodes.map(Node::id).to_vec();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_alone_knows_so_after_a_while() {
     let node = Node::start(config(), &MemoryBackplane::new());
     let cluster = node.hub.cluster();
     cluster.connected().await;
     assert!(!cluster.sockets(WITHIN).await.is_complete());
-    sleep(Duration::from_secs(2)).await;
+    sleep(ALL_HAVE_SPOKEN).await;
     assert!(cluster.sockets(WITHIN).await.is_complete());
 }
 
@@ -141,6 +176,7 @@ async fn an_answer_of_many_parts_is_put_together() {
         let user = format!("{number:0250}");
         clients.push(second.join(&user, &[]).await);
     }
+    sleep(ALL_HAVE_SPOKEN).await;
     let users = first.hub.cluster().users(WITHIN).await;
     assert!(users.is_complete());
     assert_eq!(users.value.len(), 600);

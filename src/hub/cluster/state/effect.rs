@@ -27,6 +27,8 @@ pub(in crate::hub::cluster) enum Effect {
     /// The last heartbeat is sent again, as it was: its tails are judged with the next one, for which
     /// a fresh one would leave too little time.
     RepeatBeat,
+    /// Something is due before what was to be done next.
+    Soon,
     /// This node's sockets get a message.
     Deliver(Vec<Recipient>, Bytes),
     /// This node answers a question.

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::state::State;
+use tokio::time::Instant;
+
+use super::{beats::BEAT, state::State};
 use crate::hub::cluster::node_id::NodeId;
 
 impl State {
@@ -23,6 +25,12 @@ impl State {
     /// Returns the nodes that are up, and those that were lately.
     pub(in crate::hub::cluster) fn remembered(&self) -> HashSet<NodeId> {
         self.roster.nodes().chain(self.ledger.nodes()).collect()
+    }
+
+    /// Whether the nodes that are up are known: each has had the time to speak on this link.
+    pub(in crate::hub::cluster) fn is_acquainted(&self, now: Instant) -> bool {
+        let link = self.link.as_ref();
+        link.is_some_and(|link| link.has_lasted(BEAT, now))
     }
 
     /// Returns the number of the heartbeat that is the last.

@@ -1,14 +1,9 @@
 //! A node's state: what happens to it, and what it does then.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{
-    effect::Effect,
-    interest::Interest,
-    open_link::OpenLink,
-    roster::{Heard, Roster},
+    effect::Effect, interest::Interest, marks::Marks, open_link::OpenLink, roster::Roster,
     syncing::Syncing,
 };
 use crate::{
@@ -17,24 +12,27 @@ use crate::{
         event::ClusterEvent,
         ledger::{Gap, Ledger, Verdict},
         node_id::NodeId,
-        wire::{Body, Draft, Incoming, Pulse, Topics},
+        wire::{Body, Draft, Incoming, Topics},
     },
 };
 
 /// What a node knows of its cluster. Pure: the time is an argument, and what is to be done is returned.
 #[derive(Debug)]
 pub(in crate::hub::cluster) struct State {
-    node: NodeId,
+    pub(super) node: NodeId,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     interest: Interest,
     syncing: Syncing,
-    link: Option<OpenLink>,
+    marks: Marks,
+    pub(super) link: Option<OpenLink>,
     /// The number of the last heartbeat.
     pub(super) beat: u64,
-    next_beat: Instant,
-    /// When the last heartbeat was repeated for a node that is new.
-    introduced: Instant,
+    pub(super) next_beat: Instant,
+    /// When the last heartbeat was sent or repeated.
+    pub(super) introduced: Instant,
+    /// When it is to be repeated for nodes that are new.
+    pub(super) introduction: Option<Instant>,
     nonce: u64,
     pub(in crate::hub::cluster) received: u64,
     pub(in crate::hub::cluster) late: u64,
@@ -54,10 +52,12 @@ impl State {
             roster: Roster::default(),
             interest: Interest::default(),
             syncing: Syncing::default(),
+            marks: Marks::default(),
             link: None,
             beat: 0,
             next_beat: now,
             introduced: now,
+            introduction: None,
             nonce: seed,
             received: 0,
             late: 0,
@@ -127,6 +127,8 @@ impl State {
 
     pub(in crate::hub::cluster) fn link_down(&mut self, out: &mut Vec<Effect>) {
         if self.link.take().is_some() {
+            self.marks.clear();
+            self.introduction = None;
             out.push(Effect::Event(ClusterEvent::Down));
         }
     }
@@ -136,10 +138,9 @@ impl State {
         if self.link.is_none() {
             return;
         }
-        let is_beat = now >= self.next_beat;
-        if is_beat {
-            self.push_beat(now, out);
-        }
+        let is_beat = self.beat(now, out);
+        let marks = self.marks.due(now).into_iter();
+        out.extend(marks.map(|topic| Effect::Mark(topic, 0)));
         for node in self.roster.sweep(now) {
             self.syncing.gone(node);
             let gaps = self.ledger.gone(node);
@@ -167,7 +168,12 @@ impl State {
     /// Returns when something is due, if there is a link.
     pub(in crate::hub::cluster) fn deadline(&self) -> Option<Instant> {
         let link = self.link.as_ref()?;
-        let others = [self.roster.deadline(), self.syncing.deadline()];
+        let others = [
+            self.roster.deadline(),
+            self.syncing.deadline(),
+            self.marks.deadline(),
+            self.introduction,
+        ];
         let first = others.into_iter().flatten().min();
         let own = self.next_beat.min(link.deadline());
         Some(first.map_or(own, |first| first.min(own)))
@@ -231,7 +237,7 @@ impl State {
             Body::Sync(mut topics) => {
                 // A topic for each name that a frame makes up would have no bound.
                 topics.node &= self.knows(node);
-                out.extend(topics.of(node.0).map(|topic| Effect::Mark(topic, 0)));
+                self.mark(topics.of(node.0), now, out);
                 if topic == Topic::ALL {
                     // It may have a link only now, and what it was asked before is lost.
                     ask(self.syncing.lacking(node), node, out);
@@ -262,12 +268,6 @@ impl State {
         self.link.is_some()
     }
 
-    /// Whether the nodes that are up are known: without any, one may have had no time to speak.
-    pub(in crate::hub::cluster) fn is_acquainted(&self, now: Instant) -> bool {
-        let link = self.link.as_ref();
-        link.is_some_and(|link| self.others().next().is_some() || link.has_lasted(BEAT, now))
-    }
-
     /// Returns the partitions whose subscription is known to work, one bit for each, and whether there is
     /// no topic of which that is not known.
     pub(in crate::hub::cluster) fn synced(&self) -> (u64, bool) {
@@ -287,50 +287,29 @@ impl State {
         self.link.is_some() && !self.syncing.is_pending(Topic::ALL)
     }
 
+    /// Sends marks that another node asks for, at once or soon.
+    fn mark(&mut self, topics: impl Iterator<Item = Topic>, now: Instant, out: &mut Vec<Effect>) {
+        let mut is_late = false;
+        for topic in topics {
+            if self.marks.ask(topic, now) {
+                out.push(Effect::Mark(topic, 0));
+            } else {
+                is_late = true;
+            }
+        }
+        out.extend(is_late.then_some(Effect::Soon));
+    }
+
     fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {
         match body {
             Body::Beat(_) => self.link.iter_mut().for_each(|link| link.hear(now)),
             Body::Mark { nonce } => {
-                let is_it = self.syncing.own_mark(topic, *nonce);
+                let is_it = self.syncing.own_mark(topic, *nonce, now);
                 if is_it {
                     self.ledger.confirm(topic);
                 }
             }
             _ => {}
-        }
-    }
-
-    fn receive_beat(
-        &mut self,
-        (node, incarnation): (NodeId, u64),
-        mut pulse: Pulse,
-        now: Instant,
-        out: &mut Vec<Effect>,
-    ) {
-        if !self.ledger.is_news((node, incarnation), pulse.beat) {
-            return;
-        }
-        // What other nodes are sent says nothing here, and a forged frame may name many.
-        pulse.tails.retain_nodes(|of| of == self.node.0);
-        let heard = self.roster.beat(node, incarnation, pulse.counts, now);
-        if heard == Heard::Restarted {
-            let clean = false;
-            out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
-        }
-        let gaps = self.ledger.beat((node, incarnation), pulse, now);
-        if matches!(heard, Heard::Joined | Heard::Restarted) {
-            out.push(Effect::Event(ClusterEvent::NodeJoined { node }));
-            ask(self.ledger.lacking(node), node, out);
-            self.introduce(now, out);
-        }
-        self.report(gaps, out);
-    }
-
-    /// Has a node that is new hear of this one before the next heartbeat.
-    fn introduce(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        if self.link.is_some() && now >= self.introduced + BETWEEN_INTRODUCTIONS {
-            self.introduced = now;
-            out.push(Effect::RepeatBeat);
         }
     }
 
@@ -356,14 +335,7 @@ impl State {
         }
     }
 
-    fn push_beat(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        self.beat += 1;
-        self.next_beat = now + BEAT;
-        self.introduced = now;
-        out.push(Effect::Beat(self.beat));
-    }
-
-    fn report(&mut self, gaps: impl IntoIterator<Item = Gap>, out: &mut Vec<Effect>) {
+    pub(super) fn report(&mut self, gaps: impl IntoIterator<Item = Gap>, out: &mut Vec<Effect>) {
         for Gap { node, missing } in gaps {
             self.gaps += 1;
             self.missing = self.missing.saturating_add(missing.unwrap_or_default());
@@ -373,14 +345,8 @@ impl State {
 }
 
 /// Asks a node for marks in topics.
-fn ask(topics: Topics, node: NodeId, out: &mut Vec<Effect>) {
+pub(super) fn ask(topics: Topics, node: NodeId, out: &mut Vec<Effect>) {
     if !topics.is_empty() {
         out.push(Effect::Send(Draft::sync(Topic::node(node.0), topics)));
     }
 }
-
-/// Between two heartbeats.
-const BEAT: Duration = Duration::from_secs(2);
-
-/// A node introduces itself to many that join at once by one heartbeat.
-const BETWEEN_INTRODUCTIONS: Duration = Duration::from_millis(200);

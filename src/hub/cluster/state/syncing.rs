@@ -22,6 +22,7 @@ struct Pending {
     nonce: u64,
     own: bool,
     others: BTreeSet<NodeId>,
+    since: Instant,
     retry_at: Instant,
     wait: Duration,
 }
@@ -39,6 +40,7 @@ impl Syncing {
             nonce,
             own: false,
             others: others.collect(),
+            since: now,
             retry_at: now + FIRST_WAIT,
             wait: FIRST_WAIT,
         };
@@ -50,15 +52,21 @@ impl Syncing {
     }
 
     /// Takes this node's own mark. Returns whether it is the one that was waited for.
-    pub(super) fn own_mark(&mut self, topic: Topic, nonce: u64) -> bool {
+    ///
+    /// Those of the others have a longer way, so they are given as long as it took once more: a broker
+    /// that is slow because many ask must not be asked for more.
+    pub(super) fn own_mark(&mut self, topic: Topic, nonce: u64, now: Instant) -> bool {
         let pending = self.0.get_mut(&topic);
-        let is_it = pending.is_some_and(|pending| {
-            let is_it = pending.nonce == nonce;
-            pending.own |= is_it;
-            is_it
-        });
+        let Some(pending) = pending.filter(|pending| pending.nonce == nonce) else {
+            return false;
+        };
+        if !pending.own {
+            pending.own = true;
+            pending.wait = (now - pending.since).clamp(FIRST_WAIT, LONGEST_WAIT);
+            pending.retry_at = now + pending.wait;
+        }
         self.settle();
-        is_it
+        true
     }
 
     pub(super) fn mark(&mut self, topic: Topic, node: NodeId) {
@@ -88,7 +96,7 @@ impl Syncing {
     }
 
     /// Returns the nodes that are to be asked for marks again, with the topics, and those topics whose own
-    /// mark has not come, with its nonce.
+    /// mark has not come, with its nonce: what others answer there would not come either.
     pub(super) fn retry(&mut self, now: Instant) -> (BTreeMap<NodeId, Topics>, Vec<(Topic, u64)>) {
         let mut others = BTreeMap::<_, Topics>::new();
         let mut own = Vec::new();
@@ -100,6 +108,7 @@ impl Syncing {
             pending.retry_at = now + pending.wait;
             if !pending.own {
                 own.push((topic, pending.nonce));
+                continue;
             }
             for node in &pending.others {
                 others.entry(*node).or_default().insert(topic);

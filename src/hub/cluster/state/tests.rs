@@ -70,6 +70,7 @@ impl Test {
             Effect::Mark(topic, nonce) => format!("own mark {topic} {nonce}"),
             Effect::Beat(number) => format!("beat {number}"),
             Effect::RepeatBeat => "repeat beat".to_owned(),
+            Effect::Soon => "soon".to_owned(),
             other => format!("{other:?}"),
         });
         texts.collect()
@@ -133,15 +134,17 @@ fn marks_that_do_not_come_are_asked_for_again() {
     test.wait(99);
     assert_eq!(test.take(), [""; 0]);
     test.wait(1);
-    let asked = format!("send to {}", Topic::node(2));
-    let again = [
-        "subscribe partition/03",
-        "own mark partition/03 103",
-        &asked,
-    ];
-    assert_eq!(test.take(), again, "of the node that lacks alone");
+    let again = ["subscribe partition/03", "own mark partition/03 103"];
+    assert_eq!(test.take(), again, "what others say would not come either");
+    test.wait(50);
     test.receive((HERE, 1), 0, Draft::mark(PARTITION, 103));
-    test.wait(199);
+    test.wait(149);
+    let introduced = ["repeat beat"];
+    assert_eq!(test.take(), introduced, "the broker takes its time");
+    test.wait(1);
+    let asked = format!("send to {}", Topic::node(2));
+    assert_eq!(test.take(), [&*asked], "of the node that lacks alone");
+    test.wait(299);
     assert_eq!(test.take(), [""; 0]);
     test.wait(1);
     assert_eq!(test.take(), [asked]);
@@ -153,8 +156,11 @@ fn marks_that_do_not_come_are_asked_for_again() {
 #[test]
 fn a_question_for_marks_is_answered_in_each_topic() {
     let mut test = Test::new();
+    test.receive((HERE, 1), 0, Draft::mark(Topic::ALL, 101));
+    test.receive((HERE, 1), 0, Draft::mark(Topic::node(1), 102));
     test.hear((THERE, 1), 1);
-    test.wait(500);
+    test.wait(200);
+    test.wait(300);
     test.take();
     let mut topics = Topics::default();
     for topic in [Topic::ALL, Topic::node(2), PARTITION] {
@@ -164,8 +170,38 @@ fn a_question_for_marks_is_answered_in_each_topic() {
     let node = format!("mark {}", Topic::node(2));
     let expected = ["mark everybody", &node, "mark partition/03", "repeat beat"];
     assert_eq!(test.take(), expected);
-    test.receive((THERE, 1), 0, Draft::sync(Topic::ALL, topics));
-    assert_eq!(test.take().len(), 3, "many that join cost one introduction");
+    for milliseconds in [0, 20, 29] {
+        test.wait(milliseconds);
+        test.receive((THERE, 1), 0, Draft::sync(Topic::ALL, topics));
+    }
+    let mut told = test.take();
+    told.retain(|text| text != "soon");
+    assert_eq!(told, [""; 0], "many that ask at a time cost one answer");
+    test.wait(1);
+    assert_eq!(test.take(), expected[..3]);
+    test.wait(149);
+    assert_eq!(test.take(), [""; 0]);
+    test.wait(1);
+    assert_eq!(test.take(), ["repeat beat"], "and one introduction");
+    test.wait(1_000);
+    assert_eq!(test.take(), [""; 0]);
+}
+
+#[test]
+fn what_was_asked_over_a_link_that_is_over_is_not_answered() {
+    let mut test = Test::new();
+    test.wait(500);
+    for _ in 0..2 {
+        let topics = Topics {
+            all: true,
+            ..Topics::default()
+        };
+        test.receive((THERE, 1), 0, Draft::sync(Topic::ALL, topics));
+    }
+    test.state.link_down(&mut test.effects);
+    test.take();
+    test.wait(1_000);
+    assert_eq!(test.take(), [""; 0]);
 }
 
 #[test]
