@@ -32,7 +32,8 @@ impl Hub {
     /// A [`shutdown`](Self::shutdown) closes sockets one by one: those whose turn is still to come are
     /// selected, and none after the last one's.
     pub fn broadcast(&self, message: &SocketMessage) -> BroadcastReport {
-        self.try_broadcast(message).unwrap_or_default()
+        self.try_broadcast(message)
+            .unwrap_or_else(|_| self.report_of_closing())
     }
 
     /// Like [`broadcast`](Self::broadcast), but fails once the hub is closing.

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     backplane::Backplane,
     frame::Frame,
-    protocol::{Forwarding, GroupId, Recipient, RecipientType, SocketMessage},
+    protocol::{
+        BroadcastReport, Forwarded, Forwarding, GroupId, NotForwarded, Recipient, RecipientType,
+        SocketMessage,
+    },
 };
 
 impl Hub {
@@ -102,6 +105,15 @@ impl Hub {
         let node = self.cluster.node()?;
         let frame = frame.unwrap_or_else(|| Frame::message(message));
         Some(node.forward(&message.recipients, &frame))
+    }
+
+    /// Returns the report of a message that came when the hub was closing.
+    pub(super) fn report_of_closing(&self) -> BroadcastReport {
+        let mut report = BroadcastReport::default();
+        if self.cluster.node().is_some() {
+            report.forwarded = Forwarding::Settled(Forwarded::No(NotForwarded::ShuttingDown));
+        }
+        report
     }
 
     /// Subscribes to partitions that have their first member. To be called without a lock.

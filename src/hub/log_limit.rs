@@ -6,10 +6,13 @@ use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// Passes one log line of each kind per second, so that a client that causes it can neither fill the
+/// Passes one log line of each kind in a time, a second by default, so that a client that causes it can neither fill the
 /// log nor hide in it what else goes wrong.
 #[derive(Debug)]
-pub(crate) struct LogLimit<K>(Mutex<HashMap<K, Passed>>);
+pub(crate) struct LogLimit<K> {
+    kinds: Mutex<HashMap<K, Passed>>,
+    interval: Duration,
+}
 
 #[derive(Debug, Default)]
 struct Passed {
@@ -17,14 +20,24 @@ struct Passed {
     suppressed: u64,
 }
 
+impl<K> LogLimit<K> {
+    /// Passes one line of each kind in this time.
+    pub(crate) fn every(interval: Duration) -> Self {
+        Self {
+            kinds: Mutex::new(HashMap::new()),
+            interval,
+        }
+    }
+}
+
 impl<K: Eq + Hash> LogLimit<K> {
     /// Returns the number of lines of this kind that were left out since the last one, if this one may
     /// be written.
     pub(crate) fn pass(&self, kind: K) -> Option<u64> {
-        let mut kinds = self.0.lock();
+        let mut kinds = self.kinds.lock();
         let passed = kinds.entry(kind).or_default();
         let now = Instant::now();
-        if passed.last.is_some_and(|last| now < last + INTERVAL) {
+        if passed.last.is_some_and(|last| now < last + self.interval) {
             passed.suppressed += 1;
             return None;
         }
@@ -35,7 +48,7 @@ impl<K: Eq + Hash> LogLimit<K> {
 
 impl<K> Default for LogLimit<K> {
     fn default() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self::every(INTERVAL)
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Forwarded {
 pub enum NotForwarded {
     /// The hub has no backplane.
     NoBackplane,
+    /// The hub is closing its sockets, and hands nothing over any more.
+    ShuttingDown,
     /// No other node can have a recipient: the message is for connections of this one.
     NotNeeded,
     /// The connection's node is not one of the cluster's.
@@ -86,6 +88,7 @@ impl fmt::Display for NotForwarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoBackplane => "the hub has no backplane",
+            Self::ShuttingDown => "the hub is shutting down",
             Self::NotNeeded => "no other node can have a recipient",
             Self::NoSuchNode => "the connection is of no node of this cluster",
             Self::Disconnected => "there is no link to the broker",

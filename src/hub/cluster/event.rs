@@ -38,7 +38,8 @@ pub enum ClusterEvent {
     },
     /// The link carried nothing for 6 s, although it looked alive. It is replaced.
     Deaf,
-    /// Something arrived that is not of this cluster, and was dropped. Told once a second for each kind.
+    /// Something arrived that is not of this cluster, and was dropped. Told once a second for each kind, and
+    /// once a minute of a node with this one's id.
     Garbage {
         /// What was wrong with it.
         kind: GarbageKind,
@@ -59,6 +60,9 @@ pub enum GarbageKind {
     /// It is not signed with this node's [`Config::cluster_key`](crate::Config::cluster_key), or is
     /// signed although there is none.
     Signature,
+    /// Its sender has this node's id, as a running machine and its copy have: neither hears the other.
+    /// Restart one of the two processes.
+    SameNode,
 }
 
 impl fmt::Display for GarbageKind {
@@ -72,6 +76,10 @@ impl fmt::Display for GarbageKind {
             }
             Self::Signature => {
                 "it is not signed with this node's key: give all nodes the same `Config::cluster_key`"
+            }
+            Self::SameNode => {
+                "its sender has this node's id, as the copy of a running machine has, and neither hears \
+                 the other: restart one of the two processes"
             }
         })
     }

@@ -47,6 +47,8 @@ pub(in crate::hub) struct Node {
     pub(super) inquiries: Inquiries,
     pub(super) hooks: Hooks,
     pub(super) log: LogLimit<GarbageKind>,
+    /// Of nodes with this one's id, which speak for as long as they run.
+    pub(super) twin_log: LogLimit<GarbageKind>,
     /// The last heartbeat.
     pub(super) pulse: Mutex<Pulse>,
     pub(super) synced: watch::Sender<Synced>,
@@ -65,6 +67,7 @@ pub(super) struct Counters {
     pub(super) failed_links: AtomicU64,
     pub(super) deaf: AtomicU64,
     pub(super) garbage: AtomicU64,
+    pub(super) unanswered: AtomicU64,
     opened_unsynced: AtomicU64,
 }
 
@@ -108,6 +111,7 @@ impl Node {
             inquiries: Inquiries::default(),
             hooks,
             log: LogLimit::default(),
+            twin_log: LogLimit::every(BETWEEN_TWINS),
             pulse: Mutex::default(),
             synced: watch::Sender::default(),
             stage: watch::Sender::new(Stage::Running),
@@ -223,6 +227,7 @@ impl Node {
             gaps: state.gaps,
             missing: state.missing,
             garbage: self.counters.garbage.load(Relaxed),
+            unanswered: self.counters.unanswered.load(Relaxed),
             opened_unsynced: self.counters.opened_unsynced.load(Relaxed),
         }
     }
@@ -258,6 +263,8 @@ impl fmt::Debug for Node {
 /// How long a socket that opens, or a caller that has joined a group, waits for the marks of its
 /// partitions.
 const SYNC_WAIT: Duration = Duration::from_millis(250);
+
+const BETWEEN_TWINS: Duration = Duration::from_secs(60);
 
 /// How long the broker may take to confirm the farewell.
 pub(super) const FAREWELL: Duration = Duration::from_millis(500);

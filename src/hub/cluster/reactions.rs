@@ -82,6 +82,7 @@ impl Node {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Event(event) => self.tell(local, &event),
+                Effect::Refuse(kind) => self.refuse(local, kind),
                 Effect::Subscribe(_)
                 | Effect::Unsubscribe(_)
                 | Effect::Mark(..)
@@ -103,6 +104,7 @@ impl Node {
                         let draft = Draft::answer(from, id, number, number == last, part);
                         // Without room the node that asks hears nothing, and says so.
                         if !self.outgoing.other(draft) {
+                            self.counters.unanswered.fetch_add(1, Relaxed);
                             break;
                         }
                     }
@@ -175,6 +177,7 @@ impl Node {
         let (interest, now) = (local.interest(), Instant::now());
         let mut effects = Vec::new();
         let mut state = self.state.lock();
+        state.catch_up(now);
         if state.is_deaf(now) {
             drop(state);
             self.counters.deaf.fetch_add(1, Relaxed);
@@ -230,10 +233,14 @@ impl Node {
     /// Drops what is not of this cluster.
     fn refuse(&self, local: &dyn Local, kind: GarbageKind) {
         self.counters.garbage.fetch_add(1, Relaxed);
-        let Some(suppressed) = self.log.pass(kind) else {
+        let log = match kind {
+            GarbageKind::SameNode => &self.twin_log,
+            _ => &self.log,
+        };
+        let Some(suppressed) = log.pass(kind) else {
             return;
         };
-        if kind == GarbageKind::Version {
+        if matches!(kind, GarbageKind::Version | GarbageKind::SameNode) {
             tracing::error!(suppressed, "dropped a message of another node: {kind}");
         } else {
             tracing::warn!(suppressed, "dropped a message from the broker: {kind}");

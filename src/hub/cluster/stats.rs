@@ -37,6 +37,9 @@ pub struct ClusterStats {
     pub missing: u64,
     /// What arrived and was dropped, in total: [`ClusterEvent::Garbage`](crate::ClusterEvent::Garbage).
     pub garbage: u64,
+    /// Questions and orders of other nodes whose answer had no way back, in total: 4 MiB of answers waited
+    /// for the broker, or there was no link. For the node that asked this one was silent.
+    pub unanswered: u64,
     /// Sockets that were opened before it was known that messages for their groups and user arrive, in
     /// total.
     pub opened_unsynced: u64,

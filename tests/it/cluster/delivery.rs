@@ -207,6 +207,23 @@ async fn a_publisher_is_told_why_a_message_stayed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publisher_is_told_that_its_node_is_leaving() {
+    let [first, second] = nodes().await;
+    let mut ann = second.join("ann", &[]).await;
+    first.hub.shutdown(Duration::ZERO).await;
+    let report = first.hub.broadcast(&news("x"));
+    let why = Forwarded::No(NotForwarded::ShuttingDown);
+    assert_eq!(report.forwarded().await, why);
+    second.hub.broadcast(&end());
+    assert_eq!(texts(&mut ann).await, [""; 0]);
+    assert_eq!(second.events.gaps(), []);
+    let alone = Hub::new(&Config::new());
+    alone.shutdown(Duration::ZERO).await;
+    let why = Forwarded::No(NotForwarded::NoBackplane);
+    assert_eq!(alone.broadcast(&news("x")).forwarded().await, why);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_posted_message_is_answered_with_what_is_known_of_other_nodes() {
     let [first, second] = nodes().await;
     let posted = async || {

@@ -22,15 +22,19 @@ async fn publish(backplane: &MemoryBackplane, payload: impl Into<Bytes>) {
     sent.expect("the broker has it");
 }
 
-/// Listens to what nodes say to all.
+/// Listens for a message to all.
 async fn overhear(backplane: &MemoryBackplane) -> Bytes {
+    overhear_kind(backplane, 1).await
+}
+
+async fn overhear_kind(backplane: &MemoryBackplane, kind: u8) -> Bytes {
     let (mut outlet, mut inlet) = backplane.another_node().connect().await.expect("a link");
     let topic = "everybody".parse().expect("a topic");
     let sent = outlet.send(vec![Command::Subscribe(topic)]).await;
     sent.expect("the broker has it");
     loop {
         let payload = inlet.receive().await.expect("a link").payload;
-        if payload[4] == 1 {
+        if payload[4] == kind {
             return payload;
         }
     }
@@ -84,6 +88,32 @@ async fn another_version_is_refused_loudly() {
     assert_eq!(kinds(&first), [GarbageKind::Version]);
     assert!(log.text().contains("another version of the protocol"));
     ann.receives_nothing(Duration::from_secs(1)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_of_a_machine_is_told_once_a_minute() {
+    let log = crate::support::log::capture();
+    let [first, second] = nodes().await;
+    let heard = overhear_kind(&first.backplane, 3).await;
+    let sender = heard[6..14].iter().map(|byte| format!("{byte:02x}"));
+    let sender: String = sender.collect();
+    let (node, other) = match first.id().to_string() == sender {
+        true => (first, second),
+        false => (second, first),
+    };
+    let mut copy = heard.to_vec();
+    // Of its incarnation the lowest bit.
+    copy[21] ^= 1;
+    for _ in 0..31 {
+        publish(&node.backplane, copy.clone()).await;
+        sleep(Duration::from_secs(2)).await;
+    }
+    assert_eq!(node.stats().garbage, 31);
+    assert_eq!(kinds(&node), [GarbageKind::SameNode; 2]);
+    let text = "its sender has this node's id";
+    assert_eq!(log.text().matches(text).count(), 2);
+    assert!(node.stats().connected);
+    assert_eq!(other.stats().garbage, 0, "it cannot tell");
 }
 
 #[tokio::test(start_paused = true)]

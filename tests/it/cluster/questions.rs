@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use web_connection_socket::{
-    CloseReason, Config, Hub, NodeId, Recipient, backplane::MemoryBackplane,
+    CloseReason, Config, Hub, NodeId, Recipient, WebConnectionSocketLayer,
+    backplane::{Backplane, BackplaneError, BoxFuture, Command, Link, MemoryBackplane, Outlet},
 };
 
 use super::{Node, config, eventually, nodes};
-use crate::support::until;
+use crate::support::{join, serve, until};
 
 const WITHIN: Duration = Duration::from_millis(500);
 
@@ -180,6 +184,58 @@ async fn an_answer_of_many_parts_is_put_together() {
     let users = first.hub.cluster().users(WITHIN).await;
     assert!(users.is_complete());
     assert_eq!(users.value.len(), 600);
+}
+
+/// A broker that stops taking what a node sends, and still hands it what others do.
+struct Stuck(MemoryBackplane, watch::Receiver<bool>);
+
+struct StuckOutlet(Box<dyn Outlet>, watch::Receiver<bool>);
+
+impl Backplane for Stuck {
+    fn connect(&self) -> BoxFuture<'_, Result<Link, BackplaneError>> {
+        Box::pin(async {
+            let (outlet, inlet) = self.0.connect().await?;
+            let link: Link = (Box::new(StuckOutlet(outlet, self.1.clone())), inlet);
+            Ok(link)
+        })
+    }
+}
+
+impl Outlet for StuckOutlet {
+    fn send(&mut self, commands: Vec<Command>) -> BoxFuture<'_, Result<(), BackplaneError>> {
+        Box::pin(async {
+            if *self.1.borrow() {
+                std::future::pending::<()>().await;
+            }
+            self.0.send(commands).await
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_for_which_there_is_no_room_are_counted() {
+    let broker = MemoryBackplane::new();
+    let (stick, is_stuck) = watch::channel(false);
+    let layer =
+        WebConnectionSocketLayer::new(config()).backplane(Stuck(broker.another_node(), is_stuck));
+    let server = serve(&layer);
+    let asker = Node::start(config(), &broker);
+    let mut clients = Vec::new();
+    for number in 0..600 {
+        clients.push(join(&server, &format!("{number:0250}"), &[]).await);
+    }
+    eventually(|| asker.hub.cluster().nodes().len() == 2).await;
+    let users = asker.hub.cluster().users(WITHIN).await;
+    assert_eq!(users.value.len(), 600);
+    stick.send_replace(true);
+    // 150 KB for each, of which 4 MiB wait.
+    let cluster = asker.hub.cluster();
+    let questions = (0..40).map(|_| cluster.users(WITHIN));
+    for answer in futures_util::future::join_all(questions).await {
+        assert_eq!(answer.silent.len(), 1);
+    }
+    let unanswered = layer.hub().stats().cluster.expect("a backplane").unanswered;
+    assert!((5..20).contains(&unanswered), "{unanswered}");
 }
 
 #[tokio::test(start_paused = true)]

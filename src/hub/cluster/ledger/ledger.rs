@@ -212,6 +212,16 @@ impl Ledger {
         publisher.map_or_else(Vec::new, |publisher| publisher.judge(node))
     }
 
+    /// Judges none that has left before then.
+    pub(in crate::hub::cluster) fn bear(&mut self, until: Instant) {
+        for publisher in self.publishers.values_mut() {
+            match &mut publisher.stage {
+                Stage::Leaving(left) if *left + TO_ARRIVE < until => *left = until - TO_ARRIVE,
+                _ => {}
+            }
+        }
+    }
+
     /// Judges those that have left.
     pub(in crate::hub::cluster) fn sweep(&mut self, now: Instant) -> Vec<Gap> {
         let mut gaps = Vec::new();

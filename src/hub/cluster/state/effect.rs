@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::{
     backplane::Topic,
     hub::cluster::{
-        event::ClusterEvent,
+        event::{ClusterEvent, GarbageKind},
         node_id::NodeId,
         wire::{Draft, Question},
     },
@@ -17,6 +17,8 @@ use crate::{
 pub(in crate::hub::cluster) enum Effect {
     /// The application is told.
     Event(ClusterEvent),
+    /// What has arrived is counted as garbage.
+    Refuse(GarbageKind),
     Subscribe(Topic),
     Unsubscribe(Topic),
     Send(Draft),

@@ -8,6 +8,7 @@ mod marks;
 mod nodes;
 mod open_link;
 mod roster;
+mod stalls;
 mod state;
 mod syncing;
 

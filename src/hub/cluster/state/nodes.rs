@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tokio::time::Instant;
 
 use super::{beats::BEAT, state::State};
-use crate::hub::cluster::node_id::NodeId;
+use crate::hub::cluster::{node_id::NodeId, wire::Body};
 
 impl State {
     /// Returns the other nodes that are up, as far as this one knows.
@@ -36,6 +36,13 @@ impl State {
     /// Returns the number of the heartbeat that is the last.
     pub(in crate::hub::cluster) fn last_beat(&self) -> u64 {
         self.beat + 1
+    }
+
+    /// Whether what came in this node's name is of another one: a copy of its machine, which may have been
+    /// made while it ran, so that heartbeats that it has not sent yet are all that tells.
+    pub(super) fn is_twin(&self, incarnation: u64, body: &Body) -> bool {
+        let is_ahead = matches!(body, Body::Beat(pulse) if pulse.beat > self.beat);
+        incarnation != self.incarnation || is_ahead
     }
 
     /// Returns how many sockets the other nodes have, as of their last heartbeats.

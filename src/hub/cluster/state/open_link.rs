@@ -23,6 +23,13 @@ impl OpenLink {
         self.heard = now;
     }
 
+    /// Is not deaf before then.
+    pub(super) fn bear(&mut self, until: Instant) {
+        if self.deadline() < until {
+            self.heard = until - DEAF;
+        }
+    }
+
     pub(super) fn is_deaf(&self, now: Instant) -> bool {
         now >= self.deadline()
     }

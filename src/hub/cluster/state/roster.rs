@@ -67,6 +67,13 @@ impl Roster {
         self.0.values_mut().for_each(|peer| peer.heard = now);
     }
 
+    /// Takes none for gone before then.
+    pub(super) fn bear(&mut self, until: Instant) {
+        let gone = self.0.values_mut();
+        let gone = gone.filter(|peer| peer.heard + GONE < until);
+        gone.for_each(|peer| peer.heard = until - GONE);
+    }
+
     /// Removes the nodes that were not heard for long, and returns them.
     pub(super) fn sweep(&mut self, now: Instant) -> Vec<NodeId> {
         let silent = self.0.iter().filter(|(_, peer)| now >= peer.heard + GONE);

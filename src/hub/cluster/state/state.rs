@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backplane::Topic,
     hub::cluster::{
-        event::ClusterEvent,
+        event::{ClusterEvent, GarbageKind},
         ledger::{Gap, Ledger, Verdict},
         node_id::NodeId,
         wire::{Body, Draft, Incoming, Topics},
@@ -20,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::hub::cluster) struct State {
     pub(super) node: NodeId,
+    pub(super) incarnation: u64,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
     interest: Interest,
@@ -41,13 +42,13 @@ pub(in crate::hub::cluster) struct State {
 }
 
 impl State {
-    /// `seed`: where the numbers begin that tell one subscription's mark from another's.
-    pub(in crate::hub::cluster) fn new(node: NodeId, seed: u64, now: Instant) -> Self {
+    pub(in crate::hub::cluster) fn new(node: NodeId, incarnation: u64, now: Instant) -> Self {
         let mut ledger = Ledger::default();
         ledger.subscribe(Topic::ALL, now);
         ledger.subscribe(Topic::node(node.0), now);
         Self {
             node,
+            incarnation,
             ledger,
             roster: Roster::default(),
             interest: Interest::default(),
@@ -58,7 +59,8 @@ impl State {
             next_beat: now,
             introduced: now,
             introduction: None,
-            nonce: seed,
+            // Where they begin is of no matter.
+            nonce: incarnation,
             received: 0,
             late: 0,
             gaps: 0,
@@ -200,7 +202,11 @@ impl State {
             body,
         } = frame;
         if node == self.node {
-            self.receive_own(topic, &body, now);
+            if self.is_twin(incarnation, &body) {
+                out.push(Effect::Refuse(GarbageKind::SameNode));
+            } else {
+                self.receive_own(topic, &body, now);
+            }
             return;
         }
         let sender = (node, incarnation);

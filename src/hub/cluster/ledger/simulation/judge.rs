@@ -35,6 +35,8 @@ pub(super) struct Account {
 #[derive(Default)]
 pub(super) struct Judge {
     pub(super) seed: u64,
+    /// When the calm begins.
+    pub(super) calm: Time,
     pub(super) truths: BTreeMap<u64, Truth>,
     /// When each subscription began.
     pub(super) since: BTreeMap<u64, Time>,
@@ -46,7 +48,7 @@ pub(super) struct Judge {
 
 impl Judge {
     /// Compares what was reported with what was lost, and adds up both.
-    pub(super) fn check(&self, totals: &mut [u64; 4]) {
+    pub(super) fn check(&self, totals: &mut [u64; 7]) {
         for ((subscription, incarnation), account) in &self.accounts {
             let is_last = (*subscription, *incarnation) == self.last;
             let none = Truth::default();
@@ -75,7 +77,7 @@ impl Judge {
             assert!(account.unknown <= 1);
             if is_last {
                 let calm = (1..=truth.delivered.len())
-                    .filter(|number| truth.numbered[number - 1] >= STORM + SETTLED);
+                    .filter(|number| truth.numbered[number - 1] >= self.calm + SETTLED);
                 let all = calm.clone().count();
                 assert!(all > 0 && calm.filter(|number| lost(*number)).count() == 0);
             }

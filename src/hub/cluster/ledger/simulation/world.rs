@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
-const PUBLISHER: NodeId = NodeId(7);
-const TOPIC: Topic = Topic::partition(3);
+pub(super) const PUBLISHER: NodeId = NodeId(7);
+pub(super) const TOPIC: Topic = Topic::partition(3);
 
 /// A frame, with the publisher's incarnation where it is the publisher's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Frame {
+pub(super) enum Frame {
     Message(u64, u64),
     Mark(u64, u64),
     Beat(u64, u64, u64),
@@ -34,42 +34,68 @@ enum Frame {
     Sync,
 }
 
-struct World {
+impl Frame {
+    pub(super) fn topic(self) -> Topic {
+        match self {
+            Self::Message(..) | Self::Mark(..) | Self::Own(_) => TOPIC,
+            Self::Beat(..) | Self::Sync => Topic::ALL,
+        }
+    }
+}
+
+pub(super) struct World {
     random: u64,
     start: Instant,
-    now: Time,
-    in_flight: BinaryHeap<Reverse<(Time, u64, Frame, u64)>>,
+    pub(super) now: Time,
+    pub(super) in_flight: BinaryHeap<Reverse<(Time, u64, Frame, u64)>>,
     sent: u64,
     calm: bool,
-    slow: bool,
+    pub(super) slow: bool,
     /// When the last frame of a topic arrives, so that the next is not before it.
-    last_arrival: BTreeMap<Topic, Time>,
+    pub(super) last_arrival: BTreeMap<Topic, Time>,
 
-    incarnation: u64,
-    tail: u64,
-    beat: u64,
-    publisher_up: bool,
+    pub(super) incarnation: u64,
+    pub(super) tail: u64,
+    pub(super) beat: u64,
+    pub(super) publisher_up: bool,
+    /// Until then the publisher's process is stopped.
+    pub(super) publisher_stops: Time,
 
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     /// The number of the link; odd while it is up.
-    link: u64,
+    pub(super) link: u64,
     subscription: u64,
-    is_subscribed: bool,
-    judge: Judge,
+    pub(super) is_subscribed: bool,
+    /// Until then the subscriber's process is stopped.
+    pub(super) subscriber_stops: Time,
+    /// When the publisher was heard last, and whether it counts as up.
+    pub(super) heard: Time,
+    pub(super) is_known: bool,
+    pub(super) judge: Judge,
+
+    /// How often a process was stopped, how many days passed, and how many gaps a publisher left that was
+    /// taken for gone.
+    pub(super) stops: u64,
+    pub(super) days: u64,
+    pub(super) judged: u64,
 }
 
 #[test]
 fn what_is_reported_is_what_was_lost() {
     let runs = env::var("LEDGER_RUNS").ok();
     let runs = runs.map_or(20_000, |runs| runs.parse().expect("a number"));
-    let mut totals = [0; 4];
+    let mut totals = [0; 7];
     for seed in 1..=runs {
         World::new(seed).run(&mut totals);
     }
-    let [delivered, missing, unknown, late] = totals;
+    let [delivered, missing, unknown, late, stops, days, judged] = totals;
     // Without faults of each kind the rest proves nothing.
     assert!(
         delivered > runs && missing > runs && unknown > runs / 1_000 && late > runs / 1_000,
+        "{totals:?}"
+    );
+    assert!(
+        stops > runs && days > runs / 100 && judged > runs / 10_000,
         "{totals:?}"
     );
 }
@@ -89,47 +115,60 @@ impl World {
             tail: 0,
             beat: 0,
             publisher_up: seed % 3 > 0,
+            publisher_stops: 0,
             ledger: Ledger::default(),
             link: seed % 2,
             subscription: 0,
             is_subscribed: false,
+            subscriber_stops: 0,
+            heard: 0,
+            is_known: false,
             judge: Judge {
                 seed,
+                calm: STORM,
                 ..Judge::default()
             },
+            stops: 0,
+            days: 0,
+            judged: 0,
         }
     }
 
-    fn run(mut self, totals: &mut [u64; 4]) {
+    fn run(mut self, totals: &mut [u64; 7]) {
         let mut late = 0;
         let (mut next_beat, mut next_retry, mut next_whim) = (self.below(BEAT), BEAT, 0);
-        while self.now < STORM + CALM {
+        while self.now < self.judge.calm + CALM {
             let arrival = self.in_flight.peek().map(|Reverse((at, ..))| *at);
             let next = next_beat.min(next_retry).min(next_whim);
             self.now = arrival.map_or(next, |at| at.min(next)).max(self.now);
+            self.sweep();
             if arrival.is_some_and(|at| at <= self.now) {
                 let Some(Reverse((_, _, frame, link))) = self.in_flight.pop() else {
                     continue;
                 };
                 late += u64::from(self.arrive(frame, link));
-            } else if self.now == next_beat {
-                next_beat += BEAT;
+            } else if self.now >= next_beat {
+                // One that was stopped makes up for none.
+                next_beat = (self.now + BEAT).max(self.publisher_stops);
+                if self.now < self.publisher_stops {
+                    continue;
+                }
                 self.beat += 1;
                 self.send(
                     Topic::ALL,
                     Frame::Beat(self.incarnation, self.beat, self.tail),
                 );
-            } else if self.now == next_retry {
-                next_retry += BEAT;
+            } else if self.now >= next_retry {
+                next_retry = self.now + BEAT;
                 self.retry();
             } else {
-                next_whim += 50 + self.below(400);
-                if next_whim >= STORM && !self.calm {
+                next_whim = self.now + 50 + self.below(400);
+                if next_whim >= self.judge.calm && !self.calm {
                     self.become_calm();
                 }
                 if !self.calm {
                     self.whim();
-                } else if self.now < STORM + CALM / 2 {
+                } else if self.now < self.judge.calm + CALM / 2 {
                     self.publish();
                 } else {
                     next_whim = Time::MAX;
@@ -139,23 +178,11 @@ impl World {
         self.judge.last = (self.subscription, self.incarnation);
         self.judge.check(totals);
         totals[3] += late;
-    }
-
-    fn whim(&mut self) {
-        match self.below(40) {
-            0 | 1 => self.publisher_up = !self.publisher_up,
-            2 => {
-                self.incarnation += 1;
-                (self.tail, self.beat) = (0, 0);
-            }
-            3 | 4 => self.turn_link(),
-            5 | 6 if self.is_subscribed => {
-                self.is_subscribed = false;
-                self.ledger.unsubscribe(TOPIC);
-            }
-            5..=9 if !self.is_subscribed => self.subscribe(),
-            10 => self.slow = !self.slow,
-            _ => self.publish(),
+        for (total, count) in totals[4..]
+            .iter_mut()
+            .zip([self.stops, self.days, self.judged])
+        {
+            *total += count;
         }
     }
 
@@ -171,7 +198,10 @@ impl World {
         self.publish();
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
+        if self.now < self.publisher_stops {
+            return;
+        }
         self.tail += 1;
         let truth = self.judge.truths.entry(self.incarnation).or_default();
         truth.numbered.push(self.now);
@@ -179,16 +209,7 @@ impl World {
         self.send(TOPIC, Frame::Message(self.incarnation, self.tail));
     }
 
-    fn turn_link(&mut self) {
-        self.link += 1;
-        if self.link % 2 == 1 {
-            // Of the old link nothing arrives any more, so the new one need not wait for it.
-            self.last_arrival.clear();
-            self.announce();
-        }
-    }
-
-    fn subscribe(&mut self) {
+    pub(super) fn subscribe(&mut self) {
         self.subscription += 1;
         self.is_subscribed = true;
         self.judge.since.insert(self.subscription, self.now);
@@ -198,7 +219,7 @@ impl World {
     }
 
     /// The own mark and the question that follow a subscription.
-    fn announce(&mut self) {
+    pub(super) fn announce(&mut self) {
         if self.link % 2 == 1 && self.is_subscribed {
             let own = Frame::Own(self.subscription);
             self.deliver(TOPIC, own);
@@ -231,9 +252,7 @@ impl World {
             200
         };
         let at = self.now + self.below(longest);
-        let last = self.last_arrival.entry(topic).or_default();
-        *last = at.max(*last);
-        let at = *last;
+        let at = self.in_turn(topic, at);
         let copies = if !self.calm && self.below(50) == 0 {
             2
         } else {
@@ -246,9 +265,23 @@ impl World {
         }
     }
 
+    /// Returns when the subscriber takes what arrives at a time on a topic, after what came there before.
+    pub(super) fn in_turn(&mut self, topic: Topic, at: Time) -> Time {
+        let first = self.subscriber_stops + self.below(100);
+        let last = self.last_arrival.entry(topic).or_default();
+        *last = at.max(*last).max(first);
+        *last
+    }
+
     /// Returns whether it was a message that came too late.
     fn arrive(&mut self, frame: Frame, link: u64) -> bool {
         if frame == Frame::Sync {
+            if self.now < self.publisher_stops {
+                let at = self.publisher_stops + self.below(100);
+                self.sent += 1;
+                self.in_flight.push(Reverse((at, self.sent, frame, link)));
+                return false;
+            }
             let mark = Frame::Mark(self.incarnation, self.tail);
             self.send(TOPIC, mark);
             return false;
@@ -286,6 +319,7 @@ impl World {
                     ..Pulse::default()
                 };
                 let gaps = self.ledger.beat((PUBLISHER, incarnation), pulse, now);
+                (self.heard, self.is_known) = (self.now, true);
                 self.report(incarnation, gaps);
                 self.note_asked();
                 self.note_baseline(incarnation);
@@ -300,7 +334,7 @@ impl World {
         is_late
     }
 
-    fn report(&mut self, incarnation: u64, gaps: impl IntoIterator<Item = Gap>) {
+    pub(super) fn report(&mut self, incarnation: u64, gaps: impl IntoIterator<Item = Gap>) {
         for Gap { node, missing } in gaps {
             assert_eq!(node, PUBLISHER);
             let now = self.now;
@@ -348,7 +382,7 @@ impl World {
         self.start + Duration::from_millis(self.now)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
