@@ -53,6 +53,7 @@
 //! | [`guide::access`] | which pages and programs may open sockets and broadcast |
 //! | [`guide::messages`] | the life of a message, its errors and limits; a list of users online |
 //! | [`guide::identity`] | verified users, groups, signing out |
+//! | [`guide::presence`] | who is in a group: for pages, for the application, for other programs |
 //! | [`guide::browser`] | the browser client, with Vite and React |
 //! | [`guide::history`] | what a client gets that reconnects; pages that load their state first |
 //! | [`guide::hosts`] | axum, hyper and other hosts; other layers on either side |
@@ -118,7 +119,7 @@
 //! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync`, `tls` |
 //! | [`history`] | what numbers and keeps the messages of streams: the trait of a store, and stores | `sync`, `tls`, `backplane` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol`, `tls` |
-//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
+//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`), who is in a group (`presence`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |
@@ -164,7 +165,8 @@ pub use self::{
     hub::{
         Cluster, ClusterAnswer, ClusterEvent, ClusterStats, GarbageKind, HistoryMessage,
         HistoryPage, HistoryQuery, HistoryQueryError, HistoryQueryErrorKind, HistoryStats, Hub,
-        Identity, NodeId, ShutdownReport, SocketError, SocketErrorKind, Stats, User,
+        Identity, NodeId, Presence, PresenceCause, PresenceChange, PresenceMember, PresenceStats,
+        ShutdownReport, SocketError, SocketErrorKind, Stats, User,
     },
     middleware::{
         ClientAddr, ControlService, HandlerOutput, Handshake, PeerAddr, Rejection, RequestBody,

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Access, ClusterKey, ConnectionLimits, ForwardHeaders, HistoryRule, Overflow, Proxies, Rate,
-    Routes, Subprotocol,
+    Access, ClusterKey, ConnectionLimits, ForwardHeaders, HistoryRule, Overflow, PresenceRules,
+    Proxies, Rate, Routes, Subprotocol,
 };
 use crate::protocol::DefaultAudience;
 
 /// Every option of the middleware, with defaults that are safe on the open internet.
 ///
 /// By default a WebSocket upgrade from a page of the same host is accepted, and every caller of the
-/// two reserved URLs is refused. Admit callers with [`bearer_tokens`](Self::bearer_tokens),
+/// reserved URLs is refused. Admit callers with [`bearer_tokens`](Self::bearer_tokens),
 /// [`allow_callers_from`](Self::allow_callers_from) or
 /// [`trust_local_callers`](Self::trust_local_callers).
 ///
@@ -63,6 +63,7 @@ pub struct Config {
     pub(crate) cluster_key: Option<ClusterKey>,
     pub(crate) history: Vec<HistoryRule>,
     pub(crate) max_history_bytes: usize,
+    pub(crate) presence: PresenceRules,
 }
 
 impl Config {
@@ -103,6 +104,7 @@ impl Config {
             cluster_key: None,
             history: Vec::new(),
             max_history_bytes: 64 * 1_024 * KIB,
+            presence: PresenceRules::default(),
         }
     }
 

@@ -30,6 +30,15 @@ pub mod messages {}
 /// [`WebConnectionSocketLayer::identify`]: crate::WebConnectionSocketLayer::identify
 pub mod identity {}
 
+#[doc = include_str!("presence.md")]
+///
+/// ---
+///
+/// Items: [`Config::presence`](crate::Config::presence), [`PresenceRule`](crate::config::PresenceRule),
+/// [`Hub::presence`](crate::Hub::presence), [`Socket::set_presence`](crate::Socket::set_presence),
+/// [`Identity::may_watch`](crate::Identity::may_watch), [`PresenceChange`](crate::PresenceChange).
+pub mod presence {}
+
 #[doc = include_str!("browser.md")]
 ///
 /// ---

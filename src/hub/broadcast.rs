@@ -134,6 +134,13 @@ impl Hub {
         }
     }
 
+    /// Queues a frame that no policy drops for each of some sockets, and empties the list.
+    pub(super) fn push_all(&self, entries: &mut Vec<Arc<SocketEntry>>, frame: &Frame) {
+        entries.retain(|entry| wake_task(self.queue(entry, frame, Kind::Reply).1));
+        self.fanout.flush_all(entries);
+        entries.clear();
+    }
+
     fn broadcast_to(
         &self,
         audience: &mut Audience,

@@ -18,6 +18,7 @@ use super::{
     history::Streams,
     identity::User,
     phase::{Phase, ShuttingDown},
+    presence::{Attendance, PresenceCause},
     registry::{NameLimits, Registry},
     socket_entry::SocketEntry,
     socket_error::SocketError,
@@ -88,6 +89,7 @@ pub struct Hub {
     pub(super) cluster_key: Option<ClusterKey>,
     /// The streams that are kept, if there is a rule.
     pub(super) history: Option<Streams>,
+    pub(super) attendance: Attendance<Arc<SocketEntry>>,
     /// Notified when the last socket is gone.
     pub(super) gone: Notify,
     /// The part of a connection id that is this process's.
@@ -125,9 +127,16 @@ impl Hub {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
+        // The keys of a `RandomState` are random, so ids of different processes do not collide.
+        let node = RandomState::new().hash_one("node");
+        let attendance = Attendance::new(node, &config.presence);
+        let mut registry = Registry::new(NameLimits::new(config));
+        if let Some(rules) = attendance.rules() {
+            registry.keep_journal(rules);
+        }
         Self {
             state: Mutex::new(State {
-                registry: Registry::new(NameLimits::new(config)),
+                registry,
                 phase: Phase::Running,
                 return_within: 0,
             }),
@@ -139,8 +148,8 @@ impl Hub {
             cluster_key: config.cluster_key.clone(),
             history: Streams::new(config),
             gone: Notify::new(),
-            // The keys of a `RandomState` are random, so ids of different processes do not collide.
-            node: RandomState::new().hash_one("node"),
+            node,
+            attendance,
             serial: AtomicU64::new(1),
             work: Work::new(config),
             name_limits: NameLimits::new(config),
@@ -168,14 +177,22 @@ impl Hub {
         let mut state = self.state.lock();
         let joined = state.registry.join(socket, group).into_result();
         let grew = state.registry.take_growth();
+        self.note_steps(&mut state, PresenceCause::LeftGroup);
         drop(state);
+        self.attend();
         self.note_interest(grew);
         joined
     }
 
     /// Ends a socket's membership in a group. Returns `false` if there was none.
     pub fn leave(&self, socket: ConnectionId, group: &str) -> bool {
-        self.state.lock().registry.leave(socket, group)
+        let mut state = self.state.lock();
+        let left = state.registry.leave(socket, group);
+        self.note_steps(&mut state, PresenceCause::LeftGroup);
+        self.note_rights(&mut state, socket);
+        drop(state);
+        self.attend();
+        left
     }
 
     /// Returns how many sockets receive broadcasts now.
@@ -258,6 +275,7 @@ impl Hub {
         stats.dispatches_waiting = self.work.waiting();
         stats.cluster = self.cluster.node().map(|node| node.stats());
         stats.history = self.history_stats();
+        stats.presence = self.attendance.stats();
         let state = self.state.lock();
         stats.sockets = state.registry.len();
         stats.users = state.registry.users().len();
@@ -310,19 +328,24 @@ impl Hub {
             self.fanout.insert(entry.clone());
         }
         let grew = state.registry.take_growth();
+        self.note_steps(&mut state, PresenceCause::Closed);
         drop(state);
+        self.attend();
         self.note_interest(grew);
     }
 
     /// Has no broadcast select a socket any more. What selected it before is in its queue.
     pub(super) fn deactivate(&self, entry: &SocketEntry) {
         self.deselect(&mut self.state.lock(), entry);
+        self.attend();
         self.fanout.depart(entry);
     }
 
-    /// Has no broadcast select a socket any more. [`Fanout::depart`] is to follow without the lock.
+    /// Has no broadcast select a socket any more. [`attend`](Self::attend) and [`Fanout::depart`] are to
+    /// follow without the lock.
     pub(super) fn deselect(&self, state: &mut State, entry: &SocketEntry) {
         state.registry.deactivate(entry.id);
+        self.note_end(state, entry.id);
         self.fanout.leave(entry);
     }
 

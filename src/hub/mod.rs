@@ -1,5 +1,6 @@
 //! The sockets that are connected: their identities and groups, and how messages reach them.
 
+mod attending;
 mod broadcast;
 mod charge;
 mod closing;
@@ -15,6 +16,7 @@ mod identity;
 mod log_limit;
 mod occupation;
 mod phase;
+mod presence;
 mod random;
 mod recall;
 mod registration;
@@ -41,6 +43,7 @@ pub(crate) use self::{
     identity::Principal,
     log_limit::LogLimit,
     phase::ShuttingDown,
+    presence::MAX_WATCHES,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
     turns::{Key, Lane, Turn, Turns},
@@ -53,6 +56,7 @@ pub use self::{
     },
     hub::Hub,
     identity::{Identity, User},
+    presence::{Presence, PresenceCause, PresenceChange, PresenceMember, PresenceStats},
     recall::HistoryQuery,
     shutdown::ShutdownReport,
     socket_error::{SocketError, SocketErrorKind},

@@ -20,7 +20,7 @@ use super::{
     work::Part,
 };
 use crate::{
-    protocol::{CloseReason, ConnectionId, UserId},
+    protocol::{CloseReason, ConnectionId, GroupId, UserId},
     sync::atomic::Ordering::Relaxed,
 };
 
@@ -50,10 +50,12 @@ impl Hub {
             user,
             groups,
             grants,
+            watches,
             expires,
         } = identity;
-        let principal = Principal::new(as_user(user.clone()), grants, expires);
+        let principal = Principal::new(as_user(user.clone()), grants, watches, expires);
         self.start_link();
+        self.start_attendance();
         if !principal.user.is_verified() {
             self.has_claims.store(true, Relaxed);
         }
@@ -171,6 +173,16 @@ impl Registration {
     pub(crate) fn leave(&mut self) {
         self.deactivate();
         self.permit.finish();
+    }
+
+    /// Has the application learn how the socket ended, if it was a member of groups.
+    pub(crate) fn explain(&self, reason: &CloseReason) {
+        self.hub.explain_end(self.entry.id, reason);
+    }
+
+    /// Watches the members of groups, as far as the socket's identity allows it.
+    pub(crate) fn watch(&self, groups: &[GroupId], beyond: usize) {
+        self.hub.watch_by_identity(&self.entry, groups, beyond);
     }
 
     /// Ends the session. What is left in the queue counts as undelivered, and that count is returned.

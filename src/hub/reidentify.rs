@@ -4,6 +4,7 @@ use super::{
     delivery::Backlog,
     hub::Hub,
     identity::{Identity, Principal, User},
+    presence::PresenceCause,
     socket_entry::SocketEntry,
     socket_error::{SocketError, SocketErrorKind},
 };
@@ -77,6 +78,7 @@ impl Hub {
         // The end may have come early; messages that wait for their turn must not get one.
         *entry.principal.lock() = ended.over();
         drop(state);
+        self.attend();
         self.fanout.depart(entry);
         entry.outbox.close(reason, backlog)
     }
@@ -99,9 +101,11 @@ impl Hub {
             user,
             groups,
             grants,
+            watches,
             expires,
         } = identity;
-        let principal = Principal::new(User::Verified(user.clone()), grants, expires);
+        let user_now = User::Verified(user.clone());
+        let principal = Principal::new(user_now, grants, watches, expires);
         let mut state = self.state.lock();
         let Some(entry) = state.registry.get(socket).cloned() else {
             return Err(SocketError::new(SocketErrorKind::NotConnected));
@@ -115,7 +119,10 @@ impl Hub {
             .into_result()?;
         *entry.principal.lock() = principal;
         let grew = state.registry.take_growth();
+        self.note_steps(&mut state, PresenceCause::LeftGroup);
+        self.note_rights(&mut state, socket);
         drop(state);
+        self.attend();
         self.note_interest(grew);
         // Its task has another deadline now.
         entry.outbox.wake();

@@ -51,6 +51,13 @@ impl fmt::Display for SocketError {
                 "the answer to a posted message holds 1024 replies, of `Config::max_queue_bytes` in all; \
                  reply with fewer"
             }
+            SocketErrorKind::NoPresence => {
+                "no rule of `Config::presence` names the group, so its members are not known"
+            }
+            SocketErrorKind::UnsuitablePresence => {
+                "what is said of a member is not JSON, or longer than 1 KiB: say where the rest is found"
+            }
+            SocketErrorKind::TooManyWatches => "the socket watches 64 groups already",
         })
     }
 }
@@ -89,4 +96,10 @@ pub enum SocketErrorKind {
     QueueFull,
     /// The answer to a posted message had no room for one more reply.
     TooManyReplies,
+    /// No rule of [`Config::presence`](crate::Config::presence) names the group.
+    NoPresence,
+    /// What is said of a member does not serialize to JSON, or takes more than 1 KiB.
+    UnsuitablePresence,
+    /// The socket watches the members of 64 groups already.
+    TooManyWatches,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{cluster::ClusterStats, history::HistoryStats};
+use super::{cluster::ClusterStats, history::HistoryStats, presence::PresenceStats};
 use crate::protocol::RejectionKind;
 
 /// A hub's figures at one moment, from [`Hub::stats`](super::Hub::stats).
@@ -61,4 +61,7 @@ pub struct Stats {
     /// Figures of what is kept for clients that reconnect, if there is a
     /// [rule](crate::Config::history).
     pub history: Option<HistoryStats>,
+    /// Figures of the groups whose members are kept track of
+    /// ([`Config::presence`](crate::Config::presence)).
+    pub presence: PresenceStats,
 }

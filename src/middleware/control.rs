@@ -1,4 +1,4 @@
-//! The control service: the two reserved URLs alone.
+//! The control service: the reserved URLs alone.
 
 use std::{
     fmt,
@@ -14,13 +14,14 @@ use tower::{BoxError, Service};
 use super::{
     body::RequestBody,
     future::ResponseFuture,
+    members::members,
     rejection::Cause,
     reserved,
     route::Route,
     state::{State, Surface},
 };
 
-/// A service of the two reserved URLs alone, for a private port or a Unix socket.
+/// A service of the reserved URLs alone, for a private port or a Unix socket.
 ///
 /// It answers every other URL with 404. [`WebConnectionSocketLayer::control_service`] creates it.
 ///
@@ -88,6 +89,10 @@ where
                 let inner = self.inner.clone();
                 let answer = reserved::web_socket(state, Surface::Control, parts, body, inner);
                 ResponseFuture::own(answer)
+            }
+            Route::Presence => {
+                let answer = members(&state, Surface::Control, &parts);
+                ResponseFuture::own(async move { Ok(answer) })
             }
             Route::Upgrade | Route::Probe | Route::Inner => {
                 ResponseFuture::own(async move { Ok(state.refuse(&parts, Cause::NotFound.into())) })

@@ -11,8 +11,8 @@ use super::{
     state::State,
 };
 use crate::{
-    hub::{ConnectionPermit, Identity, Kill, RegisterError, Registration, User},
-    protocol::UserId,
+    hub::{ConnectionPermit, Identity, Kill, MAX_WATCHES, RegisterError, Registration, User},
+    protocol::{GroupId, UserId},
 };
 
 /// A client whose identity is known.
@@ -52,10 +52,12 @@ pub(super) async fn enter(
     permit: ConnectionPermit,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), NotEntered> {
+    let (watched, beyond) = watched(state, &identified.handshake);
     let (registration, dispatcher) = register(state, identified, permit, application)?;
     match connect(&registration, &dispatcher).await {
         Ok(()) => {
             registration.activate();
+            registration.watch(&watched, beyond);
             registration.synced().await;
             Ok((registration, dispatcher))
         }
@@ -67,6 +69,18 @@ pub(super) async fn enter(
             half: is_doubtful.then_some((registration, dispatcher)),
         }),
     }
+}
+
+/// Returns the groups whose members the client asks to be told of, and how many more it names than a
+/// socket may watch. In raw mode there is no message of the layer's own.
+fn watched(state: &State, handshake: &Handshake) -> (Vec<GroupId>, usize) {
+    if state.hooks.raw.is_some() || !state.hub.keeps_track() {
+        return (Vec::new(), 0);
+    }
+    let mut groups = handshake.query_all("presence");
+    let watched = groups.by_ref().take(MAX_WATCHES);
+    let watched = watched.map(|group| GroupId::from(&*group)).collect();
+    (watched, groups.count())
 }
 
 /// Gives the socket its place in the hub, if its user's limit leaves room.

@@ -119,14 +119,14 @@ impl WebConnectionSocketLayer {
         self.state.hub.clone()
     }
 
-    /// Creates a service of the two reserved URLs alone, for a private port or a Unix socket.
+    /// Creates a service of the reserved URLs alone, for a private port or a Unix socket.
     ///
     /// It admits every program that can reach it, or, where
     /// [`Config::bearer_tokens`] are configured, every program with a token. It refuses pages in a
     /// browser. `inner` gets what is posted to `__WebSocket.<ext>`: pass the service that the layer
     /// wraps.
     ///
-    /// The layered service keeps its own rules for the two URLs. With
+    /// The layered service keeps its own rules for these URLs. With
     /// [`Config::control_service_only`] it answers them with 404.
     ///
     /// # Examples

@@ -15,6 +15,7 @@ mod handshake;
 mod hooks;
 mod layer;
 mod log;
+mod members;
 mod rejection;
 mod remote;
 mod replies;

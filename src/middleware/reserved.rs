@@ -1,4 +1,4 @@
-//! The two reserved URLs, to which other programs post messages.
+//! The two reserved URLs to which other programs post messages.
 
 use std::sync::Arc;
 
@@ -249,7 +249,7 @@ where
 {
     state.check_reserved(surface)?;
     if parts.method != Method::POST {
-        return Err(Cause::ReservedMethod(parts.method.clone()).into());
+        return Err(Cause::ReservedMethod(parts.method.clone(), "POST").into());
     }
     state.admit_caller(surface, parts)?;
     for name in [CONTENT_ENCODING, TRANSFER_ENCODING] {

@@ -19,6 +19,8 @@ pub(crate) enum Route {
     Broadcast,
     /// A message for the application.
     WebSocket,
+    /// A question for the members of a group.
+    Presence,
     /// Any other request.
     Inner,
 }
@@ -66,6 +68,8 @@ fn reserved(config: &Config, path: &str) -> Option<Route> {
         Route::Broadcast
     } else if segment_is(name, &[WEB_SOCKET, config.routes.script_map.as_str()]) {
         Route::WebSocket
+    } else if segment_is(name, &[PRESENCE]) {
+        Route::Presence
     } else {
         return None;
     };
@@ -101,6 +105,7 @@ fn last_segment(path: &str) -> &str {
 
 pub(super) const INITIALIZE: &str = "__initializeSocket.wc";
 pub(super) const BROADCAST: &str = "__broadcastWebSocket.wc";
+pub(super) const PRESENCE: &str = "__presence.wc";
 pub(super) const WEB_SOCKET: &str = "__WebSocket.";
 
 #[cfg(test)]
@@ -144,6 +149,7 @@ mod tests {
             let at = |path| route(&Config::new(), None, &parts(method.clone(), path, &[]));
             assert_eq!(at("/__broadcastWebSocket.wc"), Route::Broadcast, "{method}");
             assert_eq!(at("/__WebSocket.wwd"), Route::WebSocket, "{method}");
+            assert_eq!(at("/__presence.wc"), Route::Presence, "{method}");
         }
     }
 
@@ -161,14 +167,23 @@ mod tests {
         let config = Config::new().enabled(false).dispatch_path("/messages");
         assert_eq!(upgrade(&config, "/__initializeSocket.wc"), Route::Inner);
         assert_eq!(get(&config, "/__initializeSocket.wc"), Route::Inner);
-        for path in ["/__broadcastWebSocket.wc", "/__WebSocket.wwd", "/messages"] {
+        for path in [
+            "/__broadcastWebSocket.wc",
+            "/__WebSocket.wwd",
+            "/__presence.wc",
+            "/messages",
+        ] {
             assert_eq!(post(&config, path), Route::Inner);
         }
     }
 
     #[test]
     fn spellings_that_an_application_would_read_as_the_name_are_guarded() {
-        for name in ["__broadcastWebSocket.wc", "__WebSocket.wwd"] {
+        for name in [
+            "__broadcastWebSocket.wc",
+            "__WebSocket.wwd",
+            "__presence.wc",
+        ] {
             let guarded = post(&Config::new(), &format!("/{name}"));
             for spelling in [
                 format!("/{}", name.to_ascii_uppercase()),
@@ -183,7 +198,7 @@ mod tests {
                 format!("/{}", name.replace('_', "%5f")),
                 format!("/{}", name.replace('_', "%5F")),
                 format!("/{}", name.replace('.', "%2e")),
-                format!("/{}", name.replace('W', "%77")),
+                format!("/{}", name.replace('W', "%77").replace('p', "%50")),
                 format!("/%2f/{name}"),
                 format!("/\\/{name}"),
                 format!("http://app.example/{name}"),
@@ -196,7 +211,11 @@ mod tests {
 
     #[test]
     fn other_spellings_are_the_inner_services() {
-        for name in ["__broadcastWebSocket.wc", "__WebSocket.wwd"] {
+        for name in [
+            "__broadcastWebSocket.wc",
+            "__WebSocket.wwd",
+            "__presence.wc",
+        ] {
             for spelling in [
                 format!("/{name}/"),
                 format!("/{name}/x"),
@@ -308,6 +327,10 @@ mod tests {
         assert_eq!(
             upgrade(&Config::new(), "/__WebSocket.wwd"),
             Route::WebSocket
+        );
+        assert_eq!(
+            upgrade(&Config::new(), "/__presence.wc?group=lobby"),
+            Route::Presence
         );
     }
 

@@ -17,6 +17,7 @@ use super::{
     cors::{Reader, let_read},
     dispatch::{Application, InnerService},
     future::ResponseFuture,
+    members::members,
     reserved,
     route::Route,
     state::{State, Surface},
@@ -103,6 +104,10 @@ where
                 let inner = self.inner.clone();
                 let answer = reserved::web_socket(state, Surface::Public, parts, body, inner);
                 ResponseFuture::own(answer)
+            }
+            Route::Presence => {
+                let answer = members(&state, Surface::Public, &parts);
+                ResponseFuture::own(async move { Ok(answer) })
             }
             Route::Probe => ResponseFuture::own(async move {
                 let reader = Reader::find(&state.config, &parts);

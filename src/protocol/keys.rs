@@ -86,6 +86,9 @@ pub(super) const ERROR_ACTION: &str = "__error";
 /// The action by which a client asks whether its connection lives.
 pub(crate) const PING_ACTION: &str = "__ping";
 
+/// The action of the frames that say who is here.
+pub(crate) const PRESENCE_ACTION: &str = "__presence";
+
 const KEYS: [(&str, Known); 7] = [
     ("action", Known::Action),
     ("message", Known::Message),
@@ -102,7 +105,7 @@ const RESERVED_ACTIONS: [&str; 5] = [
     PING_ACTION,
     "__pong",
     "__resumed",
-    "__presence",
+    PRESENCE_ACTION,
 ];
 
 #[cfg(test)]

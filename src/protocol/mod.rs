@@ -41,7 +41,7 @@ pub(crate) use self::error_frame::ErrorFrame;
 pub use self::forwarded::{Forwarded, NotForwarded};
 pub(crate) use self::forwarded::{Forwarding, Receipt};
 pub use self::id::{ConnectionId, GroupId, ParseConnectionIdError, UserId};
-pub(crate) use self::keys::PING_ACTION;
+pub(crate) use self::keys::{PING_ACTION, PRESENCE_ACTION};
 pub use self::message::SocketMessage;
 pub use self::message_error::{MessageError, MessageErrorKind};
 pub use self::position::{ParsePositionError, Position};

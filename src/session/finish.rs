@@ -39,6 +39,7 @@ pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) 
         undelivered,
         stream,
     } = unfinished;
+    registration.explain(&reason);
     let held = match stream {
         Some(stream) => Box::pin(stream.end()).await,
         None => None,
@@ -82,6 +83,7 @@ pub(crate) async fn run_unopened(mut registration: Registration, handler: Box<dy
         reason: CloseReason::LOST,
         undelivered: registration.end(),
     };
+    registration.explain(&ending.reason);
     finish(&mut registration, handler, ending).await;
 }
 

@@ -42,6 +42,7 @@ mod overflow;
 mod pass_through;
 mod patience;
 mod permits;
+mod presence;
 mod probe;
 mod rates;
 mod raw;

@@ -1,7 +1,7 @@
 //! Every way to write a reserved URL: it is guarded, or it is an ordinary request of the
 //! application's. None of them makes the application believe that the layer sent it.
 
-use web_connection_socket::{Config, WebConnectionSocketLayer};
+use web_connection_socket::{Config, WebConnectionSocketLayer, config::PresenceRule};
 
 use crate::support::{app::Visits, config, raw::Raw, serve_app, spelled::every_spelling};
 
@@ -47,7 +47,7 @@ async fn what_a_trusted_caller_spells_oddly_is_marked_at_the_configured_spelling
     let layer = WebConnectionSocketLayer::new(config());
     let visits = Visits::default();
     let server = serve_app(&layer, visits.app());
-    let (mut marked, mut broadcast) = (0, 0);
+    let (mut marked, mut broadcast, mut asked) = (0, 0, 0);
     for target in every_spelling() {
         let answer = Raw::post(&target, MESSAGE).ask(&server).await;
         let visits = visits.take();
@@ -61,12 +61,18 @@ async fn what_a_trusted_caller_spells_oddly_is_marked_at_the_configured_spelling
                 broadcast += 1;
                 assert!(answer.body.contains("matched"), "{target}: {}", answer.body);
             }
+            [] if answer.status == 405 => {
+                asked += 1;
+                assert_eq!(answer.headers["allow"], "GET", "{target}");
+            }
             // The server cannot read the target, or the host is not this machine.
             [] => assert!(matches!(answer.status, 400 | 403), "{target}"),
             _ => panic!("{target} came twice"),
         }
     }
     assert!(marked > 20 && broadcast == marked, "{marked} {broadcast}");
+    // The method is looked at before the caller.
+    assert!(asked >= marked, "{asked} {marked}");
 }
 
 #[tokio::test]
@@ -84,6 +90,27 @@ async fn no_spelling_reaches_past_the_control_service() {
         );
         assert!(!answer.body.contains("matched"), "{target}");
     }
+}
+
+#[tokio::test]
+async fn no_spelling_asks_past_the_control_service_who_is_here() {
+    let rule = PresenceRule::group("*");
+    let config = config().presence(rule).control_service_only(true);
+    let layer = WebConnectionSocketLayer::new(config);
+    let visits = Visits::default();
+    let server = serve_app(&layer, visits.app());
+    let mut closed = 0;
+    for target in every_spelling() {
+        let query = if target.contains('?') { "&" } else { "?" };
+        let line = format!("GET {target}{query}group=lobby HTTP/1.1");
+        let answer = Raw::new(&line).ask(&server).await;
+        closed += usize::from(answer.status == 404);
+        assert!(matches!(answer.status, 200 | 400 | 404), "{target}");
+        assert!(!answer.body.contains("groupId"), "{target}");
+        let visits = visits.take();
+        assert_eq!(visits.is_empty(), answer.status != 200, "{target}");
+    }
+    assert!(closed > 60, "{closed}");
 }
 
 #[tokio::test]

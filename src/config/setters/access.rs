@@ -178,7 +178,7 @@ impl Config {
         self
     }
 
-    /// Serves the two reserved URLs by
+    /// Serves the reserved URLs by
     /// [`control_service`](crate::WebConnectionSocketLayer::control_service) alone; off by default.
     ///
     /// The layered service then answers them with 404, whatever else this configuration allows.

@@ -5,6 +5,7 @@ mod cluster;
 mod connection_limits;
 mod forward_headers;
 mod history;
+mod presence;
 mod proxies;
 mod queues;
 mod rates;

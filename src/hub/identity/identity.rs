@@ -26,6 +26,7 @@ pub struct Identity {
     pub(crate) user: UserId,
     pub(crate) groups: Vec<GroupId>,
     pub(crate) grants: Vec<Recipient>,
+    pub(crate) watches: Vec<GroupId>,
     pub(crate) expires: Option<Deadline>,
 }
 
@@ -62,6 +63,24 @@ impl Identity {
     #[must_use]
     pub fn may_broadcast(mut self, recipient: Recipient) -> Self {
         self.grants.push(recipient);
+        self
+    }
+
+    /// Allows the socket to watch the members of a group that it is not in, if the client asks for it
+    /// (`presence=lobby` in the query). With a `*` at the end it is all groups whose names begin so. A group
+    /// that the socket is in may be watched anyway. A rule of
+    /// [`Config::presence`](crate::Config::presence) must name the group.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Identity;
+    ///
+    /// let moderator = Identity::user("ann").may_watch("lobby").may_watch("room:*");
+    /// ```
+    #[must_use]
+    pub fn may_watch(mut self, group: impl Into<GroupId>) -> Self {
+        self.watches.push(group.into());
         self
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{deadline::Deadline, user::User};
-use crate::protocol::Recipient;
+use crate::protocol::{GroupId, Recipient};
 
 /// The user and grants of a socket at one moment; cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +18,7 @@ pub(crate) struct Principal {
 #[derive(Debug)]
 struct Terms {
     grants: Vec<Recipient>,
+    watches: Vec<GroupId>,
     expires: Option<Deadline>,
 }
 
@@ -25,12 +26,20 @@ impl Principal {
     pub(in crate::hub) fn new(
         user: User,
         grants: Vec<Recipient>,
+        watches: Vec<GroupId>,
         expires: Option<Deadline>,
     ) -> Self {
-        let has_terms = !grants.is_empty() || expires.is_some();
+        let has_terms = !(grants.is_empty() && watches.is_empty()) || expires.is_some();
+        let terms = || {
+            Arc::new(Terms {
+                grants,
+                watches,
+                expires,
+            })
+        };
         Self {
             user,
-            terms: has_terms.then(|| Arc::new(Terms { grants, expires })),
+            terms: has_terms.then(terms),
         }
     }
 
@@ -38,6 +47,17 @@ impl Principal {
     /// relayed.
     pub(crate) fn grants(&self) -> &[Recipient] {
         self.terms.as_ref().map_or(&[], |terms| &terms.grants)
+    }
+
+    /// Whether the socket may watch the members of a group that it is not in.
+    pub(in crate::hub) fn may_watch(&self, group: &str) -> bool {
+        let watches = self.terms.as_ref().map_or(&[][..], |terms| &terms.watches);
+        watches
+            .iter()
+            .any(|right| match right.as_str().strip_suffix('*') {
+                Some(prefix) => group.starts_with(prefix),
+                None => right.as_str() == group,
+            })
     }
 
     pub(crate) fn expires(&self) -> Option<Instant> {
@@ -49,6 +69,7 @@ impl Principal {
     pub(in crate::hub) fn over(&self) -> Self {
         Self::new(
             self.user.clone(),
+            Vec::new(),
             Vec::new(),
             Deadline::after(Duration::ZERO),
         )

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, mem};
 
 use super::{
+    journal::Journal,
     name_limits::Excess,
     registry::{Registry, Stage},
     slots::{Slots, enrol, withdraw},
@@ -53,12 +54,17 @@ impl<T> Registry<T> {
                 withdraw(&mut self.groups, &mut self.partitions, group, slot);
             }
         }
+        let has_changed = entry.user != user_before;
+        let entered = (entry.groups.iter()).filter(|at| has_changed || !groups_before.contains(at));
+        Journal::note(&mut self.journal, id, &entry.user, entered, true);
+        let left = (groups_before.iter()).filter(|at| has_changed || !entry.groups.contains(at));
+        Journal::note(&mut self.journal, id, &user_before, left, false);
         if entry.groups.is_empty() {
             self.ungrouped.insert(slot);
         } else {
             self.ungrouped.swap_remove(&slot);
         }
-        if entry.user != user_before {
+        if has_changed {
             withdraw(&mut self.users, &mut self.partitions, &user_before, slot);
             if !entry.user.is_empty() {
                 enrol(&mut self.users, &mut self.partitions, &entry.user, slot);
@@ -100,6 +106,7 @@ impl<T> Registry<T> {
         if entry.stage == Stage::Active {
             self.ungrouped.swap_remove(&slot);
             enrol(&mut self.groups, &mut self.partitions, &group, slot);
+            Journal::note(&mut self.journal, id, &entry.user, [&group], true);
         }
         entry.groups.push(group);
         Join::Member
@@ -125,6 +132,7 @@ impl<T> Registry<T> {
                 self.ungrouped.insert(slot);
             }
             withdraw(&mut self.groups, &mut self.partitions, &group, slot);
+            Journal::note(&mut self.journal, id, &entry.user, [&group], false);
         }
         true
     }

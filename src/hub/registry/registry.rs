@@ -6,6 +6,7 @@ use indexmap::IndexSet;
 use slab::Slab;
 
 use super::{
+    journal::Journal,
     name_limits::NameLimits,
     partitions::Partitions,
     slots::{Slots, enrol, withdraw},
@@ -32,6 +33,8 @@ pub(in crate::hub) struct Registry<T> {
     pub(super) groups: HashMap<GroupId, Slots>,
     /// Only in a cluster.
     pub(super) partitions: Option<Box<Partitions>>,
+    /// Only with a rule of presence.
+    pub(super) journal: Option<Box<Journal>>,
     seen: DedupSet,
     pub(super) name_limits: NameLimits,
 }
@@ -82,6 +85,7 @@ impl<T> Registry<T> {
             users: HashMap::new(),
             groups: HashMap::new(),
             partitions: None,
+            journal: None,
             seen: DedupSet::default(),
             name_limits,
         }
@@ -121,6 +125,7 @@ impl<T> Registry<T> {
         for group in &entry.groups {
             enrol(&mut self.groups, &mut self.partitions, group, slot);
         }
+        Journal::note(&mut self.journal, id, &entry.user, &entry.groups, true);
         Some(&entry.value)
     }
 
@@ -138,6 +143,7 @@ impl<T> Registry<T> {
             for group in &entry.groups {
                 withdraw(&mut self.groups, &mut self.partitions, group, slot);
             }
+            Journal::note(&mut self.journal, id, &entry.user, &entry.groups, false);
         }
         entry.stage = Stage::Removed;
         self.pending.swap_remove(&slot);

@@ -1,6 +1,9 @@
 //! The registry by example, and against a model of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_oneof, proptest};
 
@@ -9,7 +12,10 @@ use super::{
     name_limits::NameLimits,
     registry::{Registry, Stage},
 };
-use crate::protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection};
+use crate::{
+    config::{PresenceRule, PresenceRules},
+    protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection, UserId},
+};
 
 fn id(serial: u64) -> ConnectionId {
     ConnectionId::new(7, serial)
@@ -312,6 +318,39 @@ fn check(registry: &mut Registry<u64>, sockets: &BTreeMap<u64, Model>) {
     assert!(registry.groups().all(|(_, count)| count > 0));
 }
 
+fn every_group() -> Arc<PresenceRules> {
+    let mut rules = PresenceRules::default();
+    rules.add(PresenceRule::group("*"));
+    Arc::new(rules)
+}
+
+/// What the journal says adds up to who is a member, and each step changes something.
+fn check_journal(
+    registry: &mut Registry<u64>,
+    members: &mut BTreeSet<(ConnectionId, UserId, GroupId)>,
+    sockets: &BTreeMap<u64, Model>,
+) {
+    for step in registry.take_steps() {
+        let member = (step.socket, step.user, step.group);
+        let is_news = if step.is_in {
+            members.insert(member)
+        } else {
+            members.remove(&member)
+        };
+        assert!(is_news, "{}", step.is_in);
+    }
+    let active = sockets
+        .iter()
+        .filter(|(_, socket)| socket.stage == Stage::Active);
+    let expected: BTreeSet<_> = active
+        .flat_map(|(&serial, socket)| {
+            let groups = socket.groups().into_iter();
+            groups.map(move |group| (id(serial), socket.user.into(), group.into()))
+        })
+        .collect();
+    assert_eq!(*members, expected);
+}
+
 const USERS: [&str; 3] = ["", "ann", "bob"];
 const GROUPS: [&str; 6] = ["", "a", "b", "c", "d", "e"];
 
@@ -323,6 +362,8 @@ proptest! {
         steps in prop::collection::vec((0..4u64, step()), 0..40),
     ) {
         let mut registry = registry_of(3);
+        registry.keep_journal(&every_group());
+        let mut members = BTreeSet::new();
         let mut sockets = BTreeMap::new();
         for serial in 0..4 {
             registry.insert(id(serial), serial);
@@ -337,6 +378,7 @@ proptest! {
             act(&mut registry, *serial, step);
             apply(&mut sockets, *serial, step);
             check(&mut registry, &sockets);
+            check_journal(&mut registry, &mut members, &sockets);
         }
     }
 }

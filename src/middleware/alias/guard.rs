@@ -108,7 +108,11 @@ mod tests {
 
     #[test]
     fn what_a_server_could_read_as_a_reserved_name_is_refused() {
-        for name in ["__WebSocket.wwd", "__broadcastWebSocket.wc"] {
+        for name in [
+            "__WebSocket.wwd",
+            "__broadcastWebSocket.wc",
+            "__presence.wc",
+        ] {
             let encode = |sign: &str, code: &str| name.replace(sign, code);
             for spelling in [
                 format!("/{name}/"),
@@ -167,6 +171,7 @@ mod tests {
             "/__A1B2~1.WWD",
             "/__BROA~1.WC",
             "/__broa~3.wc/x",
+            "/__PRES~1.WC",
         ] {
             assert_eq!(post(short), 403, "{short}");
         }

@@ -2,16 +2,20 @@
 
 use crate::{
     config::Routes,
-    middleware::route::{BROADCAST, WEB_SOCKET},
+    middleware::route::{BROADCAST, PRESENCE, WEB_SOCKET},
 };
 
 /// Tells whether a server could take a segment in lower case for a reserved name.
 pub(super) fn is_reserved(routes: &Routes, segment: &str) -> bool {
     // Each name has an extension.
     segment.contains('.')
-        && [&[BROADCAST][..], &[WEB_SOCKET, routes.script_map.as_str()]]
-            .iter()
-            .any(|name| reads_as(segment, &name.concat().to_ascii_lowercase()))
+        && [
+            &[BROADCAST][..],
+            &[PRESENCE],
+            &[WEB_SOCKET, routes.script_map.as_str()],
+        ]
+        .iter()
+        .any(|name| reads_as(segment, &name.concat().to_ascii_lowercase()))
 }
 
 /// Tells whether a server could take a segment for this name, both in lower case: as it is, as its short

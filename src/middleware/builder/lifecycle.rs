@@ -2,11 +2,14 @@
 
 use std::future::Future;
 
-use crate::middleware::{
-    hooks::{HandlerOutput, handler, hook},
-    layer::WebConnectionSocketLayer,
-    rejection::Rejection,
-    socket::Socket,
+use crate::{
+    hub::PresenceChange,
+    middleware::{
+        hooks::{HandlerOutput, handler, hook},
+        layer::WebConnectionSocketLayer,
+        rejection::Rejection,
+        socket::Socket,
+    },
 };
 
 impl WebConnectionSocketLayer {
@@ -106,6 +109,38 @@ impl WebConnectionSocketLayer {
         Fut: Future<Output: HandlerOutput> + Send + 'static,
     {
         self.hooks_mut().disconnect = Some(handler(function));
+        self
+    }
+
+    /// Calls a function for each user that joins a group, or has left it, if a rule of
+    /// [`Config::presence`](crate::Config::presence) names the group.
+    ///
+    /// A user has joined with its first socket in the group, and left once for each absence: when it has had
+    /// none for [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after), on any node. One
+    /// that comes back before has not left. Sockets without a user are not told of. In a cluster each node
+    /// tells its own functions, of the members of all nodes.
+    ///
+    /// One task calls it for all groups, in the order of what happened, and tells watchers as well: so it
+    /// must be quick and must not block. Several functions are called in their order. One that panics is
+    /// logged and counted ([`Stats::panics`](crate::Stats::panics)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{
+    ///     Config, PresenceChange, WebConnectionSocketLayer, config::PresenceRule,
+    /// };
+    ///
+    /// let config = Config::new().presence(PresenceRule::group("lobby"));
+    /// let layer = WebConnectionSocketLayer::new(config).on_presence(|change| match change {
+    ///     PresenceChange::Joined { group, user } => println!("{user} is in {group}"),
+    ///     PresenceChange::Left { group, user, cause } => println!("{user} left {group}: {cause}"),
+    ///     _ => {}
+    /// });
+    /// ```
+    #[must_use]
+    pub fn on_presence(self, function: impl Fn(PresenceChange) + Send + Sync + 'static) -> Self {
+        self.state.hub.on_presence(function);
         self
     }
 }

@@ -6,8 +6,9 @@ use crate::{
     protocol::{ErrorFrame, MessageError, MessageErrorKind},
 };
 
-/// Answers 409 if the sender has no open socket or is in too many groups, 400 if a name is too long,
-/// 503 if its queue is full, 500 if a posted message got too many replies.
+/// Answers 409 if the sender has no open socket, or is in too many groups or watches too many, 400 if a
+/// name is too long, 503 if its queue is full, 422 if what is said of it is unsuitable, 500 if a posted
+/// message got too many replies or the members of a group are not known.
 impl From<SocketError> for Rejection {
     fn from(error: SocketError) -> Self {
         Cause::Socket(error).into()
@@ -65,6 +66,12 @@ mod tests {
             (SocketErrorKind::NameTooLong, (400, "name_too_long")),
             (SocketErrorKind::QueueFull, (503, "queue_full")),
             (SocketErrorKind::TooManyReplies, (500, "handler_failed")),
+            (SocketErrorKind::NoPresence, (500, "handler_failed")),
+            (
+                SocketErrorKind::UnsuitablePresence,
+                (422, "unsuitable_message"),
+            ),
+            (SocketErrorKind::TooManyWatches, (409, "too_many_groups")),
         ] {
             let error = SocketError::new(kind);
             let text = error.to_string();

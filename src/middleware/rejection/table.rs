@@ -19,8 +19,8 @@ use crate::{
 pub(crate) enum Cause {
     /// The handshake came with this method.
     UpgradeMethod(Method),
-    /// A reserved URL was called with this method.
-    ReservedMethod(Method),
+    /// A reserved URL was called with this method; the one that it takes.
+    ReservedMethod(Method, &'static str),
     UnsupportedVersion,
     /// Half a sentence: what is wrong with the handshake.
     MalformedHandshake(&'static str),
@@ -50,6 +50,10 @@ pub(crate) enum Cause {
     /// What the message's reader says.
     BadMessage(Box<str>),
     ShuttingDown(ShuttingDown),
+    /// A question for members names no group.
+    NoGroup,
+    /// No rule names the group whose members are asked for.
+    NoPresence,
     IdentifyFailed,
     IdentifyTimedOut,
     IdentityExpired,
@@ -77,12 +81,12 @@ impl From<Cause> for Rejection {
                 format!("A WebSocket handshake is a GET, not a {method}."),
             )
             .with(ALLOW, "GET"),
-            Cause::ReservedMethod(method) => Self::row(
+            Cause::ReservedMethod(method, allowed) => Self::row(
                 Kind::MethodNotAllowed,
                 StatusCode::METHOD_NOT_ALLOWED,
-                format!("This URL takes POST, not {method}."),
+                format!("This URL takes {allowed}, not {method}."),
             )
-            .with(ALLOW, "POST"),
+            .with(ALLOW, allowed),
             // RFC 6455 §4.4; RFC 9110 §7.8: a sender of Upgrade names it in Connection.
             Cause::UnsupportedVersion => Self::row(
                 Kind::UnsupportedVersion,
@@ -183,6 +187,16 @@ impl From<Cause> for Rejection {
                 StatusCode::BAD_REQUEST,
                 format!("The body is not a valid message: {why}."),
             ),
+            Cause::NoGroup => Self::row(
+                Kind::BadMessage,
+                StatusCode::BAD_REQUEST,
+                "The query names no group. Ask for `?group=lobby`.",
+            ),
+            Cause::NoPresence => Self::row(
+                Kind::NotFound,
+                StatusCode::NOT_FOUND,
+                "No rule of Config::presence names this group, so its members are not known.",
+            ),
             Cause::ShuttingDown(ShuttingDown { retry_after }) => Self::row(
                 Kind::ShuttingDown,
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -278,7 +292,13 @@ fn of_socket(kind: SocketErrorKind) -> (Kind, StatusCode) {
         SocketErrorKind::TooManyGroups => (Kind::TooManyGroups, StatusCode::CONFLICT),
         SocketErrorKind::NameTooLong => (Kind::NameTooLong, StatusCode::BAD_REQUEST),
         SocketErrorKind::QueueFull => (Kind::QueueFull, StatusCode::SERVICE_UNAVAILABLE),
-        SocketErrorKind::TooManyReplies => (Kind::HandlerFailed, StatusCode::INTERNAL_SERVER_ERROR),
+        SocketErrorKind::TooManyReplies | SocketErrorKind::NoPresence => {
+            (Kind::HandlerFailed, StatusCode::INTERNAL_SERVER_ERROR)
+        }
+        SocketErrorKind::UnsuitablePresence => {
+            (Kind::UnsuitableMessage, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        SocketErrorKind::TooManyWatches => (Kind::TooManyGroups, StatusCode::CONFLICT),
     }
 }
 

@@ -53,7 +53,7 @@ fn statuses_and_keys_are_the_documented_ones() {
     for (cause, status, key) in [
         (Cause::UpgradeMethod(Method::PUT), 405, "method_not_allowed"),
         (
-            Cause::ReservedMethod(Method::GET),
+            Cause::ReservedMethod(Method::GET, "POST"),
             405,
             "method_not_allowed",
         ),
@@ -99,6 +99,8 @@ fn statuses_and_keys_are_the_documented_ones() {
         (Cause::BodyFailed, 400, "body_failed"),
         (Cause::BadMessage(told("x")), 400, "bad_message"),
         (shutting_down(), 503, "shutting_down"),
+        (Cause::NoGroup, 400, "bad_message"),
+        (Cause::NoPresence, 404, "not_found"),
         (Cause::IdentifyFailed, 500, "identify_failed"),
         (Cause::IdentifyTimedOut, 503, "identify_timed_out"),
         (Cause::IdentityExpired, 401, "identity_expired"),
@@ -189,7 +191,8 @@ fn an_error_frame_that_names_a_time_becomes_a_header() {
 fn each_status_brings_the_headers_that_it_needs() {
     for (cause, name, value) in [
         (Cause::UpgradeMethod(Method::POST), "allow", "GET"),
-        (Cause::ReservedMethod(Method::GET), "allow", "POST"),
+        (Cause::ReservedMethod(Method::GET, "POST"), "allow", "POST"),
+        (Cause::ReservedMethod(Method::POST, "GET"), "allow", "GET"),
         (Cause::UnsupportedVersion, "sec-websocket-version", "13"),
         (Cause::UnsupportedVersion, "upgrade", "websocket"),
         (Cause::TokenMissing, "www-authenticate", "Bearer"),

@@ -1,5 +1,7 @@
 //! What a handler does through its socket: broadcast, reply, join, leave, re-identify, close.
 
+use serde::Serialize;
+
 use super::Socket;
 use crate::{
     frame::Frame,
@@ -136,6 +138,56 @@ impl Socket {
                 false
             }
         }
+    }
+
+    /// Says something of this socket's user to those that watch the members of its groups, such as a
+    /// picture or `"typing"`; see [`Hub::set_presence`].
+    ///
+    /// [`Hub::set_presence`]: crate::Hub::set_presence
+    ///
+    /// # Errors
+    ///
+    /// If the value does not serialize to JSON or takes more than 1 KiB, if the socket is closed, or if a
+    /// program posted the message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use web_connection_socket::{Socket, SocketError};
+    ///
+    /// async fn on_connect(socket: Socket) -> Result<(), SocketError> {
+    ///     socket.set_presence(&json!({ "name": "Ann", "picture": "/ann.png" }))
+    /// }
+    /// ```
+    pub fn set_presence(&self, info: &impl Serialize) -> Result<(), SocketError> {
+        let connection = self.source().connection()?;
+        self.hub().set_presence(connection.entry.id, info)
+    }
+
+    /// Has this socket told of the members of a group, whatever its identity allows; see
+    /// [`Hub::watch_presence`].
+    ///
+    /// [`Hub::watch_presence`]: crate::Hub::watch_presence
+    ///
+    /// # Errors
+    ///
+    /// If no rule of [`Config::presence`](crate::Config::presence) names the group, if the socket watches
+    /// 64 groups already, if it is closed, or if a program posted the message.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Socket, SocketError};
+    ///
+    /// async fn enter(socket: Socket) -> Result<(), SocketError> {
+    ///     socket.join("lobby")?;
+    ///     socket.watch_presence("lobby")
+    /// }
+    /// ```
+    pub fn watch_presence(&self, group: impl Into<GroupId>) -> Result<(), SocketError> {
+        let connection = self.source().connection()?;
+        self.hub().watch_presence(connection.entry.id, group)
     }
 
     /// Replaces the identity of this socket, for example after re-authentication; see

@@ -4,7 +4,11 @@ pub(crate) fn every_spelling() -> Vec<String> {
     NAMES.iter().flat_map(|name| spellings(name)).collect()
 }
 
-const NAMES: [&str; 2] = ["__broadcastWebSocket.wc", "__WebSocket.wwd"];
+const NAMES: [&str; 3] = [
+    "__broadcastWebSocket.wc",
+    "__WebSocket.wwd",
+    "__presence.wc",
+];
 
 /// Spellings that some server takes for the name itself.
 fn spellings(name: &str) -> Vec<String> {

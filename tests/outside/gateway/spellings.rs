@@ -81,7 +81,11 @@ fn is_ours(path: &str) -> bool {
     let path = path.to_ascii_lowercase().replace('\\', "/");
     let mut segments = path.split('/');
     segments.any(|segment| {
-        ["__websocket.wwd", "__broadcastwebsocket.wc"]
-            .contains(&segment.trim_matches([' ', '.', '\0']))
+        [
+            "__websocket.wwd",
+            "__broadcastwebsocket.wc",
+            "__presence.wc",
+        ]
+        .contains(&segment.trim_matches([' ', '.', '\0']))
     })
 }

@@ -1,0 +1,278 @@
+//! The hub's part in keeping track of the members of groups.
+
+use std::sync::{Arc, Weak};
+
+use serde::Serialize;
+
+use super::{
+    hub::{Hub, State},
+    presence::{Audience, Info, Move, Presence, PresenceCause, PresenceChange, Watch},
+    registry::Step,
+    socket_entry::SocketEntry,
+    socket_error::{SocketError, SocketErrorKind},
+};
+use crate::{
+    config::PresenceTerms,
+    frame::Frame,
+    protocol::{CloseReason, ConnectionId, GroupId},
+};
+
+impl Hub {
+    /// Returns the members of a group at this moment, on all nodes as far as this one knows.
+    ///
+    /// A user counts until [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after) has
+    /// passed since its last socket ended. Without a rule of [`Config::presence`](crate::Config::presence)
+    /// for the group there are none, and the answer is not complete. Copies each name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Hub;
+    ///
+    /// fn names(hub: &Hub) -> Vec<String> {
+    ///     let here = hub.presence("lobby");
+    ///     here.members.into_iter().map(|member| member.user.into()).collect()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn presence(&self, group: &str) -> Presence {
+        self.attendance.view(group).unwrap_or_default()
+    }
+
+    /// Says something of a socket's user in all its groups, such as a picture or `"typing"`, to those that
+    /// watch them. `null` takes it back.
+    ///
+    /// The last word on any of the user's sockets counts until the user has left. It is told together with
+    /// all other changes once a second.
+    ///
+    /// # Errors
+    ///
+    /// If the value does not serialize to JSON or takes more than 1 KiB, or the socket is not connected.
+    pub fn set_presence(
+        &self,
+        socket: ConnectionId,
+        info: &impl Serialize,
+    ) -> Result<(), SocketError> {
+        let unsuitable = |_| SocketError::new(SocketErrorKind::UnsuitablePresence);
+        let info = Info::of(info).map_err(unsuitable)?;
+        let state = self.state.lock();
+        let registry = &state.registry;
+        let Some(entry) = registry
+            .get(socket)
+            .filter(|_| !registry.is_removed(socket))
+        else {
+            return Err(SocketError::new(SocketErrorKind::NotConnected));
+        };
+        let groups = registry.groups_of(socket).iter();
+        let groups = groups.filter(|group| self.attendance.terms(group.as_str()).is_some());
+        self.attendance.push([Move::Said {
+            socket,
+            user: entry.user().id().clone(),
+            groups: groups.cloned().collect(),
+            info,
+        }]);
+        drop(state);
+        self.attend();
+        Ok(())
+    }
+
+    /// Has a socket told of the members of a group, whatever its identity allows: first of all of them,
+    /// then of each that comes and goes. Done twice, it is told of all of them again.
+    ///
+    /// # Errors
+    ///
+    /// If no rule of [`Config::presence`](crate::Config::presence) names the group, if the socket is not
+    /// connected, or if it watches 64 groups already.
+    pub fn watch_presence(
+        &self,
+        socket: ConnectionId,
+        group: impl Into<GroupId>,
+    ) -> Result<(), SocketError> {
+        let group = group.into();
+        if self.attendance.terms(group.as_str()).is_none() {
+            return Err(SocketError::new(SocketErrorKind::NoPresence));
+        }
+        let state = self.state.lock();
+        let registry = &state.registry;
+        let Some(entry) = registry
+            .get(socket)
+            .filter(|_| !registry.is_removed(socket))
+        else {
+            return Err(SocketError::new(SocketErrorKind::NotConnected));
+        };
+        self.attendance.push([Move::Watching {
+            socket,
+            watcher: entry.clone(),
+            group: group.clone(),
+            watch: Watch::ByApplication,
+        }]);
+        drop(state);
+        self.attend();
+        let is_watching = self.attendance.is_watching(socket, &group);
+        let refused = if self.has_ended(socket) {
+            SocketErrorKind::NotConnected
+        } else {
+            SocketErrorKind::TooManyWatches
+        };
+        is_watching.then_some(()).ok_or(SocketError::new(refused))
+    }
+
+    /// Has a socket told of the members of a group no longer. Returns `false` if it was not.
+    pub fn unwatch_presence(&self, socket: ConnectionId, group: &str) -> bool {
+        let group = GroupId::from(group);
+        let was_watching = self.attendance.is_watching(socket, &group);
+        self.attendance.push([Move::Unwatching { socket, group }]);
+        self.attend();
+        was_watching
+    }
+
+    pub(crate) fn on_presence(&self, hook: impl Fn(PresenceChange) + Send + Sync + 'static) {
+        self.attendance.on_change(hook);
+    }
+
+    /// Whether there are groups whose members are kept track of.
+    pub(crate) fn keeps_track(&self) -> bool {
+        self.attendance.rules().is_some()
+    }
+
+    /// Returns what a rule says of a group.
+    pub(crate) fn presence_terms(&self, group: &str) -> Option<PresenceTerms> {
+        self.attendance.terms(group)
+    }
+
+    /// Starts the task that keeps track of members, if there are rules and it does not run.
+    pub(super) fn start_attendance(self: &Arc<Self>) {
+        self.attendance.start(|| {
+            let hub: Weak<Self> = Arc::downgrade(self);
+            hub
+        });
+    }
+
+    /// Has what was noted of members take effect. To be called without the hub's lock.
+    pub(super) fn attend(&self) {
+        if self.keeps_track() {
+            self.attendance.settle();
+        }
+    }
+
+    /// Notes who has entered groups and left them, under the hub's lock.
+    pub(super) fn note_steps(&self, state: &mut State, cause: PresenceCause) {
+        let steps = state.registry.take_steps();
+        if steps.is_empty() {
+            return;
+        }
+        self.attendance.push(steps.into_iter().map(|step| {
+            let Step {
+                socket,
+                user,
+                group,
+                is_in,
+            } = step;
+            if is_in {
+                Move::Entered {
+                    group,
+                    user,
+                    socket,
+                }
+            } else {
+                Move::Left { group, user, cause }
+            }
+        }));
+    }
+
+    /// Notes that a socket has ended, under the hub's lock.
+    pub(super) fn note_end(&self, state: &mut State, socket: ConnectionId) {
+        if self.keeps_track() {
+            self.note_steps(state, PresenceCause::Closed);
+            self.attendance.push([Move::Ended(socket)]);
+        }
+    }
+
+    /// Ends what a socket may watch no longer, after its groups or its identity have changed. Under the
+    /// hub's lock.
+    pub(super) fn note_rights(&self, state: &mut State, socket: ConnectionId) {
+        let Some(entry) = state.registry.get(socket) else {
+            return;
+        };
+        if self.keeps_track() {
+            self.attendance.push([Move::Allowed {
+                socket,
+                groups: state.registry.groups_of(socket).to_vec(),
+                principal: entry.principal(),
+            }]);
+        }
+    }
+
+    /// Notes how a socket has ended that was a member of groups.
+    pub(super) fn explain_end(&self, socket: ConnectionId, reason: &CloseReason) {
+        if !self.keeps_track() || !is_loss(reason) {
+            return;
+        }
+        let state = self.state.lock();
+        let Some(entry) = state.registry.get(socket) else {
+            return;
+        };
+        let user = entry.user().id().clone();
+        let groups = state.registry.groups_of(socket).iter();
+        let groups = groups.filter(|group| self.attendance.terms(group.as_str()).is_some());
+        self.attendance.push(groups.map(|group| Move::Explained {
+            group: group.clone(),
+            user: user.clone(),
+            cause: PresenceCause::Lost,
+        }));
+        drop(state);
+        self.attend();
+    }
+
+    /// Has a client's socket told of the members of the groups that it asks for, as far as its identity
+    /// allows it. `beyond`: how many more it asked for than are looked at.
+    pub(super) fn watch_by_identity(
+        &self,
+        entry: &Arc<SocketEntry>,
+        groups: &[GroupId],
+        beyond: usize,
+    ) {
+        if groups.is_empty() {
+            return;
+        }
+        let state = self.state.lock();
+        if state.registry.is_removed(entry.id) {
+            return;
+        }
+        let principal = entry.principal();
+        let own = state.registry.groups_of(entry.id);
+        let (allowed, refused): (Vec<_>, Vec<_>) = groups
+            .iter()
+            .partition(|group| own.contains(group) || principal.may_watch(group.as_str()));
+        let watching = allowed.into_iter().map(|group| Move::Watching {
+            socket: entry.id,
+            watcher: entry.clone(),
+            group: group.clone(),
+            watch: Watch::ByIdentity,
+        });
+        self.attendance.push(watching);
+        self.attendance
+            .push([Move::NotWatched((refused.len() + beyond) as u64)]);
+        drop(state);
+        self.attend();
+    }
+
+    fn has_ended(&self, socket: ConnectionId) -> bool {
+        self.state.lock().registry.is_removed(socket)
+    }
+}
+
+impl Audience<Arc<SocketEntry>> for Hub {
+    fn show(&self, watchers: &mut Vec<Arc<SocketEntry>>, frame: &Frame) {
+        self.push_all(watchers, frame);
+    }
+
+    fn presence_hook_panicked(&self) {
+        self.panicked("the function that is told of members");
+    }
+}
+
+/// Whether a socket ended without the will of either side.
+fn is_loss(reason: &CloseReason) -> bool {
+    reason.code() == CloseReason::LOST.code() || *reason == CloseReason::SLOW
+}

@@ -1,0 +1,328 @@
+//! The members of one group, and what its watchers have been told of them.
+
+use std::{collections::HashMap, mem, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    change::PresenceCause,
+    member::{Holder, Member, Outcome},
+    notice::{Listed, Notice},
+    view::{Presence, PresenceMember},
+    watchers::Watchers,
+};
+use crate::{
+    config::PresenceTerms,
+    frame::Frame,
+    protocol::{GroupId, UserId},
+};
+
+/// The members of one group, and what its watchers have been told of them. Pure: the time is an
+/// argument.
+#[derive(Debug)]
+pub(super) struct Group<W> {
+    terms: PresenceTerms,
+    pub(super) members: HashMap<UserId, Member>,
+    /// Sockets without a user, by node.
+    pub(super) anonymous: HashMap<u64, u32>,
+    /// Members that have not left.
+    here: usize,
+    pub(super) watchers: Watchers<W>,
+    /// Members of which watchers are to be told something.
+    dirty: Vec<UserId>,
+    /// Whether the watchers are told names.
+    is_listed: bool,
+    /// The count that watchers were told last.
+    told: usize,
+    /// When watchers were told something last.
+    last: Option<Instant>,
+    /// When they will be next.
+    pub(super) due: Option<Instant>,
+}
+
+/// A frame, and the watchers that get it.
+#[derive(Debug)]
+pub(in crate::hub) struct Told<W> {
+    pub(in crate::hub) frame: Frame,
+    pub(in crate::hub) watchers: Vec<W>,
+}
+
+impl<W: Clone> Group<W> {
+    pub(super) fn new(terms: PresenceTerms) -> Self {
+        Self {
+            terms,
+            members: HashMap::new(),
+            anonymous: HashMap::new(),
+            here: 0,
+            watchers: Watchers::default(),
+            dirty: Vec::new(),
+            is_listed: false,
+            told: 0,
+            last: None,
+            due: None,
+        }
+    }
+
+    /// Takes what a node says of a user's sockets.
+    pub(super) fn set(
+        &mut self,
+        user: &UserId,
+        holder: Holder,
+        cause: PresenceCause,
+        now: Instant,
+    ) -> Outcome {
+        if holder.sockets == 0 && !self.members.contains_key(user) {
+            return Outcome::Same;
+        }
+        let member = match self.members.get_mut(user) {
+            Some(member) => member,
+            None => self.members.entry(user.clone()).or_default(),
+        };
+        let outcome = member.set(holder, cause, self.terms.leave_after, now);
+        match outcome {
+            Outcome::Arrived => self.here += 1,
+            Outcome::Altered => member.is_altered = true,
+            Outcome::Away | Outcome::Same => {}
+        }
+        if matches!(outcome, Outcome::Arrived | Outcome::Altered) {
+            self.mark(user, now);
+        }
+        outcome
+    }
+
+    /// Takes a node's count of sockets without a user.
+    pub(super) fn set_anonymous(&mut self, node: u64, sockets: u32, now: Instant) {
+        if sockets == 0 {
+            self.anonymous.remove(&node);
+        } else {
+            self.anonymous.insert(node, sockets);
+        }
+        self.schedule(now);
+    }
+
+    /// Ends a member's absence if the time has come. Returns when it will, if that is later.
+    pub(super) fn expire(&mut self, user: &UserId, now: Instant) -> Option<Instant> {
+        let member = self.members.get_mut(user)?;
+        let was_here = member.is_here();
+        let later = member.expire(now);
+        member.is_awaited = later.is_some();
+        if was_here && !member.is_here() {
+            self.here -= 1;
+            self.mark(user, now);
+        }
+        later
+    }
+
+    /// Forgets a member that has left, once all have been told.
+    pub(super) fn bury(&mut self, user: &UserId) {
+        let member = self.members.get(user);
+        let is_over = |member: &Member| {
+            !(member.is_here() || member.is_dirty || member.is_unheard || member.is_awaited)
+        };
+        if member.is_some_and(is_over) {
+            self.members.remove(user);
+        }
+    }
+
+    /// Has watchers told of a member, if they are told names, and of the count.
+    fn mark(&mut self, user: &UserId, now: Instant) {
+        if self.is_listed {
+            if let Some(member) = self.members.get_mut(user) {
+                if !mem::replace(&mut member.is_dirty, true) {
+                    self.dirty.push(user.clone());
+                }
+            }
+        }
+        self.schedule(now);
+    }
+
+    /// Has watchers told of the group as soon as they may be.
+    pub(super) fn schedule(&mut self, now: Instant) {
+        if self.due.is_none() && !self.watchers.is_empty() {
+            let next = self.last.map(|last| last + BETWEEN_FRAMES);
+            self.due = Some(next.map_or(now, |next| next.max(now)));
+        }
+    }
+
+    /// Tells watchers what has changed since they were told last: those that are new all there is.
+    pub(super) fn tell(&mut self, name: &GroupId, now: Instant, out: &mut Vec<Told<W>>) {
+        self.due = None;
+        let count = self.count();
+        let lists = self.here <= self.limit();
+        let knows = !self.watchers.known.is_empty();
+        let is_reset = knows && lists && !self.is_listed;
+        let is_news = count != self.told || self.is_listed != lists;
+        let mut is_told = false;
+        if knows && !is_reset {
+            let listed = lists.then(|| self.changes());
+            if is_news || listed.as_ref().is_some_and(Listed::is_some) {
+                let notice = Notice {
+                    is_reset,
+                    listed,
+                    count,
+                };
+                let frame = notice.frame(name);
+                let watchers = self.watchers.known();
+                out.push(Told { frame, watchers });
+                is_told = true;
+            }
+        }
+        if !(self.is_listed && knows && lists) {
+            self.is_listed = lists;
+            self.forget_what_was_told();
+        }
+        let mut whole = if is_reset {
+            self.watchers.known()
+        } else {
+            Vec::new()
+        };
+        whole.extend(self.watchers.welcome());
+        if !whole.is_empty() {
+            let frame = self.whole(lists, count).frame(name);
+            let watchers = whole;
+            out.push(Told { frame, watchers });
+            is_told = true;
+        }
+        self.told = count;
+        if is_told {
+            self.last = Some(now);
+        }
+    }
+
+    /// Returns what watchers that are told names have not been told.
+    fn changes(&mut self) -> Listed<'_> {
+        let mut left = Vec::new();
+        let mut joined = Vec::new();
+        for user in mem::take(&mut self.dirty) {
+            let Some(member) = self.members.get_mut(&user) else {
+                continue;
+            };
+            member.is_dirty = false;
+            let is_altered = mem::take(&mut member.is_altered);
+            let is_here = member.is_here();
+            let was_told = mem::replace(&mut member.is_told, is_here);
+            if is_here {
+                if !was_told || is_altered {
+                    joined.push(user);
+                }
+            } else {
+                self.bury(&user);
+                if was_told {
+                    left.push(user);
+                }
+            }
+        }
+        let joined = joined.iter().filter_map(|user| {
+            let (user, member) = self.members.get_key_value(user)?;
+            Some((user, member.info()))
+        });
+        Listed {
+            joined: joined.collect(),
+            left,
+        }
+    }
+
+    /// Takes the members as they are for what watchers know: they are about to get the whole list, or
+    /// know no names.
+    fn forget_what_was_told(&mut self) {
+        for user in mem::take(&mut self.dirty) {
+            if let Some(member) = self.members.get_mut(&user) {
+                member.is_dirty = false;
+            }
+            self.bury(&user);
+        }
+        if self.is_listed {
+            for member in self.members.values_mut() {
+                member.is_altered = false;
+                member.is_told = member.is_here();
+            }
+        }
+    }
+
+    /// Returns all members, or their count alone.
+    fn whole(&self, lists: bool, count: usize) -> Notice<'_> {
+        let listed = lists.then(|| {
+            let here = self.members.iter().filter(|(_, member)| member.is_here());
+            let joined = here.map(|(user, member)| (user, member.info()));
+            let mut joined: Vec<_> = joined.collect();
+            joined.sort_unstable_by_key(|(user, _)| *user);
+            Listed {
+                joined,
+                left: Vec::new(),
+            }
+        });
+        Notice {
+            is_reset: lists,
+            listed,
+            count,
+        }
+    }
+
+    /// Stops to tell anything when there is no watcher left.
+    pub(super) fn note_watchers(&mut self) {
+        if self.watchers.known.is_empty() && self.is_listed {
+            self.is_listed = false;
+            self.forget_what_was_told();
+        }
+        if self.watchers.is_empty() {
+            self.due = None;
+        }
+    }
+
+    /// Returns the number of users up to which names are told. One that has grown too large must become
+    /// somewhat smaller first, or each one that comes and goes would cost a whole list.
+    fn limit(&self) -> usize {
+        let limit = self.terms.list_up_to;
+        if self.is_listed || self.watchers.known.is_empty() {
+            limit
+        } else {
+            limit - limit / 8
+        }
+    }
+
+    /// Returns the users, and the sockets without one.
+    fn count(&self) -> usize {
+        self.here + self.anonymous()
+    }
+
+    fn anonymous(&self) -> usize {
+        self.anonymous.values().map(|count| *count as usize).sum()
+    }
+
+    /// Returns the members at this moment.
+    pub(super) fn view(&self) -> Presence {
+        let here = self.members.iter().filter(|(_, member)| member.is_here());
+        let members = here.map(|(user, member)| {
+            PresenceMember::new(user.clone(), member.sockets(), member.info().cloned())
+        });
+        let mut members: Vec<_> = members.collect();
+        members.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+        let sockets: usize = members.iter().map(|member| member.sockets).sum();
+        Presence {
+            users: members.len(),
+            sockets: sockets + self.anonymous(),
+            count: self.count(),
+            members,
+            is_complete: true,
+        }
+    }
+
+    /// Returns how many members have not left.
+    pub(super) fn here(&self) -> usize {
+        self.here
+    }
+
+    /// Whether nothing is left of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.members.is_empty() && self.anonymous.is_empty() && self.watchers.is_empty()
+    }
+}
+
+impl Listed<'_> {
+    fn is_some(&self) -> bool {
+        !(self.joined.is_empty() && self.left.is_empty())
+    }
+}
+
+/// Between two frames for one watcher of a group.
+const BETWEEN_FRAMES: Duration = Duration::from_secs(1);

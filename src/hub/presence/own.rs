@@ -1,0 +1,110 @@
+//! What this node's sockets do in the groups, and what is said of them.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{change::PresenceCause, info::Info, member::Holder, table::Table};
+use crate::protocol::{ConnectionId, GroupId, UserId};
+
+impl<W: Clone> Table<W> {
+    pub(super) fn entered(
+        &mut self,
+        group: &GroupId,
+        user: &UserId,
+        socket: ConnectionId,
+        now: Instant,
+    ) {
+        if let Some(info) = self.infos.get(&socket).cloned() {
+            self.say(group, user, Some(&info), 1, now);
+        } else {
+            self.step(group, user, 1, PresenceCause::Closed, now);
+        }
+    }
+
+    /// Counts this node's sockets of a user, or those without one.
+    pub(super) fn step(
+        &mut self,
+        name: &GroupId,
+        user: &UserId,
+        step: i32,
+        cause: PresenceCause,
+        now: Instant,
+    ) {
+        let node = self.node;
+        let Some(group) = self.group(name) else {
+            return;
+        };
+        if user.is_empty() {
+            let before = group.anonymous.get(&node).copied().unwrap_or_default();
+            self.set_anonymous(name, node, before.saturating_add_signed(step), now);
+            return;
+        }
+        let member = group.members.get(user);
+        let own = member.and_then(|member| member.holder(node));
+        let info = match own {
+            Some(own) => own.info.clone(),
+            // What was said of it holds until it has left, on whichever node it comes back.
+            None => member
+                .filter(|member| member.is_here())
+                .and_then(|member| member.info().cloned()),
+        };
+        let before = own.map_or(0, |own| own.sockets);
+        let holder = Holder {
+            node,
+            sockets: before.saturating_add_signed(step),
+            info,
+        };
+        self.set(name, user, holder, cause, now);
+    }
+
+    /// Takes what is said of a user of this node, and counts its sockets.
+    fn say(
+        &mut self,
+        name: &GroupId,
+        user: &UserId,
+        info: Option<&Arc<Info>>,
+        step: i32,
+        now: Instant,
+    ) {
+        if user.is_empty() {
+            return self.step(name, user, step, PresenceCause::Closed, now);
+        }
+        let node = self.node;
+        let Some(group) = self.group(name) else {
+            return;
+        };
+        let member = group.members.get(user);
+        let own = member.and_then(|member| member.holder(node));
+        // What was said of a socket before it came is not always the last word.
+        let said = own.filter(|_| step > 0).and_then(|own| own.info.clone());
+        let later = |said: &Arc<Info>| info.as_ref().is_none_or(|info| info.stamp < said.stamp);
+        let info = said.filter(later).or(info.cloned());
+        let before = own.map_or(0, |own| own.sockets);
+        let holder = Holder {
+            node,
+            sockets: before.saturating_add_signed(step),
+            info,
+        };
+        if holder.sockets > 0 {
+            self.set(name, user, holder, PresenceCause::Closed, now);
+        }
+    }
+
+    pub(super) fn said(
+        &mut self,
+        socket: ConnectionId,
+        user: &UserId,
+        groups: &[GroupId],
+        info: Option<&Arc<Info>>,
+        now: Instant,
+    ) {
+        match info {
+            Some(info) => _ = self.infos.insert(socket, info.clone()),
+            None => _ = self.infos.remove(&socket),
+        }
+        for group in groups {
+            self.say(group, user, info, 0, now);
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! All groups that are kept track of: what happens to their members, and when something is due.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap, HashMap},
+    mem,
+    sync::Arc,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    change::{PresenceCause, PresenceChange},
+    group::{Group, Told},
+    info::Info,
+    member::{Holder, Outcome},
+    moves::{Move, Watch},
+    view::Presence,
+};
+use crate::{
+    config::PresenceRules,
+    protocol::{ConnectionId, GroupId, UserId},
+};
+
+/// All groups that are kept track of. Pure: the time is an argument. `W` is a socket to which frames are
+/// sent.
+#[derive(Debug)]
+pub(super) struct Table<W> {
+    /// This node.
+    pub(super) node: u64,
+    pub(super) rules: Arc<PresenceRules>,
+    pub(super) groups: HashMap<GroupId, Group<W>>,
+    /// When absences end. Each member stands here once at most.
+    absences: BinaryHeap<Reverse<(Instant, GroupId, UserId)>>,
+    /// When watchers are told something.
+    notices: BTreeSet<(Instant, GroupId)>,
+    /// The groups that a socket watches, and how it came to.
+    pub(super) watches: HashMap<ConnectionId, HashMap<GroupId, Watch>>,
+    /// What was said of sockets.
+    pub(super) infos: HashMap<ConnectionId, Arc<Info>>,
+    /// Whether the application has functions that are told of changes.
+    pub(super) has_hooks: bool,
+    /// Members of which they are to be told.
+    unheard: Vec<(GroupId, UserId)>,
+    /// Until when the task that does what is due sleeps.
+    pub(super) sleeps_until: Option<Instant>,
+    pub(super) frames: u64,
+    pub(super) not_watched: u64,
+}
+
+/// The figures of a table at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Figures {
+    pub(super) groups: usize,
+    pub(super) members: usize,
+    pub(super) watchers: usize,
+}
+
+impl<W: Clone> Table<W> {
+    pub(super) fn new(node: u64, rules: Arc<PresenceRules>) -> Self {
+        Self {
+            node,
+            rules,
+            groups: HashMap::new(),
+            absences: BinaryHeap::new(),
+            notices: BTreeSet::new(),
+            watches: HashMap::new(),
+            infos: HashMap::new(),
+            has_hooks: false,
+            unheard: Vec::new(),
+            sleeps_until: None,
+            frames: 0,
+            not_watched: 0,
+        }
+    }
+
+    /// Takes what has happened to a socket.
+    pub(super) fn apply(&mut self, happened: Move<W>, now: Instant) {
+        match happened {
+            Move::Entered {
+                group,
+                user,
+                socket,
+            } => self.entered(&group, &user, socket, now),
+            Move::Left { group, user, cause } => self.step(&group, &user, -1, cause, now),
+            Move::Explained { group, user, cause } => self.step(&group, &user, 0, cause, now),
+            Move::Ended(socket) => self.ended(socket, now),
+            Move::Said {
+                socket,
+                user,
+                groups,
+                info,
+            } => self.said(socket, &user, &groups, info.as_ref(), now),
+            Move::Watching {
+                socket,
+                watcher,
+                group,
+                watch,
+            } => self.watch(socket, watcher, group, watch, now),
+            Move::Unwatching { socket, group } => self.unwatch(socket, &group, now),
+            Move::Allowed {
+                socket,
+                groups,
+                principal,
+            } => {
+                let may =
+                    |group: &GroupId| groups.contains(group) || principal.may_watch(group.as_str());
+                self.keep_allowed(socket, may, now);
+            }
+            Move::NotWatched(count) => self.not_watched += count,
+        }
+    }
+
+    /// Takes what a node says of its sockets of a user.
+    pub(super) fn set(
+        &mut self,
+        name: &GroupId,
+        user: &UserId,
+        holder: Holder,
+        cause: PresenceCause,
+        now: Instant,
+    ) {
+        let has_hooks = self.has_hooks;
+        let Some(group) = self.group(name) else {
+            return;
+        };
+        let outcome = group.set(user, holder, cause, now);
+        match outcome {
+            Outcome::Arrived if has_hooks => self.note_unheard(name, user),
+            Outcome::Away => self.await_return(name, user),
+            Outcome::Arrived | Outcome::Altered | Outcome::Same => {}
+        }
+        self.note_due(name);
+        self.forget_if_over(name);
+    }
+
+    pub(super) fn set_anonymous(&mut self, name: &GroupId, node: u64, sockets: u32, now: Instant) {
+        if let Some(group) = self.group(name) {
+            group.set_anonymous(node, sockets, now);
+        }
+        self.note_due(name);
+        self.forget_if_over(name);
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Told<W>> {
+        while let Some(Reverse((at, ..))) = self.absences.peek() {
+            if *at > now {
+                break;
+            }
+            if let Some(Reverse((_, name, user))) = self.absences.pop() {
+                self.end_absence(name, user, now);
+            }
+        }
+        let mut told = Vec::new();
+        while let Some((at, _)) = self.notices.first() {
+            if *at > now {
+                break;
+            }
+            if let Some((at, name)) = self.notices.pop_first() {
+                let group = self.groups.get_mut(&name);
+                if let Some(group) = group.filter(|group| group.due == Some(at)) {
+                    group.tell(&name, now, &mut told);
+                }
+                self.forget_if_over(&name);
+            }
+        }
+        self.frames += told
+            .iter()
+            .map(|one| one.watchers.len() as u64)
+            .sum::<u64>();
+        told
+    }
+
+    /// Returns what the application is to be told.
+    pub(super) fn take_changes(&mut self) -> Vec<PresenceChange> {
+        let mut changes = Vec::new();
+        for (name, user) in mem::take(&mut self.unheard) {
+            let Some(group) = self.groups.get_mut(&name) else {
+                continue;
+            };
+            if let Some(member) = group.members.get_mut(&user) {
+                member.is_unheard = false;
+                let is_here = member.is_here();
+                let was_heard = mem::replace(&mut member.is_heard, is_here);
+                let (group, user) = (name.clone(), user.clone());
+                match (was_heard, is_here) {
+                    (false, true) => changes.push(PresenceChange::Joined { group, user }),
+                    (true, false) => changes.push(PresenceChange::Left {
+                        group,
+                        user,
+                        cause: member.cause().unwrap_or(PresenceCause::Closed),
+                    }),
+                    _ => {}
+                }
+            }
+            group.bury(&user);
+            self.forget_if_over(&name);
+        }
+        changes
+    }
+
+    /// Returns when something is due.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        if !self.unheard.is_empty() {
+            return Some(now);
+        }
+        let absence = self.absences.peek().map(|Reverse((at, ..))| *at);
+        let notice = self.notices.first().map(|(at, _)| *at);
+        absence.into_iter().chain(notice).min()
+    }
+
+    pub(super) fn view(&self, group: &str) -> Option<Presence> {
+        self.rules.of(group)?;
+        let view = self.groups.get(group).map(Group::view);
+        Some(view.unwrap_or_else(|| Presence {
+            is_complete: true,
+            ..Presence::default()
+        }))
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        Figures {
+            groups: self.groups.len(),
+            members: self.groups.values().map(Group::here).sum(),
+            watchers: (self.groups.values())
+                .map(|group| group.watchers.len())
+                .sum(),
+        }
+    }
+
+    fn end_absence(&mut self, name: GroupId, user: UserId, now: Instant) {
+        let Some(group) = self.groups.get_mut(&name) else {
+            return;
+        };
+        if let Some(later) = group.expire(&user, now) {
+            self.absences.push(Reverse((later, name, user)));
+            return;
+        }
+        let is_over = group
+            .members
+            .get(&user)
+            .is_some_and(|member| !member.is_here());
+        if self.has_hooks && is_over {
+            self.note_unheard(&name, &user);
+        }
+        self.note_due(&name);
+        if let Some(group) = self.groups.get_mut(&name) {
+            group.bury(&user);
+        }
+        self.forget_if_over(&name);
+    }
+
+    fn await_return(&mut self, name: &GroupId, user: &UserId) {
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        let Some(member) = group.members.get_mut(user) else {
+            return;
+        };
+        if let Some(until) = member.away_until() {
+            if !mem::replace(&mut member.is_awaited, true) {
+                let absence = (until, name.clone(), user.clone());
+                self.absences.push(Reverse(absence));
+            }
+        }
+    }
+
+    fn note_unheard(&mut self, name: &GroupId, user: &UserId) {
+        let group = self.groups.get_mut(name);
+        if let Some(member) = group.and_then(|group| group.members.get_mut(user)) {
+            if !mem::replace(&mut member.is_unheard, true) {
+                self.unheard.push((name.clone(), user.clone()));
+            }
+        }
+    }
+
+    /// Notes when the group's watchers are told something.
+    pub(super) fn note_due(&mut self, name: &GroupId) {
+        let due = self.groups.get(name).and_then(|group| group.due);
+        if let Some(due) = due {
+            // It stands for one moment only, until it has come.
+            self.notices.insert((due, name.clone()));
+        }
+    }
+
+    pub(super) fn forget_if_over(&mut self, name: &GroupId) {
+        if self.groups.get(name).is_some_and(Group::is_over) {
+            self.groups.remove(name);
+        }
+    }
+
+    /// Returns a group that a rule names.
+    pub(super) fn group(&mut self, name: &GroupId) -> Option<&mut Group<W>> {
+        if !self.groups.contains_key(name) {
+            let terms = self.rules.of(name.as_str())?;
+            self.groups.insert(name.clone(), Group::new(terms));
+        }
+        self.groups.get_mut(name)
+    }
+}

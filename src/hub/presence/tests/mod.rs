@@ -1,0 +1,5 @@
+//! The table by example, with socket numbers in the place of watchers.
+
+mod clock;
+mod members;
+mod watchers;

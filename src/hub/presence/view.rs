@@ -1,0 +1,113 @@
+//! The members of a group at one moment, as an application sees them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::info::Info;
+use crate::protocol::{GroupId, UserId};
+
+/// The members of a group at one moment, from [`Hub::presence`](crate::Hub::presence).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Presence {
+    /// The users that are members, in the order of their names.
+    pub members: Vec<PresenceMember>,
+    /// How many users are members.
+    pub users: usize,
+    /// How many sockets are members, those without a user among them.
+    pub sockets: usize,
+    /// The users and the sockets without a user: each of these counts as a visitor of its own.
+    pub count: usize,
+    /// Whether this is known to be all. In a cluster it is not while this node has no link, or has not
+    /// heard another node's members yet. Also `false` if no rule of
+    /// [`Config::presence`](crate::Config::presence) names the group.
+    pub is_complete: bool,
+}
+
+/// A user that is a member of a group.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PresenceMember {
+    /// The user.
+    pub user: UserId,
+    /// Its sockets in the group, on all nodes: 0 if it has none, but
+    /// [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after) has not passed yet.
+    pub sockets: usize,
+    info: Option<Arc<Info>>,
+}
+
+impl PresenceMember {
+    pub(super) fn new(user: UserId, sockets: usize, info: Option<Arc<Info>>) -> Self {
+        Self {
+            user,
+            sockets,
+            info,
+        }
+    }
+
+    /// Returns what [`Socket::set_presence`](crate::Socket::set_presence) said last of the user, as JSON.
+    #[must_use]
+    pub fn info(&self) -> Option<&str> {
+        self.info.as_ref().map(|info| info.json.get())
+    }
+
+    /// Returns the same as a value; `None` if nothing was said, or something else.
+    #[must_use]
+    pub fn parse_info<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
+        serde_json::from_str(self.info()?).ok()
+    }
+}
+
+impl PartialEq for PresenceMember {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.user, self.sockets, self.info()) == (&other.user, other.sockets, other.info())
+    }
+}
+
+impl Presence {
+    /// Returns the group and its members as JSON; the members only if they are at most so many.
+    pub(crate) fn to_json(&self, group: &GroupId, list_up_to: usize) -> Vec<u8> {
+        let json = Json {
+            group_id: group,
+            members: (self.users <= list_up_to).then_some(&self.members),
+            users: self.users,
+            sockets: self.sockets,
+            count: self.count,
+            complete: self.is_complete,
+        };
+        serde_json::to_vec(&json).expect("names and numbers are JSON")
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Json<'a> {
+    group_id: &'a GroupId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<&'a Vec<PresenceMember>>,
+    users: usize,
+    sockets: usize,
+    count: usize,
+    complete: bool,
+}
+
+impl Serialize for PresenceMember {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Member<'a> {
+            user_id: &'a UserId,
+            sockets: usize,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            info: Option<&'a RawValue>,
+        }
+        let member = Member {
+            user_id: &self.user,
+            sockets: self.sockets,
+            info: self.info.as_ref().map(|info| &*info.json),
+        };
+        member.serialize(serializer)
+    }
+}
