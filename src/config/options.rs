@@ -36,6 +36,7 @@ pub struct Config {
     pub(crate) access: Access,
     pub(crate) proxies: Proxies,
     pub(crate) connection_limits: ConnectionLimits,
+    pub(crate) handshake_rate: Option<Rate>,
     pub(crate) message_rate: Option<Rate>,
     pub(crate) byte_rate: Option<Rate>,
     pub(crate) max_message_size: usize,
@@ -77,6 +78,7 @@ impl Config {
             access: Access::default(),
             proxies: Proxies::default(),
             connection_limits: ConnectionLimits::default(),
+            handshake_rate: None,
             message_rate: None,
             byte_rate: None,
             max_message_size: 64 * KIB,
@@ -198,6 +200,7 @@ mod tests {
         );
         assert_eq!(retry_after.as_secs(), 5);
         assert_eq!((config.message_rate, config.byte_rate), (None, None));
+        assert_eq!(config.handshake_rate, None);
     }
 
     #[test]
@@ -242,6 +245,12 @@ mod tests {
     #[should_panic(expected = "Config::message_rate: must not be zero")]
     fn a_rate_without_a_burst_panics() {
         let _config = Config::new().message_rate(1, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "Config::handshake_rate: must not be zero")]
+    fn a_rate_of_no_handshakes_panics() {
+        let _config = Config::new().handshake_rate(0, 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Options that bound how fast one socket may send.
+//! Options that bound how fast something may come.
 
-/// How many frames, or bytes, one socket may send.
+/// So many per second in the long run, and so many at once after a quiet time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub(crate) per_second: u32,

@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     cluster::Membership,
     connection_limits::{ConnectionLimits, ConnectionPermit, LimitReached},
     counters::Counters,
     delivery::{Eviction, Fanout},
+    handshake_rate::{HandshakeRate, TooManyHandshakes},
     history::Streams,
     identity::User,
     phase::{Phase, ShuttingDown},
@@ -84,6 +85,7 @@ pub struct Hub {
     pub(super) state: Mutex<State>,
     pub(super) counters: Arc<Counters>,
     pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
+    handshake_rate: Option<HandshakeRate>,
     pub(super) fanout: Arc<Fanout<SocketEntry>>,
     pub(super) cluster: Membership,
     pub(super) cluster_key: Option<ClusterKey>,
@@ -144,6 +146,7 @@ impl Hub {
             eviction: Eviction::new(config.overflow, counters.clone()),
             counters,
             connection_limits: ConnectionLimits::new(&config.connection_limits),
+            handshake_rate: HandshakeRate::new(Instant::now(), config),
             cluster: Membership::default(),
             cluster_key: config.cluster_key.clone(),
             history: Streams::new(config),
@@ -289,6 +292,18 @@ impl Hub {
             Some(limits) => limits.permit(client.into()),
             None => Ok(ConnectionPermit::default()),
         }
+    }
+
+    /// Takes one of the handshakes that the rate allows.
+    pub(crate) fn take_handshake(&self) -> Result<(), TooManyHandshakes> {
+        let rate = self.handshake_rate.as_ref();
+        rate.map_or(Ok(()), |rate| rate.take(Instant::now()))
+    }
+
+    /// Whether the rate allows a handshake now, and leaves its room to one.
+    pub(crate) fn check_handshake(&self) -> Result<(), TooManyHandshakes> {
+        let rate = self.handshake_rate.as_ref();
+        rate.map_or(Ok(()), |rate| rate.probe(Instant::now()))
     }
 
     /// Whether a user may have one more socket now.

@@ -10,6 +10,7 @@ mod connection_limits;
 mod counters;
 mod delivery;
 mod dispatching;
+mod handshake_rate;
 mod history;
 mod hub;
 mod identity;
@@ -17,15 +18,16 @@ mod log_limit;
 mod occupation;
 mod phase;
 mod presence;
-mod random;
 mod recall;
 mod registration;
 mod registry;
 mod reidentify;
+mod retry;
 mod shutdown;
 mod socket_entry;
 mod socket_error;
 mod stats;
+mod token_bucket;
 mod turns;
 mod work;
 
@@ -40,12 +42,14 @@ pub(crate) use self::{
     connection_limits::{Client, ConnectionPermit, Limit, LimitReached},
     counters::Counters,
     delivery::{Attention, Backlog, Drained, Kill, Push, SharedTransport, Transport},
+    handshake_rate::TooManyHandshakes,
     identity::Principal,
     log_limit::LogLimit,
     phase::ShuttingDown,
     presence::MAX_WATCHES,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
+    token_bucket::TokenBucket,
     turns::{Key, Lane, Turn, Turns},
     work::Part,
 };

@@ -12,7 +12,7 @@ use super::{
     delivery::{Backlog, Kill},
     hub::{Hub, State},
     phase::{Phase, ShuttingDown},
-    random::random_up_to,
+    retry::{random_retry, whole_seconds},
     socket_entry::SocketEntry,
 };
 use crate::protocol::CloseReason;
@@ -190,9 +190,8 @@ impl Hub {
 impl State {
     /// Returns the refusal of a client that comes during a shutdown.
     pub(super) fn shutting_down(&self) -> ShuttingDown {
-        let most = self.return_within.max(SHORTEST_RETRY);
         ShuttingDown {
-            retry_after: random_up_to(most),
+            retry_after: random_retry(self.return_within),
         }
     }
 }
@@ -201,16 +200,16 @@ impl State {
 fn return_within(window: Duration, sockets: usize) -> u64 {
     let sockets = u32::try_from(sockets).unwrap_or(u32::MAX);
     let time = window.min(EACH.saturating_mul(sockets));
-    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
-    if window.is_zero() { 0 } else { seconds.max(1) }
+    if window.is_zero() {
+        0
+    } else {
+        whole_seconds(time).max(1)
+    }
 }
 
 /// The time that each socket adds to the time over which they close and their clients return, up to the
 /// limits of both: what takes a hundred of them a second is not a storm.
 const EACH: Duration = Duration::from_millis(10);
-
-/// The least that the longest `Retry-After` is, in seconds: a process that ends needs some to be replaced.
-const SHORTEST_RETRY: u64 = 5;
 
 /// Longer than any server runs, and still an instant that the clock can name.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -49,6 +49,10 @@ pub(super) async fn upgrade<RB: From<Bytes>>(
     let on_upgrade = on_upgrade.ok_or(Cause::NoUpgradeHandle)?;
     check_page(state, parts)?;
     let (client, permit) = take_permit(state, parts)?;
+    state
+        .hub
+        .take_handshake()
+        .map_err(Cause::TooManyHandshakes)?;
     let identified = identify(state, parts, client).await?;
 
     // The rest is done by the socket's own task: a request that is dropped meanwhile cannot lose the
@@ -91,6 +95,10 @@ pub(super) async fn admit(
 ) -> Result<(Registration, Dispatcher), Rejection> {
     check_page(state, parts)?;
     let (client, permit) = take_permit(state, parts)?;
+    state
+        .hub
+        .take_handshake()
+        .map_err(Cause::TooManyHandshakes)?;
     let identified = identify(state, parts, client).await?;
     match enter(state, identified, permit, application).await {
         Ok(entered) => Ok(entered),
@@ -117,6 +125,10 @@ pub(super) async fn probe<RB: From<Bytes>>(
     check_page(state, parts)?;
     // A client that could ask the hook without a permit could ask it as often as it likes.
     let (client, _permit) = take_permit(state, parts)?;
+    state
+        .hub
+        .check_handshake()
+        .map_err(Cause::TooManyHandshakes)?;
     let identified = identify(state, parts, client).await?;
     state.hub.check_user(&identified.user())?;
     let mut response = Response::new(RB::from(Bytes::new()));

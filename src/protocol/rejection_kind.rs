@@ -44,6 +44,8 @@ pub enum RejectionKind {
     TooManySocketsOfUser,
     /// The client's address has as many sockets as one address may.
     TooManySocketsOfClient,
+    /// More clients connect at one time than the server takes.
+    TooManyHandshakes,
     /// The body is compressed or otherwise encoded.
     EncodedBody,
     /// The message is larger than allowed.
@@ -117,6 +119,7 @@ impl RejectionKind {
             Self::TooManySockets => "too_many_sockets",
             Self::TooManySocketsOfUser => "too_many_sockets_of_user",
             Self::TooManySocketsOfClient => "too_many_sockets_of_client",
+            Self::TooManyHandshakes => "too_many_handshakes",
             Self::EncodedBody => "encoded_body",
             Self::TooLarge => "too_large",
             Self::BodyTimeout => "body_timeout",

@@ -4,19 +4,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::{Config, Rate};
+use crate::{
+    config::{Config, Rate},
+    hub::TokenBucket,
+};
 
 /// The limits of one socket's rates.
 #[derive(Debug)]
 pub(super) struct RateLimit {
-    frames: Option<Bucket>,
-    bytes: Option<Bucket>,
+    frames: Option<TokenBucket>,
+    bytes: Option<TokenBucket>,
 }
 
 impl RateLimit {
     /// Starts with full buckets; `None` without limits. Boxed, because most sockets have none.
     pub(super) fn new(now: Instant, config: &Config) -> Option<Box<Self>> {
-        let bucket = |rate: Option<Rate>| rate.map(|rate| Bucket::new(now, rate));
+        let bucket = |rate: Option<Rate>| rate.map(|rate| TokenBucket::new(now, rate));
         let (frames, bytes) = (bucket(config.message_rate), bucket(config.byte_rate));
         (frames.is_some() || bytes.is_some()).then(|| Box::new(Self { frames, bytes }))
     }
@@ -37,83 +40,12 @@ impl RateLimit {
     }
 }
 
-/// A token bucket, kept as the instant at which it is full again.
-#[derive(Debug)]
-struct Bucket {
-    /// How long one token takes to return.
-    interval: Duration,
-    /// How long all of them take.
-    span: Duration,
-    full_at: Instant,
-}
-
-impl Bucket {
-    /// Starts full.
-    fn new(now: Instant, rate: Rate) -> Self {
-        let interval = Duration::from_secs(1) / rate.per_second;
-        Self {
-            interval,
-            span: interval * rate.burst,
-            full_at: now,
-        }
-    }
-
-    /// Takes tokens. One chunk may take more than there are, which delays the next.
-    fn take(&mut self, now: Instant, tokens: u64) {
-        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-        let time = self.interval.saturating_mul(tokens);
-        let full_at = self.full_at.max(now).checked_add(time);
-        self.full_at = full_at.unwrap_or(self.full_at);
-    }
-
-    /// Returns how long it takes until there is a token, if there is none.
-    fn wait(&self, now: Instant) -> Option<Duration> {
-        let missing = self.full_at.saturating_duration_since(now);
-        let wait = missing.saturating_sub(self.span - self.interval);
-        (wait > Duration::ZERO).then_some(wait)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn milliseconds(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn a_burst_is_free_and_then_it_is_one_at_a_time() {
-        let start = Instant::now();
-        let rate = Rate {
-            per_second: 10,
-            burst: 3,
-        };
-        let mut bucket = Bucket::new(start, rate);
-        // At a time, after so many frames, so long a wait; in milliseconds.
-        for (at, frames, wait) in [
-            (0, 0, 0),
-            (0, 1, 0),
-            (0, 1, 0),
-            (0, 1, 100),
-            (40, 0, 60),
-            (100, 0, 0),
-            (100, 1, 100),
-            (200, 1, 100),
-            // A chunk of many: their time is owed.
-            (300, 20, 2_000),
-            (2_299, 0, 1),
-            (2_300, 0, 0),
-            (2_300, 1, 100),
-            // After a quiet time it is a burst again, and not more.
-            (60_000, 2, 0),
-            (60_000, 1, 100),
-        ] {
-            let now = start + milliseconds(at);
-            bucket.take(now, frames);
-            let expected = (wait > 0).then(|| milliseconds(wait));
-            assert_eq!(bucket.wait(now), expected, "at {at} ms");
-        }
     }
 
     #[test]
@@ -138,39 +70,5 @@ mod tests {
             assert_eq!(rate_limit.wait(now), expected, "at {at} ms");
         }
         assert!(RateLimit::new(start, &Config::new()).is_none());
-    }
-
-    #[test]
-    fn a_clock_that_stands_still_gives_a_burst_of_one() {
-        let now = Instant::now();
-        let rate = Rate {
-            per_second: 1,
-            burst: 1,
-        };
-        let mut bucket = Bucket::new(now, rate);
-        assert_eq!(bucket.wait(now), None);
-        bucket.take(now, 1);
-        assert_eq!(bucket.wait(now), Some(milliseconds(1_000)));
-    }
-
-    #[test]
-    fn the_largest_numbers_do_no_harm() {
-        let now = Instant::now();
-        let rate = Rate {
-            per_second: u32::MAX,
-            burst: u32::MAX,
-        };
-        let mut bucket = Bucket::new(now, rate);
-        bucket.take(now, u64::MAX);
-        assert_eq!(bucket.wait(now), None);
-        let slow = Rate {
-            per_second: 1,
-            burst: u32::MAX,
-        };
-        let mut bucket = Bucket::new(now, slow);
-        for _ in 0..4 {
-            bucket.take(now, u64::MAX);
-        }
-        assert!(bucket.wait(now).is_some());
     }
 }

@@ -22,6 +22,7 @@ mod faults;
 mod finishing;
 mod half_closed;
 mod handshake;
+mod handshake_rate;
 mod history;
 mod hosts;
 mod http2;

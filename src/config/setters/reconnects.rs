@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::parse::nonzero;
+use crate::config::{Config, Rate};
 
 impl Config {
     /// Sets over how long a [shutdown](crate::Hub::shutdown) spreads the closing of its sockets;
@@ -46,6 +47,47 @@ impl Config {
     #[must_use]
     pub fn reconnect_window(mut self, time: Duration) -> Self {
         self.reconnect_window = time;
+        self
+    }
+
+    /// Sets how many sockets may begin to open per second in the long run, and how many at once after a
+    /// quiet time; unlimited by default.
+    ///
+    /// It guards a server to which the clients of another one reconnect all at once, and the database that
+    /// its `identify` hook asks. Further upgrades are refused with 503 and a random `Retry-After` of up to
+    /// [`reconnect_window`](Self::reconnect_window), after the limits on the number of sockets and before
+    /// the application is asked anything; what is refused costs some microseconds and does not count.
+    /// The rate is that of all clients together, over all layers that share the hub: a client that opens
+    /// and closes sockets without pause uses it up, so set
+    /// [`max_sockets_per_client`](Self::max_sockets_per_client) as well.
+    ///
+    /// Take half of what your hooks and their database stand: with 10 ms of work in each of 8 database
+    /// connections, 400 per second and a burst of as many. 10 000 clients are all back after 25 seconds
+    /// then.
+    ///
+    /// The GET by which the browser client asks why no socket opened is refused at the same times, and
+    /// takes the place of no upgrade. As it asks the `identify` hook as well, the same rate holds
+    /// for these requests separately.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// // 200 handshakes per second, and 400 at once.
+    /// let config = Config::new().handshake_rate(200, 400);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn handshake_rate(mut self, per_second: u32, burst: u32) -> Self {
+        self.handshake_rate = Some(Rate {
+            per_second: nonzero("handshake_rate", per_second),
+            burst: nonzero("handshake_rate", burst),
+        });
         self
     }
 }

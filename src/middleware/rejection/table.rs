@@ -10,7 +10,9 @@ use http::{
 
 use super::Rejection;
 use crate::{
-    hub::{Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind},
+    hub::{
+        Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind, TooManyHandshakes,
+    },
     protocol::RejectionKind as Kind,
 };
 
@@ -41,6 +43,7 @@ pub(crate) enum Cause {
     CallerNotAllowed(Box<str>),
     /// Which limit, and when to try again.
     LimitReached(LimitReached),
+    TooManyHandshakes(TooManyHandshakes),
     /// The header that names a coding of the body.
     EncodedBody(HeaderName),
     /// The limit in bytes.
@@ -158,6 +161,12 @@ impl From<Cause> for Rejection {
                 String::from(why),
             ),
             Cause::LimitReached(reached) => limit_reached(reached),
+            Cause::TooManyHandshakes(TooManyHandshakes { retry_after }) => Self::row(
+                Kind::TooManyHandshakes,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "More clients connect than Config::handshake_rate allows. Try again in a moment.",
+            )
+            .retry_after(retry_after),
             // RFC 9110 §15.5.16: the header tells an unsupported coding from an unsupported type.
             Cause::EncodedBody(header) => Self::row(
                 Kind::EncodedBody,

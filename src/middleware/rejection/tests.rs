@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 use super::{Cause, Rejection, problem::REFUSAL};
 use crate::{
-    hub::{Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind},
+    hub::{
+        Client, Limit, LimitReached, ShuttingDown, SocketError, SocketErrorKind, TooManyHandshakes,
+    },
     protocol::{ErrorCode, ErrorFrame, RejectionKind},
 };
 
@@ -25,6 +27,10 @@ fn queue_full() -> Cause {
 
 fn shutting_down() -> Cause {
     Cause::ShuttingDown(ShuttingDown { retry_after: 7 })
+}
+
+fn too_many_handshakes() -> Cause {
+    Cause::TooManyHandshakes(TooManyHandshakes { retry_after: 8 })
 }
 
 fn full(milliseconds: u64) -> Cause {
@@ -93,6 +99,7 @@ fn statuses_and_keys_are_the_documented_ones() {
             429,
             "too_many_sockets_of_client",
         ),
+        (too_many_handshakes(), 503, "too_many_handshakes"),
         (Cause::EncodedBody(CONTENT_ENCODING), 415, "encoded_body"),
         (Cause::TooLarge(9), 413, "too_large"),
         (Cause::BodyTimeout, 408, "body_timeout"),
@@ -203,6 +210,7 @@ fn each_status_brings_the_headers_that_it_needs() {
             "identity",
         ),
         (shutting_down(), "retry-after", "7"),
+        (too_many_handshakes(), "retry-after", "8"),
         (queue_full(), "retry-after", "1"),
         (full(0), "retry-after", "1"),
         (full(2_000), "retry-after", "2"),
