@@ -33,6 +33,7 @@ mod url_path;
 
 pub use ipnet::IpNet;
 
+pub use self::connection_limits::WhenFull;
 pub use self::error::{ConfigError, ConfigErrorKind};
 pub use self::history::HistoryRule;
 pub use self::host::{Host, ParseHostError};

@@ -151,6 +151,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Config, ConnectionLimits};
+    use crate::config::WhenFull;
 
     #[test]
     fn s04_is_enabled_in_code_by_default() {
@@ -191,6 +192,7 @@ mod tests {
         let ConnectionLimits {
             sockets,
             sockets_per_user,
+            when_user_full,
             sockets_per_client,
             retry_after,
         } = config.connection_limits;
@@ -198,6 +200,7 @@ mod tests {
             (sockets, sockets_per_user, sockets_per_client),
             (None, None, None)
         );
+        assert_eq!(when_user_full, WhenFull::Refuse);
         assert_eq!(retry_after.as_secs(), 5);
         assert_eq!((config.message_rate, config.byte_rate), (None, None));
         assert_eq!(config.handshake_rate, None);

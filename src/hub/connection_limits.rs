@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::identity::User;
-use crate::{config, sync::Mutex};
+use crate::{
+    config::{self, WhenFull},
+    sync::Mutex,
+};
 
 /// The hub's limits, and what is counted for them.
 #[derive(Debug)]
@@ -95,6 +98,13 @@ impl ConnectionLimits {
         }))))
     }
 
+    /// Returns how many of a user's newest sockets stay open, if older ones are closed for them.
+    pub(super) fn newest_of(&self, user: &User) -> Option<usize> {
+        let closes = self.options.when_user_full == WhenFull::CloseOldest;
+        let may_close = closes && user.is_verified() && !user.id().is_empty();
+        self.options.sockets_per_user.filter(|_| may_close)
+    }
+
     pub(super) fn counts_clients(&self) -> bool {
         self.options.sockets_per_client.is_some()
     }
@@ -114,7 +124,16 @@ impl ConnectionLimits {
             return Ok(());
         }
         let of_user = or_none(counts.users.get(user));
-        self.admit(Limit::User, self.options.sockets_per_user, of_user)
+        match self.newest_of(user) {
+            // Those that are closed for newer ones are counted until they have ended.
+            Some(newest) if of_user.open + of_user.finishing < newest.saturating_mul(2) => Ok(()),
+            Some(_) => Err(LimitReached {
+                limit: Limit::User,
+                finishing: true,
+                retry_after: WORK_ENDS_SOON,
+            }),
+            None => self.admit(Limit::User, self.options.sockets_per_user, of_user),
+        }
     }
 
     fn admit(&self, limit: Limit, max: Option<usize>, count: Count) -> Result<(), LimitReached> {
@@ -380,6 +399,38 @@ mod tests {
         for permit in &mut permits {
             permit.count_for_user(&nameless).unwrap();
         }
+        assert!(limits.counts.lock().users.is_empty());
+    }
+
+    #[test]
+    fn a_user_whose_oldest_are_closed_has_twice_the_limit_at_most() {
+        let config = Config::new()
+            .max_sockets_per_user(2)
+            .when_user_full(WhenFull::CloseOldest);
+        let limits = limits(&config);
+        let [ann, claimed] = [User::Verified("ann".into()), User::Claimed("ann".into())];
+        let open = |user| {
+            let mut permit = limits.permit(Client::Unknown).unwrap();
+            permit.count_for_user(user).map(|()| permit)
+        };
+        let mut permits: Vec<_> = (0..4).map(|_| open(&ann).unwrap()).collect();
+        let full = open(&ann).unwrap_err();
+        assert_eq!(
+            (full.limit, full.finishing, full.retry_after),
+            (Limit::User, true, Duration::from_secs(1))
+        );
+        permits[0].finish();
+        assert!(open(&ann).is_err() && limits.check_user(&ann).is_err());
+        permits.remove(0);
+        permits.push(open(&ann).expect("room for one"));
+        // A client that only claims to be ann closes none of her sockets, and has its own limit.
+        assert_eq!(
+            (limits.newest_of(&ann), limits.newest_of(&claimed)),
+            (Some(2), None)
+        );
+        let claims = [open(&claimed).unwrap(), open(&claimed).unwrap()];
+        assert!(!open(&claimed).unwrap_err().finishing);
+        drop((permits, claims));
         assert!(limits.counts.lock().users.is_empty());
     }
 

@@ -22,6 +22,7 @@ mod recall;
 mod registration;
 mod registry;
 mod reidentify;
+mod replacing;
 mod retry;
 mod shutdown;
 mod socket_entry;

@@ -128,9 +128,11 @@ impl Registration {
         std::mem::take(&mut self.permit)
     }
 
-    /// Has broadcasts select the socket from now on.
+    /// Has broadcasts select the socket from now on. Closes the oldest of its user's sockets if they are
+    /// too many now.
     pub(crate) fn activate(&self) {
         self.hub.activate(self.entry.id);
+        self.hub.close_oldest_beside(&self.entry);
         self.membership.start_flusher();
     }
 

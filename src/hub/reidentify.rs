@@ -20,7 +20,7 @@ impl Hub {
     /// that the application has in hand keeps the user it began with. An identity that has expired
     /// closes the socket with 4401.
     /// [`Config::max_sockets_per_user`](crate::Config::max_sockets_per_user) still counts the user that
-    /// the socket was opened for.
+    /// the socket was opened for, and where it has the oldest closed, the user that each has by then.
     ///
     /// # Errors
     ///

@@ -13,6 +13,7 @@ use serde::Deserialize;
 /// | the application closed it | the application's | the same |
 /// | the application answered 410 | [`GONE`](Self::GONE): 4410 | the same |
 /// | its identity ended | [`IDENTITY_EXPIRED`](Self::IDENTITY_EXPIRED): 4401, or 4401 and the text of the refusal | the same |
+/// | its user opened more sockets than it may ([`Config::when_user_full`](crate::Config::when_user_full)) | [`REPLACED`](Self::REPLACED): 4409 | the same |
 /// | the hub shut down | [`GOING_AWAY`](Self::GOING_AWAY): 1001, or 1001 and a time in which to return | the same |
 /// | the peer read its messages too slowly | [`SLOW`](Self::SLOW): 1013 | the same, or 1006 if it read nothing |
 /// | the peer sent a binary message, outside of raw mode | [`BINARY`](Self::BINARY): 1003 | the same |
@@ -82,6 +83,9 @@ impl CloseReason {
     /// The peer reads its messages too slowly: 1013. Its queue or the hub's bound was full, or it read
     /// nothing for [`Config::write_timeout`](crate::Config::write_timeout).
     pub const SLOW: Self = Self::fixed(1013, "slow");
+
+    /// Its user has opened so many newer sockets that this one had to go: 4409.
+    pub const REPLACED: Self = Self::fixed(4409, "opened elsewhere");
 
     /// The application answered a message with status 410: 4410.
     pub const GONE: Self = Self::fixed(4410, "gone");

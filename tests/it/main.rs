@@ -50,6 +50,7 @@ mod raw;
 mod readme;
 mod refusals;
 mod reidentify;
+mod replaced;
 mod reserved;
 mod rows;
 mod script;

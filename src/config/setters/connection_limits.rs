@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
 use crate::config::parse::nonzero;
+use crate::config::{Config, WhenFull};
 
 impl Config {
     /// Sets how many sockets may be open at one time; unlimited by default.
@@ -37,7 +37,8 @@ impl Config {
     /// Sets how many sockets one user may have open at one time; unlimited by default.
     ///
     /// Further upgrades are refused with 429 and `Retry-After`, once the user is known and before the
-    /// application hears of the socket. [`max_sockets`](Self::max_sockets) tells which sockets count:
+    /// application hears of the socket; or they close the user's oldest socket, as
+    /// [`when_user_full`](Self::when_user_full) says. [`max_sockets`](Self::max_sockets) tells which sockets count:
     /// after a crash or a lost network a user's old sockets count for a while beside the new ones, so
     /// leave room for a second set of tabs. A socket counts for its user at the handshake. Visitors
     /// without a user id are not limited.
@@ -53,6 +54,38 @@ impl Config {
     #[track_caller]
     pub fn max_sockets_per_user(mut self, n: usize) -> Self {
         self.connection_limits.sockets_per_user = Some(nonzero("max_sockets_per_user", n));
+        self
+    }
+
+    /// Chooses which socket has to go when a user has [`max_sockets_per_user`](Self::max_sockets_per_user):
+    /// by default the new one, which is refused; with [`WhenFull::CloseOldest`] the user's oldest.
+    ///
+    /// The oldest is closed at the moment at which the new one is accepted, after the application
+    /// consented to it, with 4409 "opened elsewhere". The browser client does not reconnect then; other
+    /// clients have to leave it at that as well, or two of them close each other without end. Whatever
+    /// comes at the same time, the newest sockets stay, in the order of their handshakes.
+    ///
+    /// It holds for verified users alone. A user id that is only claimed would let every visitor close the
+    /// sockets of others: claimed users are refused as before, and their sockets are never closed for
+    /// another. A socket counts for the user that it has at that moment, which
+    /// [`Hub::reidentify`](crate::Hub::reidentify) may have changed; changing it closes none.
+    ///
+    /// A socket that was closed keeps its place until its connection has ended and what it sent is handled.
+    /// So with this choice a user may have twice the limit of sockets in all, as with the other; upgrades
+    /// beyond that are refused with 429 and `Retry-After: 1`. Like every limit it is one of each node:
+    /// [`Cluster::close_user`](crate::Cluster::close_user) reaches the others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::{Config, config::WhenFull};
+    ///
+    /// // One page per user: the one that was opened last.
+    /// let config = Config::new().max_sockets_per_user(1).when_user_full(WhenFull::CloseOldest);
+    /// ```
+    #[must_use]
+    pub fn when_user_full(mut self, choice: WhenFull) -> Self {
+        self.connection_limits.when_user_full = choice;
         self
     }
 
