@@ -127,11 +127,13 @@ impl Hub {
         push
     }
 
-    /// Opens the gate of a socket.
-    pub(super) fn open_gate(&self, entry: &Arc<SocketEntry>, opening: Opening<'_>) {
-        if wake_task(entry.outbox.open_gate(opening)) {
+    /// Opens the gate of a socket. Returns `false` if it was open.
+    pub(super) fn open_gate(&self, entry: &Arc<SocketEntry>, opening: Opening) -> bool {
+        let (was_shut, wake) = entry.outbox.open_gate(opening);
+        if wake_task(wake) {
             self.fanout.flush(entry.clone());
         }
+        was_shut
     }
 
     /// Queues a frame that no policy drops for each of some sockets, and empties the list.
@@ -251,7 +253,7 @@ impl Hub {
 
     /// Makes room in the hub's bound for so many more bytes, and returns how large the queue may
     /// become that is to take them. May close sockets. To be called without a lock.
-    fn reserve(&self, bytes: usize) -> usize {
+    pub(super) fn reserve(&self, bytes: usize) -> usize {
         let close =
             |entry: &SocketEntry| self.close_entry(entry, CloseReason::SLOW, Backlog::Discard);
         self.eviction.reserve(bytes, || self.entries(), close)

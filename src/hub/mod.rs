@@ -23,6 +23,7 @@ mod registration;
 mod registry;
 mod reidentify;
 mod replacing;
+mod resuming;
 mod retry;
 mod shutdown;
 mod socket_entry;
@@ -44,6 +45,7 @@ pub(crate) use self::{
     counters::Counters,
     delivery::{Attention, Backlog, Drained, Kill, Push, SharedTransport, Transport},
     handshake_rate::TooManyHandshakes,
+    history::Asked,
     identity::Principal,
     log_limit::LogLimit,
     phase::ShuttingDown,

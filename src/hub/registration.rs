@@ -247,6 +247,10 @@ impl Registration {
         }
     }
 
+    pub(super) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
     pub(crate) fn entry(&self) -> &Arc<SocketEntry> {
         &self.entry
     }

@@ -11,7 +11,9 @@ use super::{
     state::State,
 };
 use crate::{
-    hub::{ConnectionPermit, Identity, Kill, MAX_WATCHES, RegisterError, Registration, User},
+    hub::{
+        Asked, ConnectionPermit, Identity, Kill, MAX_WATCHES, RegisterError, Registration, User,
+    },
     protocol::{GroupId, UserId},
 };
 
@@ -52,13 +54,14 @@ pub(super) async fn enter(
     permit: ConnectionPermit,
     application: Option<Arc<dyn Application>>,
 ) -> Result<(Registration, Dispatcher), NotEntered> {
-    let (watched, beyond) = watched(state, &identified.handshake);
+    // In raw mode no frame of this layer's own reaches the client.
+    let handshake = Some(&identified.handshake).filter(|_| state.hooks.raw.is_none());
+    let asked = handshake.and_then(Handshake::asked);
+    let watched = handshake.map(|handshake| watched(state, handshake));
     let (registration, dispatcher) = register(state, identified, permit, application)?;
     match connect(&registration, &dispatcher).await {
         Ok(()) => {
-            registration.activate();
-            registration.watch(&watched, beyond);
-            registration.synced().await;
+            open(&registration, asked, watched.unwrap_or_default()).await;
             Ok((registration, dispatcher))
         }
         Err(NotOpened {
@@ -72,15 +75,36 @@ pub(super) async fn enter(
 }
 
 /// Returns the groups whose members the client asks to be told of, and how many more it names than a
-/// socket may watch. In raw mode there is no message of the layer's own.
+/// socket may watch.
 fn watched(state: &State, handshake: &Handshake) -> (Vec<GroupId>, usize) {
-    if state.hooks.raw.is_some() || !state.hub.keeps_track() {
+    if !state.hub.keeps_track() {
         return (Vec::new(), 0);
     }
     let mut groups = handshake.query_all("presence");
     let watched = groups.by_ref().take(MAX_WATCHES);
     let watched = watched.map(|group| GroupId::from(&*group)).collect();
     (watched, groups.count())
+}
+
+/// Has broadcasts select the socket. One that resumes is caught up once other nodes' messages arrive: what
+/// comes before is missed, and what comes later waits.
+async fn open(
+    registration: &Registration,
+    asked: Option<Asked>,
+    (watched, beyond): (Vec<GroupId>, usize),
+) {
+    let gated = match asked {
+        Some(asked) => Some(registration.activate_gated(asked)),
+        None => {
+            registration.activate();
+            None
+        }
+    };
+    registration.watch(&watched, beyond);
+    registration.synced().await;
+    if let Some(gated) = gated {
+        registration.resume(gated);
+    }
 }
 
 /// Gives the socket its place in the hub, if its user's limit leaves room.

@@ -83,6 +83,9 @@ fn cmp_ignore_ascii_case(a: &str, b: &str) -> Ordering {
 /// The action of error frames, which only the server makes.
 pub(super) const ERROR_ACTION: &str = "__error";
 
+/// The action of the frame that tells a client how it goes on in its streams.
+pub(super) const RESUMED_ACTION: &str = "__resumed";
+
 /// The action by which a client asks whether its connection lives.
 pub(crate) const PING_ACTION: &str = "__ping";
 
@@ -104,7 +107,7 @@ const RESERVED_ACTIONS: [&str; 5] = [
     ERROR_ACTION,
     PING_ACTION,
     "__pong",
-    "__resumed",
+    RESUMED_ACTION,
     PRESENCE_ACTION,
 ];
 

@@ -28,6 +28,7 @@ mod recipient;
 mod recipients;
 mod rejection_kind;
 mod report;
+mod resumed;
 mod stream_name;
 mod write;
 
@@ -49,5 +50,6 @@ pub use self::raw_message::RawMessage;
 pub use self::recipient::{Recipient, RecipientType};
 pub use self::rejection_kind::RejectionKind;
 pub use self::report::BroadcastReport;
+pub(crate) use self::resumed::{Resumed, ResumedFrame};
 pub use self::stream_name::StreamName;
 pub(crate) use self::stream_name::{StreamRef, stream_of};

@@ -43,6 +43,15 @@ impl StreamName {
             Self::Everybody => StreamRef::Everybody,
         }
     }
+
+    /// Returns what a client is told the stream is, which knows of itself which user it is.
+    pub(crate) fn told_as(&self) -> &str {
+        match self.as_ref() {
+            StreamRef::Group(group) => group,
+            StreamRef::User(_) => "__user",
+            StreamRef::Everybody => "__everybody",
+        }
+    }
 }
 
 impl From<&str> for StreamName {
@@ -94,11 +103,7 @@ impl From<&StreamName> for StreamName {
 /// Shows a stream as its clients are told of it: a group by its name, the others by reserved ones.
 impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self.as_ref() {
-            StreamRef::Group(group) => group,
-            StreamRef::User(_) => "__user",
-            StreamRef::Everybody => "__everybody",
-        })
+        f.pad(self.told_as())
     }
 }
 

@@ -52,6 +52,7 @@ mod refusals;
 mod reidentify;
 mod replaced;
 mod reserved;
+mod resume;
 mod rows;
 mod script;
 mod secrets;

@@ -9,15 +9,14 @@ use super::{
 use crate::{
     frame::{Frame, StreamMark},
     protocol::{ConnectionId, GroupId, Position, Recipient, RecipientType},
-    sync::atomic::Ordering::Relaxed,
 };
 
 /// The socket that comes again.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::hub) struct Reader<'a> {
-    pub(in crate::hub) id: ConnectionId,
-    pub(in crate::hub) user: &'a str,
-    pub(in crate::hub) groups: &'a [GroupId],
+pub(super) struct Reader<'a> {
+    pub(super) id: ConnectionId,
+    pub(super) user: &'a str,
+    pub(super) groups: &'a [GroupId],
 }
 
 /// What it is told, and what it gets.
@@ -43,7 +42,7 @@ pub(in crate::hub) enum Outcome {
 /// Why a socket cannot have what it missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub) enum Lost {
-    /// It is no longer kept, or too much.
+    /// It is no longer kept, or more than the socket's queue or the hub has room for.
     Expired,
     /// The position is of another life of the stream, or of another node.
     Elsewhere,
@@ -51,6 +50,36 @@ pub(in crate::hub) enum Lost {
     Gap,
     /// No message had this position.
     Unknown,
+    /// It took too long to find out.
+    Timeout,
+}
+
+impl CatchUp {
+    pub(super) fn lost(&self) -> Option<Lost> {
+        match self.outcome {
+            Outcome::Recovered { .. } => None,
+            Outcome::Lost(why) => Some(why),
+        }
+    }
+
+    /// Takes back what the socket was to get.
+    pub(in crate::hub) fn lose(&mut self, why: Lost) {
+        self.outcome = Outcome::Lost(why);
+        self.frames = Vec::new();
+    }
+}
+
+impl Lost {
+    /// Returns the reason as a client is told.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Elsewhere => "elsewhere",
+            Self::Gap => "gap",
+            Self::Unknown => "unknown",
+            Self::Timeout => "timeout",
+        }
+    }
 }
 
 impl Streams {
@@ -58,18 +87,19 @@ impl Streams {
     ///
     /// Broadcasts must select the socket already, and its gate be shut: what is not in the answer then
     /// comes to its queue. To be called without a lock.
-    pub(in crate::hub) fn catch_up(
+    pub(super) fn catch_up(
         &self,
         kept: Kept<'_>,
         from: Option<&Position>,
         reader: &Reader<'_>,
+        room: &mut Room,
     ) -> CatchUp {
         let caught_up = self.with_lane(kept, |lane, state| {
             let now = state.used;
             self.change(state, |ring| ring.expire(&lane.keep, now));
             let position = lane.position(state.epoch, state.ring.top());
             let missed = match from {
-                Some(from) => self.missed(lane, state, from, reader),
+                Some(from) => missed(lane, state, from, reader, room),
                 None => Ok(Vec::new()),
             };
             let (outcome, frames) = match missed {
@@ -88,59 +118,74 @@ impl Streams {
                 mark: mark_of(&position),
             }
         });
-        if from.is_some() {
-            let total = match caught_up.outcome {
-                Outcome::Recovered { .. } => &self.totals.recovered,
-                Outcome::Lost(_) => &self.totals.lost,
-            };
-            total.fetch_add(1, Relaxed);
-        }
         self.keep_bound();
         caught_up
     }
 
-    fn missed(
-        &self,
-        lane: &Lane,
-        state: &State,
-        from: &Position,
-        reader: &Reader<'_>,
-    ) -> Result<Vec<Frame>, Lost> {
-        if from.stream() != lane.hash {
-            return Err(Lost::Unknown);
+    /// Returns what one socket may be sent of what it missed, over all its streams.
+    pub(super) fn room(&self) -> Room {
+        Room {
+            messages: MAX_REPLAY,
+            bytes: self.max_replay_bytes,
         }
-        if from.epoch() != state.epoch {
-            return Err(Lost::Elsewhere);
+    }
+}
+
+fn missed(
+    lane: &Lane,
+    state: &State,
+    from: &Position,
+    reader: &Reader<'_>,
+    room: &mut Room,
+) -> Result<Vec<Frame>, Lost> {
+    if from.stream() != lane.hash {
+        return Err(Lost::Unknown);
+    }
+    if from.epoch() != state.epoch {
+        return Err(Lost::Elsewhere);
+    }
+    let ring = &state.ring;
+    let place = Place {
+        offset: from.offset(),
+        tag: from.tag(),
+    };
+    let is_for_it = |entry: &&Entry| !reader.is_excluded(entry.excludes.iter().flatten());
+    let begin = match ring.since(place) {
+        Since::Whole(index) => index,
+        // The newest message says all that the others said.
+        Since::Gone
+            if lane.keep.is_latest
+                && ring.entries().back().is_some_and(|entry| is_for_it(&entry)) =>
+        {
+            0
         }
-        let ring = &state.ring;
-        let place = Place {
-            offset: from.offset(),
-            tag: from.tag(),
-        };
-        let is_for_it = |entry: &&Entry| !reader.is_excluded(entry.excludes.iter().flatten());
-        let begin = match ring.since(place) {
-            Since::Whole(index) => index,
-            // The newest message says all that the others said.
-            Since::Gone
-                if lane.keep.is_latest
-                    && ring.entries().back().is_some_and(|entry| is_for_it(&entry)) =>
-            {
-                0
-            }
-            Since::Gone => return Err(Lost::Expired),
-            Since::Broken => return Err(Lost::Gap),
-            Since::Unknown => return Err(Lost::Unknown),
-        };
-        let mut frames = Vec::new();
-        let mut bytes = 0;
-        for entry in ring.entries().range(begin..).filter(is_for_it) {
-            bytes += entry.frame.cost();
-            if frames.len() == MAX_REPLAY || bytes > self.max_replay_bytes {
-                return Err(Lost::Expired);
-            }
-            frames.push(entry.frame.clone());
-        }
-        Ok(frames)
+        Since::Gone => return Err(Lost::Expired),
+        Since::Broken => return Err(Lost::Gap),
+        Since::Unknown => return Err(Lost::Unknown),
+    };
+    let mut frames = Vec::new();
+    let mut left = *room;
+    for entry in ring.entries().range(begin..).filter(is_for_it) {
+        left = left.without(&entry.frame).ok_or(Lost::Expired)?;
+        frames.push(entry.frame.clone());
+    }
+    *room = left;
+    Ok(frames)
+}
+
+/// What a socket may still be sent of what it missed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn without(self, frame: &Frame) -> Option<Self> {
+        Some(Self {
+            messages: self.messages.checked_sub(1)?,
+            bytes: self.bytes.checked_sub(frame.cost())?,
+        })
     }
 }
 
@@ -164,7 +209,7 @@ impl Reader<'_> {
     }
 }
 
-/// How many messages a socket is sent at most for one stream.
+/// How many messages a socket is sent at most of what it missed.
 const MAX_REPLAY: usize = 300;
 
 #[cfg(test)]
@@ -209,7 +254,8 @@ mod tests {
         }
 
         fn catch_up(&self, from: Option<&Position>, reader: &Reader<'_>) -> CatchUp {
-            self.streams.catch_up(self.kept(), from, reader)
+            let mut room = self.streams.room();
+            self.streams.catch_up(self.kept(), from, reader, &mut room)
         }
 
         /// What Ann gets since a position, or why not.
@@ -252,8 +298,6 @@ mod tests {
         assert_eq!(world.missed(&two).unwrap(), [""; 0]);
         let caught_up = world.catch_up(Some(&one), &ann());
         assert_eq!((caught_up.position, caught_up.mark), (two, mark_of(&two)));
-        let stats = world.streams.stats();
-        assert_eq!((stats.resumes_recovered, stats.resumes_lost), (4, 0));
     }
 
     #[tokio::test]
@@ -312,7 +356,6 @@ mod tests {
         assert_eq!(world.missed(&place(epoch ^ 1, 3, 0)), Err(Lost::Elsewhere));
         let other = Position::new(7, epoch, all[3].offset(), all[3].tag());
         assert_eq!(world.missed(&other), Err(Lost::Unknown));
-        assert_eq!(world.streams.stats().resumes_lost, 7);
     }
 
     #[tokio::test]

@@ -30,14 +30,17 @@ mod error;
 mod lane;
 mod page;
 mod query;
+mod resume;
 mod ring;
 mod rules;
 mod stats;
 mod streams;
 mod upkeep;
 
+pub(crate) use self::resume::Asked;
 pub(in crate::hub) use self::{
-    catch_up::{CatchUp, Lost, Outcome, Reader},
+    catch_up::{CatchUp, Lost},
+    resume::Resume,
     streams::{Kept, Streams},
 };
 pub use self::{

@@ -80,7 +80,7 @@ fn resume(hub: &Hub, stream: &Mutex<Stream>, entry: &Arc<SocketEntry>) -> usize 
     let opening = Opening {
         first,
         replay,
-        seen: &[mark(1)],
+        seen: vec![mark(1)],
     };
     hub.open_gate(entry, opening);
     missed

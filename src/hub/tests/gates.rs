@@ -41,7 +41,7 @@ fn open(hub: &Hub, registration: &Registration) {
         Opening {
             first: Frame::text(b"first"),
             replay: Vec::new(),
-            seen: &[],
+            seen: Vec::new(),
         },
     );
 }

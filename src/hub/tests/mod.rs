@@ -6,3 +6,4 @@ mod eviction;
 mod flushers;
 mod full_log;
 mod gates;
+mod resuming;

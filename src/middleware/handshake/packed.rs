@@ -99,7 +99,7 @@ impl Packed {
 pub(super) struct UriText<'a> {
     scheme: &'a str,
     pub(super) authority: &'a str,
-    path_and_query: &'a str,
+    pub(super) path_and_query: &'a str,
 }
 
 impl<'a> UriText<'a> {
@@ -111,6 +111,14 @@ impl<'a> UriText<'a> {
                 .path_and_query()
                 .map(PathAndQuery::as_str)
                 .unwrap_or_default(),
+        }
+    }
+
+    /// Returns the same URL with another path and query, which have to be valid.
+    pub(super) fn with(self, path_and_query: &'a str) -> Self {
+        Self {
+            path_and_query,
+            ..self
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     header_pool::HeaderPool,
     hop_by_hop::{is_stripped, named_in_connection},
     packed::{Header, Packed, SharedHeader, UriText},
+    resume::without_positions,
 };
 use crate::{
     config::ForwardHeaders,
@@ -77,17 +78,24 @@ impl Handshake {
 
     /// Copies the headers and extensions that a message carries again.
     pub(crate) fn forwarded(&self, wanted: &ForwardHeaders) -> Self {
-        self.copy(wanted, |_, _| None)
+        self.copy(self.shared.packed.uri(), wanted, |_, _| None)
     }
 
     /// Does the same for a socket, which keeps them for all its messages: the headers that other
-    /// sockets have as well are taken from the pool.
+    /// sockets have as well are taken from the pool, and positions are left out of the URL.
     pub(crate) fn kept(&self, wanted: &ForwardHeaders, pool: &HeaderPool) -> Self {
-        self.copy(wanted, |name, value| pool.share(name, value))
+        let uri = self.shared.packed.uri();
+        let share = |name: &str, value: &[u8]| pool.share(name, value);
+        if self.asks_to_resume() {
+            let shorter = without_positions(uri.path_and_query);
+            return self.copy(uri.with(&shorter), wanted, share);
+        }
+        self.copy(uri, wanted, share)
     }
 
     fn copy(
         &self,
+        uri: UriText<'_>,
         wanted: &ForwardHeaders,
         share: impl Fn(&str, &[u8]) -> Option<Arc<SharedHeader>>,
     ) -> Self {
@@ -99,7 +107,6 @@ impl Handshake {
         } = &*self.shared;
         let all = || (packed.headers()).map(|header| (header.name(), header.value()));
         let hop_by_hop = named_in_connection(all());
-        let uri = packed.uri();
         let host = (HOST.as_str(), uri.authority.as_bytes());
         // HTTP/2 has an authority instead of `Host`.
         let lacks_host = all().all(|(name, _)| name != host.0) && !host.1.is_empty();

@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, fmt, mem, sync::Arc};
 
+use tokio::sync::oneshot;
+
 use super::{
     outbox::{Backlog, Outbox, Push},
     overflow::fits,
@@ -24,17 +26,19 @@ pub(super) struct Gate {
     /// What they cost, which is charged to the hub.
     bytes: usize,
     awaited: Arc<dyn Awaited>,
+    /// Dropped with the gate, for what has to know.
+    open: Option<oneshot::Sender<()>>,
 }
 
 /// What leaves when a gate opens, before what waits.
 #[derive(Debug)]
-pub(in crate::hub) struct Opening<'a> {
+pub(in crate::hub) struct Opening {
     /// Tells the client what follows.
     pub(in crate::hub) first: Frame,
     /// What the client missed, in the order of each stream.
     pub(in crate::hub) replay: Vec<Frame>,
     /// The last message of each stream that the client has from before.
-    pub(in crate::hub) seen: &'a [StreamMark],
+    pub(in crate::hub) seen: Vec<StreamMark>,
 }
 
 impl Outbox {
@@ -46,18 +50,21 @@ impl Outbox {
                 waiting: VecDeque::new(),
                 bytes: 0,
                 awaited,
+                open: None,
             }));
         }
     }
 
-    /// Lets out what is to come first, then what waits; returns what that wakes. Does nothing if the
-    /// gate is open: it gave up, or the socket is closing.
+    /// Lets out what is to come first, then what waits. Returns whether the gate was shut, and what that
+    /// wakes; if it was open, it gave up, or the socket is closing.
     ///
     /// A message that was missed and waits as well leaves where it waits, so that what one caller sent
     /// keeps its order.
-    pub(in crate::hub) fn open_gate(&self, opening: Opening<'_>) -> Option<Wake> {
+    pub(in crate::hub) fn open_gate(&self, opening: Opening) -> (bool, Option<Wake>) {
         let mut state = self.state();
-        let gate = state.take_gate()?;
+        let Some(gate) = state.take_gate() else {
+            return (false, None);
+        };
         let mut held: Vec<_> = gate.waiting.iter().filter_map(Queued::mark).collect();
         held.sort_unstable();
         let frames = 1 + opening.replay.len() + gate.waiting.len();
@@ -79,7 +86,24 @@ impl Outbox {
                 state.enqueue(queued.frame, queued.kind);
             }
         }
-        state.wake_if_idle()
+        (true, state.wake_if_idle())
+    }
+
+    /// Returns what is ready once the gate is open, if it is shut.
+    pub(in crate::hub) fn gate_opened(&self) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.state();
+        let Phase::Gated(gate) = &mut state.phase else {
+            return None;
+        };
+        let (open, opened) = oneshot::channel();
+        gate.open = Some(open);
+        Some(opened)
+    }
+
+    /// Returns what the messages in the queue and behind the gate cost.
+    pub(in crate::hub) fn bytes(&self) -> usize {
+        let state = self.state();
+        state.bytes + state.held_back()
     }
 
     /// Returns how many messages wait that a client has once it has those of this mark.

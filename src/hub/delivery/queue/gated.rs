@@ -66,12 +66,14 @@ fn push(outbox: &Outbox, frame: &Frame) -> Push {
 }
 
 fn open(outbox: &Outbox, replay: Vec<Frame>, seen: &[StreamMark]) -> Option<Wake> {
+    let seen = seen.to_vec();
     let first = Frame::text(b"first");
-    outbox.open_gate(Opening {
+    let (_, wake) = outbox.open_gate(Opening {
         first,
         replay,
         seen,
-    })
+    });
+    wake
 }
 
 /// The texts of all that is written now.

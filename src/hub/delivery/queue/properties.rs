@@ -56,10 +56,13 @@ proptest! {
                     let seen = mark(stream, since);
                     let missed = history.iter().filter(|frame| is_behind(frame, seen));
                     let replay = fitting(missed, limit / 2);
+                    let is_shut = model.waiting.is_some();
                     model.open(&replay, seen);
                     let first = Frame::text(FIRST);
-                    let seen = &[seen];
-                    assert!(outbox.open_gate(Opening { first, replay, seen }).is_none());
+                    let seen = vec![seen];
+                    let (was_shut, wake) = outbox.open_gate(Opening { first, replay, seen });
+                    prop_assert!(wake.is_none());
+                    prop_assert_eq!(was_shut, is_shut);
                 }
                 Step::Close(backlog) => {
                     prop_assert_eq!(outbox.close(CloseReason::SLOW, backlog), model.close(backlog));

@@ -1,0 +1,223 @@
+//! What a client that comes again has, and what it is told and sent.
+
+use std::iter;
+
+use super::{
+    catch_up::{CatchUp, Lost, Outcome, Reader},
+    lane::mark_of,
+    streams::{Kept, Streams},
+};
+use crate::{
+    config::Retention,
+    frame::{Frame, StreamMark},
+    hub::delivery::Awaited,
+    protocol::{ConnectionId, GroupId, Position, Resumed, ResumedFrame, StreamName, UserId},
+    sync::atomic::Ordering::Relaxed,
+};
+
+/// How far a client says that it has come.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    positions: Vec<Position>,
+    /// Positions that are none, or are too many.
+    refused: usize,
+}
+
+impl Asked {
+    /// Reads positions as they stand in a query.
+    pub(crate) fn read<T: AsRef<str>>(positions: impl Iterator<Item = T>) -> Self {
+        let mut asked = Self::default();
+        for (number, text) in positions.enumerate() {
+            match text.as_ref().parse() {
+                Ok(position) if number < MAX_POSITIONS => asked.positions.push(position),
+                _ => asked.refused += 1,
+            }
+        }
+        asked
+    }
+}
+
+/// A socket that goes on in its streams: what it has of each, and what it may have.
+#[derive(Debug)]
+pub(in crate::hub) struct Resume {
+    id: ConnectionId,
+    user: UserId,
+    groups: Vec<GroupId>,
+    streams: Vec<Followed>,
+    refused: usize,
+}
+
+/// A stream that is kept and that the socket is in.
+#[derive(Debug)]
+struct Followed {
+    name: StreamName,
+    keep: Retention,
+    /// How far the client has come, if it says so.
+    from: Option<Position>,
+}
+
+impl Resume {
+    /// Finds the streams of a socket, and what its client has of each. A position of another stream is
+    /// refused like one that never was: nothing tells whether the stream exists.
+    pub(in crate::hub) fn new(
+        streams: Option<&Streams>,
+        id: ConnectionId,
+        user: UserId,
+        groups: Vec<GroupId>,
+        asked: Asked,
+    ) -> Self {
+        let Asked {
+            mut positions,
+            refused,
+        } = asked;
+        let names = iter::once(StreamName::Everybody)
+            .chain(iter::once(StreamName::User(user.clone())))
+            .chain(groups.iter().map(StreamName::from));
+        let followed = names.filter_map(|name| {
+            let streams = streams?;
+            let keep = streams.kept(name.as_ref())?.keep;
+            let from = if positions.is_empty() {
+                None
+            } else {
+                let hash = streams.hash_of(name.as_ref());
+                let found = positions.iter().position(|it| it.stream() == hash);
+                found.map(|index| positions.swap_remove(index))
+            };
+            Some(Followed { name, keep, from })
+        });
+        let streams = followed.collect();
+        Self {
+            id,
+            user,
+            groups,
+            streams,
+            refused: refused + positions.len(),
+        }
+    }
+
+    /// Whether the socket is in no stream that is kept, so that it is told at once.
+    pub(in crate::hub) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+    }
+
+    /// Returns what the socket missed of each stream: of all together no more than its queue has room for.
+    pub(in crate::hub) fn catch_up(&self, streams: &Streams) -> Vec<CatchUp> {
+        let reader = Reader {
+            id: self.id,
+            user: self.user.as_str(),
+            groups: &self.groups,
+        };
+        let mut room = streams.room();
+        let caught_up = self.streams.iter().map(|followed| {
+            let kept = Kept {
+                stream: followed.name.as_ref(),
+                keep: followed.keep,
+            };
+            streams.catch_up(kept, followed.from.as_ref(), &reader, &mut room)
+        });
+        caught_up.collect()
+    }
+
+    /// Takes back what was read of streams that the socket is no longer in, with this user and these groups.
+    pub(in crate::hub) fn forbid(
+        &self,
+        caught_up: &mut [CatchUp],
+        user: &UserId,
+        groups: &[GroupId],
+    ) {
+        for (followed, caught_up) in self.streams.iter().zip(caught_up) {
+            let is_its = match &followed.name {
+                StreamName::Group(group) => groups.contains(group),
+                StreamName::User(name) => name == user,
+                StreamName::Everybody => true,
+            };
+            if !is_its {
+                caught_up.lose(Lost::Unknown);
+            }
+        }
+    }
+
+    /// Returns what the client has of each stream that it gets the rest of.
+    pub(in crate::hub) fn seen(&self, caught_up: &[CatchUp]) -> Vec<StreamMark> {
+        let streams = self.streams.iter().zip(caught_up);
+        let recovered = streams.filter(|(_, caught_up)| caught_up.lost().is_none());
+        let positions = recovered.filter_map(|(followed, _)| followed.from.as_ref());
+        positions.map(mark_of).collect()
+    }
+
+    /// Returns the frame that tells the client what it gets. So many messages wait that a client has
+    /// once it has come to a place.
+    pub(in crate::hub) fn told(
+        &self,
+        caught_up: &[CatchUp],
+        waiting_up_to: impl Fn(StreamMark) -> usize,
+    ) -> Frame {
+        let streams = self.streams.iter().zip(caught_up).map(|(followed, it)| {
+            let position = Some(it.position);
+            let resumed = match it.outcome {
+                Outcome::Recovered { missed } => Resumed {
+                    recovered: true,
+                    missed: Some(match followed.from {
+                        Some(_) => missed,
+                        None => waiting_up_to(it.mark),
+                    }),
+                    reason: None,
+                    position,
+                },
+                Outcome::Lost(why) => lost(why, position),
+            };
+            (&followed.name, resumed)
+        });
+        self.frame(&streams.collect::<Vec<_>>())
+    }
+
+    /// Returns the frame that tells the client that it gets nothing of what it missed.
+    pub(in crate::hub) fn told_lost(&self, why: Lost) -> Frame {
+        let streams = self.streams.iter();
+        let streams = streams.map(|followed| (&followed.name, lost(why, None)));
+        self.frame(&streams.collect::<Vec<_>>())
+    }
+
+    /// Counts how it went for the streams of which the client had something.
+    pub(in crate::hub) fn count(&self, streams: &Streams, caught_up: Option<&[CatchUp]>) {
+        let had = self
+            .streams
+            .iter()
+            .filter(|followed| followed.from.is_some());
+        let had = had.count();
+        let lost = match caught_up {
+            Some(caught_up) => {
+                let of_had = self.streams.iter().zip(caught_up);
+                of_had
+                    .filter(|(followed, it)| followed.from.is_some() && it.lost().is_some())
+                    .count()
+            }
+            None => had,
+        };
+        let totals = &streams.totals;
+        totals.recovered.fetch_add((had - lost) as u64, Relaxed);
+        totals.lost.fetch_add(lost as u64, Relaxed);
+    }
+
+    fn frame(&self, streams: &[(&StreamName, Resumed)]) -> Frame {
+        Frame::text(&ResumedFrame::new(streams, self.refused).encode())
+    }
+}
+
+impl Awaited for Resume {
+    fn give_up(&self) -> Frame {
+        self.told_lost(Lost::Expired)
+    }
+}
+
+fn lost(why: Lost, position: Option<Position>) -> Resumed {
+    Resumed {
+        recovered: false,
+        missed: None,
+        reason: Some(why.as_str()),
+        position,
+    }
+}
+
+/// How many positions a client may send.
+const MAX_POSITIONS: usize = 64;

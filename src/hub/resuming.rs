@@ -1,0 +1,134 @@
+//! Sockets that go on where their clients were: what a client missed leaves before what comes now.
+
+use std::{
+    future::{Future, poll_fn, ready},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    delivery::Opening,
+    history::{Asked, CatchUp, Lost, Resume},
+    hub::Hub,
+    registration::Registration,
+    socket_entry::SocketEntry,
+};
+use crate::sync;
+
+impl Registration {
+    /// Has broadcasts select the socket from now on, and messages wait until [`resume`](Self::resume).
+    pub(crate) fn activate_gated(&self, asked: Asked) -> Gated {
+        let (hub, entry) = (self.hub(), self.entry());
+        let (principal, groups) = hub.membership_of(entry);
+        let user = principal.user.id().clone();
+        let resume = Resume::new(hub.history.as_ref(), entry.id, user, groups, asked);
+        let resume = Arc::new(resume);
+        if resume.is_empty() {
+            hub.push(entry, &resume.told(&[], |_| 0));
+        } else {
+            entry.outbox.shut_gate(resume.clone());
+        }
+        self.activate();
+        Gated(resume)
+    }
+
+    /// Sends the client what it missed, then what has come meanwhile. What this process keeps is in the
+    /// socket's queue when the call returns.
+    pub(crate) fn resume(&self, Gated(resume): Gated) {
+        let hub = self.hub();
+        if let Some(streams) = hub.history.as_ref().filter(|_| !resume.is_empty()) {
+            let caught_up = ready(resume.catch_up(streams));
+            hub.resume(self.entry(), resume, caught_up);
+        }
+    }
+}
+
+/// A socket whose messages wait for what its client missed.
+#[derive(Debug)]
+pub(crate) struct Gated(pub(super) Arc<Resume>);
+
+impl Hub {
+    /// Opens a socket's gate with what its client missed: now, if that is known, or as soon as it is, or
+    /// without it after [`PATIENCE`].
+    pub(super) fn resume(
+        self: &Arc<Self>,
+        entry: &Arc<SocketEntry>,
+        resume: Arc<Resume>,
+        caught_up: impl Future<Output = Vec<CatchUp>> + Send + 'static,
+    ) {
+        let mut caught_up = Box::pin(caught_up);
+        let now = &mut Context::from_waker(Waker::noop());
+        if let Poll::Ready(caught_up) = caught_up.as_mut().poll(now) {
+            self.open_with(entry, &resume, caught_up);
+            return;
+        }
+        let Some(mut opened) = entry.outbox.gate_opened() else {
+            self.count_resume(&resume, None);
+            return;
+        };
+        let mut caught_up = Box::pin(timeout_at(Instant::now() + PATIENCE, caught_up));
+        let (hub, entry) = (self.clone(), entry.clone());
+        let resuming = async move {
+            let outcome = poll_fn(|cx| match Pin::new(&mut opened).poll(cx) {
+                Poll::Ready(_) => Poll::Ready(None),
+                Poll::Pending => caught_up.as_mut().poll(cx).map(Some),
+            });
+            match outcome.await {
+                Some(Ok(caught_up)) => hub.open_with(&entry, &resume, caught_up),
+                Some(Err(_elapsed)) => hub.open_without(&entry, &resume, Lost::Timeout),
+                // It gave up or its socket has ended.
+                None => hub.count_resume(&resume, None),
+            }
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a socket's messages wait for what its client missed, and nothing else does"
+        )]
+        sync::spawn(resuming);
+    }
+
+    fn open_with(&self, entry: &Arc<SocketEntry>, resume: &Resume, mut caught_up: Vec<CatchUp>) {
+        // Looked at again, since it may have left a group while its messages were read.
+        let (principal, groups) = self.membership_of(entry);
+        resume.forbid(&mut caught_up, principal.user.id(), &groups);
+        let frames = caught_up.iter().flat_map(|it| &it.frames);
+        let cost: usize = frames.map(|frame| frame.cost()).sum();
+        if cost > 0 && self.reserve(cost) < entry.outbox.bytes() + cost {
+            let missed = caught_up.iter_mut().filter(|it| !it.frames.is_empty());
+            missed.for_each(|it| it.lose(Lost::Expired));
+        }
+        let opening = Opening {
+            first: resume.told(&caught_up, |mark| entry.outbox.waiting_up_to(mark)),
+            seen: resume.seen(&caught_up),
+            replay: caught_up
+                .iter_mut()
+                .flat_map(|it| it.frames.drain(..))
+                .collect(),
+        };
+        let is_open = self.open_gate(entry, opening);
+        self.count_resume(resume, is_open.then_some(&caught_up));
+    }
+
+    fn open_without(&self, entry: &Arc<SocketEntry>, resume: &Resume, why: Lost) {
+        let opening = Opening {
+            first: resume.told_lost(why),
+            seen: Vec::new(),
+            replay: Vec::new(),
+        };
+        self.open_gate(entry, opening);
+        self.count_resume(resume, None);
+    }
+
+    fn count_resume(&self, resume: &Resume, caught_up: Option<&[CatchUp]>) {
+        if let Some(streams) = &self.history {
+            resume.count(streams, caught_up);
+        }
+    }
+}
+
+/// How long a socket's messages wait for what its client missed.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);

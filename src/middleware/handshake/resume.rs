@@ -1,0 +1,61 @@
+//! Where a client was in its streams, as its query says.
+
+use super::snapshot::Handshake;
+use crate::hub::Asked;
+
+impl Handshake {
+    /// Reads how far the client has come, if it wants to go on there.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        let positions = || self.query_all(POSITION);
+        self.asks_to_resume().then(|| Asked::read(positions()))
+    }
+
+    pub(super) fn asks_to_resume(&self) -> bool {
+        self.query("resume").is_some_and(|value| value == "1")
+    }
+}
+
+/// Returns a URL's path and query without the positions, which say nothing once the socket is open.
+pub(super) fn without_positions(path_and_query: &str) -> String {
+    let Some((path, query)) = path_and_query.split_once('?') else {
+        return path_and_query.to_owned();
+    };
+    let is_position = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        name.eq_ignore_ascii_case(POSITION)
+    };
+    let mut kept = String::with_capacity(path.len() + 32);
+    kept.push_str(path);
+    for (number, pair) in query
+        .split('&')
+        .filter(|pair| !is_position(pair))
+        .enumerate()
+    {
+        kept.push(if number == 0 { '?' } else { '&' });
+        kept.push_str(pair);
+    }
+    kept
+}
+
+const POSITION: &str = "position";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_positions_are_left_out() {
+        for (url, expected) in [
+            ("/a", "/a"),
+            ("/a?", "/a?"),
+            ("/a?position=1.2.3.4", "/a"),
+            (
+                "/a?userId=ann&resume=1&POSITION=1.2.3.4&position=&x=position",
+                "/a?userId=ann&resume=1&x=position",
+            ),
+            ("/a?positions=1&position", "/a?positions=1"),
+        ] {
+            assert_eq!(without_positions(url), expected);
+        }
+    }
+}
