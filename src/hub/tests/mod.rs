@@ -6,4 +6,5 @@ mod eviction;
 mod flushers;
 mod full_log;
 mod gates;
+mod resumes;
 mod resuming;
