@@ -11,13 +11,13 @@ use std::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    delivery::Opening,
+    delivery::{Awaited, Opening},
     history::{Asked, CatchUp, Lost, Resume},
     hub::Hub,
     registration::Registration,
     socket_entry::SocketEntry,
 };
-use crate::sync;
+use crate::{frame::Frame, sync};
 
 impl Registration {
     /// Has broadcasts select the socket from now on, and messages wait until [`resume`](Self::resume).
@@ -44,6 +44,12 @@ impl Registration {
             let caught_up = ready(resume.catch_up(streams));
             hub.resume(self.entry(), resume, caught_up);
         }
+    }
+}
+
+impl Awaited for Resume {
+    fn give_up(&self) -> Frame {
+        self.told_lost(Lost::Expired)
     }
 }
 

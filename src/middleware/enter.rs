@@ -56,7 +56,7 @@ pub(super) async fn enter(
 ) -> Result<(Registration, Dispatcher), NotEntered> {
     // In raw mode no frame of this layer's own reaches the client.
     let handshake = Some(&identified.handshake).filter(|_| state.hooks.raw.is_none());
-    let asked = handshake.and_then(Handshake::asked);
+    let asked = handshake.and_then(Handshake::positions).map(Asked::read);
     let watched = handshake.map(|handshake| watched(state, handshake));
     let (registration, dispatcher) = register(state, identified, permit, application)?;
     match connect(&registration, &dispatcher).await {

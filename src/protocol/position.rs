@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(Position::new(0, 0, 0, 0).to_string(), "0.0.0.0");
         let longest = Position::new(u64::MAX, u64::MAX, u64::MAX, u32::MAX).to_string();
         assert_eq!(longest.len(), MAX_LENGTH);
-        assert!(MAX_LENGTH <= 60);
+        const { assert!(MAX_LENGTH <= 60) };
         assert!(
             longest
                 .bytes()

@@ -44,7 +44,12 @@ impl Site {
 
     /// What is kept of the lobby.
     async fn kept(&self) -> Vec<String> {
-        let page = self.hub.history("lobby").limit(1_000).await.unwrap();
+        let page = self
+            .hub
+            .history("lobby")
+            .limit(1_000)
+            .await
+            .expect("a rule");
         page.messages
             .into_iter()
             .map(|kept| kept.message.message)

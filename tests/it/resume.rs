@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::ready,
+    slice,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -50,7 +51,7 @@ impl Site {
     }
 
     fn publish(&self, text: &str) -> Position {
-        position(&self.hub, news(text).to_group("lobby"))
+        position(&self.hub, &news(text).to_group("lobby"))
     }
 
     /// Opens a socket for Ann in the lobby, which goes on from positions, and returns it with what it is
@@ -61,7 +62,8 @@ impl Site {
     }
 
     async fn resume_at(&self, path: &str, positions: &[String]) -> (Client, Value) {
-        let mut client = self.server.connect(&query(path, positions)).await.unwrap();
+        let client = self.server.connect(&query(path, positions)).await;
+        let mut client = client.expect("an open socket");
         let told = frame(&mut client).await;
         assert_eq!(told["action"], "__resumed", "{told}");
         (client, told)
@@ -73,8 +75,8 @@ fn query(path: &str, positions: &[String]) -> String {
     format!("{path}&resume=1{}", positions.collect::<String>())
 }
 
-fn position(hub: &Hub, message: SocketMessage) -> Position {
-    let report = hub.broadcast(&message);
+fn position(hub: &Hub, message: &SocketMessage) -> Position {
+    let report = hub.broadcast(message);
     *report.position().expect("its stream has a rule")
 }
 
@@ -217,7 +219,7 @@ async fn a_position_that_does_not_fit_loses_what_was_missed_and_says_why() {
         (made(&parts[1], "ff", &parts[3]), "unknown"),
         (made(&parts[1], &parts[2], "7"), "unknown"),
     ] {
-        let (mut client, told) = site.resume(&[position.clone()]).await;
+        let (mut client, told) = site.resume(slice::from_ref(&position)).await;
         let expected = json!({"recovered": false, "reason": reason, "position": now});
         assert_eq!(lobby(&told), expected, "{position}");
         assert_eq!(told.get("refused"), None);
@@ -232,8 +234,8 @@ async fn a_position_that_does_not_fit_loses_what_was_missed_and_says_why() {
 #[tokio::test]
 async fn a_position_of_a_stream_that_is_not_the_clients_is_refused() {
     let site = Site::with([HistoryRule::group("*"), HistoryRule::users()]);
-    let secret = position(&site.hub, news("1").to_group("secret"));
-    let of_bob = position(&site.hub, news("1").to_user("bob"));
+    let secret = position(&site.hub, &news("1").to_group("secret"));
+    let of_bob = position(&site.hub, &news("1").to_user("bob"));
     let mut answers = Vec::new();
     for position in [
         secret.to_string(),
@@ -262,7 +264,7 @@ async fn positions_beyond_the_bound_are_refused() {
     let rooms: Vec<_> = (0..65).map(|number| format!("room{number}")).collect();
     let positions: Vec<_> = rooms
         .iter()
-        .map(|room| position(&site.hub, news("1").to_group(room)).to_string())
+        .map(|room| position(&site.hub, &news("1").to_group(room)).to_string())
         .collect();
     let groups = rooms.iter().map(|room| format!("&groupId={room}"));
     let path = format!("/?userId=ann{}", groups.collect::<String>());
@@ -299,7 +301,7 @@ async fn the_streams_are_those_of_the_identity_after_the_connect_event() {
         ("claimed", Recipient::group("claimed")),
     ] {
         let message = |text: &str| news_to(text, [recipient.clone()]);
-        positions.push(position(&hub, message("before")).to_string());
+        positions.push(position(&hub, &message("before")).to_string());
         missed.push(text);
         hub.broadcast(&message(text));
     }
@@ -354,7 +356,7 @@ async fn what_excluded_a_client_is_not_replayed_to_it() {
         ("/?userId=ann&groupId=lobby", &["2", "3"][..]),
         ("/?userId=bob&groupId=lobby&groupId=ops", &["1"]),
     ] {
-        let (mut client, told) = site.resume_at(path, &[begin.clone()]).await;
+        let (mut client, told) = site.resume_at(path, slice::from_ref(&begin)).await;
         assert_eq!(lobby(&told)["missed"], expected.len());
         site.hub.broadcast(&news("end"));
         assert_eq!(texts_until(&mut client, "end").await, expected);
@@ -388,7 +390,7 @@ async fn more_than_the_queue_has_room_for_is_not_sent_in_part() {
         site.publish("x");
     }
     for _ in 0..100 {
-        position(&site.hub, news("own").to_user("ann"));
+        position(&site.hub, &news("own").to_user("ann"));
     }
     let both = [lobby_at, own_at];
     let (client, told) = site.resume(&both).await;
@@ -413,7 +415,10 @@ async fn more_than_the_queue_has_room_for_is_not_sent_in_part() {
     let long = "x".repeat(700);
     let one = site.publish(&long).to_string();
     site.publish(&long);
-    assert_eq!(lobby(&site.resume(&[begin.clone()]).await.1)["missed"], 2);
+    assert_eq!(
+        lobby(&site.resume(slice::from_ref(&begin)).await.1)["missed"],
+        2
+    );
     site.publish(&long);
     assert_eq!(lobby(&site.resume(&[begin]).await.1)["reason"], "expired");
     assert_eq!(lobby(&site.resume(&[one]).await.1)["missed"], 2);
@@ -427,7 +432,7 @@ async fn a_client_that_was_away_for_longer_than_the_rule_says_may_be_too_late() 
     let one = site.publish("1");
     advance(age).await;
     assert_eq!(
-        lobby(&site.resume(&[begin.clone()]).await.1),
+        lobby(&site.resume(slice::from_ref(&begin)).await.1),
         recovered(1, &one)
     );
     advance(age + Duration::from_secs(1)).await;
@@ -462,7 +467,7 @@ async fn what_is_not_read_counts_when_the_socket_ends() {
     let hub = layer.hub();
     let begin = hub.position("lobby").await.unwrap().to_string();
     for _ in 0..100 {
-        position(&hub, news("x".repeat(2_000)).to_group("lobby"));
+        position(&hub, &news("x".repeat(2_000)).to_group("lobby"));
     }
     let path = query("/?groupId=lobby", &[begin]);
     let client = serve(&layer).connect(&path).await.unwrap();

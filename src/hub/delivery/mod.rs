@@ -57,7 +57,9 @@
 //!
 //!  queue      Open ──close, overflow──▶ Closing ──finish──▶ Finished
 //!             takes messages            close frame queued   session over
-//!                └────────── finish: the connection ended ──────▲
+//!                ▲     └──── finish: the connection ended ──────▲
+//!                │ open, or too much waits
+//!              Gated: messages wait in it for what the client missed before. The socket stays detached.
 //! ```
 //!
 //! Locks are taken in this order and never the other way: a socket's queue, then the fan-out; the hub's

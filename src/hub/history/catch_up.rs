@@ -3,23 +3,16 @@
 use super::{
     entry::Entry,
     lane::{Lane, State, mark_of},
+    reader::{Reader, Room},
     ring::{Place, Since},
     streams::{Kept, Streams},
 };
 use crate::{
     frame::{Frame, StreamMark},
-    protocol::{ConnectionId, GroupId, Position, Recipient, RecipientType},
+    protocol::Position,
 };
 
-/// The socket that comes again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) id: ConnectionId,
-    pub(super) user: &'a str,
-    pub(super) groups: &'a [GroupId],
-}
-
-/// What it is told, and what it gets.
+/// What a socket that comes again is told, and what it gets.
 #[derive(Debug)]
 pub(in crate::hub) struct CatchUp {
     pub(in crate::hub) outcome: Outcome,
@@ -124,10 +117,7 @@ impl Streams {
 
     /// Returns what one socket may be sent of what it missed, over all its streams.
     pub(super) fn room(&self) -> Room {
-        Room {
-            messages: MAX_REPLAY,
-            bytes: self.max_replay_bytes,
-        }
+        Room::new(self.max_replay_bytes)
     }
 }
 
@@ -173,45 +163,6 @@ fn missed(
     Ok(frames)
 }
 
-/// What a socket may still be sent of what it missed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
-    messages: usize,
-    bytes: usize,
-}
-
-impl Room {
-    fn without(self, frame: &Frame) -> Option<Self> {
-        Some(Self {
-            messages: self.messages.checked_sub(1)?,
-            bytes: self.bytes.checked_sub(frame.cost())?,
-        })
-    }
-}
-
-impl Reader<'_> {
-    /// Whether a message with these recipients, which all exclude, is not for the socket.
-    fn is_excluded<'r>(&self, mut excludes: impl Iterator<Item = &'r Recipient>) -> bool {
-        excludes.any(|to| {
-            let name = to.value.as_str();
-            match to.kind {
-                RecipientType::AllButGroup => {
-                    name.is_empty() || self.groups.iter().any(|group| *group == name)
-                }
-                RecipientType::AllButUser => !name.is_empty() && self.user == name,
-                RecipientType::AllButConnection => name.parse() == Ok(self.id),
-                RecipientType::All
-                | RecipientType::Group
-                | RecipientType::User
-                | RecipientType::Connection => false,
-            }
-        })
-    }
-}
-
-/// How many messages a socket is sent at most of what it missed.
-const MAX_REPLAY: usize = 300;
-
 #[cfg(test)]
 mod tests {
     use tokio::time::{Duration, advance};
@@ -219,7 +170,8 @@ mod tests {
     use super::*;
     use crate::{
         config::{Config, HistoryRule},
-        protocol::{SocketMessage, StreamRef},
+        hub::history::reader::MAX_REPLAY,
+        protocol::{ConnectionId, GroupId, Recipient, SocketMessage, StreamRef},
     };
 
     const LOBBY: StreamRef<'_> = StreamRef::Group("lobby");
@@ -230,11 +182,11 @@ mod tests {
 
     impl World {
         fn new(rule: HistoryRule) -> Self {
-            Self::with(Config::new().history(rule))
+            Self::with(&Config::new().history(rule))
         }
 
-        fn with(config: Config) -> Self {
-            let streams = Streams::new(&config).expect("it has a rule");
+        fn with(config: &Config) -> Self {
+            let streams = Streams::new(config).expect("it has a rule");
             Self { streams }
         }
 
@@ -389,7 +341,7 @@ mod tests {
         assert_eq!(world.missed(&last).unwrap(), ["one more"]);
 
         let config = Config::new().history(HistoryRule::group("lobby"));
-        let world = World::with(config.max_queue_bytes(2_000));
+        let world = World::with(&config.max_queue_bytes(2_000));
         let begin = world.catch_up(None, &ann()).position;
         let half = world.publish(&"x".repeat(500), &[]);
         assert_eq!(world.missed(&begin).unwrap().len(), 1);

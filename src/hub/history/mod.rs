@@ -30,6 +30,7 @@ mod error;
 mod lane;
 mod page;
 mod query;
+mod reader;
 mod resume;
 mod ring;
 mod rules;

@@ -3,14 +3,14 @@
 use std::iter;
 
 use super::{
-    catch_up::{CatchUp, Lost, Outcome, Reader},
+    catch_up::{CatchUp, Lost, Outcome},
     lane::mark_of,
+    reader::Reader,
     streams::{Kept, Streams},
 };
 use crate::{
     config::Retention,
     frame::{Frame, StreamMark},
-    hub::delivery::Awaited,
     protocol::{ConnectionId, GroupId, Position, Resumed, ResumedFrame, StreamName, UserId},
     sync::atomic::Ordering::Relaxed,
 };
@@ -201,12 +201,6 @@ impl Resume {
 
     fn frame(&self, streams: &[(&StreamName, Resumed)]) -> Frame {
         Frame::text(&ResumedFrame::new(streams, self.refused).encode())
-    }
-}
-
-impl Awaited for Resume {
-    fn give_up(&self) -> Frame {
-        self.told_lost(Lost::Expired)
     }
 }
 

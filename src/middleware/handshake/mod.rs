@@ -4,7 +4,7 @@ mod check;
 mod header_pool;
 mod hop_by_hop;
 mod packed;
-mod resume;
+mod positions;
 mod snapshot;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::{
     header_pool::HeaderPool,
     hop_by_hop::{is_stripped, named_in_connection},
     packed::{Header, Packed, SharedHeader, UriText},
-    resume::without_positions,
+    positions::{POSITION, without_positions},
 };
 use crate::{
     config::ForwardHeaders,
@@ -261,6 +261,15 @@ impl Handshake {
         let groups = self.query_all("groupId").filter(|group| !group.is_empty());
         let groups = groups.map(|group| GroupId::from(&*group)).collect();
         (user, groups)
+    }
+
+    /// Returns how far the client says that it has come in its streams, if it wants to go on there.
+    pub(crate) fn positions(&self) -> Option<impl Iterator<Item = Cow<'_, str>>> {
+        self.asks_to_resume().then(|| self.query_all(POSITION))
+    }
+
+    fn asks_to_resume(&self) -> bool {
+        self.query("resume").is_some_and(|value| value == "1")
     }
 }
 

@@ -4,7 +4,8 @@ use std::{io::IoSlice, task::Waker};
 
 use super::{
     outbox::{Outbox, Push},
-    state::{Drained, Kind, Phase, State, Wake},
+    queued::Kind,
+    state::{Drained, Phase, State, Wake},
 };
 use crate::{
     frame::Frame,

@@ -2,8 +2,10 @@
 
 mod cursor;
 mod gate;
+mod gating;
 mod outbox;
 mod overflow;
+mod queued;
 mod state;
 mod transport;
 
@@ -15,10 +17,7 @@ mod properties;
 mod tests;
 
 pub(super) use self::overflow::Usage;
-pub(in crate::hub) use self::{
-    gate::{Awaited, Opening},
-    state::{Kind, Wake},
-};
+pub(in crate::hub) use self::{gate::Awaited, gating::Opening, queued::Kind, state::Wake};
 pub(crate) use self::{
     outbox::{Attention, Backlog, Outbox, Push},
     state::{Drained, Kill},

@@ -9,7 +9,8 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    state::{Drained, Kill, Kind, Phase, Queued, State},
+    queued::{Kind, Queued},
+    state::{Drained, Kill, Phase, State},
     transport::{SharedTransport, Transport},
 };
 use crate::{

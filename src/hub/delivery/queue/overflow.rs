@@ -2,7 +2,8 @@
 
 use super::{
     outbox::{Outbox, Push, wake},
-    state::{Kind, Phase, State, Wake},
+    queued::Kind,
+    state::{Phase, State, Wake},
 };
 use crate::{config::Overflow, frame::Frame, hub::counters::Tally, protocol::CloseReason};
 

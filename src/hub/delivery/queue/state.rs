@@ -10,7 +10,11 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{gate::Gate, transport::SharedTransport};
+use super::{
+    gate::Gate,
+    queued::{Kind, Queued},
+    transport::SharedTransport,
+};
 use crate::{frame::Frame, hub::counters::Tally, protocol::CloseReason};
 
 /// A queue as it is under its lock.
@@ -203,47 +207,6 @@ pub(super) enum Phase {
     Closing(CloseReason),
     /// The session is over.
     Finished,
-}
-
-/// A frame in a queue.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) frame: Frame,
-    pub(super) kind: Kind,
-}
-
-impl Queued {
-    pub(super) fn new(frame: Frame, kind: Kind) -> Self {
-        Self { frame, kind }
-    }
-}
-
-/// The kind of a queued frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::hub) enum Kind {
-    /// A message that other sockets get as well.
-    Broadcast,
-    /// Any other message: an answer to this socket.
-    Reply,
-    Ping,
-    Pong,
-    LifeSign,
-    Close,
-}
-
-impl Kind {
-    pub(super) fn is_message(self) -> bool {
-        matches!(self, Self::Broadcast | Self::Reply)
-    }
-
-    pub(super) fn is_heartbeat(self) -> bool {
-        matches!(self, Self::Ping | Self::Pong | Self::LifeSign)
-    }
-
-    /// Whether a page sees the frame: browsers keep pings and pongs to themselves.
-    fn reaches_page(self) -> bool {
-        self.is_message() || self == Self::LifeSign
-    }
 }
 
 /// What has to be woken so that a pushed frame is written.

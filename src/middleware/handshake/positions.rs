@@ -1,19 +1,4 @@
-//! Where a client was in its streams, as its query says.
-
-use super::snapshot::Handshake;
-use crate::hub::Asked;
-
-impl Handshake {
-    /// Reads how far the client has come, if it wants to go on there.
-    pub(crate) fn asked(&self) -> Option<Asked> {
-        let positions = || self.query_all(POSITION);
-        self.asks_to_resume().then(|| Asked::read(positions()))
-    }
-
-    pub(super) fn asks_to_resume(&self) -> bool {
-        self.query("resume").is_some_and(|value| value == "1")
-    }
-}
+//! The positions in a query, which say where a client was in its streams.
 
 /// Returns a URL's path and query without the positions, which say nothing once the socket is open.
 pub(super) fn without_positions(path_and_query: &str) -> String {
@@ -37,7 +22,7 @@ pub(super) fn without_positions(path_and_query: &str) -> String {
     kept
 }
 
-const POSITION: &str = "position";
+pub(super) const POSITION: &str = "position";
 
 #[cfg(test)]
 mod tests {
