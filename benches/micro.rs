@@ -25,7 +25,7 @@ use tower::{BoxError, Layer, Service, service_fn};
 
 use web_connection_socket::{
     Config, ConnectionId, Hub, RawMessage, RequestBody, Socket, SocketError, SocketMessage,
-    WebConnectionSocketLayer,
+    WebConnectionSocketLayer, config::HistoryRule,
 };
 
 fn main() {
@@ -83,6 +83,19 @@ fn resolve_empty_audience_of(bencher: Bencher<'_, '_>, sockets: usize) {
     let opened = Sockets::open(sockets);
     let message = message(128).to_group("empty").except_user("ann");
     bencher.bench_local(|| opened.hub.broadcast(black_box(&message)));
+}
+
+/// To a group without members: what a message costs until its sockets are known.
+#[divan::bench(args = [Rule::None, Rule::Other, Rule::Its])]
+fn keep_message(bencher: Bencher<'_, '_>, rule: Rule) {
+    let config = match rule {
+        Rule::None => Config::new(),
+        Rule::Other => Config::new().history(HistoryRule::group("other:*")),
+        Rule::Its => Config::new().history(HistoryRule::group("room:*")),
+    };
+    let hub = Hub::new(&config);
+    let message = message(128).to_group("room:7");
+    bencher.bench_local(|| hub.broadcast(black_box(&message)));
 }
 
 #[divan::bench(args = REGISTERED)]
@@ -251,6 +264,16 @@ impl AsyncWrite for Peer {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
+}
+
+/// Which streams a hub keeps.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    None,
+    /// Not that of the message.
+    Other,
+    /// That of the message.
+    Its,
 }
 
 /// What a client sends a hundred times.
