@@ -1,5 +1,7 @@
 //! The middleware's configuration, of the gateway's options.
 
+use std::time::Duration;
+
 use web_connection_socket::{Config, config::BearerToken};
 
 use crate::{Problem, options::Options, secrets, settings};
@@ -30,6 +32,11 @@ pub(crate) fn of(options: &Options) -> Result<Config, Problem> {
     }
     if let Some(sockets) = options.max_sockets {
         config = config.max_sockets(sockets);
+    }
+    let age = Duration::from_secs(options.history_age as u64);
+    for rule in &options.history {
+        let rule = rule.clone().messages(options.history_messages);
+        config = config.history(rule.age(age));
     }
     let file = options.cluster_key_file.as_ref();
     let keys = secrets::collect("cluster-key", options.cluster_key.as_slice(), file)?;

@@ -6,7 +6,7 @@ use clap::{
     ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum, builder::BoolishValueParser,
 };
 
-use web_connection_socket::config::{Host, IpNet, Origin, ScriptMap, UrlPath};
+use web_connection_socket::config::{HistoryRule, Host, IpNet, Origin, ScriptMap, UrlPath};
 
 /// Holds the WebSockets of an application in any language, and passes all other requests on to it.
 ///
@@ -166,6 +166,23 @@ pub(crate) struct Options {
     )]
     pub(crate) hold: u64,
 
+    /// Keep the last messages to group:NAME, group:PREFIX*, user:NAME, users or all, so that a page that
+    /// reconnects gets what it missed; may be repeated.
+    #[arg(
+        long,
+        value_name = "WHOSE",
+        value_delimiter = ',',
+        value_parser = history,
+        env = "WEBCONNECTION_HISTORY"
+    )]
+    pub(crate) history: Vec<HistoryRule>,
+    /// Messages that are kept for each of them.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one, env = "WEBCONNECTION_HISTORY_MESSAGES")]
+    pub(crate) history_messages: usize,
+    /// Seconds for which they are kept.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = at_least_one, env = "WEBCONNECTION_HISTORY_AGE")]
+    pub(crate) history_age: usize,
+
     /// Redis server that makes several gateways one: redis://user:password@host:port or rediss://…;
     /// those of a Redis Cluster separated by commas. A password is better in the environment or a file.
     #[arg(
@@ -254,6 +271,17 @@ fn at_least_one(text: &str) -> Result<usize, String> {
         Ok(0) => Err("must be at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}")),
+    }
+}
+
+/// Reads whose messages are kept.
+fn history(text: &str) -> Result<HistoryRule, String> {
+    match text.split_once(':') {
+        Some(("group", group)) if !group.is_empty() => Ok(HistoryRule::group(group)),
+        Some(("user", user)) if !user.is_empty() => Ok(HistoryRule::user(user)),
+        None if text == "users" => Ok(HistoryRule::users()),
+        None if text == "all" => Ok(HistoryRule::everybody()),
+        _ => Err("must be group:NAME, group:PREFIX*, user:NAME, users or all".to_owned()),
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tower::Layer;
 use web_connection_socket::{
     BroadcastError, BroadcastReport, Broadcaster, Config, SocketMessage, WebConnectionSocketLayer,
+    config::HistoryRule,
 };
 
 use crate::support::{join, news, serve, soon, spawn, text};
@@ -36,6 +37,19 @@ async fn s12_a_program_outside_broadcasts_and_reads_the_report() {
     assert_eq!(text(&mut ann).await, "to ann");
     assert_eq!(text(&mut ann).await, "to all");
     assert_eq!(text(&mut bob).await, "to all");
+}
+
+#[tokio::test]
+async fn the_report_says_where_the_message_stands_in_its_stream() {
+    let config = Config::new().bearer_tokens([TOKEN]);
+    let layer = WebConnectionSocketLayer::new(config.history(HistoryRule::group("lobby")));
+    let sender = sender(listen(&layer).await).bearer_token(TOKEN).unwrap();
+    let message = sender.create_message().to_group("lobby");
+    let report = send(&sender, &message).await.unwrap();
+    let position = layer.hub().position("lobby").await.unwrap();
+    assert_eq!(report.position(), Some(&position));
+    let report = send(&sender, &news("to all")).await.unwrap();
+    assert_eq!(report.position(), None);
 }
 
 #[tokio::test]

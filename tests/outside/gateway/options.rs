@@ -110,6 +110,14 @@ fn it_refuses_a_broker_that_cannot_be_and_repeats_no_password() {
             "--redis-file /nothing/here.pem cannot be read",
         ),
         (
+            &["--history", "users,lobby"],
+            "must be group:NAME, group:PREFIX*, user:NAME, users or all",
+        ),
+        (
+            &["--history", "all", "--history-age", "0"],
+            "must be at least 1",
+        ),
+        (
             &["--cluster-prefix", "a.b"],
             "must be 1 to 64 ASCII letters, digits, -, _ or :",
         ),
@@ -152,6 +160,9 @@ fn its_help_has_one_paragraph_for_each_option() {
         "upstream-ca",
         "max-concurrency",
         "max-sockets",
+        "history",
+        "history-messages",
+        "history-age",
         "broadcast-token-file",
         "signing-key-file",
         "log-format",
