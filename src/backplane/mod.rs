@@ -61,11 +61,11 @@ mod link;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
-mod prefix;
+pub(crate) mod prefix;
 #[cfg(feature = "redis")]
-mod redis;
+pub(crate) mod redis;
 #[cfg(any(feature = "nats", feature = "redis"))]
-mod remote;
+pub(crate) mod remote;
 mod topic;
 
 pub use self::{

@@ -6,7 +6,7 @@ use super::topic::Topic;
 
 /// What the names of all of a cluster's topics begin with on a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Prefix {
+pub(crate) struct Prefix {
     text: Box<str>,
     /// The names of the topics that all nodes share, made once for all messages: first that of
     /// [`Topic::ALL`], then those of the partitions.
@@ -19,7 +19,7 @@ impl Prefix {
     /// Unless the text is 1 to 64 ASCII letters, digits, `-`, `_` or `:`, which mean nothing special
     /// to any broker.
     #[track_caller]
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_:".contains(&byte);
         assert!(
             (1..=64).contains(&text.len()) && text.bytes().all(is_plain),

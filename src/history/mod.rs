@@ -2,8 +2,8 @@
 //!
 //! A *stream* is one group, one user or all sockets. A store gives each of its messages a place in an
 //! order that all nodes see, and has the newest of them at hand when a browser comes back after it was
-//! away. [`MemoryHistory`] is shared by hubs of one process, for tests. A hub without a store keeps its
-//! history itself, in memory.
+//! away. `RedisHistory` keeps it in Redis (feature `redis`). [`MemoryHistory`] is shared by hubs of one
+//! process, for tests. A hub without a store keeps its history itself, in memory.
 //!
 //! # Your own
 //!
@@ -69,6 +69,10 @@ mod append;
 mod error;
 mod memory;
 mod read;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "redis")]
+mod remote;
 mod retention;
 mod store;
 mod stream_key;
@@ -82,3 +86,6 @@ pub use self::{
     store::{BoxFuture, History},
     stream_key::StreamKey,
 };
+
+#[cfg(feature = "redis")]
+pub use self::redis::RedisHistory;

@@ -61,6 +61,7 @@ mod settings;
 mod shutdown;
 mod slow;
 mod spellings;
+mod stores;
 mod support;
 mod switch;
 mod tcp;

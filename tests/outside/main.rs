@@ -15,6 +15,7 @@ mod cluster;
 mod cross_origin;
 mod custom_host;
 mod gateway;
+mod history;
 mod http2;
 mod login;
 mod looks;

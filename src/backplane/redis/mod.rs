@@ -3,5 +3,7 @@
 mod backplane;
 mod connect;
 mod link;
+mod session;
 
 pub use self::backplane::RedisBackplane;
+pub(crate) use self::session::{RedisDriver, open};

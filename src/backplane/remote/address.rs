@@ -11,24 +11,21 @@ use percent_encoding::percent_decode_str;
 
 /// How the URLs of a kind of broker begin, and where it listens unless they say so.
 #[derive(Debug)]
-pub(in crate::backplane) struct Schemes {
-    pub(in crate::backplane) plain: &'static str,
-    pub(in crate::backplane) tls: &'static str,
-    pub(in crate::backplane) port: u16,
+pub(crate) struct Schemes {
+    pub(crate) plain: &'static str,
+    pub(crate) tls: &'static str,
+    pub(crate) port: u16,
 }
 
 /// The servers of a broker; each attempt to connect asks another one.
-pub(in crate::backplane) struct Addresses {
+pub(crate) struct Addresses {
     list: Vec<Address>,
     attempts: AtomicUsize,
 }
 
 impl Addresses {
     /// Reads URLs that are separated by commas.
-    pub(in crate::backplane) fn parse(
-        urls: &str,
-        schemes: &'static Schemes,
-    ) -> Result<Self, UrlFlaw> {
+    pub(crate) fn parse(urls: &str, schemes: &'static Schemes) -> Result<Self, UrlFlaw> {
         let list = urls.split(',');
         let list = list.map(|url| Address::parse(url.trim(), schemes));
         Ok(Self {
@@ -38,12 +35,21 @@ impl Addresses {
     }
 
     /// Returns the server to ask next.
-    pub(in crate::backplane) fn next(&self) -> &Address {
+    pub(crate) fn next(&self) -> &Address {
         &self.list[self.attempts.fetch_add(1, Relaxed) % self.list.len()]
     }
 
-    pub(in crate::backplane) fn iter(&self) -> impl Iterator<Item = &Address> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Address> {
         self.list.iter()
+    }
+}
+
+impl Clone for Addresses {
+    fn clone(&self) -> Self {
+        Self {
+            list: self.list.clone(),
+            attempts: AtomicUsize::new(self.attempts.load(Relaxed)),
+        }
     }
 }
 
@@ -54,16 +60,17 @@ impl fmt::Debug for Addresses {
 }
 
 /// One server. Neither its `Debug` nor its text shows the user or the password.
-pub(in crate::backplane) struct Address {
+#[derive(Clone)]
+pub(crate) struct Address {
     scheme: &'static str,
-    pub(in crate::backplane) is_tls: bool,
+    pub(crate) is_tls: bool,
     /// Without the brackets of an IPv6 address.
-    pub(in crate::backplane) host: String,
-    pub(in crate::backplane) port: u16,
-    pub(in crate::backplane) user: Option<String>,
-    pub(in crate::backplane) password: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
     /// Without the slash that it begins with.
-    pub(in crate::backplane) path: String,
+    pub(crate) path: String,
 }
 
 impl Address {
@@ -109,6 +116,19 @@ impl Address {
             path: uri.path().trim_matches('/').to_owned(),
         })
     }
+
+    /// Returns another server that is asked in the same way.
+    pub(crate) fn elsewhere(&self, host: &str, port: u16) -> Self {
+        let host = Some(host).filter(|host| !host.is_empty());
+        Self {
+            host: host
+                .unwrap_or(&self.host)
+                .trim_matches(['[', ']'])
+                .to_owned(),
+            port,
+            ..self.clone()
+        }
+    }
 }
 
 fn decoded(text: &str) -> Result<String, UrlFlaw> {
@@ -137,7 +157,7 @@ impl fmt::Debug for Address {
 
 /// What is wrong with a URL. It is not repeated: it may hold a password.
 #[derive(Debug)]
-pub(in crate::backplane) enum UrlFlaw {
+pub(crate) enum UrlFlaw {
     Unreadable(InvalidUri),
     /// With the two schemes that would do.
     Scheme(&'static str, &'static str),

@@ -5,8 +5,6 @@ mod address;
 mod inbox;
 mod setup_error;
 
+pub(crate) use self::address::{Address, Addresses, Schemes, UrlFlaw};
+pub(super) use self::inbox::Inbox;
 pub use self::setup_error::{SetupError, SetupErrorKind};
-pub(super) use self::{
-    address::{Address, Addresses, Schemes, UrlFlaw},
-    inbox::Inbox,
-};

@@ -29,7 +29,7 @@ pub struct SetupError {
 }
 
 impl SetupError {
-    pub(in crate::backplane) fn new(
+    pub(crate) fn new(
         kind: SetupErrorKind,
         cause: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {

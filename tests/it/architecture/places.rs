@@ -15,6 +15,7 @@ const NAMES_STATUSES: &[&str] = &[
 /// the library's way of a message.
 const SELECTS: &[&str] = &[
     "backplane/",
+    "history/",
     "hub/cluster/bridge.rs",
     "session/",
     "server/",
@@ -61,6 +62,7 @@ fn features_stop_at_a_modules_boundary() {
             let item = lines[at + 1..].iter().find(|line| !line.starts_with("#["));
             let boundary = item.is_some_and(|item| {
                 let item = item.strip_prefix("pub(super) ").unwrap_or(item);
+                let item = item.strip_prefix("pub(crate) ").unwrap_or(item);
                 let item = item.strip_prefix("pub ").unwrap_or(item);
                 item.starts_with("mod ") && item.ends_with(';') || item.starts_with("use self::")
             });

@@ -3,4 +3,4 @@
 mod contract;
 mod logins;
 mod node;
-mod tls;
+pub(crate) mod tls;

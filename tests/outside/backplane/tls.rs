@@ -79,13 +79,13 @@ async fn refuses(backplane: &dyn Backplane, reason: &str) {
 }
 
 /// A certificate for `localhost`, its own authority.
-struct Certificate {
+pub(crate) struct Certificate {
     folder: Scratch,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Certificate {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Scratch::new("tls");
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
@@ -96,7 +96,7 @@ impl Certificate {
         Self { folder, pem }
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
         path.to_str().expect("a path that is text").to_owned()
     }

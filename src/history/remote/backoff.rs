@@ -1,0 +1,89 @@
+//! The waits between attempts to open a link, and what the log says of them.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    mem,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// The waits: none after a link that lasted, else a random time that grows to 1.5 s.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    /// The longest that the next wait may be.
+    limit: Duration,
+    warned: Option<Instant>,
+    suppressed: u64,
+}
+
+impl Backoff {
+    /// Returns a random part of the limit.
+    pub(super) fn wait(&self) -> Duration {
+        // The keys of a `RandomState` are random.
+        let part = RandomState::new().hash_one("wait") % 1_000;
+        self.limit * part as u32 / 1_000
+    }
+
+    pub(super) fn failed(&mut self, why: &str) {
+        self.limit = (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT);
+        self.warn(why);
+    }
+
+    /// Has the next attempt made at once, unless links do not last. Returns whether it is.
+    pub(super) fn ended(&mut self, since: Instant, why: &str) -> bool {
+        tracing::debug!(why, "the link to the history's store is over");
+        let lasted = since.elapsed() >= LAST_LIMIT;
+        if lasted {
+            self.limit = Duration::ZERO;
+        } else {
+            self.failed(why);
+        }
+        lasted
+    }
+
+    /// Says once a minute why there is no link.
+    fn warn(&mut self, why: &str) {
+        let now = Instant::now();
+        if self
+            .warned
+            .is_some_and(|last| now < last + BETWEEN_WARNINGS)
+        {
+            self.suppressed += 1;
+            return;
+        }
+        self.warned = Some(now);
+        let suppressed = mem::take(&mut self.suppressed);
+        tracing::warn!(
+            suppressed,
+            "there is no link to the history's store, so messages are not kept; trying again for as long \
+             as it takes: {why}"
+        );
+    }
+}
+
+const FIRST_LIMIT: Duration = Duration::from_millis(100);
+const LAST_LIMIT: Duration = Duration::from_millis(1_500);
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_attempt_after_a_link_that_lasted_is_made_at_once() {
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.wait(), Duration::ZERO);
+        let since = Instant::now();
+        for _ in 0..10 {
+            backoff.failed("no");
+            assert!(backoff.wait() < LAST_LIMIT);
+        }
+        assert_eq!(backoff.limit, LAST_LIMIT);
+        tokio::time::advance(LAST_LIMIT).await;
+        assert!(backoff.ended(since, "killed"));
+        assert_eq!(backoff.wait(), Duration::ZERO);
+        assert!(!backoff.ended(Instant::now(), "killed at once"));
+        assert_eq!(backoff.limit, FIRST_LIMIT);
+    }
+}

@@ -1,0 +1,16 @@
+//! What the stores behind a network share: the queue of entries, and the task that keeps a link open and
+//! empties the queue over it.
+
+mod backoff;
+mod feeder;
+mod job;
+mod remote;
+mod server;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::{
+    job::Job,
+    remote::Remote,
+    server::{Driver, NoPage, Server},
+};

@@ -1,0 +1,9 @@
+//! Stores of histories and their servers: what the hub relies on, and what each does when it fails.
+
+#[path = "../../it/stores/contract.rs"]
+mod contract;
+mod cutter;
+mod redis;
+mod redis_cluster;
+mod redis_logins;
+mod redis_losses;
