@@ -111,6 +111,15 @@ impl PresenceRules {
         self.exact.is_empty() && self.prefixes.is_empty()
     }
 
+    /// Returns the groups that a rule names by their whole name.
+    pub(crate) fn exact_names(&self) -> impl Iterator<Item = &str> {
+        self.exact.keys().map(String::as_str)
+    }
+
+    pub(crate) fn has_prefixes(&self) -> bool {
+        !self.prefixes.is_empty()
+    }
+
     /// Returns what holds for a group, if a rule names it.
     pub(crate) fn of(&self, group: &str) -> Option<PresenceTerms> {
         if group.is_empty() {

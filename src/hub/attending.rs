@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use serde::Serialize;
 
 use super::{
+    cluster::{MemberReport, Name, partition_of},
     hub::{Hub, State},
     presence::{Audience, Info, Move, Presence, PresenceCause, PresenceChange, Watch},
     registry::Step,
@@ -36,7 +37,16 @@ impl Hub {
     /// ```
     #[must_use]
     pub fn presence(&self, group: &str) -> Presence {
-        self.attendance.view(group).unwrap_or_default()
+        let Some(mut presence) = self.attendance.view(group) else {
+            return Presence::default();
+        };
+        if let Some(node) = self.cluster.node() {
+            let is_new = self.attendance.ask_for(group);
+            let hears = node.hears(partition_of(Name::Group(group)));
+            presence.is_complete = hears && self.attendance.is_synced(group);
+            self.note_interest(is_new);
+        }
+        presence
     }
 
     /// Says something of a socket's user in all its groups, such as a picture or `"typing"`, to those that
@@ -108,6 +118,7 @@ impl Hub {
         }]);
         drop(state);
         self.attend();
+        self.note_interest(!self.attendance.is_heard(group.as_str()));
         let is_watching = self.attendance.is_watching(socket, &group);
         let refused = if self.has_ended(socket) {
             SocketErrorKind::NotConnected
@@ -128,6 +139,8 @@ impl Hub {
 
     pub(crate) fn on_presence(&self, hook: impl Fn(PresenceChange) + Send + Sync + 'static) {
         self.attendance.on_change(hook);
+        // It is to be told of all groups.
+        self.note_interest(true);
     }
 
     /// Whether there are groups whose members are kept track of.
@@ -244,6 +257,8 @@ impl Hub {
         let (allowed, refused): (Vec<_>, Vec<_>) = groups
             .iter()
             .partition(|group| own.contains(group) || principal.may_watch(group.as_str()));
+        let is_heard = |group: &&GroupId| self.attendance.is_heard(group.as_str());
+        let is_new = !allowed.iter().all(is_heard);
         let watching = allowed.into_iter().map(|group| Move::Watching {
             socket: entry.id,
             watcher: entry.clone(),
@@ -255,6 +270,7 @@ impl Hub {
             .push([Move::NotWatched((refused.len() + beyond) as u64)]);
         drop(state);
         self.attend();
+        self.note_interest(is_new);
     }
 
     fn has_ended(&self, socket: ConnectionId) -> bool {
@@ -265,6 +281,22 @@ impl Hub {
 impl Audience<Arc<SocketEntry>> for Hub {
     fn show(&self, watchers: &mut Vec<Arc<SocketEntry>>, frame: &Frame) {
         self.push_all(watchers, frame);
+    }
+
+    fn report(&self, partition: u8, report: &MemberReport) {
+        let node = self.cluster.node();
+        if node.is_some_and(|node| !node.report_members(partition, report)) {
+            tracing::debug!(
+                partition,
+                "the other nodes were not told of members, and will ask for them"
+            );
+        }
+    }
+
+    fn want(&self, node: u64, partitions: u64) {
+        if let Some(own) = self.cluster.node() {
+            own.want_members(node, partitions);
+        }
     }
 
     fn presence_hook_panicked(&self) {

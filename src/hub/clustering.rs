@@ -7,7 +7,8 @@ use std::{
 
 use super::{
     cluster::{
-        Cluster, ClusterEvent, Counts, Local, Name, Node, Order, Question, Value, partition_of,
+        Cluster, ClusterEvent, Counts, Local, MemberNews, MemberVersions, Name, Node, Order,
+        Question, Value, partition_of,
     },
     hub::Hub,
     socket_entry::SocketEntry,
@@ -81,8 +82,10 @@ impl Hub {
         if let Some(streams) = &self.history {
             streams.depend_on(node.continuity());
         }
+        self.attendance.publish();
         self.cluster.enter(node);
         self.start_link();
+        self.start_attendance();
     }
 
     /// Opens the link to the other nodes, if there is a runtime and it is not open yet.
@@ -144,7 +147,8 @@ impl Local for Hub {
             .history
             .as_ref()
             .map_or(0, |streams| streams.partitions());
-        kept | self.state.lock().registry.partitions()
+        let own = self.state.lock().registry.partitions();
+        kept | own | self.attendance.interest()
     }
 
     fn counts(&self) -> Counts {
@@ -163,6 +167,14 @@ impl Local for Hub {
             Question::Members(recipient) => Value::Sockets(self.members(recipient)),
             Question::Order(sockets, order) => Value::Count(self.carry_out(sockets, order)),
         }
+    }
+
+    fn member_versions(&self) -> MemberVersions {
+        self.attendance.member_versions()
+    }
+
+    fn members(&self, news: MemberNews) -> bool {
+        self.attendance.learn(news)
     }
 
     fn hook_panicked(&self) {

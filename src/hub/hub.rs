@@ -131,7 +131,7 @@ impl Hub {
         let counters = Arc::new(Counters::new(config.max_hub_queue_bytes));
         // The keys of a `RandomState` are random, so ids of different processes do not collide.
         let node = RandomState::new().hash_one("node");
-        let attendance = Attendance::new(node, &config.presence);
+        let attendance = Attendance::new(node, config);
         let mut registry = Registry::new(NameLimits::new(config));
         if let Some(rules) = attendance.rules() {
             registry.keep_journal(rules);

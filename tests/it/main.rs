@@ -44,6 +44,7 @@ mod pass_through;
 mod patience;
 mod permits;
 mod presence;
+mod presence_cluster;
 mod probe;
 mod rates;
 mod raw;

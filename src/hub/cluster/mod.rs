@@ -8,8 +8,9 @@
 //!  broker ─▶ Inlet ─▶ link: receive ─▶ wire ─▶ state ─▶ effects ─▶ Local::deliver ─▶ this node's sockets
 //!                                              ├ ledger: gaps      ├ ClusterEvent ─▶ application
 //!                                              ├ roster: nodes     ├ answers ─▶ inquiries
-//!                                              ├ syncing: marks    └ marks, heartbeats ─▶ outgoing
-//!                                              └ interest: partitions
+//!                                              ├ syncing: marks    ├ Local::members ─▶ who is here (presence)
+//!                                              └ interest:         └ marks, heartbeats ─▶ outgoing
+//!                                                partitions
 //! ```
 //!
 //! This node's sockets come first: they have a message before it is queued for the broker, and nothing
@@ -48,9 +49,9 @@ pub use self::{
 };
 pub(super) use self::{
     continuity::{Continuity, Way},
-    local::Local,
+    local::{Local, MemberNews},
     membership::Membership,
     node::Node,
     partition::{Name, partition_of},
-    wire::{Counts, Order, Question, Value},
+    wire::{Counts, MemberEntry, MemberReport, MemberVersions, Order, Question, ReportPart, Value},
 };

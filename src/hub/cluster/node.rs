@@ -22,7 +22,7 @@ use super::{
     partition::topic_of,
     state::State,
     stats::ClusterStats,
-    wire::{Draft, Key, MAX_FRAME, MAX_RECIPIENTS, Pulse},
+    wire::{Draft, Key, MAX_FRAME, MAX_RECIPIENTS, MemberReport, Pulse},
 };
 use crate::{
     backplane::{Backplane, Topic},
@@ -155,6 +155,24 @@ impl Node {
             .outgoing
             .message(Draft::message(topic, recipients, json))?;
         Ok(Forwarding::Pending(ticket))
+    }
+
+    /// Says something of this node's members to the nodes that hear a partition. Returns `false` if there is
+    /// no link or no room for it.
+    pub(in crate::hub) fn report_members(&self, partition: u8, report: &MemberReport) -> bool {
+        self.outgoing.other(Draft::members(partition, report))
+    }
+
+    /// Asks a node for all its members in some partitions, one bit for each.
+    pub(in crate::hub) fn want_members(&self, of: u64, partitions: u64) {
+        self.outgoing
+            .other(Draft::members_wanted(NodeId(of), partitions));
+    }
+
+    /// Whether this node hears all others that speak in a partition, as far as it knows.
+    pub(in crate::hub) fn hears(&self, partition: u8) -> bool {
+        let is_synced = self.synced.borrow().partitions >> partition & 1 == 1;
+        is_synced && self.state.lock().is_acquainted(Instant::now())
     }
 
     /// Waits until messages for these partitions are known to arrive, for a moment at most and not at

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::{
     event::{ClusterEvent, GarbageKind},
-    local::Local,
+    local::{Local, MemberNews},
     node::{Node, Synced},
     node_id::NodeId,
     state::{Effect, State},
-    wire::{self, Counts, Draft, Pulse},
+    wire::{self, Draft, Pulse},
 };
 use crate::{
     backplane::{Arrival, Topic},
@@ -81,7 +81,17 @@ impl Node {
     pub(super) fn apply(&self, local: &dyn Local, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Event(event) => self.tell(local, &event),
+                Effect::Event(event) => {
+                    if let ClusterEvent::NodeGone { node, .. } = event {
+                        local.members(MemberNews::Gone(node.0));
+                    }
+                    self.tell(local, &event);
+                }
+                Effect::Members(news) => {
+                    if !local.members(news) {
+                        self.refuse(local, GarbageKind::Malformed);
+                    }
+                }
                 Effect::Refuse(kind) => self.refuse(local, kind),
                 Effect::Subscribe(_)
                 | Effect::Unsubscribe(_)
@@ -93,7 +103,13 @@ impl Node {
                     *self.pulse.lock() = pulse;
                 }
                 Effect::Soon => self.changed.notify_one(),
-                Effect::RepeatBeat => self.outgoing.beat(Draft::beat(&self.pulse.lock())),
+                Effect::RepeatBeat => {
+                    // A node that is new has heard none of the reports before.
+                    let members = local.member_versions();
+                    let mut pulse = self.pulse.lock();
+                    pulse.members = members;
+                    self.outgoing.beat(Draft::beat(&pulse));
+                }
                 Effect::Deliver(recipients, json) => {
                     local.deliver(&recipients, &Frame::text(&json));
                 }
@@ -140,6 +156,7 @@ impl Node {
             beat,
             counts: local.counts(),
             tails: self.outgoing.tails(),
+            members: local.member_versions(),
         }
     }
 
@@ -147,8 +164,8 @@ impl Node {
     pub(super) fn farewell(&self, beat: u64) -> Pulse {
         Pulse {
             beat,
-            counts: Counts::default(),
             tails: self.outgoing.tails(),
+            ..Pulse::default()
         }
     }
 

@@ -9,7 +9,8 @@ use super::{
     view::Presence,
 };
 use crate::{
-    config::{PresenceRules, PresenceTerms},
+    config::{Config, PresenceRules, PresenceTerms},
+    hub::cluster::{MemberNews, MemberVersions, Name, partition_of},
     protocol::{ConnectionId, GroupId},
     sync::{
         Mutex,
@@ -38,11 +39,12 @@ pub(super) struct Shared<W> {
 }
 
 impl<W: Clone> Attendance<W> {
-    pub(in crate::hub) fn new(node: u64, rules: &PresenceRules) -> Self {
-        let rules = Arc::new(rules.clone());
+    pub(in crate::hub) fn new(node: u64, config: &Config) -> Self {
+        let rules = Arc::new(config.presence.clone());
+        let table = Table::new(node, rules.clone(), config.max_name_length);
         Self(Arc::new(Shared {
             moves: Mutex::default(),
-            table: Mutex::new(Table::new(node, rules.clone())),
+            table: Mutex::new(table),
             rules,
             hooks: Hooks::default(),
             changed: Notify::new(),
@@ -78,6 +80,44 @@ impl<W: Clone> Attendance<W> {
     /// Returns the members of a group, if a rule names it.
     pub(in crate::hub) fn view(&self, group: &str) -> Option<Presence> {
         self.0.table.lock().view(group)
+    }
+
+    /// Tells the other nodes of the members here from now on.
+    pub(in crate::hub) fn publish(&self) {
+        self.0.table.lock().publish();
+    }
+
+    /// Takes what has happened elsewhere. Returns `false` if it is not of this cluster.
+    pub(in crate::hub) fn learn(&self, news: MemberNews) -> bool {
+        let is_valid = self.0.table.lock().learn(news, Instant::now());
+        self.settle();
+        is_valid
+    }
+
+    /// Returns the partitions of the cluster to hear, one bit for each, beside those with members here.
+    pub(in crate::hub) fn interest(&self) -> u64 {
+        self.0.table.lock().interest(Instant::now())
+    }
+
+    /// Notes that the application asks for the members of a group. Returns whether its partition is not
+    /// heard yet.
+    pub(in crate::hub) fn ask_for(&self, group: &str) -> bool {
+        self.0.table.lock().ask_for(group, Instant::now())
+    }
+
+    /// Whether this node hears what the others say of a group.
+    pub(in crate::hub) fn is_heard(&self, group: &str) -> bool {
+        self.0.table.lock().is_heard(group)
+    }
+
+    /// Returns whether all that the others have said of a group's members is known.
+    pub(in crate::hub) fn is_synced(&self, group: &str) -> bool {
+        let partition = partition_of(Name::Group(group));
+        self.0.table.lock().remotes.is_synced(partition)
+    }
+
+    pub(in crate::hub) fn member_versions(&self) -> MemberVersions {
+        self.0.table.lock().member_versions()
     }
 
     pub(in crate::hub) fn is_watching(&self, socket: ConnectionId, group: &GroupId) -> bool {

@@ -54,6 +54,21 @@ impl PresenceCause {
             Self::NodeGone => "node_gone",
         }
     }
+
+    /// Returns the cause as nodes name it to each other.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Closed => 0,
+            Self::Lost => 1,
+            Self::LeftGroup => 2,
+            Self::NodeGone => 3,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        let all = [Self::Closed, Self::Lost, Self::LeftGroup, Self::NodeGone];
+        all.get(usize::from(code)).copied()
+    }
 }
 
 impl fmt::Display for PresenceCause {

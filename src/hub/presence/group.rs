@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Group<W> {
     terms: PresenceTerms,
+    /// In which nodes tell each other of it.
+    pub(super) partition: u8,
     pub(super) members: HashMap<UserId, Member>,
     /// Sockets without a user, by node.
     pub(super) anonymous: HashMap<u64, u32>,
@@ -48,9 +50,10 @@ pub(in crate::hub) struct Told<W> {
 }
 
 impl<W: Clone> Group<W> {
-    pub(super) fn new(terms: PresenceTerms) -> Self {
+    pub(super) fn new(terms: PresenceTerms, partition: u8) -> Self {
         Self {
             terms,
+            partition,
             members: HashMap::new(),
             anonymous: HashMap::new(),
             here: 0,

@@ -116,6 +116,11 @@ impl Member {
         self.holders.as_slice().iter().find(|one| one.node == node)
     }
 
+    /// Returns the nodes that have sockets of it.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u64> {
+        self.holders.as_slice().iter().map(|one| one.node)
+    }
+
     /// Ends its absence if the time has come. Returns when it will, if that is later.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
         let absence = self.absence.as_mut().filter(|absence| !absence.is_over)?;

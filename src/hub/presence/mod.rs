@@ -8,7 +8,13 @@
 //!                  │        └─ watchers: what they have been told
 //!                  ▼
 //!  timer: ends absences, tells watchers (`Audience`) and the application (`hooks`)
+//!
+//!  other nodes ─▶ cluster ─▶ learning ─▶ table          table ─▶ publishing ─▶ timer ─▶ cluster ─▶ other nodes
+//!                            └ remotes: what is missing           └ numbered reports, snapshots
 //! ```
+//!
+//! Each node is the only one to speak for its members. It numbers its reports for each partition and says the
+//! numbers in its heartbeats; a node that lacks one asks for all members of that node in the partition.
 //!
 //! A user has joined with its first socket in the group, and has left `leave_after` after its last one
 //! ended. `table` and all below it is plain and synchronous, with the time as an argument. One task per hub
@@ -19,10 +25,14 @@ mod change;
 mod group;
 mod hooks;
 mod info;
+mod interest;
+mod learning;
 mod member;
 mod moves;
 mod notice;
 mod own;
+mod publishing;
+mod remotes;
 mod stats;
 mod table;
 mod timer;

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, BinaryHeap, HashMap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
     mem,
     sync::Arc,
 };
@@ -15,10 +15,13 @@ use super::{
     info::Info,
     member::{Holder, Outcome},
     moves::{Move, Watch},
+    publishing::Publishing,
+    remotes::Remotes,
     view::Presence,
 };
 use crate::{
     config::PresenceRules,
+    hub::cluster::{Name, partition_of},
     protocol::{ConnectionId, GroupId, UserId},
 };
 
@@ -44,6 +47,16 @@ pub(super) struct Table<W> {
     unheard: Vec<(GroupId, UserId)>,
     /// Until when the task that does what is due sleeps.
     pub(super) sleeps_until: Option<Instant>,
+    /// Partitions with groups whose members the application has asked for, and until when they matter.
+    pub(super) asked: BTreeMap<u8, Instant>,
+    /// What the others say of their members.
+    pub(super) remotes: Remotes,
+    /// How many members they have, as far as this node keeps them.
+    remote_members: usize,
+    /// What this node says of its own, in a cluster.
+    pub(super) publishing: Option<Box<Publishing>>,
+    /// In bytes.
+    pub(super) max_name_length: usize,
     pub(super) frames: u64,
     pub(super) not_watched: u64,
 }
@@ -57,7 +70,7 @@ pub(super) struct Figures {
 }
 
 impl<W: Clone> Table<W> {
-    pub(super) fn new(node: u64, rules: Arc<PresenceRules>) -> Self {
+    pub(super) fn new(node: u64, rules: Arc<PresenceRules>, max_name_length: usize) -> Self {
         Self {
             node,
             rules,
@@ -69,6 +82,11 @@ impl<W: Clone> Table<W> {
             has_hooks: false,
             unheard: Vec::new(),
             sleeps_until: None,
+            asked: BTreeMap::new(),
+            remotes: Remotes::default(),
+            remote_members: 0,
+            publishing: None,
+            max_name_length,
             frames: 0,
             not_watched: 0,
         }
@@ -120,8 +138,14 @@ impl<W: Clone> Table<W> {
         cause: PresenceCause,
         now: Instant,
     ) {
-        let has_hooks = self.has_hooks;
-        let Some(group) = self.group(name) else {
+        let (has_hooks, is_own) = (self.has_hooks, holder.node == self.node);
+        if self.group(name).is_none() {
+            return;
+        }
+        if !is_own && !self.count_remote(name, user, &holder) {
+            return self.forget_if_over(name);
+        }
+        let Some(group) = self.groups.get_mut(name) else {
             return;
         };
         let outcome = group.set(user, holder, cause, now);
@@ -130,13 +154,36 @@ impl<W: Clone> Table<W> {
             Outcome::Away => self.await_return(name, user),
             Outcome::Arrived | Outcome::Altered | Outcome::Same => {}
         }
+        if is_own {
+            self.note_own(name, user, cause, now);
+        }
         self.note_due(name);
         self.forget_if_over(name);
+    }
+
+    /// Counts the members of other nodes. Returns `false` if there are more than any cluster has.
+    fn count_remote(&mut self, name: &GroupId, user: &UserId, holder: &Holder) -> bool {
+        let member = self
+            .groups
+            .get(name)
+            .and_then(|group| group.members.get(user));
+        let is_known = member.is_some_and(|member| member.holder(holder.node).is_some());
+        match (is_known, holder.sockets > 0) {
+            (false, true) if self.remote_members >= MAX_REMOTE_MEMBERS => return false,
+            (false, true) => self.remote_members += 1,
+            (true, false) => self.remote_members -= 1,
+            _ => {}
+        }
+        true
     }
 
     pub(super) fn set_anonymous(&mut self, name: &GroupId, node: u64, sockets: u32, now: Instant) {
         if let Some(group) = self.group(name) {
             group.set_anonymous(node, sockets, now);
+        }
+        if node == self.node {
+            let user = UserId::default();
+            self.note_own(name, &user, PresenceCause::Closed, now);
         }
         self.note_due(name);
         self.forget_if_over(name);
@@ -152,6 +199,7 @@ impl<W: Clone> Table<W> {
                 self.end_absence(name, user, now);
             }
         }
+        self.remotes.tick(now);
         let mut told = Vec::new();
         while let Some((at, _)) = self.notices.first() {
             if *at > now {
@@ -207,7 +255,9 @@ impl<W: Clone> Table<W> {
         }
         let absence = self.absences.peek().map(|Reverse((at, ..))| *at);
         let notice = self.notices.first().map(|(at, _)| *at);
-        absence.into_iter().chain(notice).min()
+        let own = self.publishing.as_ref().and_then(|own| own.deadline());
+        let due = [absence, notice, own, self.remotes.deadline(now)];
+        due.into_iter().flatten().min()
     }
 
     pub(super) fn view(&self, group: &str) -> Option<Presence> {
@@ -294,8 +344,13 @@ impl<W: Clone> Table<W> {
     pub(super) fn group(&mut self, name: &GroupId) -> Option<&mut Group<W>> {
         if !self.groups.contains_key(name) {
             let terms = self.rules.of(name.as_str())?;
-            self.groups.insert(name.clone(), Group::new(terms));
+            let partition = partition_of(Name::Group(name.as_str()));
+            self.groups
+                .insert(name.clone(), Group::new(terms, partition));
         }
         self.groups.get_mut(name)
     }
 }
+
+/// A bound on what forged frames can take.
+const MAX_REMOTE_MEMBERS: usize = 4 << 20;

@@ -16,12 +16,18 @@ use super::{
     change::PresenceChange,
     group::Told,
 };
-use crate::{frame::Frame, sync::atomic::Ordering::Relaxed};
+use crate::{frame::Frame, hub::cluster::MemberReport, sync::atomic::Ordering::Relaxed};
 
 /// The sockets that are told of members; the hub implements it.
 pub(in crate::hub) trait Audience<W>: Send + Sync {
     /// Queues a frame for watchers, and empties the list.
     fn show(&self, watchers: &mut Vec<W>, frame: &Frame);
+
+    /// Tells other nodes of members of this one.
+    fn report(&self, partition: u8, report: &MemberReport);
+
+    /// Asks a node for all its members in some partitions, one bit for each.
+    fn want(&self, node: u64, partitions: u64);
 
     /// Notes that a function of the application panicked.
     fn presence_hook_panicked(&self);
@@ -60,17 +66,23 @@ async fn run<W: Clone + Send + Sync>(running: Running<W>, audience: Weak<dyn Aud
 /// Does what is due now. Returns when something is due next.
 async fn work<W: Clone + Send + Sync>(shared: &Shared<W>, hub: &dyn Audience<W>) -> Instant {
     loop {
-        let (told, changes) = match shared.take_due(Instant::now()) {
-            Due::Now(told, changes) => (told, changes),
+        let work = match shared.take_due(Instant::now()) {
+            Due::Now(work) => work,
             Due::At(due) => return due,
         };
-        for change in &changes {
+        for (partition, report) in &work.reports {
+            hub.report(*partition, report);
+        }
+        for (node, partitions) in &work.wanted {
+            hub.want(*node, *partitions);
+        }
+        for change in &work.changes {
             if shared.hooks.tell(change) {
                 hub.presence_hook_panicked();
             }
         }
         yield_now().await;
-        for mut one in told {
+        for mut one in work.told {
             while !one.watchers.is_empty() {
                 let rest = one.watchers.len().saturating_sub(WATCHERS_PER_TURN);
                 let mut turn = one.watchers.split_off(rest);
@@ -83,18 +95,37 @@ async fn work<W: Clone + Send + Sync>(shared: &Shared<W>, hub: &dyn Audience<W>)
 
 /// What is to be done now, or when there will be something.
 enum Due<W> {
-    Now(Vec<Told<W>>, Vec<PresenceChange>),
+    Now(Work<W>),
     At(Instant),
+}
+
+/// What is to be done now.
+struct Work<W> {
+    told: Vec<Told<W>>,
+    changes: Vec<PresenceChange>,
+    reports: Vec<(u8, MemberReport)>,
+    wanted: Vec<(u64, u64)>,
+}
+
+impl<W> Work<W> {
+    fn is_some(&self) -> bool {
+        let own = self.told.is_empty() && self.changes.is_empty();
+        !(own && self.reports.is_empty() && self.wanted.is_empty())
+    }
 }
 
 impl<W: Clone> Shared<W> {
     fn take_due(&self, now: Instant) -> Due<W> {
         self.settle(now);
         let mut table = self.table.lock();
-        let told = table.tick(now);
-        let changes = table.take_changes();
-        if !(told.is_empty() && changes.is_empty()) {
-            return Due::Now(told, changes);
+        let work = Work {
+            told: table.tick(now),
+            changes: table.take_changes(),
+            reports: table.reports(now),
+            wanted: table.remotes.take_wanted(),
+        };
+        if work.is_some() {
+            return Due::Now(work);
         }
         let due = table.deadline(now).unwrap_or(now + LONGEST_SLEEP);
         table.sleeps_until = Some(due);

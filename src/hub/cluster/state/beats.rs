@@ -29,6 +29,9 @@ impl State {
             let clean = false;
             out.push(Effect::Event(ClusterEvent::NodeGone { node, clean }));
         }
+        if heard != Heard::Ignored {
+            Self::tell_of_versions((node, incarnation), &mut pulse, out);
+        }
         let gaps = self.ledger.beat((node, incarnation), pulse, now);
         if matches!(heard, Heard::Joined | Heard::Restarted) {
             out.push(Effect::Event(ClusterEvent::NodeJoined { node }));

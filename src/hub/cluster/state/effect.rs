@@ -6,6 +6,7 @@ use crate::{
     backplane::Topic,
     hub::cluster::{
         event::{ClusterEvent, GarbageKind},
+        local::MemberNews,
         node_id::NodeId,
         wire::{Draft, Question},
     },
@@ -33,6 +34,8 @@ pub(in crate::hub::cluster) enum Effect {
     Soon,
     /// This node's sockets get a message.
     Deliver(Vec<Recipient>, Bytes),
+    /// This node hears of members of groups.
+    Members(MemberNews),
     /// This node answers a question.
     Answer(NodeId, u64, Question),
     /// Another node has answered: a part, its number, and whether it is the last.

@@ -5,6 +5,7 @@ mod beats;
 mod effect;
 mod interest;
 mod marks;
+mod members;
 mod nodes;
 mod open_link;
 mod roster;

@@ -3,7 +3,11 @@
 use tokio::time::Instant;
 
 use super::{
-    effect::Effect, interest::Interest, marks::Marks, open_link::OpenLink, roster::Roster,
+    effect::Effect,
+    interest::{Change, Interest},
+    marks::Marks,
+    open_link::OpenLink,
+    roster::Roster,
     syncing::Syncing,
 };
 use crate::{
@@ -23,7 +27,7 @@ pub(in crate::hub::cluster) struct State {
     pub(super) incarnation: u64,
     pub(super) ledger: Ledger,
     pub(super) roster: Roster,
-    interest: Interest,
+    pub(super) interest: Interest,
     syncing: Syncing,
     marks: Marks,
     pub(super) link: Option<OpenLink>,
@@ -76,6 +80,9 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         let change = self.interest.update(wanted, now);
+        if change != Change::default() {
+            self.tell_what_is_heard(out);
+        }
         let partitions = |bits: u64| {
             let numbers = (0..Topic::PARTITIONS).filter(move |at| bits >> at & 1 == 1);
             numbers.map(Topic::partition)
@@ -254,6 +261,12 @@ impl State {
                 if self.ledger.question(sender, topic, id, now) {
                     out.push(Effect::Answer(node, id, question));
                 }
+            }
+            Body::Members(report) => {
+                self.receive_members(sender, topic, report, out);
+            }
+            Body::MembersWanted(partitions) => {
+                self.receive_member_request(node, partitions, out);
             }
             Body::Answer {
                 id,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     inquiry::Question,
+    members::MemberReport,
     recipients::write_recipients,
     signature::Key,
     tails::{Pulse, Topics},
@@ -25,6 +26,8 @@ pub(super) const SYNC: u8 = 4;
 pub(super) const BYE: u8 = 5;
 pub(super) const QUESTION: u8 = 6;
 pub(super) const ANSWER: u8 = 7;
+pub(super) const MEMBERS: u8 = 8;
+pub(super) const MEMBERS_WANTED: u8 = 9;
 
 const AT_KIND: usize = 4;
 const AT_FLAGS: usize = 5;
@@ -94,6 +97,19 @@ impl Draft {
         draft.bytes.extend_from_slice(&number.to_be_bytes());
         draft.bytes.push(u8::from(is_last));
         draft.bytes.extend_from_slice(part);
+        draft
+    }
+
+    pub(in crate::hub::cluster) fn members(partition: u8, report: &MemberReport) -> Self {
+        let mut draft = Self::new(Topic::partition(partition), MEMBERS, 64);
+        report.write(&mut draft.bytes);
+        draft
+    }
+
+    /// Asks a node for snapshots of partitions, one bit for each.
+    pub(in crate::hub::cluster) fn members_wanted(of: NodeId, partitions: u64) -> Self {
+        let mut draft = Self::new(Topic::node(of.0), MEMBERS_WANTED, 8);
+        draft.bytes.extend_from_slice(&partitions.to_be_bytes());
         draft
     }
 

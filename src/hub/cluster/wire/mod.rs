@@ -11,13 +11,16 @@
 //! |---|---|
 //! | 1 message | recipients, then JSON as it goes to sockets |
 //! | 2 mark | nonce; the header's number is the tail of the topic |
-//! | 3 heartbeat, 5 bye | beat, counts of sockets, users and groups, tails of all topics |
+//! | 3 heartbeat, 5 bye | beat, counts of sockets, users and groups, tails of all topics, numbers of member reports |
 //! | 4 sync | the topics of which marks are wanted |
 //! | 6 question | its id, the question |
 //! | 7 answer | the question's id, number of the part, whether it is the last, the part |
+//! | 8 member report | its number, changes or a part of a snapshot, members of groups of the topic's partition |
+//! | 9 member request | the partitions of which snapshots are wanted |
 
 mod draft;
 mod inquiry;
+mod members;
 mod read;
 mod reader;
 mod recipients;
@@ -36,5 +39,6 @@ pub(super) use self::{
 };
 pub(in crate::hub) use self::{
     inquiry::{Order, Question, Value},
+    members::{MemberEntry, MemberReport, MemberVersions, ReportPart},
     tails::Counts,
 };

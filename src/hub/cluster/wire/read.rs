@@ -6,9 +6,11 @@ use bytes::Bytes;
 
 use super::{
     draft::{
-        ANSWER, BEAT, BYE, HEADER, MAGIC, MARK, MAX_FRAME, MESSAGE, QUESTION, SIGNED, SYNC, VERSION,
+        ANSWER, BEAT, BYE, HEADER, MAGIC, MARK, MAX_FRAME, MEMBERS, MEMBERS_WANTED, MESSAGE,
+        QUESTION, SIGNED, SYNC, VERSION,
     },
     inquiry::Question,
+    members::MemberReport,
     reader::Reader,
     recipients::read_recipients,
     signature::Key,
@@ -44,6 +46,9 @@ pub(in crate::hub::cluster) enum Body {
     Bye(Pulse),
     Sync(Topics),
     Question(u64, Question),
+    Members(MemberReport),
+    /// The partitions of which snapshots are wanted, one bit for each.
+    MembersWanted(u64),
     Answer {
         id: u64,
         number: u16,
@@ -154,6 +159,8 @@ fn read_body(kind: u8, bytes: &Bytes) -> Option<Body> {
         BYE => Body::Bye(Pulse::read(&mut reader)?),
         SYNC => Body::Sync(Topics::read(&mut reader)?),
         QUESTION => Body::Question(reader.u64()?, Question::read(&mut reader)?),
+        MEMBERS => Body::Members(MemberReport::read(&mut reader)?),
+        MEMBERS_WANTED => Body::MembersWanted(reader.u64()?),
         _ => return None,
     };
     reader.is_empty().then_some(body)

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{Reader, write_length};
+use super::{
+    members::MemberVersions,
+    reader::{Reader, write_length},
+};
 use crate::backplane::Topic;
 
 /// The number of the last message on each topic; 0 before the first.
@@ -105,6 +108,7 @@ pub(in crate::hub::cluster) struct Pulse {
     pub(in crate::hub::cluster) beat: u64,
     pub(in crate::hub::cluster) counts: Counts,
     pub(in crate::hub::cluster) tails: Tails,
+    pub(in crate::hub::cluster) members: MemberVersions,
 }
 
 impl Pulse {
@@ -118,6 +122,7 @@ impl Pulse {
             buffer.extend_from_slice(&number.to_be_bytes());
         }
         self.tails.write(buffer);
+        self.members.write(buffer);
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
@@ -132,6 +137,7 @@ impl Pulse {
             beat,
             counts,
             tails: Tails::read(reader)?,
+            members: MemberVersions::read(reader)?,
         })
     }
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::{
-    Body, Counts, Draft, Incoming, Key, MAX_FRAME, MAX_RECIPIENTS, Order, Pulse, Question, Refused,
-    Tails, Topics, Value, read,
+    Body, Counts, Draft, Incoming, Key, MAX_FRAME, MAX_RECIPIENTS, MemberEntry, MemberReport,
+    MemberVersions, Order, Pulse, Question, Refused, ReportPart, Tails, Topics, Value, read,
 };
 use crate::{
     backplane::{Arrival, Topic},
@@ -79,6 +79,10 @@ fn the_bytes_of_other_frames_are_part_of_the_protocol() {
     for topic in [Topic::ALL, TOPIC, TOPIC, Topic::node(3)] {
         tails.next(topic);
     }
+    let mut members = MemberVersions::default();
+    for partition in [3, 7, 7] {
+        members.next(partition);
+    }
     let pulse = Pulse {
         beat: 9,
         counts: Counts {
@@ -87,6 +91,7 @@ fn the_bytes_of_other_frames_are_part_of_the_protocol() {
             groups: 1,
         },
         tails,
+        members,
     };
     let number = |number: u64| number.to_be_bytes();
     let body = [
@@ -94,6 +99,7 @@ fn the_bytes_of_other_frames_are_part_of_the_protocol() {
         &[number(1), number(1 << 7), number(2)].concat(),
         &[1],
         &[number(3), number(1)].concat(),
+        &[number(1 << 3 | 1 << 7), number(1), number(2)].concat(),
     ];
     let mut topics = Topics::default();
     topics.insert(TOPIC);
@@ -132,7 +138,7 @@ fn the_bytes_of_other_frames_are_part_of_the_protocol() {
             Body::Sync(read) => assert_eq!(read, topics),
             Body::Question(id, read) => assert_eq!((id, read), (6, question.clone())),
             Body::Answer { id, part, .. } => assert_eq!((id, &part[..]), (6, &b"x"[..])),
-            Body::Message { .. } => panic!("{kind}"),
+            Body::Message { .. } | Body::Members(_) | Body::MembersWanted(_) => panic!("{kind}"),
         }
     }
 }
@@ -286,4 +292,85 @@ proptest! {
         // Whether it is taken or not.
         drop(read(&Arrival::new(good.topic, Bytes::from(bytes)), None));
     }
+}
+
+#[test]
+fn reports_of_members_survive_their_bytes() {
+    let json = |text: &str| serde_json::value::to_raw_value(text).unwrap();
+    let entry = |user: &str, info| MemberEntry {
+        group: "chat".into(),
+        user: user.into(),
+        sockets: 3,
+        cause: 1,
+        info,
+    };
+    for part in [
+        ReportPart::Changes,
+        ReportPart::Snapshot {
+            number: 7,
+            is_last: false,
+        },
+        ReportPart::Snapshot {
+            number: 8,
+            is_last: true,
+        },
+    ] {
+        let report = MemberReport {
+            version: 9,
+            part,
+            entries: vec![entry("ann", Some((5, json("here")))), entry("", None)],
+        };
+        let bytes = arrival(Draft::members(20, &report), None);
+        assert_eq!(bytes.topic, Topic::partition(20));
+        let Body::Members(read) = read(&bytes, None).unwrap().body else {
+            panic!("another kind");
+        };
+        assert_eq!((read.version, read.part), (9, part));
+        assert_eq!(
+            format!("{:?}", read.entries),
+            format!("{:?}", report.entries)
+        );
+    }
+    let wanted = arrival(Draft::members_wanted(NODE, 5), None);
+    let body = read(&wanted, None).unwrap().body;
+    assert!(matches!(body, Body::MembersWanted(5)), "{body:?}");
+}
+
+#[test]
+fn a_report_of_members_that_says_no_json_is_none() {
+    let report = MemberReport {
+        version: 1,
+        part: ReportPart::Changes,
+        entries: vec![MemberEntry {
+            group: "chat".into(),
+            user: "ann".into(),
+            sockets: 1,
+            cause: 0,
+            info: Some((5, serde_json::value::to_raw_value(&7).unwrap())),
+        }],
+    };
+    let whole = arrival(Draft::members(20, &report), None).payload;
+    for (at, byte) in (39..whole.len()).zip([0xff, 9].into_iter().cycle()) {
+        let mut bytes = whole.to_vec();
+        bytes[at] = byte;
+        // Whatever is read of it is valid.
+        let damaged = Arrival::new(Topic::partition(20), bytes.into());
+        if let Ok(Incoming {
+            body: Body::Members(report),
+            ..
+        }) = read(&damaged, None)
+        {
+            for (_, json) in report
+                .entries
+                .iter()
+                .filter_map(|entry| entry.info.as_ref())
+            {
+                assert!(serde_json::from_str::<serde_json::Value>(json.get()).is_ok());
+            }
+        }
+    }
+    let mut bytes = whole.to_vec();
+    let end = bytes.len() - 1;
+    bytes[end] = b'}';
+    assert!(read(&Arrival::new(Topic::partition(20), bytes.into()), None).is_err());
 }

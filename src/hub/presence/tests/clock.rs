@@ -5,14 +5,17 @@ use std::{sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::hub::presence::{
-    change::{PresenceCause, PresenceChange},
-    info::Info,
-    moves::{Move, Watch},
-    table::Table,
-};
 use crate::{
     config::{PresenceRule, PresenceRules},
+    hub::{
+        cluster::MemberNews,
+        presence::{
+            change::{PresenceCause, PresenceChange},
+            info::Info,
+            moves::{Move, Watch},
+            table::Table,
+        },
+    },
     protocol::ConnectionId,
 };
 
@@ -28,7 +31,7 @@ impl Clock {
     pub(super) fn new(rule: PresenceRule) -> Self {
         let mut rules = PresenceRules::default();
         rules.add(rule);
-        let mut table = Table::new(1, Arc::new(rules));
+        let mut table = Table::new(1, Arc::new(rules), 256);
         table.has_hooks = true;
         let now = Instant::now();
         Self { table, now }
@@ -40,6 +43,10 @@ impl Clock {
 
     pub(super) fn apply(&mut self, happened: Move<u64>) {
         self.table.apply(happened, self.now);
+    }
+
+    pub(super) fn learn(&mut self, news: MemberNews) {
+        assert!(self.table.learn(news, self.now), "it is of this cluster");
     }
 
     pub(super) fn enter(&mut self, user: &str, socket: u64) {

@@ -114,7 +114,7 @@ fn an_identity_without_the_right_ends_what_came_of_the_right() {
     let mut rules = PresenceRules::default();
     rules.add(PresenceRule::group("*"));
     let mut clock = Clock::lobby();
-    clock.table = Table::new(1, Arc::new(rules));
+    clock.table = Table::new(1, Arc::new(rules), 256);
     for (group, watch) in [
         ("own", Watch::ByIdentity),
         ("hall", Watch::ByIdentity),
@@ -141,7 +141,7 @@ fn a_socket_watches_sixty_four_groups_at_most() {
     let mut rules = PresenceRules::default();
     rules.add(PresenceRule::group("room:*"));
     let mut clock = Clock::lobby();
-    clock.table = Table::new(1, Arc::new(rules));
+    clock.table = Table::new(1, Arc::new(rules), 256);
     for at in 0..70 {
         clock.watch_as(1, &format!("room:{at}"), Watch::ByApplication);
     }

@@ -90,6 +90,7 @@ impl Test {
     /// Takes the effects, written as short texts.
     pub(super) fn take(&mut self) -> Vec<String> {
         let effects = self.effects.drain(..);
+        let effects = effects.filter(|effect| !matches!(effect, Effect::Members(_)));
         let texts = effects.map(|effect| match effect {
             Effect::Event(event) => format!("{event:?}"),
             Effect::Subscribe(topic) => format!("subscribe {topic}"),
@@ -111,5 +112,6 @@ pub(super) fn pulse(beat: u64) -> Pulse {
         beat,
         counts: Counts::default(),
         tails: Tails::default(),
+        ..Pulse::default()
     }
 }

@@ -1,0 +1,185 @@
+//! What one node says of its members, and what another makes of it.
+
+use std::{collections::HashSet, time::Duration};
+
+use super::clock::{Clock, LOBBY};
+use crate::hub::{
+    cluster::{MemberNews, MemberReport, MemberVersions, ReportPart},
+    presence::change::PresenceCause,
+};
+
+/// Two nodes, of which the second hears the first.
+struct Pair {
+    own: Clock,
+    other: Clock,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut own = Clock::lobby();
+        own.table.publish();
+        let mut other = Clock::lobby();
+        (other.now, other.table.node) = (own.now, 2);
+        other.learn(MemberNews::Hears(u64::MAX));
+        let mut pair = Self { own, other };
+        pair.beat(MemberVersions::default());
+        pair
+    }
+
+    fn beat(&mut self, versions: MemberVersions) {
+        self.other.learn(MemberNews::Beat {
+            node: 1,
+            incarnation: 1,
+            versions,
+        });
+    }
+
+    fn hear(&mut self, (partition, report): (u8, MemberReport)) {
+        self.other.learn(MemberNews::Report {
+            node: 1,
+            incarnation: 1,
+            partition,
+            report,
+        });
+    }
+
+    fn reports(&mut self, millis: u64) -> Vec<(u8, MemberReport)> {
+        self.own.wait(millis);
+        self.other.now = self.own.now;
+        self.own.table.reports(self.own.now)
+    }
+
+    /// Returns the partitions of which the second node wants all members now.
+    fn wanted(&mut self) -> Option<u64> {
+        self.other.table.tick(self.other.now);
+        let wanted = self.other.table.remotes.take_wanted();
+        wanted.first().map(|(_, partitions)| *partitions)
+    }
+
+    fn seen(&self) -> usize {
+        self.other.table.view(LOBBY).expect("a rule").users
+    }
+}
+
+#[test]
+fn changes_are_reported_at_once_and_then_twice_a_second() {
+    let mut pair = Pair::new();
+    pair.own.enter("ann", 1);
+    assert_eq!(pair.reports(0).len(), 1);
+    pair.own.enter("bob", 2);
+    assert_eq!(pair.reports(499).len(), 0);
+    pair.own.enter("eve", 3);
+    pair.own.leave("eve", PresenceCause::Closed);
+    let reports = pair.reports(1);
+    assert_eq!((reports.len(), reports[0].1.version), (1, 2));
+    assert_eq!(reports[0].1.entries.len(), 2);
+    assert_eq!(
+        pair.reports(10_000).len(),
+        0,
+        "nothing is said of those that stay"
+    );
+}
+
+#[test]
+fn a_large_group_is_sent_in_small_parts_and_what_changes_meanwhile_is_not_lost() {
+    let mut pair = Pair::new();
+    for at in 0..50_000 {
+        pair.own
+            .enter(&format!("a user with a longer name {at}"), at);
+    }
+    let changes = pair.reports(0);
+    assert!(changes.len() > 30, "{}", changes.len());
+    // None of them arrives, which the heartbeats tell.
+    pair.beat(pair.own.table.member_versions());
+    assert_eq!(
+        pair.wanted(),
+        None,
+        "a heartbeat may be faster than a report"
+    );
+    pair.beat(pair.own.table.member_versions());
+    let wanted = pair.wanted().expect("it is asked");
+    pair.own.learn(MemberNews::Wanted(wanted));
+    pair.own.learn(MemberNews::Wanted(wanted));
+    let (mut parts, mut rounds) = (HashSet::new(), 0);
+    while rounds < 1_000 {
+        rounds += 1;
+        pair.own.enter(&format!("late {rounds}"), 0);
+        let reports = pair.reports(50);
+        let is_over = rounds > 20
+            && reports
+                .iter()
+                .all(|(_, report)| report.part == ReportPart::Changes);
+        for (partition, report) in reports {
+            let bytes: usize = report.entries.iter().map(|entry| entry.len()).sum();
+            assert!(bytes <= 64 << 10, "{bytes}");
+            if let ReportPart::Snapshot { number, .. } = report.part {
+                assert!(parts.insert(number), "it is sent once");
+            }
+            pair.hear((partition, report));
+        }
+        if is_over {
+            break;
+        }
+    }
+    assert!(parts.len() > 30, "{}", parts.len());
+    for report in pair.reports(1_000) {
+        pair.hear(report);
+    }
+    assert_eq!(pair.seen(), 50_000 + rounds as usize);
+    pair.beat(pair.own.table.member_versions());
+    assert_eq!(pair.wanted(), None);
+    assert_eq!(pair.other.table.figures().members, pair.seen());
+}
+
+#[test]
+fn a_report_that_is_missing_has_the_node_asked_for_all() {
+    let mut pair = Pair::new();
+    pair.own.enter("ann", 1);
+    let first = pair.reports(500).remove(0);
+    pair.own.enter("bob", 1);
+    let lost = pair.reports(500).remove(0);
+    pair.own.leave("ann", PresenceCause::Lost);
+    let third = pair.reports(500).remove(0);
+    pair.hear(first.clone());
+    pair.hear(third);
+    assert_eq!(pair.seen(), 1, "what comes out of turn is not believed");
+    let wanted = pair.wanted().expect("it is asked");
+    assert_eq!(wanted, 1 << first.0);
+    assert_eq!(pair.wanted(), None, "once");
+    pair.hear(lost);
+    pair.own.learn(MemberNews::Wanted(wanted));
+    for report in pair.reports(0) {
+        pair.hear(report);
+    }
+    let view = pair.other.table.view(LOBBY).expect("a rule");
+    let users: Vec<_> = view
+        .members
+        .iter()
+        .map(|one| (one.user.as_str(), one.sockets))
+        .collect();
+    assert_eq!(users, [("ann", 0), ("bob", 1)]);
+    pair.hear(first);
+    assert_eq!(pair.seen(), 2, "an old one says nothing");
+    pair.other.wait(3_000);
+    assert_eq!(pair.wanted(), None);
+}
+
+#[test]
+fn without_an_answer_the_node_is_asked_again() {
+    let mut pair = Pair::new();
+    pair.own.enter("ann", 1);
+    pair.reports(0);
+    let versions = pair.own.table.member_versions();
+    pair.other.learn(MemberNews::Gone(1));
+    pair.beat(versions);
+    assert!(pair.wanted().is_some(), "it is new here");
+    for _ in 0..3 {
+        pair.other.wait(2_999);
+        assert_eq!(pair.wanted(), None);
+        pair.other.wait(1);
+        assert!(pair.wanted().is_some());
+    }
+    let due = pair.other.table.deadline(pair.other.now);
+    assert_eq!(due, Some(pair.other.now + Duration::from_secs(3)));
+    assert!(!pair.other.table.remotes.is_synced(0) || pair.seen() == 0);
+}
