@@ -39,6 +39,8 @@ pub struct Config {
     pub(crate) handshake_rate: Option<Rate>,
     pub(crate) message_rate: Option<Rate>,
     pub(crate) byte_rate: Option<Rate>,
+    pub(crate) user_message_rate: Option<Rate>,
+    pub(crate) user_byte_rate: Option<Rate>,
     pub(crate) max_message_size: usize,
     pub(crate) max_handshake_size: usize,
     pub(crate) max_recipients: usize,
@@ -81,6 +83,8 @@ impl Config {
             handshake_rate: None,
             message_rate: None,
             byte_rate: None,
+            user_message_rate: None,
+            user_byte_rate: None,
             max_message_size: 64 * KIB,
             max_handshake_size: 32 * KIB,
             max_recipients: 1_024,
@@ -204,6 +208,8 @@ mod tests {
         assert_eq!(retry_after.as_secs(), 5);
         assert_eq!((config.message_rate, config.byte_rate), (None, None));
         assert_eq!(config.handshake_rate, None);
+        let of_users = (config.user_message_rate, config.user_byte_rate);
+        assert_eq!(of_users, (None, None));
     }
 
     #[test]
@@ -254,6 +260,18 @@ mod tests {
     #[should_panic(expected = "Config::handshake_rate: must not be zero")]
     fn a_rate_of_no_handshakes_panics() {
         let _config = Config::new().handshake_rate(0, 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "Config::user_message_rate: must not be zero")]
+    fn a_rate_of_no_messages_of_a_user_panics() {
+        let _config = Config::new().user_message_rate(0, 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "Config::user_byte_rate: must not be zero")]
+    fn a_rate_of_users_without_a_burst_panics() {
+        let _config = Config::new().user_byte_rate(1, 0);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::{
     socket_entry::SocketEntry,
     socket_error::SocketError,
     stats::Stats,
+    user_rates::UserRates,
     work::Work,
 };
 use crate::{
@@ -86,6 +87,7 @@ pub struct Hub {
     pub(super) counters: Arc<Counters>,
     pub(super) connection_limits: Option<Arc<ConnectionLimits>>,
     handshake_rate: Option<HandshakeRate>,
+    pub(super) user_rates: Option<Arc<UserRates>>,
     pub(super) fanout: Arc<Fanout<SocketEntry>>,
     pub(super) cluster: Membership,
     pub(super) cluster_key: Option<ClusterKey>,
@@ -147,6 +149,7 @@ impl Hub {
             counters,
             connection_limits: ConnectionLimits::new(&config.connection_limits),
             handshake_rate: HandshakeRate::new(Instant::now(), config),
+            user_rates: UserRates::new(config),
             cluster: Membership::default(),
             cluster_key: config.cluster_key.clone(),
             history: Streams::new(config),

@@ -30,7 +30,9 @@ mod socket_entry;
 mod socket_error;
 mod stats;
 mod token_bucket;
+mod token_buckets;
 mod turns;
+mod user_rates;
 mod work;
 
 #[cfg(all(test, shuttle))]
@@ -52,8 +54,9 @@ pub(crate) use self::{
     presence::MAX_WATCHES,
     registration::{RegisterError, Registration},
     socket_entry::SocketEntry,
-    token_bucket::TokenBucket,
+    token_buckets::TokenBuckets,
     turns::{Key, Lane, Turn, Turns},
+    user_rates::UserRate,
     work::Part,
 };
 pub use self::{

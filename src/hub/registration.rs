@@ -7,6 +7,8 @@ use std::{
     task::Poll,
 };
 
+use tokio::time::Instant;
+
 use super::{
     charge::Charge,
     connection_limits::ConnectionPermit,
@@ -17,6 +19,7 @@ use super::{
     registry::{Excess, Join},
     socket_entry::SocketEntry,
     turns::{Kept, Lane},
+    user_rates::UserRate,
     work::Part,
 };
 use crate::{
@@ -100,6 +103,11 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
+    /// Returns the socket's share in what its user may send, if that is limited.
+    pub(crate) fn user_rate(&self, user: &User, now: Instant) -> Option<UserRate> {
+        self.hub.user_rates.as_ref()?.of(user, now)
+    }
+
     /// Notes that the application has work of the socket in hand, for whose end a shutdown waits.
     pub(crate) fn begin_work(&self) {
         self.entry.occupation.begin();

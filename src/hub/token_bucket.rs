@@ -8,7 +8,7 @@ use crate::config::Rate;
 
 /// A token bucket, kept as the instant at which it is full again.
 #[derive(Debug)]
-pub(crate) struct TokenBucket {
+pub(super) struct TokenBucket {
     /// How long one token takes to return.
     interval: Duration,
     /// How long all of them take.
@@ -18,7 +18,7 @@ pub(crate) struct TokenBucket {
 
 impl TokenBucket {
     /// Starts full.
-    pub(crate) fn new(now: Instant, rate: Rate) -> Self {
+    pub(super) fn new(now: Instant, rate: Rate) -> Self {
         let interval = Duration::from_secs(1) / rate.per_second;
         Self {
             interval,
@@ -28,7 +28,7 @@ impl TokenBucket {
     }
 
     /// Takes tokens. One chunk may take more than there are, which delays the next.
-    pub(crate) fn take(&mut self, now: Instant, tokens: u64) {
+    pub(super) fn take(&mut self, now: Instant, tokens: u64) {
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
         let time = self.interval.saturating_mul(tokens);
         let full_at = self.full_at.max(now).checked_add(time);
@@ -36,10 +36,15 @@ impl TokenBucket {
     }
 
     /// Returns how long it takes until there is a token, if there is none.
-    pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let missing = self.full_at.saturating_duration_since(now);
         let wait = missing.saturating_sub(self.span - self.interval);
         (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Whether no token is missing.
+    pub(super) fn is_full(&self, now: Instant) -> bool {
+        self.full_at <= now
     }
 }
 

@@ -1,74 +1,70 @@
-//! How fast a socket is read: two token buckets, for frames and for bytes.
-
-use std::time::Duration;
+//! How fast a socket is read: its own limits, and those of all sockets of its user together.
 
 use tokio::time::Instant;
 
 use crate::{
-    config::{Config, Rate},
-    hub::TokenBucket,
+    config::Config,
+    hub::{Registration, TokenBuckets, UserRate},
 };
 
 /// The limits of one socket's rates.
 #[derive(Debug)]
 pub(super) struct RateLimit {
-    frames: Option<TokenBucket>,
-    bytes: Option<TokenBucket>,
+    own: Option<TokenBuckets>,
+    users: Option<Box<OfUsers>>,
+}
+
+/// The limits that hold for all sockets of a user together.
+#[derive(Debug, Default)]
+struct OfUsers {
+    /// `None` for one that is not limited.
+    rate: Option<UserRate>,
+    /// When the socket may go on, as it was when the socket last sent: only what it sends itself lets it wait
+    /// longer, so that a socket that sends seldom is not kept from it by one that never stops.
+    held_until: Option<Instant>,
 }
 
 impl RateLimit {
-    /// Starts with full buckets; `None` without limits. Boxed, because most sockets have none.
+    /// Starts with full buckets of its own; `None` without limits. Boxed, because most sockets have none.
     pub(super) fn new(now: Instant, config: &Config) -> Option<Box<Self>> {
-        let bucket = |rate: Option<Rate>| rate.map(|rate| TokenBucket::new(now, rate));
-        let (frames, bytes) = (bucket(config.message_rate), bucket(config.byte_rate));
-        (frames.is_some() || bytes.is_some()).then(|| Box::new(Self { frames, bytes }))
+        let own = TokenBuckets::new(now, config.message_rate, config.byte_rate);
+        let limits_users = config.user_message_rate.is_some() || config.user_byte_rate.is_some();
+        let users = limits_users.then(Box::default);
+        (own.is_some() || users.is_some()).then(|| Box::new(Self { own, users }))
+    }
+
+    /// Notes whose socket it is, which may have changed. To be called while nothing is read.
+    pub(super) fn set_user(&mut self, now: Instant, registration: &Registration) {
+        let Some(users) = &mut self.users else {
+            return;
+        };
+        let user = registration.entry().user();
+        if users.rate.as_ref().is_some_and(|rate| rate.is_of(&user)) {
+            return;
+        }
+        users.rate = registration.user_rate(&user, now);
+        // A user that opens one socket after the other would send more than it may otherwise.
+        let wait = users.rate.as_ref().and_then(|rate| rate.wait(now));
+        users.held_until = wait.and_then(|wait| now.checked_add(wait));
     }
 
     pub(super) fn take(&mut self, now: Instant, frames: u64, bytes: usize) {
-        if let Some(bucket) = &mut self.frames {
-            bucket.take(now, frames);
+        if let Some(own) = &mut self.own {
+            own.take(now, frames, bytes);
         }
-        if let Some(bucket) = &mut self.bytes {
-            bucket.take(now, bytes as u64);
+        if let Some(users) = &mut self.users {
+            if let Some(rate) = &users.rate {
+                let wait = rate.take(now, frames, bytes);
+                users.held_until = wait.and_then(|wait| now.checked_add(wait));
+            }
         }
     }
 
-    /// Returns how long the next frame has to wait, if it has to.
-    pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
-        let buckets = [&self.frames, &self.bytes].into_iter().flatten();
-        buckets.filter_map(|bucket| bucket.wait(now)).max()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn milliseconds(milliseconds: u64) -> Duration {
-        Duration::from_millis(milliseconds)
-    }
-
-    #[test]
-    fn the_longer_wait_holds() {
-        let start = Instant::now();
-        let config = Config::new().message_rate(10, 2).byte_rate(1_000, 500);
-        let mut rate_limit = RateLimit::new(start, &config).expect("there are limits");
-        // At a time, after so many frames of so many bytes together, so long a wait; in milliseconds.
-        for (at, frames, bytes, wait) in [
-            (0, 1, 100, 0),
-            (0, 1, 100, 100),
-            (100, 0, 200, 0),
-            (100, 0, 200, 1),
-            (200, 1, 1_000, 901),
-            (1_101, 0, 0, 0),
-            (60_000, 1, 499, 0),
-            (60_000, 0, 1, 1),
-        ] {
-            let now = start + milliseconds(at);
-            rate_limit.take(now, frames, bytes);
-            let expected = (wait > 0).then(|| milliseconds(wait));
-            assert_eq!(rate_limit.wait(now), expected, "at {at} ms");
-        }
-        assert!(RateLimit::new(start, &Config::new()).is_none());
+    /// Returns when the next frame may come, or `None` if it may now.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
+        let own = self.own.as_ref().and_then(|own| own.wait(now));
+        let own = own.and_then(|wait| now.checked_add(wait));
+        let users = self.users.as_ref().and_then(|users| users.held_until);
+        own.max(users.filter(|until| *until > now))
     }
 }

@@ -165,8 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Returns when a socket over its rate may go on, or `None` if it may now.
     pub(super) fn next_token(&self, now: Instant) -> Option<Instant> {
-        let rate = self.rate.as_ref()?;
-        now.checked_add(rate.wait(now)?)
+        self.rate.as_ref()?.held_until(now)
     }
 }
 

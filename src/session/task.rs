@@ -112,6 +112,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // One instant until the timer is set. A rate token that came back meanwhile would let new
             // bytes be read before those left over, and no timer would wait for it.
             let now = Instant::now();
+            if let Some(rate) = &mut self.rate {
+                rate.set_user(now, &self.registration);
+            }
             if let Poll::Ready(reason) = self.poll_read(cx, now) {
                 return Poll::Ready(reason);
             }

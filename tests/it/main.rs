@@ -69,4 +69,5 @@ mod tcp;
 mod turns;
 mod unwinding;
 mod upstream;
+mod user_rates;
 mod values;

@@ -1,4 +1,4 @@
-//! Setters of how fast one socket may send.
+//! Setters of how fast a socket, or all sockets of a user, may send.
 
 use crate::config::parse::nonzero;
 use crate::config::{Config, Rate};
@@ -72,6 +72,73 @@ impl Config {
         self.byte_rate = Some(Rate {
             per_second: nonzero("byte_rate", per_second),
             burst: nonzero("byte_rate", burst),
+        });
+        self
+    }
+
+    /// Sets how many messages all sockets of one user together may send per second in the long run, and
+    /// how many at once after a quiet time; unlimited by default.
+    ///
+    /// With [`message_rate`](Self::message_rate) alone, a user with twenty tabs may send twenty times as
+    /// much. It counts the same frames and slows sockets down in the same way, beside the rates of each
+    /// socket: the socket that sends more than its user may is read no faster, and the user's other
+    /// sockets take turns with it. Each of them may always send one frame that came before its turn, so a
+    /// user with many sockets may exceed the burst by as many frames.
+    ///
+    /// It holds for verified users. One that is only claimed could be slowed down by every visitor that
+    /// claims the same name; visitors without a user id are not one user. After
+    /// [`Hub::reidentify`](crate::Hub::reidentify) a socket sends at the cost of its new user. Each node
+    /// counts for itself.
+    ///
+    /// It costs some 200 bytes per socket, and as many for a user, until it has no socket and has not sent
+    /// for as long as its burst takes to return.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// // 10 messages per second from one socket, 20 from all sockets of a user.
+    /// let config = Config::new().message_rate(10, 50).user_message_rate(20, 100);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn user_message_rate(mut self, per_second: u32, burst: u32) -> Self {
+        self.user_message_rate = Some(Rate {
+            per_second: nonzero("user_message_rate", per_second),
+            burst: nonzero("user_message_rate", burst),
+        });
+        self
+    }
+
+    /// Sets how many bytes all sockets of one user together may send per second in the long run, and how
+    /// many at once after a quiet time; unlimited by default.
+    ///
+    /// It counts the bytes that [`byte_rate`](Self::byte_rate) counts, for the users and at the cost of
+    /// [`user_message_rate`](Self::user_message_rate); where both are set, both hold.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use web_connection_socket::Config;
+    ///
+    /// // 8 KiB per second from all sockets of a user, and 128 KiB at once.
+    /// let config = Config::new().user_byte_rate(8 * 1024, 128 * 1024);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn user_byte_rate(mut self, per_second: u32, burst: u32) -> Self {
+        self.user_byte_rate = Some(Rate {
+            per_second: nonzero("user_byte_rate", per_second),
+            burst: nonzero("user_byte_rate", burst),
         });
         self
     }

@@ -1,24 +1,20 @@
 //! Limits on the number of sockets: of all, of one user, of one client.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    hash::Hash,
-    mem,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{mem, sync::Arc, time::Duration};
 
-use super::identity::User;
+use super::{
+    client::Client,
+    count::{Count, Counts, change_named, or_none},
+};
 use crate::{
     config::{self, WhenFull},
+    hub::identity::User,
     sync::Mutex,
 };
 
 /// The hub's limits, and what is counted for them.
 #[derive(Debug)]
-pub(super) struct ConnectionLimits {
+pub(in crate::hub) struct ConnectionLimits {
     options: config::ConnectionLimits,
     counts: Mutex<Counts>,
 }
@@ -50,18 +46,9 @@ pub(crate) enum Limit {
     Client(Client),
 }
 
-/// The client that an address counts for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
-    Unknown,
-    V4(Ipv4Addr),
-    /// A /64 network: a client that has one address of it has them all.
-    V6([u16; 4]),
-}
-
 impl ConnectionLimits {
     /// Returns `None` if nothing is limited.
-    pub(super) fn new(limits: &config::ConnectionLimits) -> Option<Arc<Self>> {
+    pub(in crate::hub) fn new(limits: &config::ConnectionLimits) -> Option<Arc<Self>> {
         let some = limits.sockets.is_some()
             || limits.sockets_per_user.is_some()
             || limits.sockets_per_client.is_some();
@@ -74,12 +61,12 @@ impl ConnectionLimits {
     }
 
     /// Fails if there is no room for one more socket of this user now.
-    pub(super) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
+    pub(in crate::hub) fn check_user(&self, user: &User) -> Result<(), LimitReached> {
         self.check_user_counts(&self.counts.lock(), user)
     }
 
     /// Takes the room of one more socket of this client.
-    pub(super) fn permit(
+    pub(in crate::hub) fn permit(
         self: &Arc<Self>,
         client: Client,
     ) -> Result<ConnectionPermit, LimitReached> {
@@ -99,13 +86,13 @@ impl ConnectionLimits {
     }
 
     /// Returns how many of a user's newest sockets stay open, if older ones are closed for them.
-    pub(super) fn newest_of(&self, user: &User) -> Option<usize> {
+    pub(in crate::hub) fn newest_of(&self, user: &User) -> Option<usize> {
         let closes = self.options.when_user_full == WhenFull::CloseOldest;
         let may_close = closes && user.is_verified() && !user.id().is_empty();
         self.options.sockets_per_user.filter(|_| may_close)
     }
 
-    pub(super) fn counts_clients(&self) -> bool {
+    pub(in crate::hub) fn counts_clients(&self) -> bool {
         self.options.sockets_per_client.is_some()
     }
 
@@ -176,38 +163,13 @@ impl ConnectionPermit {
     }
 
     /// Counts the socket as finishing: its connection has ended, and only work is left.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::hub) fn finish(&mut self) {
         if let Some(held) = &mut self.0 {
             if !mem::replace(&mut held.finishing, true) {
                 held.change(|count| {
                     count.open -= 1;
                     count.finishing += 1;
                 });
-            }
-        }
-    }
-}
-
-impl From<Option<IpAddr>> for Client {
-    fn from(address: Option<IpAddr>) -> Self {
-        match address {
-            None => Self::Unknown,
-            Some(IpAddr::V4(address)) => Self::V4(address),
-            Some(IpAddr::V6(address)) => {
-                let [a, b, c, d, ..] = address.segments();
-                Self::V6([a, b, c, d])
-            }
-        }
-    }
-}
-
-impl fmt::Display for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => f.write_str("an unknown address"),
-            Self::V4(address) => address.fmt(f),
-            Self::V6([a, b, c, d]) => {
-                write!(f, "{}/64", Ipv6Addr::new(*a, *b, *c, *d, 0, 0, 0, 0))
             }
         }
     }
@@ -242,37 +204,6 @@ impl Drop for Held {
             false => count.open -= 1,
             true => count.finishing -= 1,
         });
-    }
-}
-
-/// Users and clients are in the maps only while they have sockets.
-#[derive(Debug, Default)]
-struct Counts {
-    sockets: Count,
-    users: HashMap<User, Count>,
-    clients: HashMap<Client, Count>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Count {
-    open: usize,
-    finishing: usize,
-}
-
-fn or_none(count: Option<&Count>) -> Count {
-    count.copied().unwrap_or_default()
-}
-
-fn change_named<K: Hash + Eq>(
-    counts: &mut HashMap<K, Count>,
-    key: &K,
-    change: impl Fn(&mut Count),
-) {
-    if let Some(count) = counts.get_mut(key) {
-        change(count);
-        if *count == Count::default() {
-            counts.remove(key);
-        }
     }
 }
 
@@ -432,16 +363,5 @@ mod tests {
         assert!(!open(&claimed).unwrap_err().finishing);
         drop((permits, claims));
         assert!(limits.counts.lock().users.is_empty());
-    }
-
-    #[test]
-    fn a_client_is_shown_as_what_counts() {
-        for (address, shown) in [
-            ("192.0.2.1", "192.0.2.1"),
-            ("2001:db8:1:2:3::1", "2001:db8:1:2::/64"),
-            ("", "an unknown address"),
-        ] {
-            assert_eq!(client(address).to_string(), shown);
-        }
     }
 }
