@@ -1,10 +1,10 @@
 import { WebConnectionWebSocket } from "./scripts/webconnection-websocket.js";
 import { article, delivery, element, outgoing, paint } from "./message.js";
-import { changes, show as showPeople } from "./people.js";
+import { show as showPeople } from "./people.js";
 
 // The action of the application, in both directions.
 const CHAT = "broadcastchatmessage";
-// The group of the pages that are told who is here.
+// The group of all pages that show who is here.
 const PEOPLE = "chat/people";
 
 const $ = (id) => document.getElementById(id);
@@ -16,7 +16,8 @@ const socket = new WebConnectionWebSocket();
 let timer = 0;
 let unread = 0;
 let receipts = 0;
-let here = null; // Who was here when the page last heard.
+let visit = 0; // Counts the visits of this tab.
+let isHere = false; // The page knows who is here.
 let lastOwn = null;
 let isFollowed = true; // The end of the log is in view, and stays so when the log's height changes.
 const unconfirmed = []; // What went into the socket and has no receipt yet, oldest first: { receipt, body, echoed, shown }.
@@ -41,13 +42,35 @@ function join() {
   text.value = drafts.chat ?? "";
   fit();
   text.focus();
+  begin(++visit);
+}
+
+// What was said last is shown first, and the socket goes on behind it: nothing falls in between, nothing comes twice.
+async function begin(ours) {
+  for (const old of log.querySelectorAll(":scope > :not(#empty, #pending)")) old.remove();
+  let recent = { messages: [], positions: [] };
+  try {
+    const query = new URLSearchParams({ group: me.group });
+    const answer = await fetch(`recent?${query}`, { signal: AbortSignal.timeout(5_000) });
+    if (answer.ok) recent = await answer.json();
+  } catch {
+    // The socket tells what is wrong with the server.
+  }
+  if (ours !== visit) return;
+  for (const message of recent.messages) if (isForMe(message)) add(article(message, message.userId === me.name));
+  socket.positions = recent.positions;
   connect();
+}
+
+function isForMe({ action, recipients }) {
+  return action === CHAT && !recipients.some(({ type, value }) => type === "allButUser" && value === me.name);
 }
 
 function leave() {
   takeBack(unconfirmed);
+  visit++;
   socket.close();
-  here = null;
+  isHere = false;
   history.replaceState(null, "", location.pathname);
   $("chat").hidden = true;
   $("welcome").hidden = false;
@@ -102,25 +125,25 @@ socket.on("sent", (message) => {
   }
 });
 
-socket.on("people", (message) => {
-  const now = parsed(message.message);
-  if (!Array.isArray(now?.names)) return unknown(message);
-  showPeople($("names"), $("people-count"), now, me.name);
-  const { joined, left } = changes(here, now);
-  here = now;
-  for (const name of left) quietly(name, "left");
-  for (const name of joined) quietly(name, "joined");
+socket.presence(PEOPLE, (change) => {
+  showPeople($("names"), $("people-count"), change, me.name);
+  // Those who were here before are no news.
+  if (isHere) {
+    for (const { userId } of change.left) quietly(userId, "left");
+    for (const { userId } of change.joined) quietly(userId, "joined");
+  }
+  isHere = true;
 });
+
+socket.onResumeHandler = ({ recovered }) => {
+  if (!recovered) notice("Some messages may be missing here. Reload the page to see the last ones.");
+};
 
 socket.onMessageHandler = unknown;
 
 function unknown({ action, message, userId }) {
   const what = action ? `“${action}”` : "a message without an action";
   notice(`${userId || "A program"} sent ${what}${message ? `: ${message}` : ""}`.slice(0, 300));
-}
-
-function parsed(json) {
-  try { return JSON.parse(json); } catch { return null; }
 }
 
 socket.onErrorHandler = ({ status, code, detail }) => {
@@ -200,7 +223,7 @@ function notice(words) {
 function quietly(name, what) {
   if (name === me.name) return;
   const last = pending.previousElementSibling;
-  // A page that reloads leaves and joins, which is no news.
+  // After a restart of the server all come again, which is no news.
   if (what === "joined" && last?.dataset.left === name) return last.remove();
   const node = element("p", "quietly", `${name} ${what}`);
   if (what === "left") node.dataset.left = name;

@@ -6,16 +6,21 @@
 //! Markdown and broadcasts the result under the same action. A message that a program on this machine
 //! posts to `/__broadcastWebSocket.wc` goes to the browsers directly, so its `message` is HTML as well.
 //! The page shows only harmless elements of either.
+//!
+//! The layer keeps what was said last. A page shows that first and opens its socket behind it, and one
+//! that reconnects gets what it missed. Who is here it learns from the layer as well.
 
 use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
     Router,
     http::{
-        StatusCode,
+        StatusCode, Uri,
         header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     response,
@@ -25,10 +30,14 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use web_connection_socket::{Config, Socket, SocketMessage, WebConnectionSocketLayer, script};
+use web_connection_socket::{
+    Config, Hub, Socket, SocketMessage, WebConnectionSocketLayer,
+    config::{HistoryRule, PresenceRule},
+    script,
+};
 
 mod markdown;
-mod people;
+mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -71,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
     let layer = layer(config(&options));
-    let app = app(&options.script_map);
+    let app = app(&options.script_map, layer.hub());
 
     // Local callers may broadcast: no other machine may reach this port.
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
@@ -103,10 +112,19 @@ fn config(options: &Options) -> Config {
 }
 
 fn layer(config: Config) -> WebConnectionSocketLayer {
-    people::tell(WebConnectionSocketLayer::new(config.trust_local_callers()))
+    let lasting = |rule: HistoryRule| rule.messages(recent::MOST).age(Duration::from_secs(3_600));
+    let config = config
+        .trust_local_callers()
+        .history(lasting(HistoryRule::everybody()))
+        .history(lasting(HistoryRule::group("*")))
+        .presence(PresenceRule::group(PEOPLE));
+    WebConnectionSocketLayer::new(config)
 }
 
-fn app(script_map: &str) -> Router {
+/// The group of all pages that show who is here.
+const PEOPLE: &str = "chat/people";
+
+fn app(script_map: &str, hub: Arc<Hub>) -> Router {
     let script = |text| page("text/javascript", text);
     Router::new()
         .route("/", page("text/html", include_str!("index.html")))
@@ -114,6 +132,7 @@ fn app(script_map: &str) -> Router {
         .route("/chat.js", script(include_str!("chat.js")))
         .route("/message.js", script(include_str!("message.js")))
         .route("/people.js", script(include_str!("people.js")))
+        .route("/recent", get(move |uri: Uri| recent::answer(hub, uri)))
         .nest_service("/scripts", script::service())
         .route(&format!("/__WebSocket.{script_map}"), post(on_web_socket))
 }
@@ -134,14 +153,15 @@ const CHAT: &str = "broadcastchatmessage";
 
 /// Sends a message to the recipients that its sender chose, and their number to a sender that asks.
 ///
-/// The message is a new one with the chat's own action, so that no page can speak for the
+/// The message is a new one with the chat's own action and the time, so that no page can speak for the
 /// application. Its author is a claim of the sender, because this chat has no `identify` hook.
 async fn chat(socket: &Socket) -> response::Result<()> {
     let written = socket.message();
     let mut message = SocketMessage::new(CHAT)
         .text(markdown::render(&written.message))
         .from_user(written.user_id.clone())
-        .from_group(written.group_id.clone());
+        .from_group(written.group_id.clone())
+        .with_extra("time", &milliseconds())?;
     message.recipients.clone_from(&written.recipients);
 
     let broadcast = socket.broadcast(&message);
@@ -151,6 +171,14 @@ async fn chat(socket: &Socket) -> response::Result<()> {
         socket.reply(&sent.with_extra("receipt", &receipt)?)?;
     }
     Ok(())
+}
+
+/// The time as browsers count it.
+fn milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |time| {
+        time.as_secs() * 1_000 + u64::from(time.subsec_millis())
+    })
 }
 
 fn page(media_type: &str, text: &'static str) -> MethodRouter {

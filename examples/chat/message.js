@@ -1,15 +1,17 @@
 // What a message looks like. Names and notices are set as text. A message's `message` is HTML, which the application
 // or a trusted program made: it is copied node by node through a list of harmless elements, see `richText`.
 
-export function article({ message, userId, recipients: to }, own) {
+export function article({ message, userId, time: sent, recipients: to }, own) {
   const author = String(userId || "anonymous");
   const node = element("article", `message ${own ? "own" : "other"}`);
   node.dataset.user = String(userId ?? "");
   const head = element("header", "head");
   const name = element("span", "author", author);
   name.dir = "auto";
-  const time = element("time", "time", new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-  time.dateTime = new Date().toISOString();
+  // A program that posts its message to the pages directly names no time.
+  const at = new Date(Number.isSafeInteger(sent) ? sent : Date.now());
+  const time = element("time", "time", at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  time.dateTime = at.toISOString();
   head.append(name, ...(own ? [badge("you")] : []), ...groups(to), time);
   const body = element("div", "body");
   body.dir = "auto";

@@ -1,9 +1,10 @@
-// Who is here: the application sends the names, in order, and how many there are, whenever that may have changed.
+// Who is here: the server tells who came and who left, and the client keeps the list.
 
 import { avatar, badge, element } from "./message.js";
 
-export function show(list, summary, { names, count }, own) {
+export function show(list, summary, { members, count }, own) {
   summary.textContent = `${count} here`;
+  const names = members.map(({ userId }) => userId).sort((one, other) => one.localeCompare(other)).slice(0, MOST_NAMES);
   list.replaceChildren(...names.map((name) => {
     const item = element("li", "person");
     const shown = element("span", "name", name);
@@ -11,14 +12,7 @@ export function show(list, summary, { names, count }, own) {
     item.append(avatar(name), shown, ...(name === own ? [badge("you")] : []));
     return item;
   }));
-  if (count > names.length) list.append(element("li", "more", `and ${count - names.length} more`));
+  if (count > names.length) list.append(element("li", "more", names.length ? `and ${count - names.length} more` : "too many to name"));
 }
 
-// Who came and who went between two lists, of which the first may not be known yet. A list that is cut off does not say.
-export function changes(before, now) {
-  if (!before || [before, now].some(({ names, count }) => count > names.length)) return { joined: [], left: [] };
-  return {
-    joined: now.names.filter((name) => !before.names.includes(name)),
-    left: before.names.filter((name) => !now.names.includes(name)),
-  };
-}
+const MOST_NAMES = 100;

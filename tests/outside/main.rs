@@ -25,6 +25,7 @@ mod nginx;
 mod nodes;
 mod oversize;
 mod readme;
+mod resume;
 mod sender;
 mod slow;
 mod support;

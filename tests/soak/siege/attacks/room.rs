@@ -73,7 +73,7 @@ pub(super) async fn crowd(aim: Aim) -> Tally {
 pub(super) async fn long_names(aim: Aim) -> Tally {
     aim.pace(40, 200, |attacker| async move {
         let name = format!("{:0>256}", attacker.number % 150);
-        let mut path = format!("/?userId={name}&groupId=chat/people");
+        let mut path = format!("/?userId={name}&groupId=chat/people&presence=chat/people");
         for group in 0..40 {
             path.push_str(&format!("&groupId={group:a>200}"));
         }
