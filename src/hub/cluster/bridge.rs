@@ -80,7 +80,7 @@ async fn run(running: Running) {
 }
 
 /// Opens a link and subscribes to what this node wants to hear.
-async fn open(node: &Node) -> Result<(Link, Vec<Topic>), BackplaneError> {
+pub(super) async fn open(node: &Node) -> Result<(Link, Vec<Topic>), BackplaneError> {
     let (mut outlet, inlet) = node.backplane.connect().await?;
     let topics = node.topics();
     let commands = topics.iter().copied().map(Command::Subscribe).collect();
@@ -115,7 +115,7 @@ struct Why {
 }
 
 /// A half of a link that has ended.
-enum Half {
+pub(super) enum Half {
     Sender(BackplaneError),
     Receiver,
 }
@@ -209,7 +209,7 @@ async fn part(node: &Node, halves: &mut JoinSet<Half>) {
 }
 
 /// Sends what waits.
-async fn send(node: Arc<Node>, mut outlet: Box<dyn Outlet>) -> Half {
+pub(super) async fn send(node: Arc<Node>, mut outlet: Box<dyn Outlet>) -> Half {
     loop {
         let mut batch = node.outgoing.next(node.key.as_ref()).await;
         let commands = mem::take(&mut batch.commands);
@@ -224,7 +224,7 @@ async fn send(node: Arc<Node>, mut outlet: Box<dyn Outlet>) -> Half {
 }
 
 /// Takes what arrives.
-async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) -> Half {
+pub(super) async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) -> Half {
     let mut effects = Vec::new();
     let mut taken = 0_u32;
     while let Some(arrival) = inlet.receive().await {

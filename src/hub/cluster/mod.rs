@@ -40,6 +40,9 @@ mod state;
 mod stats;
 mod wire;
 
+#[cfg(all(test, shuttle))]
+mod model;
+
 pub use self::{
     answer::ClusterAnswer,
     cluster::Cluster,

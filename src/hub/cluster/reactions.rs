@@ -190,8 +190,12 @@ impl Node {
 
     /// Does what is due. Returns whether the link is good, or `None` if the hub is gone.
     pub(super) fn do_what_is_due(&self) -> Option<bool> {
+        self.do_what_is_due_at(Instant::now())
+    }
+
+    pub(super) fn do_what_is_due_at(&self, now: Instant) -> Option<bool> {
         let local = self.local.upgrade()?;
-        let (interest, now) = (local.interest(), Instant::now());
+        let interest = local.interest();
         let mut effects = Vec::new();
         let mut state = self.state.lock();
         state.catch_up(now);

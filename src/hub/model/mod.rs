@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Runs a scenario under so many schedules of each kind as `MODEL_SCHEDULES` says.
-fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
+pub(in crate::hub) fn explore(scenario: impl Fn() + Send + Sync + Clone + 'static) {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
     // Nothing runs on it: the fan-out wants to know how many threads there are.

@@ -26,7 +26,12 @@ const SELECTS: &[&str] = &[
 const FEATURES_INSIDE: &[&str] = &["middleware/request/extensions.rs", "server/service.rs"];
 
 /// What the model of the hub's threads replaces, declares and makes smaller.
-const KNOWS_MODEL: &[&str] = &["sync.rs", "hub/mod.rs", "hub/delivery/fanout/"];
+const KNOWS_MODEL: &[&str] = &[
+    "sync.rs",
+    "hub/mod.rs",
+    "hub/cluster/mod.rs",
+    "hub/delivery/fanout/",
+];
 
 #[test]
 fn one_place_names_the_statuses_of_refusals() {
