@@ -78,7 +78,7 @@ fn check_convergence(world: &World, seed: u64) {
 fn check_absences(world: &World, seed: u64, detection: u64) {
     let node = &world.nodes[&1];
     for (user, history) in &world.history {
-        let mut ends = history
+        let ends = history
             .iter()
             .filter(|(_, is_here)| !is_here)
             .map(|(at, _)| *at);
@@ -88,7 +88,7 @@ fn check_absences(world: &World, seed: u64, detection: u64) {
             .map(|(at, _)| *at);
         let _first = starts.next();
         let (mut sure, mut unsure) = (0, 0);
-        while let Some(end) = ends.next() {
+        for end in ends {
             let next = starts.next().unwrap_or(Duration::MAX);
             let gap = next - end;
             if gap > Duration::from_secs(12 + detection) {
