@@ -26,7 +26,7 @@ pub(super) struct UserRates {
 struct Users {
     by_id: HashMap<UserId, Arc<Mutex<TokenBuckets>>>,
     /// At how many users those that have gone are looked for, so that they are less than half of all and
-    /// a new one costs the same however many there are.
+    /// a new one costs the same however many there are. Also at an eighth of it, to give memory back.
     sweep_at: usize,
 }
 
@@ -82,15 +82,18 @@ impl UserRates {
         let mut users = self.users.lock();
         if users.by_id.get(user).is_some_and(|it| is_gone(it, now)) {
             users.by_id.remove(user);
+            users.sweep(now);
         }
     }
 }
 
 impl Users {
     fn sweep(&mut self, now: Instant) {
-        if self.by_id.len() >= self.sweep_at {
+        let (users, most) = (self.by_id.len(), self.sweep_at);
+        if users >= most || (users < most / 8 && most > FEW) {
             self.by_id.retain(|_, buckets| !is_gone(buckets, now));
             self.sweep_at = (self.by_id.len() * 2).max(FEW);
+            self.by_id.shrink_to(self.sweep_at);
         }
     }
 }
@@ -199,6 +202,23 @@ mod tests {
             assert!(users(&rates) <= 300, "{}", users(&rates));
         }
         drop(staying);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_that_left_takes_no_memory() {
+        let rates = rates(&Config::new().user_message_rate(1, 1));
+        let crowd: Vec<_> = (0..5_000)
+            .map(|user| rates.of(&verified(&user.to_string()), Instant::now()))
+            .collect();
+        assert!(rates.users.lock().by_id.capacity() >= 5_000);
+        drop(crowd);
+        let users = rates.users.lock();
+        assert_eq!(users.by_id.len(), 0);
+        assert!(
+            users.by_id.capacity() <= 1_000,
+            "{}",
+            users.by_id.capacity()
+        );
     }
 
     #[tokio::test]
