@@ -42,6 +42,9 @@ impl Hub {
         message: &SocketMessage,
     ) -> Result<BroadcastReport, ShuttingDown> {
         if let Some((streams, kept)) = self.kept_of(&message.recipients) {
+            if streams.is_shared() {
+                return self.submit(streams, kept, message);
+            }
             return self.publish(streams, kept, message);
         }
         let mut frame = None;
@@ -56,8 +59,11 @@ impl Hub {
     /// Queues another node's message for this node's sockets.
     pub(super) fn broadcast_foreign(&self, recipients: &[Recipient], frame: &Frame) {
         let spread = match self.kept_of(recipients) {
-            Some((streams, kept)) => self.spread_kept(streams, kept, recipients, frame).1,
-            None => self.spread(recipients, &mut None, || frame.clone()),
+            // What a store keeps comes as entries; this is of a node that has no store.
+            Some((streams, kept)) if !streams.is_shared() => {
+                self.spread_kept(streams, kept, recipients, frame).1
+            }
+            _ => self.spread(recipients, &mut None, || frame.clone()),
         };
         if spread.is_err() {
             tracing::trace!("dropped another node's message, since the hub is closing");
@@ -104,7 +110,7 @@ impl Hub {
 
     /// Queues a message for this node's sockets. It is encoded once, if it is needed, and then kept in
     /// `frame`.
-    fn spread(
+    pub(super) fn spread(
         &self,
         recipients: &[Recipient],
         frame: &mut Option<Frame>,

@@ -5,11 +5,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use bytes::Bytes;
+
 use super::{
     cluster::{
         Cluster, ClusterEvent, Counts, Local, MemberNews, MemberVersions, Name, Node, Order,
-        Question, Value, partition_of,
+        Placed, Question, Value, partition_of,
     },
+    history::message_of,
     hub::Hub,
     socket_entry::SocketEntry,
 };
@@ -139,6 +142,16 @@ impl Hub {
 impl Local for Hub {
     fn deliver(&self, recipients: &[Recipient], frame: &Frame) {
         self.broadcast_foreign(recipients, frame);
+    }
+
+    fn enter(&self, recipients: &[Recipient], placed: Placed, entry: &Bytes) {
+        if let Some((streams, kept)) = self.kept_of(recipients).filter(|(it, _)| it.is_shared()) {
+            streams.arrive(kept, recipients, placed, entry);
+            self.tend_history(streams);
+        } else if let Some(frame) = message_of(entry) {
+            // This node has another rule, or no store.
+            self.broadcast_foreign(recipients, &frame);
+        }
     }
 
     fn interest(&self) -> u64 {

@@ -92,7 +92,7 @@ pub struct Hub {
     pub(super) cluster: Membership,
     pub(super) cluster_key: Option<ClusterKey>,
     /// The streams that are kept, if there is a rule.
-    pub(super) history: Option<Streams>,
+    pub(super) history: Option<Arc<Streams>>,
     pub(super) attendance: Attendance<Arc<SocketEntry>>,
     /// Notified when the last socket is gone.
     pub(super) gone: Notify,
@@ -152,7 +152,7 @@ impl Hub {
             user_rates: UserRates::new(config),
             cluster: Membership::default(),
             cluster_key: config.cluster_key.clone(),
-            history: Streams::new(config),
+            history: Streams::new(config).map(Arc::new),
             gone: Notify::new(),
             node,
             attendance,

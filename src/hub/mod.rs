@@ -25,6 +25,7 @@ mod reidentify;
 mod replacing;
 mod resuming;
 mod retry;
+mod sharing;
 mod shutdown;
 mod socket_entry;
 mod socket_error;

@@ -1,6 +1,6 @@
 //! What the application asks of the streams that are kept.
 
-use std::{future::IntoFuture, pin::Pin};
+use std::{future::IntoFuture, pin::Pin, sync::Arc};
 
 use super::{
     history::{HistoryPage, HistoryQueryError, HistoryQueryErrorKind, HistoryStats, Kept, Streams},
@@ -87,6 +87,9 @@ impl Hub {
     ) -> Result<Position, HistoryQueryError> {
         let stream = stream.into();
         let (streams, kept) = self.kept(&stream)?;
+        if streams.is_shared() {
+            return streams.position_shared(kept).await;
+        }
         self.hears(streams, kept).await;
         Ok(streams.position(kept))
     }
@@ -95,7 +98,7 @@ impl Hub {
     pub(super) fn kept_of<'a>(
         &'a self,
         recipients: &'a [Recipient],
-    ) -> Option<(&'a Streams, Kept<'a>)> {
+    ) -> Option<(&'a Arc<Streams>, Kept<'a>)> {
         let streams = self.history.as_ref()?;
         Some((streams, streams.kept_of(recipients)?))
     }
@@ -116,7 +119,7 @@ impl Hub {
     fn kept<'a>(
         &'a self,
         stream: &'a StreamName,
-    ) -> Result<(&'a Streams, Kept<'a>), HistoryQueryError> {
+    ) -> Result<(&'a Arc<Streams>, Kept<'a>), HistoryQueryError> {
         let no_rule = || HistoryQueryError::new(HistoryQueryErrorKind::NoRule);
         let streams = self.history.as_ref().ok_or_else(no_rule)?;
         let kept = streams.kept(stream.as_ref()).ok_or_else(no_rule)?;
@@ -173,6 +176,10 @@ impl<'a> IntoFuture for HistoryQuery<'a> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (streams, kept) = self.hub.kept(&self.stream)?;
+            if streams.is_shared() {
+                let since = self.since.as_ref();
+                return streams.page_shared(kept, since, self.limit).await;
+            }
             self.hub.hears(streams, kept).await;
             streams.page(kept, self.since.as_ref(), self.limit)
         })

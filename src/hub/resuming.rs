@@ -25,7 +25,8 @@ impl Registration {
         let (hub, entry) = (self.hub(), self.entry());
         let (principal, groups) = hub.membership_of(entry);
         let user = principal.user.id().clone();
-        let resume = Resume::new(hub.history.as_ref(), entry.id, user, groups, asked);
+        entry.follow();
+        let resume = Resume::new(hub.history.as_deref(), entry.id, user, groups, asked);
         let resume = Arc::new(resume);
         if resume.is_empty() {
             hub.push(entry, &resume.told(&[], |_| 0));
@@ -41,8 +42,14 @@ impl Registration {
     pub(crate) fn resume(&self, Gated(resume): Gated) {
         let hub = self.hub();
         if let Some(streams) = hub.history.as_ref().filter(|_| !resume.is_empty()) {
-            let caught_up = ready(resume.catch_up(streams));
-            hub.resume(self.entry(), resume, caught_up);
+            if streams.is_shared() {
+                let (streams, asking) = (streams.clone(), resume.clone());
+                let caught_up = async move { asking.catch_up_shared(&streams).await };
+                hub.resume(self.entry(), resume, caught_up);
+            } else {
+                let caught_up = ready(resume.catch_up(streams));
+                hub.resume(self.entry(), resume, caught_up);
+            }
         }
     }
 }

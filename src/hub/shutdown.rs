@@ -110,6 +110,10 @@ impl Hub {
             tracing::error!("a socket's task does not end: something in it blocks its thread");
         }
         self.tell_given_up();
+        if let Some(streams) = &self.history {
+            // What was published before is to reach the other nodes.
+            streams.quiet().await;
+        }
         if let Some(node) = self.cluster.node() {
             node.leave().await;
         }

@@ -9,7 +9,13 @@ use super::{
     identity::{Principal, User},
     occupation::Occupation,
 };
-use crate::{protocol::ConnectionId, sync::Mutex};
+use crate::{
+    protocol::ConnectionId,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 /// One socket as the hub knows it: its identity, its queue, its place in the fan-out, and
 /// whether it is busy.
@@ -20,6 +26,8 @@ pub(crate) struct SocketEntry {
     pub(super) principal: Mutex<Principal>,
     pub(crate) outbox: Outbox,
     pub(super) occupation: Occupation,
+    /// Whether its client goes on in its streams, so that it is told of gaps in them.
+    is_follower: AtomicBool,
     crew: Arc<Crew>,
     row: usize,
 }
@@ -36,6 +44,7 @@ impl SocketEntry {
             principal: Mutex::new(principal),
             outbox,
             occupation: Occupation::new(),
+            is_follower: AtomicBool::new(false),
             crew: membership.crew().clone(),
             row: membership.row(),
         }
@@ -47,6 +56,14 @@ impl SocketEntry {
 
     pub(crate) fn user(&self) -> User {
         self.principal.lock().user.clone()
+    }
+
+    pub(super) fn follow(&self) {
+        self.is_follower.store(true, Relaxed);
+    }
+
+    pub(super) fn is_follower(&self) -> bool {
+        self.is_follower.load(Relaxed)
     }
 
     /// Whether the socket's principal is still this one.

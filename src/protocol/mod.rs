@@ -50,6 +50,7 @@ pub use self::raw_message::RawMessage;
 pub use self::recipient::{Recipient, RecipientType};
 pub use self::rejection_kind::RejectionKind;
 pub use self::report::BroadcastReport;
+pub(crate) use self::report::Settlement;
 pub(crate) use self::resumed::{Resumed, ResumedFrame};
 pub use self::stream_name::StreamName;
 pub(crate) use self::stream_name::{StreamRef, stream_of};

@@ -1,5 +1,7 @@
 //! The report of a broadcast: what the hub returns, and what a server answers to one that was posted.
 
+use std::{fmt, pin::Pin, sync::Arc};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
@@ -46,6 +48,15 @@ pub struct BroadcastReport {
     pub(crate) forwarded: Forwarding,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) position: Option<Position>,
+    /// What is known later, if a store has yet to say the message's place.
+    #[serde(skip)]
+    pub(crate) settlement: Option<Arc<dyn Settlement>>,
+}
+
+/// What becomes of a message whose place in its stream is not known yet.
+pub(crate) trait Settlement: fmt::Debug + Send + Sync {
+    /// Waits until it is known, for a bounded time, and returns the report of it. Cancel safe.
+    fn settled(&self) -> Pin<Box<dyn Future<Output = Option<BroadcastReport>> + Send + '_>>;
 }
 
 impl BroadcastReport {
@@ -115,9 +126,15 @@ impl BroadcastReport {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn settled(&self) -> Self {
+        let placed = match &self.settlement {
+            Some(settlement) => settlement.settled().await,
+            None => None,
+        };
+        let report = placed.unwrap_or_else(|| self.clone());
         Self {
-            forwarded: Forwarding::Settled(self.forwarded().await),
-            ..self.clone()
+            forwarded: Forwarding::Settled(report.forwarded().await),
+            settlement: None,
+            ..report
         }
     }
 }
@@ -131,6 +148,7 @@ impl Default for BroadcastReport {
             dropped: 0,
             forwarded: Forwarding::Settled(Forwarded::No(NotForwarded::NoBackplane)),
             position: None,
+            settlement: None,
         }
     }
 }

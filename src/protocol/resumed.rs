@@ -31,6 +31,18 @@ pub(crate) struct Resumed {
     pub(crate) position: Option<Position>,
 }
 
+impl Resumed {
+    /// What a client is told that is connected and lacks messages of a stream.
+    pub(crate) fn gap(position: Position) -> Self {
+        Self {
+            recovered: false,
+            missed: None,
+            reason: Some("gap"),
+            position: Some(position),
+        }
+    }
+}
+
 impl<'a> ResumedFrame<'a> {
     /// `refused`: how many positions belong to none of these streams.
     pub(crate) fn new(streams: &'a [(&'a StreamName, Resumed)], refused: usize) -> Self {

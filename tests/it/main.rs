@@ -24,6 +24,7 @@ mod half_closed;
 mod handshake;
 mod handshake_rate;
 mod history;
+mod history_shared;
 mod hosts;
 mod http2;
 mod hub;

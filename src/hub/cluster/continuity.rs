@@ -35,6 +35,15 @@ impl Continuity {
         here.load(Relaxed) + self.everywhere.load(Relaxed)
     }
 
+    /// Returns a number that changes with any of them.
+    pub(in crate::hub) fn total(&self) -> u64 {
+        let here = self
+            .partitions
+            .iter()
+            .chain([&self.to_all, &self.everywhere]);
+        here.map(|count| count.load(Relaxed)).sum()
+    }
+
     /// Notes that messages may have been missed, whatever way they come.
     pub(super) fn break_everywhere(&self) {
         self.everywhere.fetch_add(1, Relaxed);

@@ -1,12 +1,17 @@
 //! This node's sockets, as the cluster needs them; the hub implements it.
 
-use super::wire::{Counts, MemberReport, MemberVersions, Question, Value};
+use bytes::Bytes;
+
+use super::wire::{Counts, MemberReport, MemberVersions, Placed, Question, Value};
 use crate::{frame::Frame, protocol::Recipient};
 
 /// This node's sockets.
 pub(in crate::hub) trait Local: Send + Sync {
     /// Queues another node's message for the sockets that its recipients select.
     fn deliver(&self, recipients: &[Recipient], frame: &Frame);
+
+    /// Takes an entry of a stream that another node has had appended to the stream's store.
+    fn enter(&self, recipients: &[Recipient], placed: Placed, entry: &Bytes);
 
     /// Returns the partitions that have a member here, one bit for each.
     fn interest(&self) -> u64;

@@ -56,5 +56,8 @@ pub(super) use self::{
     membership::Membership,
     node::Node,
     partition::{Name, partition_of},
-    wire::{Counts, MemberEntry, MemberReport, MemberVersions, Order, Question, ReportPart, Value},
+    wire::{
+        Counts, MemberEntry, MemberReport, MemberVersions, Order, Placed, Question, ReportPart,
+        Value,
+    },
 };

@@ -22,7 +22,7 @@ use super::{
     partition::topic_of,
     state::State,
     stats::ClusterStats,
-    wire::{Draft, Key, MAX_FRAME, MAX_RECIPIENTS, MemberReport, Pulse},
+    wire::{Draft, Key, MAX_FRAME, MAX_RECIPIENTS, MemberReport, Placed, Pulse},
 };
 use crate::{
     backplane::{Backplane, Topic},
@@ -129,16 +129,30 @@ impl Node {
         frame: &Frame,
     ) -> Forwarding {
         self.start();
-        match self.try_forward(recipients, frame.payload()) {
-            Ok(pending) => pending,
-            Err(why) => Forwarding::Settled(Forwarded::No(why)),
-        }
+        let json = frame.payload();
+        let draft = |topic| Draft::message(topic, recipients, json);
+        self.try_forward(recipients, json.len(), draft)
+            .unwrap_or_else(stays)
+    }
+
+    /// Hands an entry of a stream to the other nodes.
+    pub(in crate::hub) fn forward_entry(
+        self: &Arc<Self>,
+        recipients: &[Recipient],
+        placed: Placed,
+        entry: &[u8],
+    ) -> Forwarding {
+        self.start();
+        let draft = |topic| Draft::entry(topic, recipients, placed, entry);
+        self.try_forward(recipients, entry.len(), draft)
+            .unwrap_or_else(stays)
     }
 
     fn try_forward(
         &self,
         recipients: &[Recipient],
-        json: &[u8],
+        bytes: usize,
+        draft: impl FnOnce(Topic) -> Draft,
     ) -> Result<Forwarding, NotForwarded> {
         let topic = topic_of(recipients, self.id.0)?;
         if let (1, node) = topic.to_code() {
@@ -147,13 +161,11 @@ impl Node {
                 return Err(NotForwarded::NoSuchNode);
             }
         }
-        if recipients.len() > MAX_RECIPIENTS || json.len() > MAX_FRAME {
+        if recipients.len() > MAX_RECIPIENTS || bytes > MAX_FRAME {
             self.outgoing.skip(topic);
             return Err(NotForwarded::TooLarge);
         }
-        let ticket = self
-            .outgoing
-            .message(Draft::message(topic, recipients, json))?;
+        let ticket = self.outgoing.message(draft(topic))?;
         Ok(Forwarding::Pending(ticket))
     }
 
@@ -276,6 +288,10 @@ impl fmt::Debug for Node {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
+}
+
+fn stays(why: NotForwarded) -> Forwarding {
+    Forwarding::Settled(Forwarded::No(why))
 }
 
 /// How long a socket that opens, or a caller that has joined a group, waits for the marks of its

@@ -48,7 +48,10 @@ impl Node {
             Ok(frame) => frame,
             Err(wire::Refused(kind)) => return self.refuse(local, kind),
         };
-        let is_message = matches!(frame.body, wire::Body::Message { .. });
+        let is_message = matches!(
+            frame.body,
+            wire::Body::Message { .. } | wire::Body::Entry { .. }
+        );
         let mut state = self.state.lock();
         state.receive(arrival.topic, frame, Instant::now(), effects);
         if !is_message {
@@ -112,6 +115,9 @@ impl Node {
                 }
                 Effect::Deliver(recipients, json) => {
                     local.deliver(&recipients, &Frame::text(&json));
+                }
+                Effect::Enter(recipients, placed, entry) => {
+                    local.enter(&recipients, placed, &entry);
                 }
                 Effect::Answer(from, id, question) => {
                     let parts = local.answer(&question).parts();

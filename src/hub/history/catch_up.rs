@@ -45,6 +45,8 @@ pub(in crate::hub) enum Lost {
     Unknown,
     /// It took too long to find out.
     Timeout,
+    /// The store could not be asked.
+    Unavailable,
 }
 
 impl CatchUp {
@@ -71,6 +73,7 @@ impl Lost {
             Self::Gap => "gap",
             Self::Unknown => "unknown",
             Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
         }
     }
 }
@@ -121,7 +124,7 @@ impl Streams {
     }
 }
 
-fn missed(
+pub(super) fn missed(
     lane: &Lane,
     state: &State,
     from: &Position,

@@ -42,6 +42,9 @@ impl fmt::Display for HistoryQueryError {
             HistoryQueryErrorKind::OtherStream => {
                 "the position is of another stream; ask with one of this stream's messages"
             }
+            HistoryQueryErrorKind::Unavailable => {
+                "the store of the history did not answer; try again later"
+            }
         })
     }
 }
@@ -56,4 +59,6 @@ pub enum HistoryQueryErrorKind {
     NoRule,
     /// The position is of another stream.
     OtherStream,
+    /// The [store](crate::WebConnectionSocketLayer::history_store) did not answer.
+    Unavailable,
 }

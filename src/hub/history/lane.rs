@@ -4,10 +4,14 @@ use std::cell::Cell;
 
 use tokio::time::Instant;
 
-use super::ring::{Place, Ring};
+use super::{
+    order::Order,
+    ring::{Place, Ring},
+};
 use crate::{
     config::Retention,
     frame::{Frame, StreamMark},
+    history::StreamKey,
     hub::cluster::Way,
     protocol::{Position, StreamName},
     sync::{Mutex, MutexGuard},
@@ -23,6 +27,8 @@ pub(super) struct Lane {
     /// How its messages come from other nodes.
     pub(super) way: Way,
     state: Mutex<State>,
+    /// What it is called in the store, if there is one.
+    store_key: Option<StreamKey>,
 }
 
 #[derive(Debug)]
@@ -35,8 +41,17 @@ pub(super) struct State {
     pub(super) used: Instant,
     /// Since when it is known to have neither messages nor members.
     pub(super) idle_since: Option<Instant>,
+    /// The order that a store says, if there is one.
+    pub(super) order: Option<Box<Order>>,
     /// Whether the lane was taken out of the map, so that another one may have its place.
     pub(super) is_forgotten: bool,
+}
+
+impl State {
+    /// Whether nothing is under way, so that the lane may be forgotten.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        self.order.as_ref().is_none_or(|order| order.is_idle(now))
+    }
 }
 
 impl Lane {
@@ -47,8 +62,10 @@ impl Lane {
         epoch: u64,
         way: Way,
         breaks: u64,
+        order: Option<Order>,
     ) -> Self {
         Self {
+            store_key: order.as_ref().map(Order::key),
             way,
             name,
             hash,
@@ -59,6 +76,7 @@ impl Lane {
                 breaks,
                 used: Instant::now(),
                 idle_since: None,
+                order: order.map(Box::new),
                 is_forgotten: false,
             }),
         }
@@ -72,6 +90,11 @@ impl Lane {
     /// Takes the lock if no message is in hand.
     pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
         self.state.try_lock()
+    }
+
+    /// Returns what the stream is called in the store.
+    pub(super) fn key(&self) -> Option<StreamKey> {
+        self.store_key
     }
 
     /// Returns a place of the stream as clients know it.
@@ -91,6 +114,11 @@ pub(super) fn mark_of(position: &Position) -> StreamMark {
 
 /// Makes the frame that says where its message stands. `None` if this is not the JSON of a message.
 pub(super) fn positioned(plain: &Frame, position: &Position) -> Option<Frame> {
+    positioned_as(plain, position, mark_of(position))
+}
+
+/// Makes the frame that says a position, and that queues know by a mark.
+pub(super) fn positioned_as(plain: &Frame, position: &Position, mark: StreamMark) -> Option<Frame> {
     let body = plain.payload().strip_suffix(b"}")?;
     if body.ends_with(b"{") {
         return None;
@@ -103,7 +131,7 @@ pub(super) fn positioned(plain: &Frame, position: &Position) -> Option<Frame> {
         END.as_bytes(),
     ];
     let room = parts.iter().map(|part| part.len()).sum();
-    Some(Frame::marked(mark_of(position), room, |json| {
+    Some(Frame::marked(mark, room, |json| {
         parts.iter().for_each(|part| json.extend_from_slice(part));
     }))
 }

@@ -28,13 +28,17 @@ mod catch_up;
 mod entry;
 mod error;
 mod lane;
+mod order;
 mod page;
 mod query;
 mod reader;
 mod resume;
 mod ring;
 mod rules;
+mod sequencer;
+mod shared;
 mod stats;
+mod store;
 mod streams;
 mod upkeep;
 
@@ -42,6 +46,8 @@ pub(crate) use self::resume::Asked;
 pub(in crate::hub) use self::{
     catch_up::{CatchUp, Lost},
     resume::Resume,
+    shared::message_of,
+    store::Sockets,
     streams::{Kept, Streams},
 };
 pub use self::{

@@ -1,6 +1,6 @@
 //! What a client that comes again has, and what it is told and sent.
 
-use std::iter;
+use std::{iter, sync::Arc};
 
 use super::{
     catch_up::{CatchUp, Lost, Outcome},
@@ -116,6 +116,27 @@ impl Resume {
             streams.catch_up(kept, followed.from.as_ref(), &reader, &mut room)
         });
         caught_up.collect()
+    }
+
+    /// Like [`catch_up`](Self::catch_up), of streams that a store keeps. Cancel safe.
+    pub(in crate::hub) async fn catch_up_shared(&self, streams: &Arc<Streams>) -> Vec<CatchUp> {
+        let reader = Reader {
+            id: self.id,
+            user: self.user.as_str(),
+            groups: &self.groups,
+        };
+        let mut room = streams.room();
+        let mut caught_up = Vec::with_capacity(self.streams.len());
+        for followed in &self.streams {
+            let kept = Kept {
+                stream: followed.name.as_ref(),
+                keep: followed.keep,
+            };
+            let from = followed.from.as_ref();
+            let one = streams.catch_up_shared(kept, from, &reader, &mut room);
+            caught_up.push(one.await);
+        }
+        caught_up
     }
 
     /// Takes back what was read of streams that the socket is no longer in, with this user and these groups.

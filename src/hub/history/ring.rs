@@ -22,6 +22,8 @@ pub(super) struct Ring {
     top: Place,
     /// The place of the last break.
     broken: Place,
+    /// Whether the tag of the floor is not known, so that any is taken for it.
+    is_vague: bool,
 }
 
 /// A place in one life of a stream.
@@ -45,6 +47,49 @@ pub(super) enum Since {
 }
 
 impl Ring {
+    /// Returns a ring that begins after a place of which only the offset is known for certain.
+    pub(super) fn after(place: Place) -> Self {
+        Self {
+            floor: place,
+            top: place,
+            is_vague: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds messages in front of those that are here: `entries` are all from `begin` on, and may reach
+    /// into what is here. Without `begin` they are all that there are.
+    pub(super) fn extend_back(&mut self, entries: Vec<Entry>, begin: Option<Place>) {
+        let floor = self.floor.offset;
+        if begin.is_some_and(|begin| begin.offset > floor) {
+            return;
+        }
+        let older = entries.into_iter().filter(|entry| entry.offset <= floor);
+        let older: Vec<_> = older.collect();
+        // The one before the first that is here closes the row.
+        let joins = older.last().is_some_and(|entry| entry.offset == floor);
+        let begins_here = begin.is_some_and(|begin| begin.offset == floor);
+        if !joins && !begins_here {
+            return;
+        }
+        if let Some(begin) = begin {
+            self.floor = begin;
+        } else if let Some(first) = older.first() {
+            let offset = first.offset - 1;
+            self.floor = Place { offset, tag: 0 };
+        }
+        self.is_vague = true;
+        for entry in older.into_iter().rev() {
+            self.bytes += entry.cost();
+            self.entries.push_front(entry);
+        }
+    }
+
+    /// Whether it holds all that came after an offset.
+    pub(super) fn reaches_back_to(&self, offset: u64) -> bool {
+        (self.floor.offset..=self.top.offset).contains(&offset)
+    }
+
     /// Adds a message behind the others, and lets go of those that are too many or too old.
     pub(super) fn push(&mut self, entry: Entry, keep: &Retention, max_bytes: usize) {
         let now = entry.at;
@@ -95,7 +140,8 @@ impl Ring {
     /// Finds what came after a place.
     pub(super) fn since(&self, place: Place) -> Since {
         let offset = place.offset;
-        if place == self.top {
+        let is_floor = self.is_vague && offset == self.floor.offset;
+        if place == self.top || is_floor && self.entries.is_empty() && offset == self.top.offset {
             return Since::Whole(self.entries.len());
         }
         if offset >= self.top.offset {
@@ -109,7 +155,7 @@ impl Ring {
         }
         let index = self.entries.partition_point(|entry| entry.offset <= offset);
         let before = index.checked_sub(1).map(|at| Place::of(&self.entries[at]));
-        if place == self.broken || place == before.unwrap_or(self.floor) {
+        if place == self.broken || is_floor || place == before.unwrap_or(self.floor) {
             Since::Whole(index)
         } else {
             Since::Unknown
@@ -132,6 +178,7 @@ impl Ring {
         if let Some(entry) = self.entries.pop_front() {
             self.bytes -= entry.cost();
             self.floor = Place::of(&entry);
+            self.is_vague = false;
         }
     }
 }
@@ -237,6 +284,45 @@ mod tests {
         assert_eq!(ring.since(place(2)), Since::Whole(0));
         ring.push(entry(6, now), &keep, usize::MAX);
         assert_eq!(ring.since(place(2)), Since::Gone);
+    }
+
+    #[test]
+    fn what_a_store_has_is_put_in_front() {
+        let keep = HistoryRule::users().keep;
+        let now = Instant::now();
+        let older = |offsets: &[u64]| offsets.iter().map(|at| entry(*at, now)).collect();
+        let ring = || {
+            let mut ring = Ring::after(place(5));
+            ring.push(entry(6, now), &keep, usize::MAX);
+            ring
+        };
+        let mut whole = ring();
+        assert_eq!(whole.since(place(5)), Since::Whole(0));
+        assert_eq!(whole.since(place(4)), Since::Gone);
+        assert!(whole.reaches_back_to(5) && !whole.reaches_back_to(4));
+        whole.extend_back(older(&[3, 5, 6]), Some(place(2)));
+        assert_eq!(offsets(&whole), [3, 5, 6]);
+        assert_eq!(whole.since(place(2)), Since::Whole(0));
+        assert_eq!(whole.since(place(3)), Since::Whole(1));
+        assert_eq!(whole.since(place(1)), Since::Gone);
+        // One that does not reach what is here.
+        let mut apart = ring();
+        apart.extend_back(older(&[3, 4]), Some(place(2)));
+        assert_eq!(offsets(&apart), [6]);
+        // One from a place that is here.
+        let mut known = ring();
+        known.extend_back(older(&[]), Some(place(6)));
+        assert_eq!((offsets(&known), known.floor), (vec![6], place(5)));
+        known.extend_back(older(&[6]), Some(place(5)));
+        assert_eq!((offsets(&known), known.floor), (vec![6], place(5)));
+        // The newest alone.
+        let mut empty = Ring::after(place(5));
+        empty.extend_back(older(&[5]), None);
+        assert_eq!(offsets(&empty), [5]);
+        assert_eq!(empty.since(place(3)), Since::Gone);
+        assert_eq!(empty.since(place(5)), Since::Whole(1));
+        let bytes = empty.bytes();
+        assert_eq!(bytes, entry(5, now).cost());
     }
 
     #[test]

@@ -14,8 +14,18 @@ pub struct HistoryStats {
     pub bytes: usize,
     /// Messages that got a place in a stream, in total; also those of other nodes.
     pub appended: u64,
-    /// Streams that were forgotten because there was no room for them, in total.
+    /// Streams that were forgotten because there was no room for them, in total. With a store only what
+    /// this process holds of them is.
     pub evicted: u64,
+    /// Messages that this node's sockets got with a void position, in total, since the
+    /// [store](crate::WebConnectionSocketLayer::history_store) did not say in time what theirs is.
+    pub void: u64,
+    /// Gaps that clients were told of because the store did not have what was missing, in total.
+    pub gaps: u64,
+    /// Calls that the store has failed or not answered, in total.
+    pub failed_calls: u64,
+    /// Entries of the store that no node can have written, in total.
+    pub garbage: u64,
     /// Positions from which clients got all that they missed, in total.
     pub resumes_recovered: u64,
     /// Positions from which they could not, so that they were told, in total.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     hash::{BuildHasher, RandomState},
     mem,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
 use indexmap::IndexMap;
@@ -13,12 +13,15 @@ use tokio::time::Instant;
 use super::{
     entry::Entry,
     lane::{Delivering, Lane, State, positioned},
+    order::Order,
     ring::{Place, Ring},
     rules::Rules,
+    store::{Shared, Sockets},
 };
 use crate::{
     config::{Config, Retention},
     frame::Frame,
+    history::{History, StreamKey},
     hub::cluster::{Continuity, Way},
     protocol::{DefaultAudience, Position, Recipient, StreamName, StreamRef, stream_of},
     sync::{
@@ -33,12 +36,16 @@ pub(in crate::hub) struct Streams {
     /// With which the hashes are made that stand for names.
     key: Box<[u8]>,
     random: RandomState,
+    /// The number of the next id of an entry.
+    serial: AtomicU64,
     /// Of a hub that is one of several nodes.
     continuity: OnceLock<Arc<Continuity>>,
-    default_audience: DefaultAudience,
+    /// What the order of streams comes from, in place of this process.
+    shared: OnceLock<Arc<Shared>>,
+    pub(super) default_audience: DefaultAudience,
     pub(super) max_bytes: usize,
     /// What one stream may hold, so that there is room for others.
-    max_ring_bytes: usize,
+    pub(super) max_ring_bytes: usize,
     /// What a socket that comes again is sent at most.
     pub(super) max_replay_bytes: usize,
     pub(super) lanes: Mutex<Lanes>,
@@ -86,6 +93,8 @@ impl Streams {
             key: key.unwrap_or(b"web-connection-socket").into(),
             random: RandomState::new(),
             continuity: OnceLock::new(),
+            shared: OnceLock::new(),
+            serial: AtomicU64::new(0),
             default_audience: config.default_audience,
             max_bytes: config.max_history_bytes,
             max_ring_bytes: config.max_history_bytes / 4 * 3,
@@ -105,6 +114,22 @@ impl Streams {
     /// Has what is kept break off whenever other nodes' messages may have been missed.
     pub(in crate::hub) fn depend_on(&self, continuity: &Arc<Continuity>) {
         self.continuity.get_or_init(|| continuity.clone());
+    }
+
+    /// Has a store keep the messages from now on. Returns `false` if one does already.
+    pub(in crate::hub) fn share(&self, store: impl History, sockets: Weak<dyn Sockets>) -> bool {
+        let shared = Arc::new(Shared::new(store, sockets));
+        self.shared.set(shared).is_ok()
+    }
+
+    /// Returns the store that keeps the messages, if it is not this process.
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.get()
+    }
+
+    /// Whether a store keeps the messages.
+    pub(in crate::hub) fn is_shared(&self) -> bool {
+        self.shared.get().is_some()
     }
 
     /// Returns the partitions by which messages of known streams come, one bit for each.
@@ -182,7 +207,7 @@ impl Streams {
     pub(super) fn with_lane<R>(
         &self,
         kept: Kept<'_>,
-        act: impl FnOnce(&Lane, &mut State) -> R,
+        act: impl FnOnce(&Arc<Lane>, &mut State) -> R,
     ) -> R {
         loop {
             let lane = self.lane(kept);
@@ -208,8 +233,12 @@ impl Streams {
         }
     }
 
-    /// Notes as a place of its own that other nodes' messages may have been missed.
+    /// Notes as a place of its own that other nodes' messages may have been missed. A store is asked for
+    /// them instead.
     fn note_breaks(&self, lane: &Lane, state: &mut State) {
+        if state.order.is_some() {
+            return;
+        }
         let breaks = self.breaks(lane.way);
         if state.breaks != breaks {
             state.breaks = breaks;
@@ -218,9 +247,21 @@ impl Streams {
         }
     }
 
-    fn breaks(&self, way: Way) -> u64 {
+    pub(super) fn breaks(&self, way: Way) -> u64 {
         let continuity = self.continuity.get();
         continuity.map_or(0, |continuity| continuity.breaks(way))
+    }
+
+    /// Returns a number that changes whenever any messages may have been missed.
+    pub(super) fn all_breaks(&self) -> u64 {
+        let continuity = self.continuity.get();
+        continuity.map_or(0, |continuity| continuity.total())
+    }
+
+    /// Returns a random number that is not 0.
+    pub(super) fn next_id(&self) -> u64 {
+        let serial = self.serial.fetch_add(1, Relaxed);
+        self.random.hash_one(("entry", serial)).max(1)
     }
 
     fn next_place(&self, state: &State) -> Place {
@@ -239,7 +280,12 @@ impl Streams {
         let epoch = RandomState::new().hash_one(&name).max(1);
         let hash = self.hash_of(kept.stream);
         let way = Way::of(kept.stream);
-        let lane = Lane::new(name.clone(), hash, kept.keep, epoch, way, self.breaks(way));
+        let breaks = self.breaks(way);
+        let order = self.is_shared().then(|| {
+            let key = StreamKey::new(kept.stream.digest(&self.key));
+            Order::new(key, self.next_id())
+        });
+        let lane = Lane::new(name.clone(), hash, kept.keep, epoch, way, breaks, order);
         let lane = Arc::new(lane);
         lanes.insert(name, lane.clone());
         self.bytes.fetch_add(COST_OF_LANE, Relaxed);

@@ -6,10 +6,15 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     lane::{Lane, State},
+    ring::Ring,
     stats::HistoryStats,
+    store::Totals,
     streams::{COST_OF_LANE, Streams},
 };
-use crate::{protocol::StreamRef, sync::atomic::Ordering::Relaxed};
+use crate::{
+    protocol::StreamRef,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 impl Streams {
     /// Lets go of what is too old, and of streams that have had neither messages nor members for the
@@ -55,14 +60,29 @@ impl Streams {
             if self.bytes.load(Relaxed) <= enough {
                 break;
             }
-            if self.forget(lane, |_| true) {
+            if self.is_shared() {
+                // What its sockets have is not to be forgotten; the store has the rest.
+                if let Some(mut state) = lane.try_lock() {
+                    let top = state.ring.top();
+                    self.change(&mut state, |ring| *ring = Ring::after(top));
+                    self.totals.evicted.fetch_add(1, Relaxed);
+                }
+            } else if self.forget(lane, |_| true) {
                 self.totals.evicted.fetch_add(1, Relaxed);
             }
         }
     }
 
     pub(in crate::hub) fn stats(&self) -> HistoryStats {
+        let shared = self.shared().map(|shared| &shared.totals);
+        let of = |total: fn(&Totals) -> &AtomicU64| {
+            shared.map_or(0, |totals| total(totals).load(Relaxed))
+        };
         HistoryStats {
+            void: of(|totals| &totals.void),
+            gaps: of(|totals| &totals.gaps),
+            failed_calls: of(|totals| &totals.failed_calls),
+            garbage: of(|totals| &totals.garbage),
             streams: self.lanes.lock().by_name.len(),
             bytes: self.bytes.load(Relaxed),
             appended: self.totals.appended.load(Relaxed),
@@ -96,7 +116,8 @@ impl Streams {
         let Some(mut state) = lane.try_lock() else {
             return false;
         };
-        if state.is_forgotten || !is_to_go(&mut state) {
+        let is_busy = !state.is_idle(Instant::now());
+        if state.is_forgotten || is_busy || !is_to_go(&mut state) {
             return false;
         }
         state.is_forgotten = true;

@@ -1,6 +1,9 @@
 //! What makes a layer's hub a node of a cluster.
 
-use crate::{backplane::Backplane, hub::ClusterEvent, middleware::layer::WebConnectionSocketLayer};
+use crate::{
+    backplane::Backplane, history::History, hub::ClusterEvent,
+    middleware::layer::WebConnectionSocketLayer,
+};
 
 impl WebConnectionSocketLayer {
     /// Connects the hub with those of other processes through a broker, so that a broadcast on any of
@@ -50,6 +53,50 @@ impl WebConnectionSocketLayer {
     #[track_caller]
     pub fn backplane(self, backplane: impl Backplane) -> Self {
         self.hub().enter_cluster(backplane);
+        self
+    }
+
+    /// Keeps the messages of streams ([`Config::history`]) in a store that all nodes share, so that a client
+    /// resumes on any of them, and so that all nodes deliver each stream in the same order.
+    ///
+    /// Give the same store to all nodes, and the [`backplane`](Self::backplane) that connects them. A
+    /// message of a stream then goes to the store first, and to the sockets when that has said its place,
+    /// on all nodes in that order. If the store does not answer within 250 ms, the sockets get the message
+    /// without a place: its position is *void*, so that a client whose last message it was is told that it
+    /// cannot resume from there. [`BroadcastReport::settled`] says what became of a message. Messages of
+    /// other groups are not affected.
+    ///
+    /// [`Config::history`]: crate::Config::history
+    /// [`BroadcastReport::settled`]: crate::BroadcastReport::settled
+    ///
+    /// # Panics
+    ///
+    /// If the layer's hub has a store already, or its configuration has no history.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use web_connection_socket::{
+    ///     Config, SocketMessage, WebConnectionSocketLayer,
+    ///     backplane::MemoryBackplane, config::HistoryRule, history::MemoryHistory,
+    /// };
+    ///
+    /// let (broker, store) = (MemoryBackplane::new(), MemoryHistory::new());
+    /// let layer = WebConnectionSocketLayer::new(Config::new().history(HistoryRule::group("lobby")))
+    ///     .backplane(broker)
+    ///     .history_store(store);
+    ///
+    /// let message = SocketMessage::new("chat").text("hello").to_group("lobby");
+    /// let report = layer.hub().broadcast(&message).settled().await;
+    /// assert!(report.position().is_some());
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn history_store(self, store: impl History) -> Self {
+        self.hub().keep_history_in(store);
         self
     }
 

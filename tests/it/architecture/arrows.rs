@@ -34,6 +34,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         "hub/cluster",
         &["backplane", "config", "frame", "hub", "protocol", "sync"],
     ),
+    // Keeps streams itself, or in a store that nodes share.
+    (
+        "hub/history",
+        &[
+            "backplane",
+            "config",
+            "frame",
+            "history",
+            "hub",
+            "protocol",
+            "sync",
+        ],
+    ),
+    ("hub/sharing", &["frame", "history", "hub", "protocol"]),
     ("hub/clustering", &["backplane", "frame", "hub", "protocol"]),
     (
         "session",
@@ -47,7 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "middleware/builder/cluster",
-        &["backplane", "hub", "middleware"],
+        &["backplane", "history", "hub", "middleware"],
     ),
     // What is known of a request by its head alone.
     ("middleware/request", &["config"]),

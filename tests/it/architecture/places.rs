@@ -17,6 +17,7 @@ const SELECTS: &[&str] = &[
     "backplane/",
     "history/",
     "hub/cluster/bridge.rs",
+    "hub/history/shared/worker.rs",
     "session/",
     "server/",
     "testing/",

@@ -219,15 +219,16 @@ impl State {
         let sender = (node, incarnation);
         match body {
             Body::Message { recipients, json } => {
-                match self.ledger.message(sender, topic, number, now) {
-                    Verdict::Deliver(gap) => {
-                        self.received += 1;
-                        self.report(gap, out);
-                        out.push(Effect::Deliver(recipients, json));
-                    }
-                    Verdict::Late => self.late += 1,
-                    Verdict::NotWanted => {}
-                }
+                let deliver = Effect::Deliver(recipients, json);
+                self.receive_message(sender, topic, number, now, deliver, out);
+            }
+            Body::Entry {
+                recipients,
+                placed,
+                entry,
+            } => {
+                let enter = Effect::Enter(recipients, placed, entry);
+                self.receive_message(sender, topic, number, now, enter, out);
             }
             Body::Mark { .. } => {
                 let gap = self.ledger.mark(sender, topic, number, now);
@@ -317,6 +318,26 @@ impl State {
             }
         }
         out.extend(is_late.then_some(Effect::Soon));
+    }
+
+    fn receive_message(
+        &mut self,
+        sender: (NodeId, u64),
+        topic: Topic,
+        number: u64,
+        now: Instant,
+        effect: Effect,
+        out: &mut Vec<Effect>,
+    ) {
+        match self.ledger.message(sender, topic, number, now) {
+            Verdict::Deliver(gap) => {
+                self.received += 1;
+                self.report(gap, out);
+                out.push(effect);
+            }
+            Verdict::Late => self.late += 1,
+            Verdict::NotWanted => {}
+        }
     }
 
     fn receive_own(&mut self, topic: Topic, body: &Body, now: Instant) {

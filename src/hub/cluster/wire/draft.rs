@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::{
     inquiry::Question,
     members::MemberReport,
+    placed::{PLACED, Placed},
     recipients::write_recipients,
     signature::Key,
     tails::{Pulse, Topics},
@@ -28,6 +29,7 @@ pub(super) const QUESTION: u8 = 6;
 pub(super) const ANSWER: u8 = 7;
 pub(super) const MEMBERS: u8 = 8;
 pub(super) const MEMBERS_WANTED: u8 = 9;
+pub(super) const ENTRY: u8 = 10;
 
 const AT_KIND: usize = 4;
 const AT_FLAGS: usize = 5;
@@ -52,6 +54,21 @@ impl Draft {
         let mut draft = Self::new(topic, MESSAGE, names + json.len());
         write_recipients(&mut draft.bytes, recipients);
         draft.bytes.extend_from_slice(json);
+        draft
+    }
+
+    /// An entry of a stream, which counts among the messages of its topic.
+    pub(in crate::hub::cluster) fn entry(
+        topic: Topic,
+        recipients: &[Recipient],
+        placed: Placed,
+        entry: &[u8],
+    ) -> Self {
+        let names: usize = recipients.iter().map(|to| to.value.len() + 5).sum();
+        let mut draft = Self::new(topic, ENTRY, PLACED + names + entry.len());
+        placed.write(&mut draft.bytes);
+        write_recipients(&mut draft.bytes, recipients);
+        draft.bytes.extend_from_slice(entry);
         draft
     }
 

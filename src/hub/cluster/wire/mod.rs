@@ -17,10 +17,12 @@
 //! | 7 answer | the question's id, number of the part, whether it is the last, the part |
 //! | 8 member report | its number, changes or a part of a snapshot, members of groups of the topic's partition |
 //! | 9 member request | the partitions of which snapshots are wanted |
+//! | 10 entry of a stream | its epoch, offset, that of the one before it (all ones if it is not known) and id; recipients; the entry |
 
 mod draft;
 mod inquiry;
 mod members;
+mod placed;
 mod read;
 mod reader;
 mod recipients;
@@ -40,5 +42,6 @@ pub(super) use self::{
 pub(in crate::hub) use self::{
     inquiry::{Order, Question, Value},
     members::{MemberEntry, MemberReport, MemberVersions, ReportPart},
+    placed::Placed,
     tails::Counts,
 };

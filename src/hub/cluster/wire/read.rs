@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::{
     draft::{
-        ANSWER, BEAT, BYE, HEADER, MAGIC, MARK, MAX_FRAME, MEMBERS, MEMBERS_WANTED, MESSAGE,
+        ANSWER, BEAT, BYE, ENTRY, HEADER, MAGIC, MARK, MAX_FRAME, MEMBERS, MEMBERS_WANTED, MESSAGE,
         QUESTION, SIGNED, SYNC, VERSION,
     },
     inquiry::Question,
     members::MemberReport,
+    placed::Placed,
     reader::Reader,
     recipients::read_recipients,
     signature::Key,
@@ -38,6 +39,12 @@ pub(in crate::hub::cluster) enum Body {
         recipients: Vec<Recipient>,
         /// What goes to the sockets, UTF-8.
         json: Bytes,
+    },
+    /// An entry of a stream, of which the cluster knows no more.
+    Entry {
+        recipients: Vec<Recipient>,
+        placed: Placed,
+        entry: Bytes,
     },
     Mark {
         nonce: u64,
@@ -140,6 +147,16 @@ fn read_body(kind: u8, bytes: &Bytes) -> Option<Body> {
             // A text frame that is not UTF-8 would close every socket that gets it.
             str::from_utf8(&json).ok().filter(|json| !json.is_empty())?;
             return Some(Body::Message { recipients, json });
+        }
+        ENTRY => {
+            let placed = Placed::read(&mut reader)?;
+            let recipients = read_recipients(&mut reader)?;
+            let entry = bytes.slice_ref(reader.rest());
+            return Some(Body::Entry {
+                recipients,
+                placed,
+                entry,
+            });
         }
         ANSWER => {
             let (id, number) = (reader.u64()?, reader.u16()?);

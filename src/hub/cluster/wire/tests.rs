@@ -5,7 +5,8 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::{
     Body, Counts, Draft, Incoming, Key, MAX_FRAME, MAX_RECIPIENTS, MemberEntry, MemberReport,
-    MemberVersions, Order, Pulse, Question, Refused, ReportPart, Tails, Topics, Value, read,
+    MemberVersions, Order, Placed, Pulse, Question, Refused, ReportPart, Tails, Topics, Value,
+    read,
 };
 use crate::{
     backplane::{Arrival, Topic},
@@ -74,6 +75,35 @@ fn the_bytes_of_a_message_are_part_of_the_protocol() {
 }
 
 #[test]
+fn the_bytes_of_an_entry_are_part_of_the_protocol() {
+    let placed = |previous| Placed {
+        epoch: 1,
+        offset: 3,
+        previous,
+        id: 4,
+    };
+    let recipients = [Recipient::group("chat")];
+    for (previous, written) in [(Some(2), 2_u64), (None, u64::MAX)] {
+        let draft = Draft::entry(TOPIC, &recipients, placed(previous), b"\xffentry");
+        let arrival = arrival(draft, None);
+        assert_eq!(arrival.payload[4], 10);
+        let numbers = [1, 3, written, 4].map(u64::to_be_bytes).concat();
+        let expected = [&numbers[..], b"\x01\x01\x04chat\xffentry"].concat();
+        assert_eq!(arrival.payload[39..], expected);
+        let Body::Entry {
+            recipients: to,
+            placed: read,
+            entry,
+        } = read(&arrival, None).unwrap().body
+        else {
+            panic!("it is an entry");
+        };
+        assert_eq!((read, &to[..]), (placed(previous), &recipients[..]));
+        assert_eq!(entry, b"\xffentry"[..]);
+    }
+}
+
+#[test]
 fn the_bytes_of_other_frames_are_part_of_the_protocol() {
     let mut tails = Tails::default();
     for topic in [Topic::ALL, TOPIC, TOPIC, Topic::node(3)] {
@@ -138,7 +168,10 @@ fn the_bytes_of_other_frames_are_part_of_the_protocol() {
             Body::Sync(read) => assert_eq!(read, topics),
             Body::Question(id, read) => assert_eq!((id, read), (6, question.clone())),
             Body::Answer { id, part, .. } => assert_eq!((id, &part[..]), (6, &b"x"[..])),
-            Body::Message { .. } | Body::Members(_) | Body::MembersWanted(_) => panic!("{kind}"),
+            Body::Message { .. }
+            | Body::Entry { .. }
+            | Body::Members(_)
+            | Body::MembersWanted(_) => panic!("{kind}"),
         }
     }
 }

@@ -1,0 +1,81 @@
+//! What a lane knows of the order that its store says.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::{sync::oneshot, time::Instant};
+
+use super::{sent::Sent, settling::Settling};
+use crate::{history::StreamKey, hub::history::sequencer::Sequencer};
+
+/// The order of one stream on this node.
+#[derive(Debug)]
+pub(in crate::hub::history) struct Order {
+    pub(in crate::hub::history) key: StreamKey,
+    pub(in crate::hub::history) sequencer: Sequencer<Sent>,
+    /// The reports of this node's messages, by their ids.
+    pub(in crate::hub::history) settling: HashMap<u64, Arc<Settling>>,
+    /// When the worker looks at the lane.
+    pub(in crate::hub::history) due: Option<Instant>,
+    pub(in crate::hub::history) catching: Catching,
+}
+
+/// The sockets that come again and lack what is not at hand here.
+#[derive(Debug, Default)]
+pub(in crate::hub::history) struct Catching {
+    pub(in crate::hub::history) waiting: Vec<Waiting>,
+    pub(in crate::hub::history) is_reading: bool,
+    /// Whether a read for what the live sockets lack as well has been tried.
+    pub(in crate::hub::history) has_tried_last: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::hub::history) struct Waiting {
+    /// The epoch and offset from which it goes on.
+    pub(in crate::hub::history) after: Option<(u64, u64)>,
+    pub(in crate::hub::history) tell: oneshot::Sender<Told>,
+}
+
+/// What a read has found.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub::history) enum Told {
+    /// The store was not reached.
+    Failed,
+    Read(Found),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub::history) struct Found {
+    pub(in crate::hub::history) epoch: u64,
+    pub(in crate::hub::history) is_whole: bool,
+    /// Where the last scar is.
+    pub(in crate::hub::history) scar: u64,
+}
+
+impl Order {
+    pub(in crate::hub::history) fn new(key: StreamKey, random: u64) -> Self {
+        Self {
+            key,
+            sequencer: Sequencer::new(random),
+            settling: HashMap::new(),
+            due: None,
+            catching: Catching::default(),
+        }
+    }
+
+    pub(in crate::hub::history) fn key(&self) -> StreamKey {
+        self.key
+    }
+
+    /// Whether sockets must not resume now.
+    pub(in crate::hub::history) fn is_open(&self) -> bool {
+        self.sequencer.is_open()
+    }
+
+    /// Whether nothing is under way, so that the lane may be forgotten.
+    pub(in crate::hub::history) fn is_idle(&self, now: Instant) -> bool {
+        self.sequencer.is_idle(now)
+            && self.settling.is_empty()
+            && self.catching.waiting.is_empty()
+            && !self.catching.is_reading
+    }
+}

@@ -1,0 +1,307 @@
+//! Which entry is delivered when.
+
+use tokio::time::Instant;
+
+use super::{
+    effect::{Body, Effect, Last, Place, Scar, Weight},
+    sequencer::{HOLE_WAIT, Held, Sequencer},
+};
+
+impl<T: Clone + Weight> Sequencer<T> {
+    /// Takes an entry that is to be delivered in its place.
+    pub(super) fn place(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let place = held.place;
+        let Some(last) = self.last else {
+            // What came first is the beginning.
+            self.pass(held, effects);
+            return;
+        };
+        if place.epoch != last.epoch {
+            self.place_strange(held, now, effects);
+            return;
+        }
+        if place.offset <= last.offset {
+            self.place_late(held, now, effects);
+            return;
+        }
+        self.top = self.top.max(place.offset);
+        if place.previous == Some(last.offset) {
+            self.pass(held, effects);
+            self.drain(now, effects);
+            return;
+        }
+        if place.previous.is_none_or(|previous| previous < last.offset) {
+            self.read_soon(now);
+        }
+        self.hold(held, now, effects);
+    }
+
+    /// Delivers of what was held back what follows on the last entry.
+    pub(super) fn drain(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
+        while let (Some(last), Some(first)) = (self.last, self.held.values().next()) {
+            let place = first.place;
+            let is_next = place.previous == Some(last.offset);
+            if place.offset > last.offset && !is_next {
+                return;
+            }
+            let Some(held) = self.take_first() else {
+                return;
+            };
+            if place.offset <= last.offset {
+                self.place_late(held, now, effects);
+            } else {
+                self.pass(held, effects);
+                // What lacks now does since now.
+                self.hole = None;
+            }
+        }
+    }
+
+    /// Delivers an entry, whatever was before it.
+    pub(super) fn pass(&mut self, held: Held<T>, effects: &mut Vec<Effect<T>>) {
+        let Held { place, body, .. } = held;
+        self.last = Some(place.into());
+        self.top = self.top.max(place.offset);
+        if self.seen.len() >= MAX_SEEN {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((place.offset, place.id));
+        self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
+        let is_known = self.voids.close(place.id);
+        let early = self.answer_early(place, effects);
+        match early.unwrap_or(body) {
+            Body::Message(message) if !is_known => effects.push(Effect::Deliver {
+                id: place.id,
+                message,
+                place: Some(place),
+                is_void: self.is_open(),
+            }),
+            Body::Message(_) | Body::Passed => effects.push(Effect::Pass(place)),
+            Body::Scar(scar) => {
+                let knows_all = self.heal(&scar) || self.scars.is_own(place.id);
+                effects.push(Effect::Pass(place));
+                if !knows_all {
+                    self.tell_gap(Some(place.into()), effects);
+                }
+            }
+            Body::Garbage => {
+                effects.push(Effect::Pass(place));
+                self.tell_gap(Some(place.into()), effects);
+            }
+        }
+    }
+
+    /// Tells a gap, and where the stream goes on if that may be resumed from.
+    pub(super) fn tell_gap(&self, at: Option<Last>, effects: &mut Vec<Effect<T>>) {
+        effects.push(Effect::TellGap(at.filter(|_| !self.is_open())));
+    }
+
+    /// Has what lacks asked for, if something does.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let is_behind = self.last.is_some_and(|last| last.offset < self.top);
+        if is_behind || !self.strange.is_empty() {
+            if self.hole.is_none() {
+                self.hole = Some(now);
+                self.read_at.get_or_insert(now + HOLE_WAIT);
+            }
+        } else {
+            self.hole = None;
+            if !self.is_asked {
+                self.read_at = None;
+            }
+        }
+    }
+
+    /// Has the store asked: what came does not fit.
+    pub(super) fn read_soon(&mut self, now: Instant) {
+        self.read_at = Some(now);
+        self.is_asked = true;
+    }
+
+    /// Delivers what is held back without its place.
+    pub(super) fn release(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
+        while let Some(held) = self.take_first() {
+            self.deliver_unplaced(held, now, effects);
+        }
+    }
+
+    /// Takes an entry whose place is gone. Its message is delivered without one, and no store has it.
+    pub(super) fn deliver_unplaced(
+        &mut self,
+        held: Held<T>,
+        now: Instant,
+        effects: &mut Vec<Effect<T>>,
+    ) {
+        let id = held.place.id;
+        match held.body {
+            Body::Message(message) => {
+                if self.voids.contains(id) || self.has_seen(id) {
+                    return;
+                }
+                self.voids.add(id, true, now);
+                self.scars.miss(id, now);
+                effects.push(Effect::Deliver {
+                    id,
+                    message,
+                    place: None,
+                    is_void: true,
+                });
+            }
+            Body::Passed if held.is_own => self.scars.miss(id, now),
+            Body::Scar(scar) if held.is_own => {
+                for id in scar.ids.iter() {
+                    self.scars.miss(*id, now);
+                }
+            }
+            // The node that has had it appended sees to it.
+            Body::Passed | Body::Scar(_) | Body::Garbage => {}
+        }
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<Held<T>> {
+        let (_, held) = self.held.pop_first()?;
+        self.held_bytes -= weight(&held.body);
+        Some(held)
+    }
+
+    /// Holds an entry back until those before it have come.
+    fn hold(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let offset = held.place.offset;
+        if let Some(twin) = self.held.get(&offset) {
+            if twin.place.id != held.place.id {
+                self.read_soon(now);
+                self.deliver_own(held, now, effects);
+            }
+            return;
+        }
+        if self.has_no_room(&held.body) {
+            // The store has it.
+            self.deliver_own(held, now, effects);
+            return;
+        }
+        self.held_bytes += weight(&held.body);
+        self.held.insert(offset, held);
+    }
+
+    fn place_strange(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let place = held.place;
+        let mut before = self.before.iter();
+        if let Some(before) = before.find(|before| before.epoch == place.epoch) {
+            if place.offset > before.offset || held.is_own {
+                // It may not have ended.
+                self.read_soon(now);
+                self.deliver_unplaced(held, now, effects);
+            }
+            return;
+        }
+        self.read_soon(now);
+        if self.has_no_room(&held.body) {
+            self.deliver_own(held, now, effects);
+        } else {
+            self.held_bytes += weight(&held.body);
+            self.strange.push(held);
+        }
+    }
+
+    /// Takes an entry whose place has passed.
+    fn place_late(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let Held {
+            place,
+            body,
+            is_own,
+            ..
+        } = held;
+        let is_known = self.voids.close(place.id) || self.has_seen(place.id);
+        match body {
+            Body::Message(message) if !is_known && is_own => {
+                // The store may have it in another place.
+                self.voids.add(place.id, true, now);
+                self.voids.close(place.id);
+                effects.push(Effect::Deliver {
+                    id: place.id,
+                    message,
+                    place: Some(place),
+                    is_void: true,
+                });
+            }
+            Body::Scar(scar) => _ = self.heal(&scar),
+            Body::Message(_) | Body::Passed | Body::Garbage => {
+                let unbroken = self.seen.iter().rev().take(self.unbroken);
+                let is_covered = unbroken
+                    .last()
+                    .is_some_and(|(from, _)| *from <= place.offset);
+                if !is_known && is_covered {
+                    // Another entry was there: the store has gone back.
+                    self.read_soon(now);
+                }
+            }
+        }
+    }
+
+    /// Delivers a message of this node before its place has come, since it cannot be held back.
+    fn deliver_own(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let Held {
+            place,
+            body,
+            is_own,
+            ..
+        } = held;
+        match body {
+            Body::Message(message) if is_own && !self.voids.contains(place.id) => {
+                self.voids.add(place.id, true, now);
+                effects.push(Effect::Deliver {
+                    id: place.id,
+                    message,
+                    place: None,
+                    is_void: true,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Forwards an entry of this node that a read has brought before the answer to its append.
+    fn answer_early(&mut self, place: Place, effects: &mut Vec<Effect<T>>) -> Option<Body<T>> {
+        let body = self.take_answered(place.id)?.0;
+        effects.push(Effect::Forward {
+            id: place.id,
+            place: Some(place),
+            body: body.clone(),
+        });
+        Some(body)
+    }
+
+    /// Notes what a scar stands for. Returns whether this node has delivered all of it.
+    fn heal(&mut self, scar: &Scar) -> bool {
+        let mut ids = scar.ids.iter();
+        let knows_all = ids.all(|id| self.voids.contains(*id) || self.has_seen(*id));
+        for id in scar.ids.iter() {
+            self.voids.close(*id);
+        }
+        if scar.has_more {
+            self.voids.close_all();
+        }
+        knows_all && !scar.has_more
+    }
+
+    fn has_no_room(&self, body: &Body<T>) -> bool {
+        let weight = weight(body);
+        let is_full = self.held.len() + self.strange.len() >= MAX_HELD;
+        weight > 0 && (is_full || self.held_bytes + weight > MAX_HELD_BYTES)
+    }
+}
+
+pub(super) fn weight<T: Weight>(body: &Body<T>) -> usize {
+    match body {
+        Body::Message(message) => message.weight(),
+        Body::Passed | Body::Scar(_) | Body::Garbage => 0,
+    }
+}
+
+/// How many entries wait for those before them.
+pub(super) const MAX_HELD: usize = 256;
+
+const MAX_HELD_BYTES: usize = 1 << 20;
+
+/// How many of the last entries are known when they come again.
+const MAX_SEEN: usize = 1_024;

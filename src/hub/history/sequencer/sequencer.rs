@@ -1,0 +1,389 @@
+//! What has happened to a stream on this node, and what arrives.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    effect::{Body, Effect, Last, Place, Weight},
+    scars::Scars,
+    voids::Voids,
+};
+
+/// The order of one stream on this node.
+#[derive(Debug)]
+pub(in crate::hub::history) struct Sequencer<T> {
+    /// What was delivered last, or `None` if nothing was since the stream had no sockets here.
+    pub(super) last: Option<Last>,
+    /// The highest offset known to exist in the epoch of `last`.
+    pub(super) top: u64,
+    /// Entries of the epoch of `last` that came too early, by offset.
+    pub(super) held: BTreeMap<u64, Held<T>>,
+    /// Entries of other epochs, in the order of arrival.
+    pub(super) strange: Vec<Held<T>>,
+    pub(super) held_bytes: usize,
+    /// This node's appends that the store has not answered.
+    pub(super) pending: VecDeque<Pending<T>>,
+    pub(super) voids: Voids,
+    /// What was delivered: offset and id.
+    pub(super) seen: VecDeque<(u64, u64)>,
+    /// How many of them, from the last on, are all that there was.
+    pub(super) unbroken: usize,
+    /// Where other epochs have ended.
+    pub(super) before: VecDeque<Last>,
+    /// Since when something is lacking.
+    pub(super) hole: Option<Instant>,
+    /// When the store is to be asked.
+    pub(super) read_at: Option<Instant>,
+    pub(super) is_reading: bool,
+    /// Whether it is to be asked even if nothing is known to lack.
+    pub(super) is_asked: bool,
+    pub(super) scars: Scars,
+}
+
+/// An entry that waits for those before it.
+#[derive(Debug)]
+pub(super) struct Held<T> {
+    pub(super) place: Place,
+    pub(super) body: Body<T>,
+    /// Whether this node has had it appended.
+    pub(super) is_own: bool,
+    /// Since when a caller of this node waits for it.
+    pub(super) since: Option<Instant>,
+}
+
+/// An append that the store has not answered.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    pub(super) id: u64,
+    /// `None` when the sockets have it.
+    pub(super) message: Option<T>,
+    pub(super) since: Instant,
+}
+
+impl<T> Held<T> {
+    /// Returns an entry that another node has had appended.
+    pub(super) fn foreign(place: Place, body: Body<T>) -> Self {
+        Self {
+            place,
+            body,
+            is_own: false,
+            since: None,
+        }
+    }
+}
+
+impl<T> Sequencer<T> {
+    /// Returns the order of a stream of which nothing is known yet, with a random number of its own.
+    pub(in crate::hub::history) fn new(random: u64) -> Self {
+        Self {
+            last: None,
+            top: 0,
+            held: BTreeMap::new(),
+            strange: Vec::new(),
+            held_bytes: 0,
+            pending: VecDeque::new(),
+            voids: Voids::default(),
+            seen: VecDeque::new(),
+            unbroken: 0,
+            before: VecDeque::new(),
+            hole: None,
+            read_at: None,
+            is_reading: false,
+            is_asked: false,
+            scars: Scars::new(random),
+        }
+    }
+}
+
+impl<T: Clone + Weight> Sequencer<T> {
+    /// Takes a message of this node that the store is asked to append.
+    pub(in crate::hub::history) fn publish(&mut self, id: u64, message: T, now: Instant) {
+        self.pending.push_back(Pending {
+            id,
+            message: Some(message),
+            since: now,
+        });
+    }
+
+    /// Takes a message of this node that the store is not asked to append.
+    pub(in crate::hub::history) fn publish_void(
+        &mut self,
+        id: u64,
+        message: T,
+        now: Instant,
+    ) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        self.deliver_void(id, message, now, &mut effects);
+        self.scars.miss(id, now);
+        effects
+    }
+
+    /// Takes the answer of the store to an append.
+    pub(in crate::hub::history) fn answered(
+        &mut self,
+        place: Place,
+        now: Instant,
+    ) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        // None if it came with a read, which was faster.
+        let Some((body, since)) = self.take_answered(place.id) else {
+            return effects;
+        };
+        effects.push(Effect::Forward {
+            id: place.id,
+            place: Some(place),
+            body: body.clone(),
+        });
+        let held = Held {
+            place,
+            body,
+            is_own: true,
+            since,
+        };
+        self.place(held, now, &mut effects);
+        self.settle(now);
+        effects
+    }
+
+    /// Takes the failure of an append.
+    pub(in crate::hub::history) fn failed(&mut self, id: u64, now: Instant) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        if self.scars.failed(id, now) {
+            return effects;
+        }
+        if let Some(pending) = self.take_pending(id) {
+            if let Some(message) = pending.message {
+                self.deliver_void(id, message, now, &mut effects);
+            }
+            self.scars.miss(id, now);
+        }
+        effects
+    }
+
+    /// Takes an entry that another node has had appended.
+    pub(in crate::hub::history) fn arrived(
+        &mut self,
+        place: Place,
+        body: Body<T>,
+        now: Instant,
+    ) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        if matches!(body, Body::Passed) && !self.voids.contains(place.id) {
+            // Its message has not come: the store has it.
+            match self.last {
+                Some(last) if last.epoch != place.epoch => self.read_soon(now),
+                Some(_) => self.top = self.top.max(place.offset),
+                None => {}
+            }
+            self.settle(now);
+            return effects;
+        }
+        self.place(Held::foreign(place, body), now, &mut effects);
+        self.settle(now);
+        effects
+    }
+
+    /// Takes a message that another node has delivered without a place.
+    pub(in crate::hub::history) fn arrived_void(
+        &mut self,
+        id: u64,
+        message: T,
+        now: Instant,
+    ) -> Vec<Effect<T>> {
+        if self.voids.contains(id) || self.has_seen(id) {
+            return Vec::new();
+        }
+        self.voids.add(id, false, now);
+        vec![Effect::Deliver {
+            id,
+            message,
+            place: None,
+            is_void: true,
+        }]
+    }
+
+    /// Has the store asked, since something may be lacking that nothing here shows.
+    pub(in crate::hub::history) fn ask(&mut self, now: Instant) {
+        if self.last.is_some() {
+            self.read_soon(now);
+        }
+    }
+
+    /// Forgets the place in the stream, since it has no sockets here. What comes next is the first again.
+    pub(in crate::hub::history) fn forget(&mut self) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        let strange = mem::take(&mut self.strange);
+        for held in mem::take(&mut self.held).into_values().chain(strange) {
+            if let (Body::Message(message), true) = (held.body, held.is_own) {
+                effects.push(Effect::Deliver {
+                    id: held.place.id,
+                    message,
+                    place: Some(held.place),
+                    is_void: true,
+                });
+            }
+        }
+        self.held_bytes = 0;
+        self.voids.close_others();
+        self.last = None;
+        self.top = 0;
+        self.unbroken = 0;
+        (self.hole, self.read_at, self.is_asked) = (None, None, false);
+        effects
+    }
+
+    /// Does what is due.
+    pub(in crate::hub::history) fn tick(&mut self, now: Instant) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        self.give_up_waiting(now, &mut effects);
+        while self
+            .pending
+            .front()
+            .is_some_and(|one| now >= one.since + LOST)
+        {
+            let Some(lost) = self.pending.pop_front() else {
+                break;
+            };
+            self.scars.miss(lost.id, now);
+        }
+        if self.hole.is_some_and(|since| now >= since + GIVE_UP) {
+            self.skip_hole(now, &mut effects);
+        }
+        let overdue = self.voids.overdue(now);
+        for id in overdue {
+            self.scars.miss(id, now);
+        }
+        if self.scars.due().is_some_and(|at| now >= at) {
+            let (id, scar) = self.scars.begin(now);
+            effects.push(Effect::Scar { id, scar });
+        }
+        if !self.is_reading && self.read_at.is_some_and(|at| now >= at) {
+            self.read_at = None;
+            if let Some(last) = self.last {
+                self.is_reading = true;
+                effects.push(Effect::Read(last));
+            }
+        }
+        self.settle(now);
+        effects
+    }
+
+    /// Returns when [`tick`](Self::tick) has something to do, if nothing else happens.
+    pub(in crate::hub::history) fn due(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.pending.iter().find(|one| one.message.is_some());
+        let waiting = waiting.map(|one| one.since);
+        let held = self.held.values().chain(&self.strange);
+        let waiting = held.filter_map(|held| held.since).chain(waiting).min();
+        let oldest = self.pending.front();
+        [
+            oldest.map(|one| one.since + LOST),
+            waiting.map(|since| since + OWN_WAIT),
+            self.hole.map(|since| since + GIVE_UP),
+            self.read_at.filter(|_| !self.is_reading),
+            self.scars.due(),
+            self.voids.due(now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Returns what was delivered last.
+    pub(in crate::hub::history) fn last(&self) -> Option<Last> {
+        self.last
+    }
+
+    /// Whether sockets must not resume now: they may have missed a message that no store holds.
+    pub(in crate::hub::history) fn is_open(&self) -> bool {
+        self.voids.is_open() || self.scars.is_open()
+    }
+
+    /// Whether the stream may be forgotten on this node.
+    pub(in crate::hub::history) fn is_idle(&self, now: Instant) -> bool {
+        self.pending.is_empty() && !self.is_reading && !self.is_open() && self.due(now).is_none()
+    }
+
+    /// Delivers what has waited for too long without its place.
+    fn give_up_waiting(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let is_over = |since: Instant| now >= since + OWN_WAIT;
+        for at in 0..self.pending.len() {
+            let pending = &mut self.pending[at];
+            if !is_over(pending.since) {
+                break;
+            }
+            let id = pending.id;
+            if let Some(message) = pending.message.take() {
+                self.deliver_void(id, message, now, effects);
+            }
+        }
+        let held = self.held.values_mut().chain(&mut self.strange);
+        for held in held.filter(|held| held.since.is_some_and(is_over)) {
+            held.since = None;
+            if let Body::Message(message) = &held.body {
+                self.held_bytes -= message.weight();
+                let (id, message) = (held.place.id, message.clone());
+                held.body = Body::Passed;
+                self.voids.add(id, true, now);
+                effects.push(Effect::Deliver {
+                    id,
+                    message,
+                    place: None,
+                    is_void: true,
+                });
+            }
+        }
+    }
+
+    /// Delivers a message of this node without a place, here and elsewhere.
+    fn deliver_void(&mut self, id: u64, message: T, now: Instant, effects: &mut Vec<Effect<T>>) {
+        self.voids.add(id, true, now);
+        effects.push(Effect::Deliver {
+            id,
+            message: message.clone(),
+            place: None,
+            is_void: true,
+        });
+        effects.push(Effect::Forward {
+            id,
+            place: None,
+            body: Body::Message(message),
+        });
+    }
+
+    /// Takes back what the store was asked to append, and since when. It is nothing if the sockets have
+    /// it already.
+    pub(super) fn take_answered(&mut self, id: u64) -> Option<(Body<T>, Option<Instant>)> {
+        if let Some(scar) = self.scars.answered(id) {
+            return Some((Body::Scar(scar), None));
+        }
+        let pending = self.take_pending(id)?;
+        let body = pending.message.map_or(Body::Passed, Body::Message);
+        Some((body, Some(pending.since)))
+    }
+
+    fn take_pending(&mut self, id: u64) -> Option<Pending<T>> {
+        let at = self.pending.iter().position(|pending| pending.id == id)?;
+        self.pending.remove(at)
+    }
+
+    pub(super) fn has_seen(&self, id: u64) -> bool {
+        self.seen.iter().any(|(_, seen)| *seen == id)
+    }
+}
+
+/// How long a message of this node waits for its place.
+pub(super) const OWN_WAIT: Duration = Duration::from_millis(250);
+
+/// How long what is lacking may take before the store is asked for it.
+pub(super) const HOLE_WAIT: Duration = Duration::from_millis(100);
+
+/// How long it may take before it is a gap.
+pub(super) const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// After how long an append counts as failed even if nothing says so: the task that waited for it is gone.
+const LOST: Duration = Duration::from_secs(10);

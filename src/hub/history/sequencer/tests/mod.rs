@@ -1,0 +1,5 @@
+//! The rules one by one.
+
+mod order;
+mod setup;
+mod voids;

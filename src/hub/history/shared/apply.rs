@@ -1,0 +1,300 @@
+//! What is published, what arrives and what the store answers, as the sockets of a lane get it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{entry, worker};
+use crate::{
+    frame::{Frame, StreamMark},
+    hub::{
+        cluster::Placed,
+        history::{
+            entry::Entry,
+            lane::{Delivering, Lane, State, mark_of, positioned_as},
+            order::{Order, Sent, Settling},
+            ring::{self, Ring},
+            sequencer::{Body, Effect, Last, Place, Sequencer},
+            store::{Append, Purpose, Shared, Sockets},
+            streams::{Kept, Streams},
+        },
+    },
+    protocol::{Position, Recipient, RecipientType, Resumed, ResumedFrame, StreamRef},
+    sync::atomic::Ordering::Relaxed,
+};
+
+impl Streams {
+    /// Takes a message of this node, which the sockets get when the store has given it a place, or after
+    /// 250 ms without one. `None` if it is not the JSON of a message.
+    ///
+    /// To be called without a lock.
+    pub(in crate::hub) fn submit(
+        self: &Arc<Self>,
+        kept: Kept<'_>,
+        recipients: &[Recipient],
+        plain: &Frame,
+    ) -> Option<Arc<Settling>> {
+        let shared = self.shared()?;
+        let sent = Sent::new(recipients, plain.clone());
+        let bytes = entry::write(&Body::Message(sent.clone()));
+        let id = self.next_id();
+        let has_worker = worker::start(self, shared);
+        let settling = self.with_lane(kept, |lane, state| {
+            let now = state.used;
+            let settling = Arc::new(Settling::new(now));
+            let order = state.order.as_mut()?;
+            order.settling.insert(id, settling.clone());
+            let append = Append {
+                lane: lane.clone(),
+                id,
+                entry: bytes,
+            };
+            let effects = if has_worker && shared.queue_append(append) {
+                order.sequencer.publish(id, sent, now);
+                Vec::new()
+            } else {
+                order.sequencer.publish_void(id, sent, now)
+            };
+            self.apply(shared, lane, state, effects);
+            Some(settling)
+        });
+        self.keep_bound();
+        settling
+    }
+
+    /// Takes an entry that another node has had appended, or was to.
+    pub(in crate::hub) fn arrive(
+        self: &Arc<Self>,
+        kept: Kept<'_>,
+        recipients: &[Recipient],
+        placed: Placed,
+        bytes: &Bytes,
+    ) {
+        let Some(shared) = self.shared() else {
+            return;
+        };
+        worker::start(self, shared);
+        let (body, _) = entry::read(bytes, Some(recipients), kept.stream, self.default_audience);
+        self.with_lane(kept, |lane, state| {
+            let now = state.used;
+            self.act(shared, lane, state, |sequencer| {
+                match (Place::told(placed), body) {
+                    (Some(place), body) => sequencer.arrived(place, body, now),
+                    (None, Body::Message(sent)) => sequencer.arrived_void(placed.id, sent, now),
+                    // What no node sends.
+                    (None, _) => Vec::new(),
+                }
+            });
+        });
+        self.keep_bound();
+    }
+
+    /// Has a lane's sequencer do something, and does what follows.
+    pub(super) fn act(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        state: &mut State,
+        act: impl FnOnce(&mut Sequencer<Sent>) -> Vec<Effect<Sent>>,
+    ) {
+        if let Some(order) = &mut state.order {
+            let effects = act(&mut order.sequencer);
+            self.apply(shared, lane, state, effects);
+        }
+    }
+
+    fn apply(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        state: &mut State,
+        effects: Vec<Effect<Sent>>,
+    ) {
+        if !effects.is_empty() {
+            // Without it the hub is gone, and with it all sockets.
+            if let Some(sockets) = shared.sockets.upgrade() {
+                let _delivering = Delivering::begin();
+                for effect in effects {
+                    self.do_one(shared, &*sockets, lane, state, effect);
+                }
+            }
+            self.follow(state);
+        }
+        let now = Instant::now();
+        if let Some(order) = &mut state.order {
+            let due = order.sequencer.due(now);
+            if let Some(at) = due.filter(|at| order.due.is_none_or(|due| *at < due)) {
+                order.due = Some(at);
+                shared.look_at(at, lane);
+            }
+        }
+    }
+
+    fn do_one(
+        &self,
+        shared: &Shared,
+        sockets: &dyn Sockets,
+        lane: &Arc<Lane>,
+        state: &mut State,
+        effect: Effect<Sent>,
+    ) {
+        match effect {
+            Effect::Deliver {
+                id,
+                message,
+                place,
+                is_void,
+            } => self.deliver(shared, sockets, lane, state, (id, message, place, is_void)),
+            Effect::Pass(place) => self.begin_ring(state, place.epoch, ring_place(place)),
+            Effect::Forward { id, place, body } => {
+                let placed = Place::tell(id, place);
+                let bytes = entry::write(&body);
+                let forwarding = match &body {
+                    Body::Message(sent) => sockets.forward(sent.recipients(), placed, &bytes),
+                    Body::Passed | Body::Scar(_) | Body::Garbage => {
+                        sockets.forward(&[lane_recipient(lane)], placed, &bytes)
+                    }
+                };
+                if let Some(order) = &mut state.order {
+                    let settling = order.settling.get(&id);
+                    if settling.is_some_and(|settling| settling.forwarded(forwarding)) {
+                        order.settling.remove(&id);
+                    }
+                }
+            }
+            Effect::Read(after) => shared.queue_read(lane, Purpose::Order(after)),
+            Effect::TellGap(at) => {
+                shared.totals.gaps.fetch_add(1, Relaxed);
+                let position = position_of(lane, at);
+                tracing::debug!(%position, "messages of a stream are missing");
+                let gap = Resumed::gap(position);
+                let frame = ResumedFrame::new(&[(&lane.name, gap)], 0).encode();
+                sockets.tell_followers(&lane.name, &Frame::text(&frame));
+            }
+            Effect::Scar { id, scar } => {
+                let append = Append {
+                    lane: lane.clone(),
+                    id,
+                    entry: entry::write(&Body::Scar(scar)),
+                };
+                if let (false, Some(order)) = (shared.queue_append(append), &mut state.order) {
+                    order.sequencer.failed(id, Instant::now());
+                }
+            }
+        }
+    }
+
+    fn deliver(
+        &self,
+        shared: &Shared,
+        sockets: &dyn Sockets,
+        lane: &Lane,
+        state: &mut State,
+        (id, sent, place, is_void): (u64, Sent, Option<Place>, bool),
+    ) {
+        let mark = place.map(|place| StreamMark {
+            stream: lane.hash,
+            epoch: place.epoch,
+            offset: place.offset,
+        });
+        let place = place.filter(|_| !is_void);
+        let position = position_of(lane, place.map(Last::from));
+        let mark = mark.unwrap_or(mark_of(&position));
+        // What is not a message has no position to carry.
+        let frame = positioned_as(sent.plain(), &position, mark);
+        let frame = frame.unwrap_or_else(|| sent.plain().clone());
+        match place {
+            Some(place) => {
+                let entry = Entry {
+                    offset: place.offset,
+                    tag: place.id as u32,
+                    at: state.used,
+                    frame: frame.clone(),
+                    excludes: Entry::excludes_of(sent.recipients()),
+                };
+                self.remember(lane, state, place, entry);
+                self.totals.appended.fetch_add(1, Relaxed);
+            }
+            None => _ = shared.totals.void.fetch_add(1, Relaxed),
+        }
+        let report = sockets.deliver(sent.recipients(), &frame);
+        if let Some(order) = &mut state.order {
+            let settling = order.settling.get(&id);
+            let position = place.map(|_| position);
+            if settling.is_some_and(|settling| settling.delivered(report, position)) {
+                order.settling.remove(&id);
+            }
+        }
+    }
+
+    /// Adds an entry to the ring, which begins anew if it does not follow.
+    fn remember(&self, lane: &Lane, state: &mut State, place: Place, entry: Entry) {
+        let top = state.ring.top().offset;
+        if state.epoch != place.epoch || place.previous != Some(top) {
+            let offset = place.previous.unwrap_or(place.offset - 1);
+            self.begin_ring(state, place.epoch, ring::Place { offset, tag: 0 });
+        }
+        self.change(state, |ring| {
+            ring.push(entry, &lane.keep, self.max_ring_bytes);
+        });
+    }
+
+    /// Has the ring begin after a place.
+    pub(super) fn begin_ring(&self, state: &mut State, epoch: u64, after: ring::Place) {
+        state.epoch = epoch;
+        self.change(state, |ring| *ring = Ring::after(after));
+    }
+
+    /// Has the ring end with the entry that was delivered last.
+    pub(super) fn follow(&self, state: &mut State) {
+        let Some(last) = state
+            .order
+            .as_ref()
+            .and_then(|order| order.sequencer.last())
+        else {
+            return;
+        };
+        if (state.epoch, state.ring.top().offset) != (last.epoch, last.offset) {
+            let tag = last.id.unwrap_or(0) as u32;
+            let offset = last.offset;
+            self.begin_ring(state, last.epoch, ring::Place { offset, tag });
+        }
+    }
+}
+
+impl Order {
+    /// Returns where the stream goes on for a socket that has all until now, if that is known.
+    pub(super) fn place(&self) -> Option<Last> {
+        let last = self.sequencer.last()?;
+        (last.id.is_some() && !self.sequencer.is_open()).then_some(last)
+    }
+}
+
+/// Returns a place as clients know it: void, from which nothing is resumed, if there is none.
+pub(super) fn position_of(lane: &Lane, at: Option<Last>) -> Position {
+    match at {
+        Some(Last {
+            epoch,
+            offset,
+            id: Some(id),
+        }) => Position::new(lane.hash, epoch, offset, id as u32),
+        Some(Last { id: None, .. }) | None => Position::new(lane.hash, 0, 0, 0),
+    }
+}
+
+pub(super) fn ring_place(place: Place) -> ring::Place {
+    ring::Place {
+        offset: place.offset,
+        tag: place.id as u32,
+    }
+}
+
+/// Returns what names a stream to other nodes.
+fn lane_recipient(lane: &Lane) -> Recipient {
+    match lane.name.as_ref() {
+        StreamRef::Group(group) => Recipient::new(RecipientType::Group, group),
+        StreamRef::User(user) => Recipient::new(RecipientType::User, user),
+        StreamRef::Everybody => Recipient::new(RecipientType::All, ""),
+    }
+}

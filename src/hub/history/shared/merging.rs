@@ -1,0 +1,235 @@
+//! What a store answers to a read.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    apply::{position_of, ring_place},
+    entry,
+};
+use crate::{
+    history::Page,
+    hub::history::{
+        entry::Entry,
+        lane::{Lane, State, positioned},
+        order::{Found, Sent, Told},
+        ring,
+        sequencer::{Answer, Body, Last, Place},
+        store::{Purpose, Shared},
+        streams::Streams,
+    },
+    sync::atomic::Ordering::Relaxed,
+};
+
+/// A page whose entries are read, each with its age.
+struct Decoded {
+    answer: Answer<Sent>,
+    ages: Vec<Duration>,
+}
+
+impl Streams {
+    /// Takes the answer to what the sequencer has asked, or `None` if there is none.
+    pub(super) fn continue_order(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        after: Last,
+        page: Option<Page>,
+    ) {
+        let decoded = page.map(|page| self.decode(shared, lane, page));
+        let mut state = lane.lock();
+        let now = Instant::now();
+        self.act(shared, lane, &mut state, |sequencer| match decoded {
+            Some(decoded) => sequencer.read(after, decoded.answer, now),
+            None => {
+                sequencer.read_failed(now);
+                Vec::new()
+            }
+        });
+    }
+
+    /// Takes the answer to what sockets that come again have asked, and tells them.
+    pub(super) fn continue_catching(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        after: Option<(u64, u64)>,
+        page: Option<Page>,
+    ) {
+        let decoded = page.map(|page| self.decode(shared, lane, page));
+        let mut state = lane.lock();
+        let told = match decoded {
+            Some(decoded) => Told::Read(self.merge(shared, lane, &mut state, after, decoded)),
+            None => Told::Failed,
+        };
+        if let Some(order) = &mut state.order {
+            order.catching.is_reading = false;
+            let waiting = std::mem::take(&mut order.catching.waiting);
+            for waiting in waiting {
+                if told.is_for(after, waiting.after) {
+                    // One that does not wait any more has nothing to be told.
+                    _ = waiting.tell.send(told);
+                } else {
+                    order.catching.waiting.push(waiting);
+                }
+            }
+        }
+        self.read_for_waiting(shared, lane, &mut state);
+    }
+
+    /// Has the store read for the sockets that wait, if it does not read for others.
+    pub(super) fn read_for_waiting(&self, shared: &Shared, lane: &Arc<Lane>, state: &mut State) {
+        let Some(order) = &mut state.order else {
+            return;
+        };
+        let catching = &mut order.catching;
+        catching.waiting.retain(|waiting| !waiting.tell.is_closed());
+        if catching.is_reading {
+            return;
+        }
+        let Some(first) = catching.waiting.first() else {
+            return;
+        };
+        let after = first.after.map(|(epoch, _)| {
+            let same = catching.waiting.iter().filter_map(|waiting| waiting.after);
+            let same = same.filter(|(other, _)| *other == epoch);
+            // What the live sockets lack is to come with it.
+            let last = order.sequencer.last();
+            let last = last.filter(|last| last.epoch == epoch && !catching.has_tried_last);
+            let last = last.map(|last| (epoch, last.offset));
+            same.chain(last).min().unwrap_or((epoch, 0))
+        });
+        catching.has_tried_last = true;
+        catching.is_reading = true;
+        shared.queue_read(lane, Purpose::CatchUp(after));
+    }
+
+    /// Feeds the sequencer, and the ring with what the sockets had before.
+    fn merge(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        state: &mut State,
+        after: Option<(u64, u64)>,
+        decoded: Decoded,
+    ) -> Found {
+        let Decoded { answer, ages } = decoded;
+        let now = Instant::now();
+        let is_scar =
+            |(_, body): &&(Place, Body<Sent>)| matches!(body, Body::Scar(_) | Body::Garbage);
+        let scar = answer.entries.iter().rev().find(is_scar);
+        let scar = scar.map(|(place, _)| ring_place(*place));
+        // Behind a scar nothing is lacking.
+        let begin = scar.or(after.map(|(_, offset)| ring::Place {
+            offset,
+            tag: answer.anchor.unwrap_or(0) as u32,
+        }));
+        let scar = scar.map_or(0, |scar| scar.offset);
+        let found = Found {
+            epoch: answer.epoch,
+            is_whole: answer.is_whole,
+            scar,
+        };
+        let epoch = answer.epoch;
+        let entries = answer.entries.iter().zip(ages);
+        let entries = entries.filter(|((place, _), _)| place.offset > scar);
+        let older: Vec<_> = entries
+            .filter_map(|((place, body), age)| old_entry(lane, *place, body, now, age))
+            .collect();
+        let top = Last {
+            epoch,
+            offset: answer.top,
+            id: Some(answer.top_id),
+        };
+        self.act(shared, lane, state, |sequencer| {
+            let Some((epoch, offset)) = after else {
+                let is_new = sequencer.last().is_none();
+                sequencer.begin(top);
+                if !is_new {
+                    sequencer.ask(now);
+                }
+                return Vec::new();
+            };
+            let id = None;
+            let after = Last { epoch, offset, id };
+            sequencer.feed(after, answer, now)
+        });
+        self.follow(state);
+        if found.is_whole && state.epoch == epoch {
+            self.change(state, |ring| ring.extend_back(older, begin));
+        }
+        found
+    }
+
+    fn decode(&self, shared: &Shared, lane: &Lane, page: Page) -> Decoded {
+        let mut ages = Vec::with_capacity(page.entries.len());
+        let mut previous = None;
+        let entries = page.entries.into_iter().map(|stored| {
+            let stream = lane.name.as_ref();
+            let (body, age) = entry::read(&stored.entry, None, stream, self.default_audience);
+            if matches!(body, Body::Garbage) {
+                shared.totals.garbage.fetch_add(1, Relaxed);
+                tracing::warn!("dropped an entry of the history's store that no node has written");
+            }
+            ages.push(age);
+            let before = previous.replace(stored.offset);
+            let place = Place {
+                epoch: page.epoch,
+                offset: stored.offset,
+                previous: Some(before.unwrap_or(stored.previous)),
+                id: stored.id,
+            };
+            (place, body)
+        });
+        let entries = entries.collect();
+        let answer = Answer {
+            epoch: page.epoch,
+            top: page.top,
+            top_id: page.top_id,
+            anchor: page.anchor,
+            is_whole: page.is_whole,
+            entries,
+        };
+        Decoded { answer, ages }
+    }
+}
+
+/// Returns an entry as the sockets had it.
+fn old_entry(
+    lane: &Lane,
+    place: Place,
+    body: &Body<Sent>,
+    now: Instant,
+    age: Duration,
+) -> Option<Entry> {
+    let Body::Message(sent) = body else {
+        return None;
+    };
+    let position = position_of(lane, Some(place.into()));
+    Some(Entry {
+        offset: place.offset,
+        tag: place.id as u32,
+        at: now.checked_sub(age).unwrap_or(now),
+        frame: positioned(sent.plain(), &position)?,
+        excludes: Entry::excludes_of(sent.recipients()),
+    })
+}
+
+impl Told {
+    /// Whether a read answers what a socket waits for.
+    fn is_for(self, read: Option<(u64, u64)>, wanted: Option<(u64, u64)>) -> bool {
+        let Self::Read(found) = self else {
+            return true;
+        };
+        match (read, wanted) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some((epoch, from)), Some((of, wanted))) if found.is_whole => {
+                of != found.epoch || epoch == of && from <= wanted
+            }
+            // Less may be there.
+            (Some(read), Some(wanted)) => wanted.0 != found.epoch || read == wanted,
+        }
+    }
+}

@@ -1,0 +1,658 @@
+//! Several nodes that share a store: one order, a resume on any of them, and what a store that is slow,
+//! down or lying does to them.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use web_connection_socket::{
+    Config, Forwarded, HistoryQueryErrorKind, HistoryStats, Hub, Position, SocketMessage,
+    WebConnectionSocketLayer,
+    backplane::MemoryBackplane,
+    config::HistoryRule,
+    history::{Append, Appended, BoxFuture, History, HistoryError, MemoryHistory, Page, Read},
+    testing::{Client, Server},
+};
+
+use crate::support::{frame, news, serve, spawn, until};
+
+/// One node, its way to the others, and the store that it shares with them.
+struct Node {
+    hub: Arc<Hub>,
+    server: Server,
+    backplane: MemoryBackplane,
+}
+
+/// A day passes at once on the paused clock, and clients that wait for nothing answer no ping.
+fn config() -> Config {
+    crate::support::config()
+        .ping_interval(Duration::from_secs(24 * 3_600))
+        .history(HistoryRule::group("lobby"))
+        .history(HistoryRule::group("price:*").latest())
+        .history(HistoryRule::users())
+        .history(HistoryRule::everybody())
+}
+
+async fn nodes<const N: usize>(store: impl History + Clone) -> [Node; N] {
+    let first = MemoryBackplane::new();
+    let nodes = std::array::from_fn(|at| {
+        let backplane = match at {
+            0 => first.clone(),
+            _ => first.another_node(),
+        };
+        let layer = WebConnectionSocketLayer::new(config())
+            .backplane(backplane.clone())
+            .history_store(store.clone());
+        Node {
+            hub: layer.hub(),
+            server: serve(&layer),
+            backplane,
+        }
+    });
+    for node in &nodes {
+        node.hub.cluster().connected().await;
+        until("the nodes know each other", || {
+            node.hub.cluster().nodes().len() == N
+        })
+        .await;
+    }
+    nodes
+}
+
+impl Node {
+    /// Opens a socket in the lobby that goes on from positions, and returns what it is told of the lobby.
+    async fn follow(&self, positions: &[&str]) -> (Client, Value) {
+        let (client, told) = self
+            .follow_at("/?userId=ann&groupId=lobby", positions)
+            .await;
+        (client, told["streams"]["lobby"].clone())
+    }
+
+    async fn follow_at(&self, path: &str, positions: &[&str]) -> (Client, Value) {
+        let positions = positions.iter().map(|it| format!("&position={it}"));
+        let path = format!("{path}&resume=1{}", positions.collect::<String>());
+        let mut client = self.server.connect(&path).await.expect("an open socket");
+        let told = frame(&mut client).await;
+        assert_eq!(told["action"], "__resumed", "{told}");
+        (client, told)
+    }
+
+    /// Publishes to the lobby, and waits until this node's sockets have it.
+    async fn say(&self, text: &str) -> Option<Position> {
+        let report = self.hub.broadcast(&lobby(text)).settled().await;
+        report.position().copied()
+    }
+
+    fn history(&self) -> HistoryStats {
+        self.hub.stats().history.expect("it has rules")
+    }
+}
+
+fn lobby(text: &str) -> SocketMessage {
+    news(text).to_group("lobby")
+}
+
+/// Waits for a client's next message, and returns its text and position.
+async fn message(client: &mut Client) -> (String, String) {
+    let frame = frame(client).await;
+    assert_eq!(frame["action"], "news", "{frame}");
+    let text = |key: &str| frame[key].as_str().expect("a text").to_owned();
+    (text("message"), text("__position"))
+}
+
+/// The texts of a client's next messages.
+async fn texts(client: &mut Client, count: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    for _ in 0..count {
+        texts.push(message(client).await.0);
+    }
+    texts
+}
+
+fn is_void(position: &str) -> bool {
+    position.split('.').nth(1) == Some("0")
+}
+
+/// Whether a client is told of a gap by its next frame.
+async fn is_told_of_a_gap(client: &mut Client) -> bool {
+    let frame = frame(client).await;
+    let lobby = &frame["streams"]["lobby"];
+    let why = (&lobby["recovered"], &lobby["reason"]);
+    frame["action"] == "__resumed" && why == (&json!(false), &json!("gap"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_goes_on_at_another_node() {
+    let [here, there] = nodes(MemoryHistory::new()).await;
+    let (mut ann, told) = here.follow(&[]).await;
+    assert_eq!(
+        (&told["recovered"], &told["missed"]),
+        (&json!(true), &json!(0))
+    );
+    here.say("1").await.expect("the store has it");
+    let (one, position) = message(&mut ann).await;
+    assert_eq!(one, "1");
+    drop(ann);
+    there.say("2").await.expect("the store has it");
+    let three = here.say("3").await.expect("the store has it");
+
+    let (mut ann, told) = there.follow(&[&position]).await;
+    let three = three.to_string();
+    assert_eq!(
+        told,
+        json!({"recovered": true, "missed": 2, "position": three})
+    );
+    here.say("4").await;
+    assert_eq!(texts(&mut ann, 3).await, ["2", "3", "4"]);
+    // From nothing at all, an empty stream has a position, too.
+    let (_bob, told) = there.follow_at("/?userId=bob&groupId=price:1", &[]).await;
+    let empty = told["streams"]["price:1"]["position"].as_str().unwrap();
+    for price in ["7", "8"] {
+        let price = news(price).to_group("price:1");
+        there.hub.broadcast(&price).settled().await;
+    }
+    let (mut bob, told) = here
+        .follow_at("/?userId=bob&groupId=price:1", &[empty])
+        .await;
+    assert_eq!(
+        told["streams"]["price:1"]["missed"], 1,
+        "the newest says all"
+    );
+    assert_eq!(message(&mut bob).await.0, "8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_nodes_deliver_the_messages_of_many_publishers_in_one_order() {
+    let [first, second, third] = nodes(MemoryHistory::new()).await;
+    let nodes = [&first, &second, &third];
+    let mut clients = Vec::new();
+    for node in nodes {
+        clients.push(node.follow(&[]).await.0);
+    }
+    let publishers: Vec<_> = (0..8)
+        .map(|publisher| {
+            let hub = nodes[publisher % 3].hub.clone();
+            spawn(async move {
+                for number in 0..50 {
+                    hub.broadcast(&lobby(&format!("{publisher}:{number}")));
+                    if number % 7 == 0 {
+                        sleep(Duration::from_millis(1)).await;
+                    }
+                }
+            })
+        })
+        .collect();
+    for publisher in publishers {
+        publisher.await.expect("no panic");
+    }
+    let mut logs = Vec::new();
+    for client in &mut clients {
+        logs.push(texts(client, 400).await);
+    }
+    assert!(logs.iter().all(|log| *log == logs[0]));
+    for publisher in 0..8 {
+        let prefix = format!("{publisher}:");
+        let own = logs[0].iter().filter_map(|text| text.strip_prefix(&prefix));
+        let own: Vec<usize> = own.map(|number| number.parse().unwrap()).collect();
+        assert_eq!(
+            own,
+            (0..50).collect::<Vec<_>>(),
+            "in the order of its publisher"
+        );
+    }
+    assert!(
+        nodes
+            .iter()
+            .all(|node| node.history().gaps + node.history().void == 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_is_settled_when_the_store_has_answered() {
+    let store = MemoryHistory::new();
+    let [node] = nodes(store.clone()).await;
+    let (_ann, _) = node.follow(&[]).await;
+    store.delay(Duration::from_millis(100));
+    let begin = Instant::now();
+    let report = node.hub.broadcast(&lobby("1"));
+    assert_eq!(
+        (report.matched, report.position()),
+        (0, None),
+        "nothing is known yet"
+    );
+    let report = report.settled().await;
+    assert_eq!((report.matched, report.queued), (1, 1));
+    assert!(report.position().is_some());
+    assert!(begin.elapsed() >= Duration::from_millis(100));
+    assert_eq!(report.settled().await, report);
+    assert_eq!(report.forwarded().await, Forwarded::Yes);
+    let position = node.hub.position("lobby").await.unwrap();
+    assert_eq!(report.position(), Some(&position));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_delays_a_message_by_250_ms_and_no_more() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut ann, told) = here.follow(&[]).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    let before = told["position"].as_str().unwrap().to_owned();
+    store.delay(Duration::from_millis(300));
+    let begin = Instant::now();
+    let report = here.hub.broadcast(&lobby("1")).settled().await;
+    let waited = begin.elapsed();
+    assert_eq!((report.matched, report.position()), (1, None));
+    assert!(
+        waited >= Duration::from_millis(250) && waited < Duration::from_millis(300),
+        "{waited:?}"
+    );
+    let mut void = String::new();
+    for client in [&mut ann, &mut bob] {
+        let (text, position) = message(client).await;
+        assert_eq!(text, "1");
+        assert!(is_void(&position), "{position}");
+        void = position;
+    }
+    // Its place is known later, and its entry is no second message.
+    store.restore();
+    sleep(Duration::from_secs(1)).await;
+    here.say("2").await.expect("the store has it");
+    for client in [&mut ann, &mut bob] {
+        let (text, position) = message(client).await;
+        assert_eq!(text, "2");
+        assert!(!is_void(&position), "{position}");
+    }
+    assert_eq!((here.history().void, there.history().void), (1, 1));
+    // Who has the void position may lack something; who was away has it stored.
+    let (_, told) = there.follow(&[&void]).await;
+    assert_eq!(told["recovered"], false, "{told}");
+    let (mut carol, told) = there.follow(&[&before]).await;
+    assert_eq!(
+        (&told["recovered"], &told["missed"]),
+        (&json!(true), &json!(2))
+    );
+    assert_eq!(texts(&mut carol, 2).await, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_that_is_down_has_not_taken_is_no_silent_loss() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut ann, _) = here.follow(&[]).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    here.say("1").await.expect("the store has it");
+    let (_, before) = message(&mut ann).await;
+    message(&mut bob).await;
+    store.cut();
+    let begin = Instant::now();
+    for text in ["2", "3"] {
+        assert_eq!(here.say(text).await, None);
+    }
+    assert!(
+        begin.elapsed() < Duration::from_millis(250),
+        "it has failed at once"
+    );
+    for client in [&mut ann, &mut bob] {
+        for text in ["2", "3"] {
+            let (received, position) = message(client).await;
+            assert_eq!(received, text);
+            assert!(is_void(&position));
+        }
+    }
+    let (_, told) = there.follow(&[&before]).await;
+    assert_eq!(
+        told["recovered"], false,
+        "no store can say what it missed: {told}"
+    );
+    let question = here.hub.history("lobby").await.unwrap_err();
+    assert_eq!(question.kind(), HistoryQueryErrorKind::Unavailable);
+    store.restore();
+    sleep(Duration::from_secs(3)).await;
+    // The store works again, but has not what was said meanwhile.
+    for node in [&here, &there] {
+        let (_, told) = node.follow(&[&before]).await;
+        assert_eq!(
+            (&told["recovered"], &told["reason"]),
+            (&json!(false), &json!("gap"))
+        );
+    }
+    here.say("4").await.expect("the store has it");
+    let (text, position) = message(&mut bob).await;
+    assert_eq!(text, "4");
+    here.say("5").await.expect("the store has it");
+    let (mut carol, told) = here.follow(&[&position]).await;
+    assert_eq!(
+        (&told["recovered"], &told["missed"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(message(&mut carol).await.0, "5");
+    assert_eq!(texts(&mut ann, 2).await, ["4", "5"]);
+    assert!(here.history().failed_calls >= 2);
+    assert_eq!(there.history().gaps, 0, "those who were there have it all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_nothing_up_and_nothing_comes_twice() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut ann, _) = here.follow(&[]).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    store.freeze();
+    for number in 0..20 {
+        let begin = Instant::now();
+        let text = number.to_string();
+        assert_eq!(here.say(&text).await, None);
+        assert!(
+            begin.elapsed() <= Duration::from_millis(260),
+            "{:?}",
+            begin.elapsed()
+        );
+        for client in [&mut ann, &mut bob] {
+            assert_eq!(message(client).await.0, text);
+        }
+    }
+    // All of it is stored now, also what counts as failed.
+    store.restore();
+    sleep(Duration::from_secs(5)).await;
+    here.say("end").await.expect("the store has it");
+    for client in [&mut ann, &mut bob] {
+        let (text, position) = message(client).await;
+        assert_eq!(text, "end");
+        assert!(!is_void(&position));
+    }
+    assert_eq!((here.history().gaps, there.history().gaps), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_has_forgotten_all_is_a_gap_for_those_who_follow() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut ann, _) = here.follow(&[]).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    let mut eve = there
+        .server
+        .connect("/?userId=eve&groupId=lobby")
+        .await
+        .unwrap();
+    here.say("1").await;
+    let (_, before) = message(&mut ann).await;
+    for client in [&mut bob, &mut eve] {
+        message(client).await;
+    }
+    store.forget();
+    here.hub.broadcast(&lobby("2"));
+    for client in [&mut ann, &mut bob] {
+        assert!(is_told_of_a_gap(client).await);
+        assert_eq!(message(client).await.0, "2");
+    }
+    assert_eq!(message(&mut eve).await.0, "2", "she has not asked");
+    let (_, told) = there.follow(&[&before]).await;
+    assert_eq!(
+        (&told["recovered"], &told["reason"]),
+        (&json!(false), &json!("elsewhere"))
+    );
+    there.say("3").await.expect("the store has it");
+    assert_eq!(message(&mut ann).await.0, "3");
+    assert_eq!((here.history().gaps, there.history().gaps), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_backplane_has_lost_comes_from_the_store() {
+    let [here, there] = nodes(MemoryHistory::new()).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    here.say("0").await;
+    assert_eq!(message(&mut bob).await.0, "0");
+    // In between, which the next message shows.
+    here.backplane.cut();
+    sleep(Duration::from_millis(10)).await;
+    here.say("1").await.expect("the store has it");
+    here.backplane.restore();
+    until("there is a link", || here.hub.cluster().is_connected()).await;
+    here.say("2").await;
+    assert_eq!(texts(&mut bob, 2).await, ["1", "2"]);
+    // At the end, where no message shows it.
+    here.backplane.cut();
+    sleep(Duration::from_millis(10)).await;
+    here.say("3").await.expect("the store has it");
+    here.backplane.restore();
+    assert_eq!(message(&mut bob).await.0, "3");
+    // What this node could not hear.
+    there.backplane.cut();
+    sleep(Duration::from_millis(10)).await;
+    here.say("4").await.expect("the store has it");
+    there.backplane.restore();
+    assert_eq!(message(&mut bob).await.0, "4");
+    assert_eq!(there.history().gaps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_without_a_rule_does_not_notice_the_store() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let mut ann = here
+        .server
+        .connect("/?userId=ann&groupId=attic")
+        .await
+        .unwrap();
+    let mut bob = there
+        .server
+        .connect("/?userId=bob&groupId=attic")
+        .await
+        .unwrap();
+    store.freeze();
+    let begin = Instant::now();
+    let report = here.hub.broadcast(&news("1").to_group("attic"));
+    assert_eq!((report.matched, report.queued), (1, 1), "at once");
+    for client in [&mut ann, &mut bob] {
+        let frame = frame(client).await;
+        assert_eq!(
+            (&frame["message"], frame.get("__position")),
+            (&json!("1"), None)
+        );
+    }
+    assert!(begin.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_application_asks_the_store() {
+    let [here, there] = nodes(MemoryHistory::new()).await;
+    let begin = there.hub.position("lobby").await.unwrap();
+    let mut positions = Vec::new();
+    for text in ["1", "2", "3"] {
+        positions.push(here.say(text).await.expect("the store has it"));
+    }
+    assert_eq!(there.hub.position("lobby").await.unwrap(), positions[2]);
+    let page = there.hub.history("lobby").since(&begin).await.unwrap();
+    assert!(page.is_whole && page.position == positions[2]);
+    let found: Vec<_> = page.messages.iter().map(|one| one.position).collect();
+    assert_eq!(found, positions);
+    assert_eq!(page.messages[0].message, lobby("1"));
+    let page = there
+        .hub
+        .history("lobby")
+        .since(&begin)
+        .limit(2)
+        .await
+        .unwrap();
+    assert_eq!((page.messages.len(), page.position), (2, positions[1]));
+    let page = there
+        .hub
+        .history("lobby")
+        .since(&positions[1])
+        .await
+        .unwrap();
+    assert_eq!((page.messages.len(), page.is_whole), (1, true));
+    let page = there.hub.history("lobby").limit(1).await.unwrap();
+    assert_eq!(page.messages[0].message, lobby("3"));
+    let other = here.hub.position("price:1").await.unwrap();
+    let refused = here.hub.history("lobby").since(&other).await.unwrap_err();
+    assert_eq!(refused.kind(), HistoryQueryErrorKind::OtherStream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_closes_sends_out_what_it_has_and_takes_no_more() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut bob, told) = there.follow(&[]).await;
+    let begin = told["position"].as_str().unwrap().to_owned();
+    store.delay(Duration::from_millis(100));
+    here.hub.broadcast(&lobby("1"));
+    here.hub.shutdown(Duration::from_secs(1)).await;
+    assert_eq!(message(&mut bob).await.0, "1");
+    let report = here.hub.broadcast(&lobby("2")).settled().await;
+    assert_eq!((report.matched, report.position()), (0, None));
+    store.restore();
+    let (_, told) = there.follow(&[&begin]).await;
+    assert_eq!(
+        told["missed"], 1,
+        "no store has what no socket was to get: {told}"
+    );
+}
+
+/// A store that lies, and counts.
+#[derive(Clone, Default)]
+struct Liar {
+    store: MemoryHistory,
+    reads: Arc<AtomicUsize>,
+    /// Whether it says of each entry that it was stored where the first one was.
+    goes_back: Arc<AtomicBool>,
+    /// Whether what it returns is not what it was given.
+    is_garbled: Arc<AtomicBool>,
+    /// Whether it panics.
+    panics: Arc<AtomicBool>,
+}
+
+impl History for Liar {
+    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, HistoryError>> {
+        assert!(!self.panics.load(Relaxed), "the store panics");
+        let appended = self.store.append(append);
+        let goes_back = self.goes_back.load(Relaxed);
+        Box::pin(async move {
+            let mut appended = appended.await?;
+            if goes_back {
+                (appended.offset, appended.previous) = (1, Some(0));
+            }
+            Ok(appended)
+        })
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'static, Result<Page, HistoryError>> {
+        self.reads.fetch_add(1, Relaxed);
+        let page = self.store.read(read);
+        let is_garbled = self.is_garbled.load(Relaxed);
+        Box::pin(async move {
+            let mut page = page.await?;
+            if is_garbled {
+                let entries = page.entries.iter_mut();
+                entries.for_each(|entry| entry.entry = "garbage".into());
+            }
+            Ok(page)
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_clients_costs_few_reads() {
+    let store = Liar::default();
+    let [here, there] = nodes(store.clone()).await;
+    let (client, told) = here.follow(&[]).await;
+    let begin = told["position"].as_str().unwrap().to_owned();
+    drop(client);
+    for number in 0..10 {
+        here.say(&number.to_string())
+            .await
+            .expect("the store has it");
+    }
+    let reads = store.reads.load(Relaxed);
+    store.store.delay(Duration::from_millis(20));
+    let storm = (0..100).map(|_| {
+        let path = format!("/?groupId=lobby&resume=1&position={begin}");
+        let server = there.server.clone();
+        spawn(async move {
+            let mut client = server.connect(&path).await.expect("an open socket");
+            let told = frame(&mut client).await;
+            assert_eq!(told["streams"]["lobby"]["missed"], 10, "{told}");
+            texts(&mut client, 10).await
+        })
+    });
+    for client in storm.collect::<Vec<_>>() {
+        let texts = client.await.expect("no panic");
+        assert_eq!(texts.len(), texts.iter().collect::<HashSet<_>>().len());
+    }
+    let reads = store.reads.load(Relaxed) - reads;
+    // Of the lobby and of the stream of all sockets.
+    assert!(reads <= 4, "{reads} reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_whose_offsets_go_back_loses_no_message_of_those_who_are_there() {
+    let store = Liar::default();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut ann, _) = here.follow(&[]).await;
+    let (mut bob, _) = there.follow(&[]).await;
+    for text in ["1", "2"] {
+        here.say(text).await;
+        for client in [&mut ann, &mut bob] {
+            assert_eq!(message(client).await.0, text);
+        }
+    }
+    store.goes_back.store(true, Relaxed);
+    here.say("3").await;
+    let (text, position) = message(&mut ann).await;
+    assert_eq!(text, "3", "its own node sees to it");
+    assert!(is_void(&position));
+    store.goes_back.store(false, Relaxed);
+    here.say("4").await.expect("the store has it");
+    assert_eq!(message(&mut ann).await.0, "4");
+    assert_eq!(
+        texts(&mut bob, 2).await,
+        ["3", "4"],
+        "the store has it after all"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_no_node_has_written_are_counted_and_told() {
+    let store = Liar::default();
+    let [here, there] = nodes(store.clone()).await;
+    let (mut bob, told) = there.follow(&[]).await;
+    let begin = told["position"].as_str().unwrap().to_owned();
+    here.say("0").await;
+    assert_eq!(message(&mut bob).await.0, "0");
+    store.is_garbled.store(true, Relaxed);
+    there.backplane.cut();
+    sleep(Duration::from_millis(10)).await;
+    here.say("1").await.expect("the store has it");
+    there.backplane.restore();
+    assert!(is_told_of_a_gap(&mut bob).await);
+    assert_eq!(there.history().garbage, 1);
+    let [fresh] = nodes(store.clone()).await;
+    let (_, told) = fresh.follow(&[&begin]).await;
+    assert_eq!(
+        (&told["recovered"], &told["reason"]),
+        (&json!(false), &json!("gap"))
+    );
+    store.is_garbled.store(false, Relaxed);
+    here.say("2").await.expect("the store has it");
+    assert_eq!(message(&mut bob).await.0, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_panics_is_one_that_fails() {
+    let store = Liar::default();
+    let [node] = nodes(store.clone()).await;
+    let (mut ann, _) = node.follow(&[]).await;
+    store.panics.store(true, Relaxed);
+    assert_eq!(node.say("1").await, None);
+    store.panics.store(false, Relaxed);
+    sleep(Duration::from_secs(3)).await;
+    node.say("2").await.expect("the store has it");
+    assert_eq!(texts(&mut ann, 2).await, ["1", "2"]);
+}
