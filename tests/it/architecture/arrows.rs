@@ -60,6 +60,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "middleware/dispatch/upstream/connect",
+        &["middleware/dispatch/upstream", "tls"],
+    ),
+    (
         "middleware/builder/cluster",
         &["backplane", "history", "hub", "middleware"],
     ),
