@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, advance, sleep, timeout},
 };
 use web_connection_socket::{
     ClusterEvent, Hub, Recipient, WebConnectionSocketLayer,
@@ -130,6 +130,32 @@ async fn a_deaf_link_is_noticed_and_replaced() {
             .broadcast(&news_to("x", [Recipient::group("chat")]));
         assert_eq!(text(&mut ann).await, "x");
         assert!(second.stats().deaf >= 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_whose_process_was_stopped_go_on() {
+    let [first, second] = nodes().await;
+    let mut ann = second.join("ann", &["chat"]).await;
+    let to_chat = |text: &str| news_to(text, [Recipient::group("chat")]);
+    sleep(Duration::from_secs(10)).await;
+    first.hub.broadcast(&to_chat("before"));
+    sleep(Duration::from_millis(10)).await;
+    for _ in 0..5 {
+        // All timers are late, and whichever task is first must not judge by that.
+        advance(Duration::from_secs(20)).await;
+        first.hub.broadcast(&to_chat("after"));
+        sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(text(&mut ann).await, "before");
+    for _ in 0..5 {
+        assert_eq!(text(&mut ann).await, "after");
+    }
+    for node in [&first, &second] {
+        let stats = node.stats();
+        assert_eq!((stats.deaf, stats.links, stats.gaps), (0, 1, 0));
+        let gone = |event: &ClusterEvent| matches!(event, ClusterEvent::NodeGone { .. });
+        assert_eq!(node.events.when(gone), None);
     }
 }
 
