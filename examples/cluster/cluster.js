@@ -18,18 +18,51 @@ socket.on("here", ({ message }) => {
   nodes.set(node, { names, sockets, at: Date.now() });
   show();
 });
-socket.on("said", ({ message, userId }) => {
+socket.on("said", say);
+// All nodes know who is in the lobby, also of a node that has just died.
+socket.presence("lobby", ({ members, count }) => {
+  const names = members.map(({ userId }) => userId).sort((one, other) => one.localeCompare(other));
+  $("lobby-title").textContent = `In the lobby: ${count}`;
+  $("lobby").replaceChildren(...names.map((name) => element("li", name === me ? "me" : "", name)));
+});
+socket.onResumeHandler = ({ recovered }) => {
+  if (!recovered) notice("Some messages may be missing here. Reload the page to see the last ones.");
+};
+socket.onCloseHandler = () => state("offline", "No connection to a node; trying again …");
+
+function say({ message, userId }) {
   const { node, text } = JSON.parse(message);
+  const article = element("article", "", strong(userId), " on ", name(node), `: ${text}`);
+  article.dataset.node = node;
+  paint(article, node);
+  add(article);
+}
+
+function notice(text) {
+  add(element("p", "notice", text));
+}
+
+function add(line) {
   const log = $("log");
   const isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  const article = element("article", "", strong(userId), " on ", name(node), `: ${text}`);
-  paint(article, node);
   $("empty")?.remove();
-  log.append(article);
+  log.append(line);
   while (log.children.length > 500) log.firstChild.remove();
   if (isAtEnd) log.scrollTop = log.scrollHeight;
-});
-socket.onCloseHandler = () => state("offline", "No connection to a node; trying again …");
+}
+
+// What was said last, on whichever node, comes first; the socket goes on behind it.
+async function begin() {
+  try {
+    const answer = await fetch("recent", { signal: AbortSignal.timeout(5_000) });
+    const { messages, position } = await answer.json();
+    messages.filter(({ action }) => action === "said").forEach(say);
+    socket.positions = [position];
+  } catch {
+    notice("What was said before cannot be shown.");
+  }
+  socket.tryConnect(true, "lobby", me);
+}
 
 $("me").textContent = me;
 $("composer").addEventListener("submit", (event) => {
@@ -42,7 +75,7 @@ $("composer").addEventListener("submit", (event) => {
 });
 setInterval(() => { forget(); show(); askNode(); }, 2_000);
 askNode();
-socket.tryConnect(true, "", me);
+begin();
 
 function forget() {
   for (const [node, { at }] of nodes) {
@@ -60,6 +93,8 @@ function show() {
     paint(item, node);
     return item;
   }));
+  // The colours of what was said before the nodes were known.
+  for (const article of $("log").querySelectorAll("article")) paint(article, article.dataset.node);
 }
 
 // Whether this page's node has a link to the others is nothing that they could tell.

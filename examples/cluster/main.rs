@@ -5,19 +5,24 @@
 //! cargo run --example cluster --features nats,redis -- --port 5202 --redis redis://127.0.0.1/
 //! ```
 //!
-//! Then open both printed addresses. A page shows on which node its socket is, and who is on the others.
+//! Then open both printed addresses. A page shows on which node its socket is, who is on the others and
+//! in the lobby, and what was said last; one that reconnects to its node gets what it missed.
 //! `curl http://127.0.0.1:5201/cluster` tells scripts the same. Without a broker the node is alone.
 
 use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
     Router,
-    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
-    response::{IntoResponse, Response},
+    http::{
+        StatusCode,
+        header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    },
+    response::{self, IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use clap::Parser;
@@ -28,6 +33,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 use web_connection_socket::{
     Config, Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer,
     backplane::{MemoryBackplane, NatsBackplane, RedisBackplane},
+    config::{HistoryRule, PresenceRule},
     script,
 };
 
@@ -76,11 +82,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn layer() -> WebConnectionSocketLayer {
-    let config = Config::new().script_map("wwd").trust_local_callers();
+    let config = Config::new()
+        .script_map("wwd")
+        .trust_local_callers()
+        .history(HistoryRule::group(LOBBY).messages(100).age(FIVE_MINUTES))
+        .presence(PresenceRule::group(LOBBY));
     let layer = WebConnectionSocketLayer::new(config)
         .on_cluster_event(|event| tracing::info!(?event, "the cluster has changed"));
     here::tell(layer)
 }
+
+/// The group of all pages.
+const LOBBY: &str = "lobby";
+
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// Makes the node one of a cluster.
 fn in_cluster(
@@ -98,6 +113,7 @@ fn in_cluster(
 const PREFIX: &str = "cluster-example";
 
 fn app(hub: Arc<Hub>) -> Router {
+    let kept = Arc::clone(&hub);
     Router::new()
         .route("/", page("text/html", include_str!("index.html")))
         .route(
@@ -110,6 +126,7 @@ fn app(hub: Arc<Hub>) -> Router {
         )
         .nest_service("/scripts", script::service())
         .route("/cluster", get(move || async move { state(&hub) }))
+        .route("/recent", get(move || async move { recent(&kept).await }))
         .route("/__WebSocket.wwd", post(on_web_socket))
 }
 
@@ -121,8 +138,18 @@ async fn on_web_socket(socket: Socket) -> Result<(), MessageError> {
     let node = socket.hub().cluster().node().to_string();
     let said = json!({ "node": node, "text": socket.text() });
     let message = SocketMessage::new("said").json(&said)?;
-    socket.broadcast(&message.from_user(socket.user().id().clone()));
+    let message = message.from_user(socket.user().id().clone());
+    socket.broadcast(&message.to_group(LOBBY));
     Ok(())
+}
+
+/// What was said last, and the position from which a page's socket goes on.
+async fn recent(hub: &Hub) -> response::Result<Response> {
+    let page = hub.history(LOBBY).limit(100).await;
+    let page = page.map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string()))?;
+    let messages: Vec<_> = page.messages.iter().map(|kept| &kept.message).collect();
+    let recent = json!({ "messages": messages, "position": page.position });
+    Ok(([(CONTENT_TYPE, "application/json")], recent.to_string()).into_response())
 }
 
 /// What a script wants to know of this node.

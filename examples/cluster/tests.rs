@@ -17,11 +17,16 @@ async fn node(backplane: MemoryBackplane) -> Server {
     let layer = layer().backplane(backplane);
     layer.hub().cluster().connected().await;
     let app = app(layer.hub());
-    Server::new(layer.layer(app))
+    // A visitor has left some seconds after its last page did.
+    Server::new(layer.layer(app)).timeout(Duration::from_secs(30))
 }
 
 async fn state(node: &Server) -> Value {
-    let request = Request::get("/cluster").body(Bytes::new()).unwrap();
+    get(node, "/cluster").await
+}
+
+async fn get(node: &Server, path: &str) -> Value {
+    let request = Request::get(path).body(Bytes::new()).unwrap();
     let answer = node.request(request).await.unwrap();
     assert_eq!(answer.headers()["content-type"], "application/json");
     serde_json::from_slice(answer.body()).unwrap()
@@ -52,12 +57,46 @@ async fn a_page_learns_where_it_is_and_who_is_on_the_other_nodes() {
     while next(&mut ann, "here").await != json!({ "node": there, "names": ["bob"], "sockets": 1 }) {
     }
 
+    let mut cat = first.connect(LOBBY_PAGE).await.unwrap();
     bob.send_text(r#"{"action":"say","message":"hello <b>","userId":"bob"}"#)
         .await
         .unwrap();
-    for page in [&mut ann, &mut bob] {
-        let said = next(page, "said").await;
-        assert_eq!(said, json!({ "node": there, "text": "hello <b>" }));
+    let hello = json!({ "node": there, "text": "hello <b>" });
+    assert_eq!(next(&mut cat, "said").await, hello);
+
+    // A page that comes later has it from its own node.
+    let recent = get(&first, "/recent").await;
+    let said = &recent["messages"][0];
+    assert_eq!(
+        (&said["action"], &said["userId"]),
+        (&json!("said"), &json!("bob"))
+    );
+    assert!(recent["position"].is_string());
+}
+
+const LOBBY_PAGE: &str = "/?userId=cat&groupId=lobby";
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_all_nodes_know_who_is_in_the_lobby() {
+    let broker = MemoryBackplane::new();
+    let first = node(broker.clone()).await;
+    let second = node(broker.another_node()).await;
+    let mut cat = first
+        .connect(&format!("{LOBBY_PAGE}&presence=lobby"))
+        .await
+        .unwrap();
+    let dan = second.connect("/?userId=dan&groupId=lobby").await.unwrap();
+    until_members(&mut cat, 2).await;
+    drop(dan);
+    until_members(&mut cat, 1).await;
+}
+
+async fn until_members(page: &mut Client, count: usize) {
+    loop {
+        let frame: Value = serde_json::from_str(&page.receive_text().await.unwrap()).unwrap();
+        if frame["action"] == "__presence" && frame["count"] == json!(count) {
+            return;
+        }
     }
 }
 

@@ -8,16 +8,19 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::json;
 use web_connection_socket::{
-    Config, Handshake, Identity, Rejection, Socket, SocketMessage, WebConnectionSocketLayer,
+    CloseReason, Config, Handshake, Identity, Rejection, Socket, SocketMessage,
+    WebConnectionSocketLayer, config::HistoryRule,
 };
 
 use crate::support::browser::{Browser, Engine, Viewport, in_each_browser};
 use crate::support::chat::Chat;
 use crate::support::site::{Site, page};
+use crate::support::{PATIENCE, eventually};
 
 in_each_browser!(
     s13_the_documented_names_work_in_a_page_of_its_own_files_only,
     s14_a_page_as_west_wind_documents_it_runs_unchanged,
+    s14_such_a_page_gets_what_it_missed_of_a_group_that_is_kept,
     a_refusal_is_told_with_its_text_and_not_tried_again,
     a_page_of_a_foreign_origin_is_told_which_setting_lets_it_in,
     a_503_is_not_asked_again_before_its_retry_after,
@@ -103,6 +106,59 @@ async fn s14_a_page_as_west_wind_documents_it_runs_unchanged(engine: Engine) {
     assert_eq!(shown(&cat, 1).await, all);
     ann.until("document.querySelectorAll('.earlier').length === 2")
         .await;
+}
+
+async fn s14_such_a_page_gets_what_it_missed_of_a_group_that_is_kept(engine: Engine) {
+    let queries = Arc::new(Mutex::new(Vec::new()));
+    let asked = queries.clone();
+    let config = Config::new().history(HistoryRule::group("red"));
+    let layer = WebConnectionSocketLayer::new(config).on_open(move |socket: Socket| {
+        let uri = socket.handshake().map(Handshake::uri).unwrap_or_default();
+        asked
+            .lock()
+            .push(uri.query().unwrap_or_default().to_owned());
+        std::future::ready(())
+    });
+    let hub = layer.hub();
+    let app = page(
+        "/chat/chat.html",
+        include_str!("west_wind/page.html"),
+        include_str!("west_wind/page.js"),
+    );
+    let site = Site::start(layer, app).await;
+    let publish = |text: &str, group: &str| {
+        let message = SocketMessage::new("broadcastchatmessage").text(text);
+        hub.broadcast(&message.from_user("bob").from_group(group).to_group(group));
+    };
+    let ann = enter(engine, &site, "ann", "red").await;
+    let cat = enter(engine, &site, "cat", "blue").await;
+    for (page, user, group) in [(&ann, "ann", "red"), (&cat, "cat", "blue")] {
+        publish("there", group);
+        shown(page, 1).await;
+        hub.close_user(user, &CloseReason::new(4500, "come again"));
+        for text in ["away", "still away"] {
+            publish(text, group);
+        }
+        let is_back = || hub.sockets_of(user).len() == 1;
+        eventually("it is back", PATIENCE, async || is_back().then_some(())).await;
+        publish("back", group);
+    }
+    let texts = async |page: &Browser, count| -> Vec<String> {
+        let shown = shown(page, count).await;
+        let shown: Vec<(bool, String, String, String)> =
+            serde_json::from_value(shown).expect("messages of four parts");
+        shown.into_iter().map(|(_, _, _, text)| text).collect()
+    };
+    assert_eq!(
+        texts(&ann, 4).await,
+        ["there", "away", "still away", "back"]
+    );
+    // Nothing is kept of this group, and its page asks for nothing.
+    assert_eq!(texts(&cat, 2).await, ["there", "back"]);
+    // The layer takes the positions out of the query.
+    let (first, second) = ("groupId=red&userId=ann", "groupId=blue&userId=cat");
+    let again = format!("{first}&resume=1");
+    assert_eq!(*queries.lock(), [first, second, &again, second]);
 }
 
 fn greet(socket: &Socket) -> Result<(), Rejection> {

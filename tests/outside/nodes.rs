@@ -66,13 +66,7 @@ async fn pages_on_two_nodes_talk_and_show_where_everyone_is() {
         ann.go_to(&nodes[0].url("/?name=ann")).await;
         ann.until("document.querySelector('#state').dataset.state === 'online'")
             .await;
-        let other = "[...document.querySelectorAll('#nodes li:not([data-own])')]";
-        ann.until(&format!(
-            "{other}.some(node => node.textContent.includes('bob'))"
-        ))
-        .await;
-        ann.until("document.querySelector('#nodes li[data-own]')?.textContent.includes('ann')")
-            .await;
+        shows_both(&ann).await;
         bob.type_into("#text", &format!("hello {name} <b>")).await;
         bob.click("#send").await;
         let said = format!("hello {name} <b>");
@@ -82,6 +76,14 @@ async fn pages_on_two_nodes_talk_and_show_where_everyone_is() {
             .evaluate("return document.querySelector('#log article:last-child .node').title")
             .await;
         assert_eq!(json!(where_from), second);
+        let lobby =
+            "[...document.querySelectorAll('#lobby li')].map(name => name.textContent).join()";
+        ann.until(&format!("{lobby} === 'ann,bob'")).await;
+        // What was said on the other node stays for those who come later.
+        ann.go_to(&nodes[0].url("/?name=ann")).await;
+        ann.until(&format!("{last}?.includes('{said}')")).await;
+        ann.until(&format!("{lobby} === 'ann,bob'")).await;
+        shows_both(&ann).await;
         ann.until("document.querySelector('#broker').dataset.connected === 'true'")
             .await;
 
@@ -95,6 +97,17 @@ async fn pages_on_two_nodes_talk_and_show_where_everyone_is() {
     }
     drop(nats);
     bob.until("document.querySelector('#broker').dataset.connected === 'false'")
+        .await;
+}
+
+/// Waits until a page shows where Ann is, and where Bob.
+async fn shows_both(ann: &Browser) {
+    let other = "[...document.querySelectorAll('#nodes li:not([data-own])')]";
+    ann.until(&format!(
+        "{other}.some(node => node.textContent.includes('bob'))"
+    ))
+    .await;
+    ann.until("document.querySelector('#nodes li[data-own]')?.textContent.includes('ann')")
         .await;
 }
 
