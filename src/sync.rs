@@ -2,10 +2,12 @@
 //! threads interleave can replace all of them.
 
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use self::threads::{Mutex, MutexGuard, Writing, atomic, spawn, yield_thread};
+pub(crate) use self::threads::{
+    Delivering, Mutex, MutexGuard, Writing, atomic, spawn, yield_thread,
+};
 
 #[cfg(all(test, shuttle))]
-pub(crate) use self::model::{Mutex, MutexGuard, Writing, atomic, spawn, yield_thread};
+pub(crate) use self::model::{Delivering, Mutex, MutexGuard, Writing, atomic, spawn, yield_thread};
 
 #[cfg(not(all(test, shuttle)))]
 mod threads {
@@ -37,8 +39,34 @@ mod threads {
         }
     }
 
+    /// Marks this thread as one that delivers a message of a stream, until it is dropped.
+    ///
+    /// What is broadcast meanwhile, as by a log that goes to sockets, must not wait for the lane that its
+    /// own thread has locked.
+    #[derive(Debug)]
+    pub(crate) struct Delivering(());
+
+    impl Delivering {
+        pub(crate) fn begin() -> Self {
+            IS_DELIVERING.set(true);
+            Self(())
+        }
+
+        /// Whether this thread delivers a message.
+        pub(crate) fn is_under_way() -> bool {
+            IS_DELIVERING.get()
+        }
+    }
+
+    impl Drop for Delivering {
+        fn drop(&mut self) {
+            IS_DELIVERING.set(false);
+        }
+    }
+
     thread_local! {
         static IS_WRITING: Cell<bool> = const { Cell::new(false) };
+        static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
     }
 }
 
@@ -73,6 +101,20 @@ mod model {
     pub(crate) struct Writing;
 
     impl Writing {
+        pub(crate) fn begin() -> Self {
+            Self
+        }
+
+        pub(crate) fn is_under_way() -> bool {
+            false
+        }
+    }
+
+    /// No delivery of the model broadcasts.
+    #[derive(Debug)]
+    pub(crate) struct Delivering;
+
+    impl Delivering {
         pub(crate) fn begin() -> Self {
             Self
         }

@@ -55,7 +55,8 @@ impl HistoryRule {
     /// Keeps messages to the group of this name, or with `*` at its end to each group whose name begins
     /// so; `*` alone is every group. The empty name is the default group, which holds every socket.
     ///
-    /// A group whose own name ends with `*` can be named by such a prefix only.
+    /// A group whose own name ends with `*` can be named by such a prefix only. Groups named `__user` or
+    /// like the stream of all sockets are never kept: clients are told of other streams by these names.
     pub fn group(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         Self::new(match name.strip_suffix('*') {

@@ -97,6 +97,12 @@ impl Hub {
     ) -> (Option<Position>, Result<BroadcastReport, ShuttingDown>) {
         // Before the stream is in hand, since it panics.
         Outbox::forbid_in_a_write();
+        {
+            let state = self.state.lock();
+            if state.phase == Phase::Closing {
+                return (None, Err(state.shutting_down()));
+            }
+        }
         if selects_all(recipients, self.default_audience) {
             // As far as this takes time, others may publish to the stream meanwhile.
             self.make_room(plain.cost());

@@ -367,6 +367,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_position_can_be_made_up() {
+        let world = World::new(HistoryRule::group("lobby"));
+        world.publish("said before", &[]);
+        let now = world.catch_up(None, &ann()).position;
+        for offset in [0, 1] {
+            let made_up = Position::new(now.stream(), now.epoch(), offset, 0);
+            assert_eq!(world.missed(&made_up), Err(Lost::Unknown), "{offset}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_broadcast_during_a_delivery_has_no_place() {
         let world = World::new(HistoryRule::group("lobby"));
         let message = SocketMessage::new("a").to_group("lobby");
@@ -378,7 +389,12 @@ mod tests {
             .publish(world.kept(), recipients, &plain, |_| {
                 world.streams.kept_of(recipients).is_some()
             });
-        assert!(position.is_some() && !is_kept);
+        assert!(!is_kept);
         assert!(world.streams.kept_of(recipients).is_some());
+        // A client that was away may lack it.
+        assert_eq!(world.missed(&position.unwrap()), Err(Lost::Gap));
+        let now = world.catch_up(None, &ann()).position;
+        assert_eq!(world.missed(&now).unwrap(), [""; 0]);
+        assert_eq!(world.streams.stats().void, 1);
     }
 }

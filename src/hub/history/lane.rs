@@ -1,7 +1,5 @@
 //! The lane of one stream: its messages get their places here, one after the other.
 
-use std::cell::Cell;
-
 use tokio::time::Instant;
 
 use super::{
@@ -14,7 +12,7 @@ use crate::{
     history::StreamKey,
     hub::cluster::Way,
     protocol::{Position, StreamName},
-    sync::{Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard, atomic::AtomicBool},
 };
 
 /// One stream: what it is, and under its lock how far it has come.
@@ -26,6 +24,8 @@ pub(super) struct Lane {
     pub(super) keep: Retention,
     /// How its messages come from other nodes.
     pub(super) way: Way,
+    /// Whether a message has gone to its sockets that has no place in it.
+    pub(super) passed_by: AtomicBool,
     state: Mutex<State>,
     /// What it is called in the store, if there is one.
     store_key: Option<StreamKey>,
@@ -70,6 +70,7 @@ impl Lane {
             name,
             hash,
             keep,
+            passed_by: AtomicBool::new(false),
             state: Mutex::new(State {
                 epoch,
                 ring: Ring::default(),
@@ -134,34 +135,6 @@ pub(super) fn positioned_as(plain: &Frame, position: &Position, mark: StreamMark
     Some(Frame::marked(mark, room, |json| {
         parts.iter().for_each(|part| json.extend_from_slice(part));
     }))
-}
-
-/// Marks this thread as one that delivers a message of a stream, until it is dropped.
-///
-/// What is broadcast meanwhile, as by a log that goes to sockets, must not wait for the lane that its own
-/// thread has locked.
-#[derive(Debug)]
-pub(super) struct Delivering(());
-
-impl Delivering {
-    pub(super) fn begin() -> Self {
-        IS_DELIVERING.set(true);
-        Self(())
-    }
-
-    pub(super) fn is_under_way() -> bool {
-        IS_DELIVERING.get()
-    }
-}
-
-impl Drop for Delivering {
-    fn drop(&mut self) {
-        IS_DELIVERING.set(false);
-    }
-}
-
-thread_local! {
-    static IS_DELIVERING: Cell<bool> = const { Cell::new(false) };
 }
 
 const KEY: &str = ",\"__position\":\"";

@@ -64,18 +64,48 @@ impl Streams {
         })?;
         self.keep_bound();
         let position = |offset, tag| Position::new(hash, epoch, offset, tag);
-        let messages = entries.iter().filter_map(|entry| {
-            // Another node's message may be one that this node's limits refuse.
-            let message = SocketMessage::read(entry.frame.payload(), usize::MAX).ok()?;
-            Some(HistoryMessage {
-                message,
-                position: position(entry.offset, entry.tag),
+        let messages: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| {
+                // Another node's message may be one that no message of this node could be.
+                let message = SocketMessage::read(entry.frame.payload(), usize::MAX).ok()?;
+                let position = position(entry.offset, entry.tag);
+                Some(HistoryMessage { message, position })
             })
-        });
+            .collect();
         Ok(HistoryPage {
-            messages: messages.collect(),
+            is_whole: is_whole && messages.len() == entries.len(),
+            messages,
             position: position(end.offset, end.tag),
-            is_whole,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Config, HistoryRule},
+        frame::Frame,
+        protocol::{Recipient, StreamRef},
+    };
+
+    #[tokio::test]
+    async fn a_message_that_cannot_be_read_is_missing() {
+        let config = Config::new().history(HistoryRule::group("lobby"));
+        let streams = Streams::new(&config).expect("it has a rule");
+        let kept = streams.kept(StreamRef::Group("lobby"));
+        let kept = kept.expect("it has a rule");
+        let publish = |json: &str| {
+            let recipients = [Recipient::group("lobby")];
+            let plain = Frame::text(json.as_bytes());
+            streams.publish(kept, &recipients, &plain, |_| ());
+        };
+        publish(r#"{"action":"a"}"#);
+        let page = streams.page(kept, None, 10).unwrap();
+        assert_eq!((page.messages.len(), page.is_whole), (1, true));
+        publish(r#"{"action":7}"#);
+        let page = streams.page(kept, None, 10).unwrap();
+        assert_eq!((page.messages.len(), page.is_whole), (1, false));
     }
 }

@@ -176,12 +176,10 @@ impl Resume {
         let streams = self.streams.iter().zip(caught_up).map(|(followed, it)| {
             let position = Some(it.position);
             let resumed = match it.outcome {
+                // Of values more may wait than are kept.
                 Outcome::Recovered { missed } => Resumed {
                     recovered: true,
-                    missed: Some(match followed.from {
-                        Some(_) => missed,
-                        None => waiting_up_to(it.mark),
-                    }),
+                    missed: Some(missed.max(waiting_up_to(it.mark))),
                     reason: None,
                     position,
                 },
@@ -192,9 +190,11 @@ impl Resume {
         self.frame(&streams.collect::<Vec<_>>())
     }
 
-    /// Returns the frame that tells the client that it gets nothing of what it missed.
+    /// Returns the frame that tells the client that it gets nothing of what it missed. Of a stream of which
+    /// it had nothing it lacks nothing.
     pub(in crate::hub) fn told_lost(&self, why: Lost) -> Frame {
-        let streams = self.streams.iter();
+        let had = |followed: &&Followed| followed.from.is_some();
+        let streams = self.streams.iter().filter(had);
         let streams = streams.map(|followed| (&followed.name, lost(why, None)));
         self.frame(&streams.collect::<Vec<_>>())
     }

@@ -16,7 +16,7 @@ use crate::config::Retention;
 pub(super) struct Ring {
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// The last message that is no longer here; 0 is the place before the first one.
+    /// The last message that is no longer here, or the place before the first one.
     floor: Place,
     /// The place of the newest message, or of a break after it.
     top: Place,
@@ -53,6 +53,16 @@ impl Ring {
             floor: place,
             top: place,
             is_vague: true,
+            ..Self::default()
+        }
+    }
+
+    /// Returns an empty ring with a place before the first message.
+    pub(super) fn new(begin: Place) -> Self {
+        Self {
+            floor: begin,
+            top: begin,
+            broken: begin,
             ..Self::default()
         }
     }

@@ -38,6 +38,8 @@ impl Rules {
     /// Returns how much of a stream is kept, if anything.
     pub(super) fn find(&self, stream: StreamRef<'_>) -> Option<Retention> {
         match stream {
+            // The names by which clients are told of the other streams.
+            StreamRef::Group("__user" | "__everybody") => None,
             StreamRef::Group(group) => self.groups.get(group).copied().or_else(|| {
                 let mut prefixes = self.prefixes.iter();
                 let longest = prefixes.find(|(prefix, _)| group.starts_with(&**prefix));
@@ -97,5 +99,6 @@ mod tests {
         let all_groups = Rules::new(&[HistoryRule::group("*").messages(4)]);
         assert_eq!(kept(&all_groups, StreamRef::Group("a")), Some(4));
         assert_eq!(kept(&all_groups, StreamRef::Everybody), None);
+        assert_eq!(kept(&all_groups, StreamRef::Group("__user")), None);
     }
 }

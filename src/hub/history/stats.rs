@@ -17,8 +17,10 @@ pub struct HistoryStats {
     /// Streams that were forgotten because there was no room for them, in total. With a store only what
     /// this process holds of them is.
     pub evicted: u64,
-    /// Messages that this node's sockets got with a void position, in total, since the
-    /// [store](crate::WebConnectionSocketLayer::history_store) did not say in time what theirs is.
+    /// Messages that this node's sockets got without a place in their stream, in total, since the
+    /// [store](crate::WebConnectionSocketLayer::history_store) did not say in time what theirs is, or since
+    /// they were broadcast by what was told of another delivery. Clients that were away are told that
+    /// they may lack some.
     pub void: u64,
     /// Gaps that clients were told of because the store did not have what was missing, in total.
     pub gaps: u64,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     entry::Entry,
-    lane::{Delivering, Lane, State, positioned},
+    lane::{Lane, State, positioned},
     order::Order,
     ring::{Place, Ring},
     rules::Rules,
@@ -25,7 +25,7 @@ use crate::{
     hub::cluster::{Continuity, Way},
     protocol::{DefaultAudience, Position, Recipient, StreamName, StreamRef, stream_of},
     sync::{
-        Mutex,
+        Delivering, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -70,6 +70,7 @@ pub(super) struct Lanes {
 pub(super) struct Totals {
     pub(super) appended: AtomicU64,
     pub(super) evicted: AtomicU64,
+    pub(super) void: AtomicU64,
     pub(super) recovered: AtomicU64,
     pub(super) lost: AtomicU64,
 }
@@ -153,7 +154,12 @@ impl Streams {
     /// Returns the stream of a message for these recipients, if it belongs to one that is kept.
     pub(in crate::hub) fn kept_of<'a>(&self, recipients: &'a [Recipient]) -> Option<Kept<'a>> {
         let stream = stream_of(recipients, self.default_audience)?;
-        self.kept(stream).filter(|_| !Delivering::is_under_way())
+        let kept = self.kept(stream)?;
+        if Delivering::is_under_way() {
+            self.pass_by(kept);
+            return None;
+        }
+        Some(kept)
     }
 
     /// Returns a stream if it is kept.
@@ -164,6 +170,11 @@ impl Streams {
 
     /// Returns what stands for a stream's name in positions.
     pub(in crate::hub) fn hash_of(&self, stream: StreamRef<'_>) -> u64 {
+        let known = self.lanes.lock().by_name.get(&stream).cloned();
+        known.map_or_else(|| self.hash(stream), |lane| lane.hash)
+    }
+
+    fn hash(&self, stream: StreamRef<'_>) -> u64 {
         (stream.digest(&self.key) >> 64) as u64
     }
 
@@ -209,6 +220,11 @@ impl Streams {
         kept: Kept<'_>,
         act: impl FnOnce(&Arc<Lane>, &mut State) -> R,
     ) -> R {
+        assert!(
+            !Delivering::is_under_way(),
+            "a stream was asked for by what is told of a delivery, which would wait for itself: have a \
+             task of your own ask"
+        );
         loop {
             let lane = self.lane(kept);
             let mut state = lane.lock();
@@ -219,6 +235,13 @@ impl Streams {
                 return act(&lane, &mut state);
             }
         }
+    }
+
+    /// Notes that a message goes to a stream's sockets without a place in it, since this thread has a lane
+    /// in hand: what came before cannot be resumed from.
+    fn pass_by(&self, kept: Kept<'_>) {
+        self.totals.void.fetch_add(1, Relaxed);
+        self.lane(kept).passed_by.store(true, Relaxed);
     }
 
     /// Changes what a lane keeps, and what all together count for.
@@ -233,14 +256,14 @@ impl Streams {
         }
     }
 
-    /// Notes as a place of its own that other nodes' messages may have been missed. A store is asked for
-    /// them instead.
+    /// Notes as a place of its own that messages may be missing before it. A store is asked for them
+    /// instead.
     fn note_breaks(&self, lane: &Lane, state: &mut State) {
         if state.order.is_some() {
             return;
         }
         let breaks = self.breaks(lane.way);
-        if state.breaks != breaks {
+        if lane.passed_by.swap(false, Relaxed) || state.breaks != breaks {
             state.breaks = breaks;
             let place = self.next_place(state);
             state.ring.break_off(place);
@@ -266,8 +289,12 @@ impl Streams {
 
     fn next_place(&self, state: &State) -> Place {
         let offset = state.ring.top().offset + 1;
-        let tag = self.random.hash_one((state.epoch, offset)) as u32;
+        let tag = self.tag(state.epoch, offset);
         Place { offset, tag }
+    }
+
+    fn tag(&self, epoch: u64, offset: u64) -> u32 {
+        self.random.hash_one((epoch, offset)) as u32
     }
 
     fn lane(&self, kept: Kept<'_>) -> Arc<Lane> {
@@ -278,14 +305,19 @@ impl Streams {
         let name = kept.stream.to_name();
         // The keys of a `RandomState` are random; 0 is the epoch that does not exist.
         let epoch = RandomState::new().hash_one(&name).max(1);
-        let hash = self.hash_of(kept.stream);
+        let hash = self.hash(kept.stream);
         let way = Way::of(kept.stream);
         let breaks = self.breaks(way);
         let order = self.is_shared().then(|| {
             let key = StreamKey::new(kept.stream.digest(&self.key));
             Order::new(key, self.next_id())
         });
+        let begin = order.is_none().then(|| self.tag(epoch, 0));
         let lane = Lane::new(name.clone(), hash, kept.keep, epoch, way, breaks, order);
+        if let Some(tag) = begin {
+            // No position can be made up, or a client could ask for what was said before it came.
+            lane.lock().ring = Ring::new(Place { offset: 0, tag });
+        }
         let lane = Arc::new(lane);
         lanes.insert(name, lane.clone());
         self.bytes.fetch_add(COST_OF_LANE, Relaxed);

@@ -79,7 +79,7 @@ impl Streams {
             shared.map_or(0, |totals| total(totals).load(Relaxed))
         };
         HistoryStats {
-            void: of(|totals| &totals.void),
+            void: self.totals.void.load(Relaxed) + of(|totals| &totals.void),
             gaps: of(|totals| &totals.gaps),
             failed_calls: of(|totals| &totals.failed_calls),
             garbage: of(|totals| &totals.garbage),

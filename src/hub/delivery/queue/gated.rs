@@ -91,6 +91,23 @@ fn texts(outbox: &Outbox) -> Vec<String> {
 }
 
 #[test]
+fn no_overflow_drops_what_the_client_is_told_that_it_gets() {
+    for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+        let outbox = gated(20 * COST_OF_KEEPING, overflow);
+        assert_eq!(push(&outbox, &of_stream(1, 3)), Push::Queued);
+        assert_eq!(push(&outbox, &Frame::text(b"waits")), Push::Queued);
+        let missed = [1, 2, 3].map(|offset| of_stream(1, offset));
+        open(&outbox, missed.to_vec(), &[]);
+        for _ in 0..100 {
+            push(&outbox, &Frame::text(b"comes"));
+        }
+        let texts = texts(&outbox);
+        assert_eq!(texts[..4], ["first", "1.1", "1.2", "1.3"]);
+        assert!(texts.len() < 20, "{}", texts.len());
+    }
+}
+
+#[test]
 fn a_socket_without_a_gate_has_no_room_for_one() {
     assert_eq!(size_of::<Phase>(), size_of::<Option<CloseReason>>());
     assert_eq!(size_of::<Frame>(), size_of::<bytes::Bytes>());

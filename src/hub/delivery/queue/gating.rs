@@ -37,7 +37,8 @@ impl Outbox {
     /// wakes; if it was open, it gave up, or the socket is closing.
     ///
     /// A message that was missed and waits as well leaves where it waits, so that what one caller sent
-    /// keeps its order.
+    /// keeps its order. What the client is told that it gets is no broadcast any more, which an overflow
+    /// could drop.
     pub(in crate::hub) fn open_gate(&self, opening: Opening) -> (bool, Option<Wake>) {
         let mut state = self.state();
         let Some(gate) = state.take_gate() else {
@@ -48,18 +49,21 @@ impl Outbox {
         let frames = 1 + opening.replay.len() + gate.waiting.len();
         state.queue.reserve_exact(frames);
         self.enqueue(&mut state, opening.first, Kind::Reply);
+        let mut missed = Vec::with_capacity(opening.replay.len());
         for frame in opening.replay {
-            if frame
-                .mark()
-                .is_none_or(|mark| held.binary_search(&mark).is_err())
-            {
-                self.enqueue(&mut state, frame, Kind::Broadcast);
+            let mark = frame.mark();
+            missed.extend(mark);
+            if mark.is_none_or(|mark| held.binary_search(&mark).is_err()) {
+                self.enqueue(&mut state, frame, Kind::Reply);
             }
         }
+        missed.sort_unstable();
         for queued in gate.waiting {
-            let is_seen = |mark| opening.seen.iter().any(|seen| seen.covers(mark));
-            if queued.mark().is_some_and(is_seen) {
+            let mark = queued.mark();
+            if mark.is_some_and(|mark| opening.seen.iter().any(|seen| seen.covers(mark))) {
                 self.counters.release(queued.frame.cost());
+            } else if mark.is_some_and(|mark| missed.binary_search(&mark).is_ok()) {
+                state.enqueue(queued.frame, Kind::Reply);
             } else {
                 state.enqueue(queued.frame, queued.kind);
             }

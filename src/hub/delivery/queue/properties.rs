@@ -232,10 +232,16 @@ impl Model {
         for frame in replay {
             let waits = |(waiting, _): &(Frame, Kind)| waiting.mark() == frame.mark();
             if !waiting.iter().any(waits) {
-                self.add(frame, Kind::Broadcast);
+                self.add(frame, Kind::Reply);
             }
         }
         for (frame, kind) in waiting {
+            let is_missed = |missed: &Frame| missed.mark() == frame.mark();
+            let kind = if frame.mark().is_some() && replay.iter().any(is_missed) {
+                Kind::Reply
+            } else {
+                kind
+            };
             self.queued -= 1;
             let is_stored = |mark: StreamMark| mark.stream == seen.stream && mark.epoch == 1;
             let is_seen = |mark: StreamMark| mark.offset <= seen.offset && seen.epoch == 1;

@@ -12,7 +12,7 @@ use crate::{
         cluster::Placed,
         history::{
             entry::Entry,
-            lane::{Delivering, Lane, State, mark_of, positioned_as},
+            lane::{Lane, State, mark_of, positioned_as},
             order::{Order, Sent, Settling},
             ring::{self, Ring},
             sequencer::{Body, Effect, Last, Place, Sequencer},
@@ -21,7 +21,7 @@ use crate::{
         },
     },
     protocol::{Position, Recipient, RecipientType, Resumed, ResumedFrame, StreamRef},
-    sync::atomic::Ordering::Relaxed,
+    sync::{Delivering, atomic::Ordering::Relaxed},
 };
 
 impl Streams {
