@@ -72,7 +72,7 @@ impl Client {
         }
     }
 
-    async fn text(&mut self) -> Result<Utf8Bytes> {
+    pub(crate) async fn text(&mut self) -> Result<Utf8Bytes> {
         match self.next().await? {
             Message::Text(text) => Ok(text),
             other => Err(format!("a text was expected, and there came {other:?}").into()),

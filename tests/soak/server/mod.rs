@@ -3,6 +3,7 @@
 mod axum_ws;
 mod nodes;
 mod order;
+mod replies;
 mod role;
 
 use std::{net::SocketAddr, time::Duration};

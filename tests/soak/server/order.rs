@@ -46,6 +46,8 @@ pub(crate) struct Figures {
     /// Resident memory, and the most it ever was, in KiB.
     pub(crate) memory: usize,
     pub(crate) peak: usize,
+    /// User and system time of all its threads, in microseconds.
+    pub(crate) cpu: u64,
     pub(crate) descriptors: usize,
     pub(crate) tasks: usize,
     pub(crate) sockets: usize,

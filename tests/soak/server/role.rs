@@ -24,12 +24,14 @@ use web_connection_socket::{
     CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, ShutdownReport, Socket,
     SocketMessage, WebConnectionSocketLayer,
     backplane::{NatsBackplane, RedisBackplane},
+    config::HistoryRule,
 };
 
 use super::{
     axum_ws,
     nodes::{Nodes, Told},
     order::{Answer, End, Figures, Order, Publish, Published, Stopped},
+    replies,
 };
 use crate::{
     Result,
@@ -65,6 +67,12 @@ pub(crate) struct Options {
     /// Is a node of a cluster on this NATS server.
     #[arg(long)]
     nats: Option<String>,
+    /// Keeps the messages to groups, for clients that come again.
+    #[arg(long)]
+    history: bool,
+    /// Says to each socket that opens what one gets that resumes after ten messages.
+    #[arg(long)]
+    replies: bool,
     /// Serve with the library's own server, until the process ends.
     #[arg(long)]
     own_server: bool,
@@ -203,7 +211,11 @@ fn layer(
     begin: Instant,
     ends: Arc<Mutex<Vec<End>>>,
 ) -> WebConnectionSocketLayer {
-    WebConnectionSocketLayer::new(config(options))
+    let mut layer = WebConnectionSocketLayer::new(config(options));
+    if options.replies {
+        layer = layer.on_open(replies::say);
+    }
+    layer
         .identify(identify)
         .on_action("echo", |socket: Socket| async move {
             socket.reply(socket.message())
@@ -266,6 +278,9 @@ fn config(options: &Options) -> Config {
     }
     if let Some(n) = options.max_sockets_per_client {
         config = config.max_sockets_per_client(n);
+    }
+    if options.history {
+        config = config.history(HistoryRule::group("*"));
     }
     if let Some(bytes) = options.max_hub_queue_bytes {
         config = config.max_hub_queue_bytes(bytes);
@@ -334,6 +349,7 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         // The sum over the mappings is exact; what `status` says of it is not.
         memory: kib("/proc/self/smaps_rollup", "Rss:")?,
         peak: kib("/proc/self/status", "VmHWM:")?,
+        cpu: cpu()?,
         descriptors: fs::read_dir("/proc/self/fd")?.count(),
         tasks: Handle::current().metrics().num_alive_tasks(),
         sockets: hub.len(),
@@ -351,6 +367,17 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         ends,
         now: millis(begin),
     })
+}
+
+/// What the threads have run, as the kernel accounts it.
+fn cpu() -> Result<u64> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir("/proc/self/task")? {
+        let schedule = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let on_cpu = schedule.split(' ').next().unwrap_or_default();
+        nanoseconds += on_cpu.parse::<u64>()?;
+    }
+    Ok(nanoseconds / 1_000)
 }
 
 fn millis(begin: Instant) -> u64 {
