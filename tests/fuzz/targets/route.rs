@@ -68,7 +68,7 @@ fn check(setup: &Setup, call: &Call, uri: Uri) {
     let status = response.status().as_u16();
     if setup.is_controlled {
         assert_eq!(status, 404, "{uri}");
-    } else if call.method != Method::POST {
+    } else if call.method != reserved.method() {
         assert_eq!(status, 405, "{uri}");
     } else if !call.has_token {
         assert_eq!(status, 401, "{uri}");
@@ -84,9 +84,16 @@ fn check(setup: &Setup, call: &Call, uri: Uri) {
 /// A caller with the right to: what is for sockets stays here, what is for the application comes
 /// marked and under the one configured spelling.
 fn admitted(setup: &Setup, reserved: Reserved, response: &Response<Body>) {
-    assert_eq!(response.status(), 200);
     let visit = response.extensions().get::<Visit>();
+    let status = response.status().as_u16();
+    match reserved {
+        // It names no group, or one whose members are not known.
+        Reserved::Presence => assert!(matches!(status, 400 | 404)),
+        Reserved::Broadcast | Reserved::WebSocket => assert_eq!(status, 200),
+    }
     match (reserved, visit) {
+        (Reserved::Presence, None) => {}
+        (Reserved::Presence, Some(_)) => panic!("a question reached the application"),
         (Reserved::Broadcast, None) => {}
         (Reserved::Broadcast, Some(_)) => panic!("a broadcast reached the application"),
         (Reserved::WebSocket, None) => panic!("a message did not reach the application"),
@@ -102,7 +109,17 @@ fn admitted(setup: &Setup, reserved: Reserved, response: &Response<Body>) {
 #[derive(Clone, Copy)]
 enum Reserved {
     Broadcast,
+    Presence,
     WebSocket,
+}
+
+impl Reserved {
+    fn method(self) -> Method {
+        match self {
+            Self::Broadcast | Self::WebSocket => Method::POST,
+            Self::Presence => Method::GET,
+        }
+    }
 }
 
 /// What the last segment names when it is decoded once, under the base path.
@@ -119,6 +136,7 @@ fn guarded(setup: &Setup, call: &Call, path: &str) -> Option<Reserved> {
     let web_socket = decoded(&format!("__WebSocket.{}", setup.map));
     let named = match name {
         name if *name == decoded("__broadcastWebSocket.wc") => Some(Reserved::Broadcast),
+        name if *name == decoded("__presence.wc") => Some(Reserved::Presence),
         name if *name == web_socket => Some(Reserved::WebSocket),
         _ => None,
     };
@@ -257,13 +275,14 @@ fn spelling(pieces: &[Piece<'_>]) -> String {
     text
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "__broadcastWebSocket.wc",
     "__WebSocket.wwd",
     "__WebSocket.wc3",
     "__initializeSocket.wc",
     "messages",
     "chat",
+    "__presence.wc",
 ];
 
 const SIGNS: [&str; 24] = [

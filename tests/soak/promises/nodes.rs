@@ -446,28 +446,28 @@ async fn connected_with(server: &mut Server, told: &mut Vec<Told>) -> Result<()>
         .ok_or_else(|| "a node finds no link".into())
 }
 
-enum Broker {
+pub(super) enum Broker {
     Redis(Redis),
     Nats(Nats),
 }
 
 impl Broker {
-    fn redis() -> Self {
+    pub(super) fn redis() -> Self {
         Self::Redis(block_in_place(Redis::start))
     }
 
-    fn nats() -> Self {
+    pub(super) fn nats() -> Self {
         Self::Nats(block_in_place(Nats::start))
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Redis(_) => "Redis",
             Self::Nats(_) => "NATS",
         }
     }
 
-    fn address(&self) -> std::net::SocketAddr {
+    pub(super) fn address(&self) -> std::net::SocketAddr {
         match self {
             Self::Redis(redis) => redis.address(),
             Self::Nats(nats) => nats.address(),
@@ -475,11 +475,29 @@ impl Broker {
     }
 
     /// What makes a server a node on it, by way of an address.
-    fn options(&self, address: std::net::SocketAddr) -> [String; 2] {
+    pub(super) fn options(&self, address: std::net::SocketAddr) -> [String; 2] {
         match self {
             Self::Redis(_) => ["--redis".into(), format!("redis://{address}")],
             Self::Nats(_) => ["--nats".into(), format!("nats://{address}")],
         }
+    }
+
+    /// How many messages are published meanwhile, by the broker's own count.
+    pub(super) async fn published_in(&self, time: Duration) -> Result<u64> {
+        let Self::Redis(redis) = self else {
+            return Err("only Redis counts them".into());
+        };
+        let count = || {
+            let stats = block_in_place(|| redis.cli(&["INFO", "commandstats"]));
+            let line = stats
+                .lines()
+                .find_map(|line| line.strip_prefix("cmdstat_publish:calls="));
+            let count = line.and_then(|line| line.split(',').next());
+            count.map_or(Ok(0), str::parse::<u64>)
+        };
+        let before = count()?;
+        sleep(time).await;
+        Ok(count()? - before)
     }
 
     fn kill(&mut self) {

@@ -1,6 +1,7 @@
 //! A server in a process of its own, and the side that asks it.
 
 mod axum_ws;
+mod members;
 mod nodes;
 mod order;
 mod replies;
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use self::order::{Answer, Order};
 pub(crate) use self::{
     nodes::{Told, What, now},
-    order::{End, Figures, Publish, Published, Stopped},
+    order::{End, Figures, Joined, Publish, Published, Stopped},
     role::{Options, run},
 };
 use crate::{Result, process::Process, soon};
@@ -49,6 +50,26 @@ impl Server {
     pub(crate) async fn publish(&mut self, publish: Publish) -> Result<Published> {
         match self.process.ask(&Order::Publish(publish)).await? {
             Answer::Published(published) => Ok(published),
+            other => Err(format!("{other:?}").into()),
+        }
+    }
+
+    /// Has its sockets join groups and leave them.
+    pub(crate) async fn join(&mut self) -> Result<Joined> {
+        match self.process.ask(&Order::Join).await? {
+            Answer::Joined(joined) => Ok(joined),
+            other => Err(format!("{other:?}").into()),
+        }
+    }
+
+    /// Has a new user join a group so often per second, for so many seconds.
+    pub(crate) async fn rename(&mut self, per_second: usize, seconds: usize) -> Result<()> {
+        let rename = Order::Rename {
+            per_second,
+            seconds,
+        };
+        match self.process.ask(&rename).await? {
+            Answer::Done => Ok(()),
             other => Err(format!("{other:?}").into()),
         }
     }

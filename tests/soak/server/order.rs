@@ -7,6 +7,8 @@ pub(super) enum Order {
     Figures,
     Publish(Publish),
     CloseUser(String),
+    Join,
+    Rename { per_second: usize, seconds: usize },
     ShutDown { seconds: u64 },
 }
 
@@ -14,6 +16,7 @@ pub(super) enum Order {
 pub(super) enum Answer {
     Figures(Box<Figures>),
     Published(Published),
+    Joined(Joined),
     Done,
     Stopped(Stopped),
 }
@@ -40,6 +43,13 @@ pub(crate) struct Published {
     pub(crate) longest: u64,
 }
 
+/// What it costs to have sockets join a group and leave it, in nanoseconds for both.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Joined {
+    pub(crate) with_a_rule: u64,
+    pub(crate) without: u64,
+}
+
 /// The server's state.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Figures {
@@ -56,6 +66,8 @@ pub(crate) struct Figures {
     pub(crate) dropped: u64,
     pub(crate) undelivered: u64,
     pub(crate) dispatches: usize,
+    /// Members of groups with a rule, on all nodes.
+    pub(crate) members: usize,
     /// Messages that wait for a place.
     pub(crate) waiting: usize,
     pub(crate) messages_in: u64,

@@ -24,11 +24,11 @@ use web_connection_socket::{
     CloseReason, Config, Handshake, Hub, Identity, Rejection, Server, ShutdownReport, Socket,
     SocketMessage, WebConnectionSocketLayer,
     backplane::{NatsBackplane, RedisBackplane},
-    config::HistoryRule,
+    config::{HistoryRule, PresenceRule},
 };
 
 use super::{
-    axum_ws,
+    axum_ws, members,
     nodes::{Nodes, Told},
     order::{Answer, End, Figures, Order, Publish, Published, Stopped},
     replies,
@@ -73,6 +73,9 @@ pub(crate) struct Options {
     /// Says to each socket that opens what one gets that resumes after ten messages.
     #[arg(long)]
     replies: bool,
+    /// Keeps track of the members of the lobby and of the groups that begin with `g`.
+    #[arg(long)]
+    presence: bool,
     /// Serve with the library's own server, until the process ends.
     #[arg(long)]
     own_server: bool,
@@ -144,6 +147,14 @@ pub(crate) async fn run(options: Options) -> Result<()> {
                 hub.close_user(&user, &CloseReason::NORMAL);
                 Answer::Done
             }
+            Order::Join => Answer::Joined(members::join(&hub)),
+            Order::Rename {
+                per_second,
+                seconds,
+            } => {
+                members::rename(&hub, per_second, seconds).await?;
+                Answer::Done
+            }
             Order::ShutDown { seconds } => {
                 let start = Instant::now();
                 let deadline = Duration::from_secs(seconds);
@@ -185,7 +196,7 @@ async fn only_serve(hub: &Arc<Hub>, begin: Instant, ends: &Mutex<Vec<End>>) -> R
                 Answer::Figures(Box::new(figures))
             }
             Order::Publish(publish) => Answer::Published(broadcast(hub, &publish).await),
-            Order::CloseUser(_) | Order::ShutDown { .. } => {
+            Order::CloseUser(_) | Order::Join | Order::Rename { .. } | Order::ShutDown { .. } => {
                 return Err("this server only serves".into());
             }
         })
@@ -254,6 +265,12 @@ fn in_cluster(
     options: &Options,
     told: Arc<Mutex<Vec<Told>>>,
 ) -> Result<WebConnectionSocketLayer> {
+    // With a function of its own a node hears of all groups.
+    let layer = if options.presence {
+        layer.on_presence(|_| {})
+    } else {
+        layer
+    };
     let layer = layer.on_cluster_event(move |event| told.lock().extend(Told::of(&event)));
     Ok(match (&options.redis, &options.nats) {
         (Some(url), _) => layer.backplane(RedisBackplane::new(url)?),
@@ -281,6 +298,11 @@ fn config(options: &Options) -> Config {
     }
     if options.history {
         config = config.history(HistoryRule::group("*"));
+    }
+    if options.presence {
+        for group in ["lobby", "g*"] {
+            config = config.presence(PresenceRule::group(group));
+        }
     }
     if let Some(bytes) = options.max_hub_queue_bytes {
         config = config.max_hub_queue_bytes(bytes);
@@ -357,6 +379,7 @@ fn figures(hub: &Hub, begin: Instant, ends: Vec<End>) -> Result<Figures> {
         messages_out: stats.messages_out,
         dropped: stats.dropped,
         undelivered: stats.undelivered,
+        members: stats.presence.members,
         dispatches: stats.dispatches_running,
         waiting: stats.dispatches_waiting,
         messages_in: stats.messages_in,

@@ -68,13 +68,16 @@ pub(in crate::hub::cluster) enum Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub::cluster) struct Refused(pub(in crate::hub::cluster) GarbageKind);
 
-/// Whether what has arrived is a message of this node, which the broker hands back. Told from a few bytes,
-/// since nothing else of it is of use: its sockets had it first.
+/// Whether what has arrived is a message of this node, or a report of its members, which the broker hands
+/// back. Told from a few bytes, since nothing else of it is of use: its sockets had it first.
 pub(in crate::hub::cluster) fn is_own_message(arrival: &Arrival, node: NodeId) -> bool {
     let mut reader = Reader::new(&arrival.payload);
-    let is_message =
-        |head: &[u8]| head == [MAGIC[0], MAGIC[1], VERSION, Topic::PARTITIONS, MESSAGE];
-    reader.take(5).is_some_and(is_message) && reader.u8().is_some() && reader.u64() == Some(node.0)
+    let of_version = |head: &[u8]| head == [MAGIC[0], MAGIC[1], VERSION, Topic::PARTITIONS];
+    let is_large = |kind: u8| matches!(kind, MESSAGE | MEMBERS);
+    reader.take(4).is_some_and(of_version)
+        && reader.u8().is_some_and(is_large)
+        && reader.u8().is_some()
+        && reader.u64() == Some(node.0)
 }
 
 /// Reads what has arrived on a topic.
