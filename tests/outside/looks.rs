@@ -7,8 +7,8 @@ use crate::support::{axe, outside_dir};
 
 #[tokio::test]
 async fn the_chat_fits_a_phone_and_a_desk_in_light_and_dark() {
-    let chat = Chat::start().await;
     for (name, viewport) in viewports() {
+        let chat = Chat::start().await;
         let page = Page::join_in(viewport, &chat.url(""), "ann", "red").await;
         let browser = page.browser();
         let bob = Page::join(
