@@ -30,7 +30,7 @@ impl NatsOutlet {
         for command in commands {
             match command {
                 Command::Subscribe(topic) => self.subscribe(client, topic).await?,
-                Command::Unsubscribe(topic) => self.session.unsubscribe(topic),
+                Command::Unsubscribe(topic) => self.session.unsubscribe(topic).await,
                 Command::Publish(topic, payload) => {
                     let published = client.publish(self.subject(topic), payload).await;
                     published.map_err(BackplaneError::unknown)?;
@@ -52,7 +52,7 @@ impl NatsOutlet {
             reason = "the task of a subscription ends with it, or with its link"
         )]
         let task = tokio::spawn(take_in(self.session.clone(), topic, subscriber));
-        self.session.subscribe(topic, task.abort_handle());
+        self.session.subscribe(topic, task);
         Ok(())
     }
 

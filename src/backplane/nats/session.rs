@@ -7,7 +7,7 @@ use std::{
 };
 
 use async_nats::{Client, Event};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use crate::{
     backplane::{remote::Inbox, topic::Topic},
@@ -26,7 +26,7 @@ pub(super) struct Session {
 struct Open {
     client: Option<Client>,
     /// The tasks that take in what arrives on each topic.
-    subscriptions: HashMap<Topic, AbortHandle>,
+    subscriptions: HashMap<Topic, JoinHandle<()>>,
 }
 
 impl Session {
@@ -57,16 +57,19 @@ impl Session {
         self.open.lock().subscriptions.contains_key(&topic)
     }
 
-    pub(super) fn subscribe(&self, topic: Topic, task: AbortHandle) {
+    pub(super) fn subscribe(&self, topic: Topic, task: JoinHandle<()>) {
         self.open.lock().subscriptions.insert(topic, task);
         self.close_if_over();
     }
 
     /// Takes in nothing more on a topic. The client then tells the server.
-    pub(super) fn unsubscribe(&self, topic: Topic) {
+    pub(super) async fn unsubscribe(&self, topic: Topic) {
         let task = self.open.lock().subscriptions.remove(&topic);
         if let Some(task) = task {
             task.abort();
+            // One that runs may have messages in hand, which those of the next subscription must not
+            // overtake.
+            _ = task.await;
         }
     }
 
@@ -96,7 +99,7 @@ impl Session {
     fn close_if_over(&self) {
         if self.inbox.reason().is_some() {
             let open = mem::take(&mut *self.open.lock());
-            open.subscriptions.values().for_each(AbortHandle::abort);
+            open.subscriptions.values().for_each(JoinHandle::abort);
         }
     }
 }
