@@ -5,8 +5,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::{
     Body, Counts, Draft, Incoming, Key, MAX_FRAME, MAX_RECIPIENTS, MemberEntry, MemberReport,
-    MemberVersions, Order, Placed, Pulse, Question, Refused, ReportPart, Tails, Topics, Value,
-    read,
+    MemberVersions, Order, Pulse, Question, Refused, ReportPart, Tails, Topics, Value, read,
 };
 use crate::{
     backplane::{Arrival, Topic},
@@ -72,35 +71,6 @@ fn the_bytes_of_a_message_are_part_of_the_protocol() {
     };
     assert_eq!(read, recipients);
     assert_eq!(json, br#"{"action":"a"}"#[..]);
-}
-
-#[test]
-fn the_bytes_of_an_entry_are_part_of_the_protocol() {
-    let placed = |previous| Placed {
-        epoch: 1,
-        offset: 3,
-        previous,
-        id: 4,
-    };
-    let recipients = [Recipient::group("chat")];
-    for (previous, written) in [(Some(2), 2_u64), (None, u64::MAX)] {
-        let draft = Draft::entry(TOPIC, &recipients, placed(previous), b"\xffentry");
-        let arrival = arrival(draft, None);
-        assert_eq!(arrival.payload[4], 10);
-        let numbers = [1, 3, written, 4].map(u64::to_be_bytes).concat();
-        let expected = [&numbers[..], b"\x01\x01\x04chat\xffentry"].concat();
-        assert_eq!(arrival.payload[39..], expected);
-        let Body::Entry {
-            recipients: to,
-            placed: read,
-            entry,
-        } = read(&arrival, None).unwrap().body
-        else {
-            panic!("it is an entry");
-        };
-        assert_eq!((read, &to[..]), (placed(previous), &recipients[..]));
-        assert_eq!(entry, b"\xffentry"[..]);
-    }
 }
 
 #[test]

@@ -226,10 +226,9 @@ impl<T: Clone + Weight> Sequencer<T> {
             }
             Body::Scar(scar) => _ = self.heal(&scar),
             Body::Message(_) | Body::Passed | Body::Garbage => {
-                let unbroken = self.seen.iter().rev().take(self.unbroken);
-                let is_covered = unbroken
-                    .last()
-                    .is_some_and(|(from, _)| *from <= place.offset);
+                let first = self.seen.len() - self.unbroken.min(self.seen.len());
+                let first = self.seen.get(first);
+                let is_covered = first.is_some_and(|(from, _)| *from <= place.offset);
                 if !is_known && is_covered {
                     // Another entry was there: the store has gone back.
                     self.read_soon(now);

@@ -184,10 +184,10 @@ impl Client {
         if frame["action"] == "__resumed" {
             let streams = frame["streams"].as_object().expect("an object");
             let has = |name| self.streams.get(name).is_some_and(|it| it.was_asked);
-            let named = |name: &&str| streams.contains_key(*name);
+            let named = |name: &str| streams.contains_key(name);
             // If the queue has no room, one of which it had nothing is left out.
             assert!(
-                self.streams.keys().all(|name| named(&name) || !has(*name)),
+                self.streams.keys().all(|name| named(name) || !has(*name)),
                 "{frame}"
             );
             assert_eq!(frame.get("refused"), None, "{frame}");

@@ -151,7 +151,7 @@ impl World {
         }
         match self.now {
             now if now >= END + 1_000 => Time::MAX,
-            now if now >= END || now < STORM + 1_000 => now + 200,
+            now if !(STORM + 1_000..END).contains(&now) => now + 200,
             _ => END,
         }
     }
