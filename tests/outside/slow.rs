@@ -37,9 +37,10 @@ async fn a_client_that_never_reads_is_closed_and_costs_no_other_client_anything(
     }
 
     assert_eq!((matched[0], matched[BROADCASTS - 1]), (Some(4), Some(3)));
-    // The queue of a socket is bounded to 1 MiB; what the stalled one did not read is 16 MiB.
+    // The queue of a socket is bounded to 1 MiB, and the last 100 messages, which the chat keeps, are 3 MiB; what the
+    // stalled one did not read is 16 MiB.
     let grown = resident.iter().max().unwrap() - resident[0];
-    assert!(grown < 4 * 1024, "the server grew by {grown} KiB");
+    assert!(grown < 8 * 1024, "the server grew by {grown} KiB");
     let code = stalled.drain().await;
     assert!(matches!(code, None | Some(1013)), "closed with {code:?}");
 }
