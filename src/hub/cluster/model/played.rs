@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::{
     backplane::{
         Backplane, BackplaneError, BoxFuture, Command, Link, MemoryBackplane, Outlet, Topic,
     },
     frame::Frame,
-    hub::cluster::{Counts, Local, Question, Value},
+    hub::cluster::{Counts, Local, MemberNews, MemberVersions, Placed, Question, Value},
     protocol::Recipient,
     sync::{
         Mutex,
@@ -38,6 +40,10 @@ impl Local for Sockets {
         self.texts.lock().push(text.expect("a text"));
     }
 
+    fn enter(&self, _recipients: &[Recipient], _placed: Placed, _entry: &Bytes) {
+        unreachable!("no stream has a store");
+    }
+
     fn interest(&self) -> u64 {
         self.interest.load(SeqCst)
     }
@@ -48,6 +54,14 @@ impl Local for Sockets {
 
     fn answer(&self, question: &Question) -> Value {
         Value::none(question)
+    }
+
+    fn member_versions(&self) -> MemberVersions {
+        MemberVersions::default()
+    }
+
+    fn members(&self, _news: MemberNews) -> bool {
+        true
     }
 
     fn hook_panicked(&self) {
