@@ -1,7 +1,7 @@
 //! Sockets that go on where their clients were: what a client missed leaves before what comes now.
 
 use std::{
-    future::{Future, poll_fn, ready},
+    future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -38,7 +38,7 @@ impl Registration {
     }
 
     /// Sends the client what it missed, then what has come meanwhile. What this process keeps is in the
-    /// socket's queue when the call returns.
+    /// socket's queue when the call returns, unless a message to many sockets is under way just then.
     pub(crate) fn resume(&self, Gated(resume): Gated) {
         let hub = self.hub();
         if let Some(streams) = hub.history.as_ref().filter(|_| !resume.is_empty()) {
@@ -47,7 +47,11 @@ impl Registration {
                 let caught_up = async move { asking.catch_up_shared(&streams).await };
                 hub.resume(self.entry(), resume, caught_up);
             } else {
-                let caught_up = ready(resume.catch_up(streams));
+                let (streams, asking) = (streams.clone(), resume.clone());
+                let caught_up = async move {
+                    asking.when_free(&streams).await;
+                    asking.catch_up(&streams)
+                };
                 hub.resume(self.entry(), resume, caught_up);
             }
         }

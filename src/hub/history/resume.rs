@@ -1,6 +1,8 @@
 //! What a client that comes again has, and what it is told and sent.
 
-use std::{iter, sync::Arc};
+use std::{iter, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{
     catch_up::{CatchUp, Lost, Outcome},
@@ -56,6 +58,15 @@ struct Followed {
     from: Option<Position>,
 }
 
+impl Followed {
+    fn kept(&self) -> Kept<'_> {
+        Kept {
+            stream: self.name.as_ref(),
+            keep: self.keep,
+        }
+    }
+}
+
 impl Resume {
     /// Finds the streams of a socket, and what its client has of each. A position of another stream is
     /// refused like one that never was: nothing tells whether the stream exists.
@@ -100,6 +111,19 @@ impl Resume {
         self.streams.is_empty()
     }
 
+    /// Waits, for some milliseconds at most, until none of its streams has a message on its way to many
+    /// sockets: [`catch_up`](Self::catch_up) would hold up the thread meanwhile, and with it the tasks of
+    /// others. Cancel safe.
+    pub(in crate::hub) async fn when_free(&self, streams: &Streams) {
+        let mut looks = 0;
+        for followed in &self.streams {
+            while looks < MOST_LOOKS && !streams.is_free(followed.kept()) {
+                looks += 1;
+                sleep(BETWEEN_LOOKS).await;
+            }
+        }
+    }
+
     /// Returns what the socket missed of each stream: of all together no more than its queue has room for.
     pub(in crate::hub) fn catch_up(&self, streams: &Streams) -> Vec<CatchUp> {
         let reader = Reader {
@@ -109,11 +133,7 @@ impl Resume {
         };
         let mut room = streams.room();
         let caught_up = self.streams.iter().map(|followed| {
-            let kept = Kept {
-                stream: followed.name.as_ref(),
-                keep: followed.keep,
-            };
-            streams.catch_up(kept, followed.from.as_ref(), &reader, &mut room)
+            streams.catch_up(followed.kept(), followed.from.as_ref(), &reader, &mut room)
         });
         caught_up.collect()
     }
@@ -128,12 +148,8 @@ impl Resume {
         let mut room = streams.room();
         let mut caught_up = Vec::with_capacity(self.streams.len());
         for followed in &self.streams {
-            let kept = Kept {
-                stream: followed.name.as_ref(),
-                keep: followed.keep,
-            };
             let from = followed.from.as_ref();
-            let one = streams.catch_up_shared(kept, from, &reader, &mut room);
+            let one = streams.catch_up_shared(followed.kept(), from, &reader, &mut room);
             caught_up.push(one.await);
         }
         caught_up
@@ -233,6 +249,11 @@ fn lost(why: Lost, position: Option<Position>) -> Resumed {
         position,
     }
 }
+
+/// How often a socket looks whether its streams are free, and then waits for one that is not.
+const MOST_LOOKS: u32 = 32;
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// How many positions a client may send.
 const MAX_POSITIONS: usize = 64;

@@ -237,6 +237,11 @@ impl Streams {
         }
     }
 
+    /// Whether no message of the stream is on its way to the sockets' queues at this moment.
+    pub(super) fn is_free(&self, kept: Kept<'_>) -> bool {
+        self.lane(kept).try_lock().is_some()
+    }
+
     /// Notes that a message goes to a stream's sockets without a place in it, since this thread has a lane
     /// in hand: what came before cannot be resumed from.
     fn pass_by(&self, kept: Kept<'_>) {

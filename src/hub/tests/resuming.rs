@@ -3,16 +3,18 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, mpsc},
     task::{Context, Waker},
+    thread,
     time::Duration,
 };
 
 use serde_json::{Value, json};
-use tokio::{sync::oneshot, task::yield_now};
+use tokio::{sync::oneshot, task::yield_now, time::sleep};
 
 use crate::{
     config::{Config, HistoryRule, Overflow},
+    frame::Frame,
     hub::{
         Asked, Drained, Hub, Identity, Registration, Transport, User,
         history::{CatchUp, Resume},
@@ -142,6 +144,45 @@ async fn what_is_known_later_opens_the_gate_then() {
     );
     assert_eq!((texts.concat(), now), ("234".into(), 4));
     assert_eq!(totals(&hub), (1, 0));
+}
+
+#[tokio::test]
+async fn a_message_on_its_way_to_many_holds_up_no_thread() {
+    let hub = Arc::new(Hub::new(
+        &Config::new().history(HistoryRule::group("lobby")),
+    ));
+    let first = publish(&hub, "1");
+    let ann = hub.register(Identity::user("ann").group("lobby"), User::Claimed);
+    let registration = ann.expect("room in the hub");
+    let gated = registration.activate_gated(Asked::read([first.to_string()].into_iter()));
+    let (begin, begun) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let slow = {
+        let hub = hub.clone();
+        thread::spawn(move || {
+            let message = SocketMessage::new("news").text("2").to_group("lobby");
+            let streams = hub.history.as_ref().expect("there is a rule");
+            let kept = streams.kept_of(&message.recipients).expect("its rule");
+            let plain = Frame::message(&message);
+            streams.publish(kept, &message.recipients, &plain, |_| {
+                begin.send(()).expect("the test waits");
+                _ = released.recv_timeout(Duration::from_secs(20));
+            });
+        })
+    };
+    begun.recv().expect("it begins");
+    registration.resume(gated);
+    assert!(!slow.is_finished(), "it was waited for");
+    drop(release);
+    slow.join().expect("no panic");
+    let (told, texts) = loop {
+        let (told, texts) = written(&registration);
+        if !told.is_null() {
+            break (told, texts);
+        }
+        sleep(Duration::from_millis(1)).await;
+    };
+    assert_eq!((&told["missed"], texts.concat()), (&json!(1), "2".into()));
 }
 
 #[tokio::test]

@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn each_client_has_what_was_published_to_it_or_was_told_of_a_gap(
         room in room(),
-        steps in prop::collection::vec(step(), 0..40),
+        steps in prop::collection::vec(step(), 0..32),
     ) {
         let runtime = runtime::Builder::new_current_thread()
             .enable_time()
