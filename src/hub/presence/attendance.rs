@@ -113,7 +113,8 @@ impl<W: Clone> Attendance<W> {
     /// Returns whether all that the others have said of a group's members is known.
     pub(in crate::hub) fn is_synced(&self, group: &str) -> bool {
         let partition = partition_of(Name::Group(group));
-        self.0.table.lock().remotes.is_synced(partition)
+        let table = self.0.table.lock();
+        table.remotes.is_synced(partition) && !table.is_truncated
     }
 
     pub(in crate::hub) fn member_versions(&self) -> MemberVersions {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     change::PresenceCause,
-    member::{Holder, Member, Outcome},
+    member::{Holder, Mark, Member, Outcome},
     notice::{Listed, Notice},
     view::{Presence, PresenceMember},
     watchers::Watchers,
@@ -84,7 +84,7 @@ impl<W: Clone> Group<W> {
         let outcome = member.set(holder, cause, self.terms.leave_after, now);
         match outcome {
             Outcome::Arrived => self.here += 1,
-            Outcome::Altered => member.is_altered = true,
+            Outcome::Altered => _ = member.mark(Mark::Altered, true),
             Outcome::Away | Outcome::Same => {}
         }
         if matches!(outcome, Outcome::Arrived | Outcome::Altered) {
@@ -108,7 +108,7 @@ impl<W: Clone> Group<W> {
         let member = self.members.get_mut(user)?;
         let was_here = member.is_here();
         let later = member.expire(now);
-        member.is_awaited = later.is_some();
+        member.mark(Mark::Awaited, later.is_some());
         if was_here && !member.is_here() {
             self.here -= 1;
             self.mark(user, now);
@@ -120,7 +120,8 @@ impl<W: Clone> Group<W> {
     pub(super) fn bury(&mut self, user: &UserId) {
         let member = self.members.get(user);
         let is_over = |member: &Member| {
-            !(member.is_here() || member.is_dirty || member.is_unheard || member.is_awaited)
+            let is_due = [Mark::Dirty, Mark::Unheard, Mark::Awaited].map(|mark| member.is(mark));
+            !(member.is_here() || is_due.contains(&true))
         };
         if member.is_some_and(is_over) {
             self.members.remove(user);
@@ -131,7 +132,7 @@ impl<W: Clone> Group<W> {
     fn mark(&mut self, user: &UserId, now: Instant) {
         if self.is_listed {
             if let Some(member) = self.members.get_mut(user) {
-                if !mem::replace(&mut member.is_dirty, true) {
+                if !member.mark(Mark::Dirty, true) {
                     self.dirty.push(user.clone());
                 }
             }
@@ -200,10 +201,10 @@ impl<W: Clone> Group<W> {
             let Some(member) = self.members.get_mut(&user) else {
                 continue;
             };
-            member.is_dirty = false;
-            let is_altered = mem::take(&mut member.is_altered);
+            member.mark(Mark::Dirty, false);
+            let is_altered = member.mark(Mark::Altered, false);
             let is_here = member.is_here();
-            let was_told = mem::replace(&mut member.is_told, is_here);
+            let was_told = member.mark(Mark::Told, is_here);
             if is_here {
                 if !was_told || is_altered {
                     joined.push(user);
@@ -230,14 +231,14 @@ impl<W: Clone> Group<W> {
     fn forget_what_was_told(&mut self) {
         for user in mem::take(&mut self.dirty) {
             if let Some(member) = self.members.get_mut(&user) {
-                member.is_dirty = false;
+                member.mark(Mark::Dirty, false);
             }
             self.bury(&user);
         }
         if self.is_listed {
             for member in self.members.values_mut() {
-                member.is_altered = false;
-                member.is_told = member.is_here();
+                member.mark(Mark::Altered, false);
+                member.mark(Mark::Told, member.is_here());
             }
         }
     }

@@ -74,8 +74,8 @@ impl<W: Clone> Table<W> {
             let entries = changed.map(|((group, user), cause)| self.entry(group, user, cause));
             publishing.changes(partition, entries.collect(), &mut out);
         }
-        for partition in publishing.take_wanted(now) {
-            publishing.snapshot(partition, self.own_entries(partition), now);
+        if let Some(partition) = publishing.take_wanted(now) {
+            publishing.snapshot(partition, self.own_entries(partition));
         }
         publishing.take_parts(now, &mut out);
         self.publishing = Some(publishing);
@@ -220,7 +220,7 @@ impl<W: Clone> Table<W> {
             (anonymous().unwrap_or_default(), None)
         } else {
             let own = member();
-            let info = own.and_then(|own| own.info.as_ref());
+            let info = own.as_ref().and_then(|own| own.info.as_ref());
             let info = info.map(|info| (info.stamp, info.json.clone()));
             (own.map_or(0, |own| own.sockets), info)
         };

@@ -1,38 +1,29 @@
 //! One user's membership in a group: which nodes have sockets of it, or since when none has.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{change::PresenceCause, info::Info};
 
-/// One user's membership in a group.
+/// One user's membership in a group: 32 bytes, of which there may be many.
 #[derive(Debug, Default)]
 pub(super) struct Member {
-    holders: Holders,
-    /// Of a user without sockets.
-    absence: Option<Box<Absence>>,
-    /// Whether watchers have been told that it is here.
-    pub(super) is_told: bool,
-    /// Whether watchers are to be told something of it.
-    pub(super) is_dirty: bool,
-    /// Whether what is said of it has changed since watchers were told.
-    pub(super) is_altered: bool,
-    /// Whether the application's functions have been told that it is here.
-    pub(super) is_heard: bool,
-    /// Whether they are to be told something of it.
-    pub(super) is_unheard: bool,
-    /// Whether the end of its absence is being waited for.
-    pub(super) is_awaited: bool,
+    /// The node with sockets of it, of several nodes one.
+    node: u64,
+    info: Option<Arc<Info>>,
+    rest: Option<Box<Rest>>,
+    sockets: u32,
+    /// One bit for each mark.
+    marks: u8,
 }
 
-/// The nodes with sockets of a user. Nearly always that is one.
-#[derive(Debug, Default)]
-enum Holders {
-    #[default]
-    None,
-    One(Holder),
-    Many(Vec<Holder>),
+/// What few members have.
+#[derive(Debug)]
+enum Rest {
+    Away(Absence),
+    /// Other nodes with sockets of it.
+    Others(Vec<Holder>),
 }
 
 /// One node's sockets of a user.
@@ -49,6 +40,23 @@ struct Absence {
     cause: PresenceCause,
     info: Option<Arc<Info>>,
     is_over: bool,
+}
+
+/// What is noted of a member.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark {
+    /// Watchers have been told that it is here.
+    Told = 1,
+    /// Watchers are to be told something of it.
+    Dirty = 2,
+    /// What is said of it has changed since watchers were told.
+    Altered = 4,
+    /// The application's functions have been told that it is here.
+    Heard = 8,
+    /// They are to be told something of it.
+    Unheard = 16,
+    /// The end of its absence is being waited for.
+    Awaited = 32,
 }
 
 /// What a change of a member's sockets comes to.
@@ -73,23 +81,23 @@ impl Member {
         now: Instant,
     ) -> Outcome {
         let info = self.info().cloned();
-        let was_present = !self.holders.is_empty();
+        let was_present = self.sockets > 0;
         if holder.sockets == 0 {
-            self.holders.remove(holder.node);
-            if was_present && self.holders.is_empty() {
-                self.absence = Some(Box::new(Absence {
+            self.remove(holder.node);
+            if was_present && self.sockets == 0 {
+                self.rest = Some(Box::new(Rest::Away(Absence {
                     until: now + grace,
                     cause,
                     info,
                     is_over: false,
-                }));
+                })));
                 return Outcome::Away;
             }
             self.explain(cause);
         } else {
-            self.holders.put(holder);
-            let absence = self.absence.take();
-            if !was_present && absence.is_none_or(|absence| absence.is_over) {
+            let was_here = was_present || self.absence().is_some_and(|absence| !absence.is_over);
+            self.put(holder);
+            if !was_here {
                 return Outcome::Arrived;
             }
         }
@@ -106,24 +114,39 @@ impl Member {
 
     /// Says better how the last socket ended.
     fn explain(&mut self, cause: PresenceCause) {
-        if let Some(absence) = self.absence.as_mut().filter(|absence| !absence.is_over) {
+        if let Some(absence) = self.absence_mut().filter(|absence| !absence.is_over) {
             absence.cause = cause;
         }
     }
 
+    /// Sets a mark or takes it away. Returns whether it was set.
+    pub(super) fn mark(&mut self, mark: Mark, is_set: bool) -> bool {
+        let was_set = self.is(mark);
+        if is_set {
+            self.marks |= mark as u8;
+        } else {
+            self.marks &= !(mark as u8);
+        }
+        was_set
+    }
+
+    pub(super) fn is(&self, mark: Mark) -> bool {
+        self.marks & mark as u8 != 0
+    }
+
     /// Returns what a node has of it.
-    pub(super) fn holder(&self, node: u64) -> Option<&Holder> {
-        self.holders.as_slice().iter().find(|one| one.node == node)
+    pub(super) fn holder(&self, node: u64) -> Option<Holder> {
+        self.holders().find(|one| one.node == node)
     }
 
     /// Returns the nodes that have sockets of it.
     pub(super) fn nodes(&self) -> impl Iterator<Item = u64> {
-        self.holders.as_slice().iter().map(|one| one.node)
+        self.holders().map(|one| one.node)
     }
 
     /// Ends its absence if the time has come. Returns when it will, if that is later.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
-        let absence = self.absence.as_mut().filter(|absence| !absence.is_over)?;
+        let absence = self.absence_mut().filter(|absence| !absence.is_over)?;
         if absence.until > now {
             return Some(absence.until);
         }
@@ -133,76 +156,112 @@ impl Member {
 
     /// Returns when it has left, if it has no sockets.
     pub(super) fn away_until(&self) -> Option<Instant> {
-        self.absence.as_ref().map(|absence| absence.until)
+        self.absence().map(|absence| absence.until)
     }
 
     /// Whether it counts as a member.
     pub(super) fn is_here(&self) -> bool {
-        self.absence.as_ref().is_none_or(|absence| !absence.is_over)
+        self.absence().is_none_or(|absence| !absence.is_over)
     }
 
     /// Returns how its last socket ended, if it has none.
     pub(super) fn cause(&self) -> Option<PresenceCause> {
-        self.absence.as_ref().map(|absence| absence.cause)
+        self.absence().map(|absence| absence.cause)
     }
 
     pub(super) fn sockets(&self) -> usize {
-        let sockets = self.holders.as_slice().iter();
-        sockets.map(|holder| holder.sockets as usize).sum()
+        self.holders().map(|holder| holder.sockets as usize).sum()
     }
 
     /// Returns what was said last of it, by the nodes that have sockets of it.
     pub(super) fn info(&self) -> Option<&Arc<Info>> {
-        if let Some(absence) = &self.absence {
+        if let Some(absence) = self.absence() {
             return absence.info.as_ref();
         }
-        let said = self.holders.as_slice().iter();
-        let said = said.filter_map(|holder| Some((holder.info.as_ref()?, holder.node)));
+        let first = self.info.as_ref().map(|info| (info, self.node));
+        let others = self.others().iter();
+        let others = others.filter_map(|other| Some((other.info.as_ref()?, other.node)));
+        let said = first.into_iter().chain(others);
         let last = said.max_by_key(|(info, node)| (info.stamp, *node));
         last.map(|(info, _)| info)
     }
-}
 
-impl Holders {
-    fn is_empty(&self) -> bool {
-        matches!(self, Self::None)
+    fn holders(&self) -> impl Iterator<Item = Holder> {
+        let first = (self.sockets > 0).then(|| Holder {
+            node: self.node,
+            sockets: self.sockets,
+            info: self.info.clone(),
+        });
+        first.into_iter().chain(self.others().iter().cloned())
     }
 
-    fn as_slice(&self) -> &[Holder] {
-        match self {
-            Self::None => &[],
-            Self::One(one) => std::slice::from_ref(one),
-            Self::Many(many) => many,
+    fn others(&self) -> &[Holder] {
+        match self.rest.as_deref() {
+            Some(Rest::Others(others)) => others,
+            Some(Rest::Away(_)) | None => &[],
+        }
+    }
+
+    fn absence(&self) -> Option<&Absence> {
+        match self.rest.as_deref() {
+            Some(Rest::Away(absence)) => Some(absence),
+            Some(Rest::Others(_)) | None => None,
+        }
+    }
+
+    fn absence_mut(&mut self) -> Option<&mut Absence> {
+        match self.rest.as_deref_mut() {
+            Some(Rest::Away(absence)) => Some(absence),
+            Some(Rest::Others(_)) | None => None,
         }
     }
 
     fn put(&mut self, holder: Holder) {
-        match self {
-            Self::None => *self = Self::One(holder),
-            Self::One(one) if one.node == holder.node => *one = holder,
-            Self::One(_) => {
-                if let Self::One(one) = mem::take(self) {
-                    *self = Self::Many(vec![one, holder]);
-                }
+        if self.sockets == 0 || self.node == holder.node {
+            let others = matches!(self.rest.as_deref(), Some(Rest::Others(_)));
+            if !others {
+                self.rest = None;
             }
-            Self::Many(many) => match many.iter_mut().find(|one| one.node == holder.node) {
+            self.take(holder);
+            return;
+        }
+        let rest = self
+            .rest
+            .get_or_insert_with(|| Box::new(Rest::Others(Vec::new())));
+        if let Rest::Others(others) = &mut **rest {
+            match others.iter_mut().find(|one| one.node == holder.node) {
                 Some(one) => *one = holder,
-                None => many.push(holder),
-            },
+                None => others.push(holder),
+            }
         }
     }
 
     fn remove(&mut self, node: u64) {
-        match self {
-            Self::One(one) if one.node == node => *self = Self::None,
-            Self::None | Self::One(_) => {}
-            Self::Many(many) => {
-                many.retain(|one| one.node != node);
-                if let [one] = &many[..] {
-                    *self = Self::One(one.clone());
+        let others = match self.rest.as_deref_mut() {
+            Some(Rest::Others(others)) => others,
+            Some(Rest::Away(_)) => return,
+            None => {
+                if self.node == node {
+                    (self.sockets, self.info) = (0, None);
                 }
+                return;
             }
+        };
+        if self.node == node {
+            if let Some(next) = others.pop() {
+                (self.node, self.sockets, self.info) = (next.node, next.sockets, next.info);
+            }
+        } else {
+            others.retain(|one| one.node != node);
         }
+        if others.is_empty() {
+            self.rest = None;
+        }
+    }
+
+    /// Has this be what is kept of one node.
+    fn take(&mut self, holder: Holder) {
+        (self.node, self.sockets, self.info) = (holder.node, holder.sockets, holder.info);
     }
 }
 
@@ -227,7 +286,7 @@ mod tests {
     #[test]
     fn a_member_of_one_node_takes_little() {
         let bytes = size_of::<Member>();
-        assert!(bytes <= 48, "{bytes}");
+        assert!(bytes <= 32, "{bytes}");
     }
 
     #[test]

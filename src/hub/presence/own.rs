@@ -42,7 +42,7 @@ impl<W: Clone> Table<W> {
         }
         let member = group.members.get(user);
         let own = member.and_then(|member| member.holder(node));
-        let info = match own {
+        let info = match &own {
             Some(own) => own.info.clone(),
             // What was said of it holds until it has left, on whichever node it comes back.
             None => member
@@ -77,7 +77,8 @@ impl<W: Clone> Table<W> {
         let member = group.members.get(user);
         let own = member.and_then(|member| member.holder(node));
         // What was said of a socket before it came is not always the last word.
-        let said = own.filter(|_| step > 0).and_then(|own| own.info.clone());
+        let said = own.as_ref().filter(|_| step > 0);
+        let said = said.and_then(|own| own.info.clone());
         let later = |said: &Arc<Info>| info.as_ref().is_none_or(|info| info.stamp < said.stamp);
         let info = said.filter(later).or(info.cloned());
         let before = own.map_or(0, |own| own.sockets);

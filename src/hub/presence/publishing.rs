@@ -29,8 +29,8 @@ pub(super) struct Publishing {
     sent: BTreeMap<u8, Instant>,
     /// Parts of snapshots that wait.
     parts: VecDeque<(u8, MemberReport)>,
-    /// When the next of them may be sent.
-    next_part: Option<Instant>,
+    /// Until when no more of them are sent.
+    pause: Option<Instant>,
 }
 
 impl Publishing {
@@ -90,19 +90,21 @@ impl Publishing {
         }
     }
 
-    /// Returns the partitions of which all members are to be sent now.
-    pub(super) fn take_wanted(&mut self, now: Instant) -> Vec<u8> {
-        let due = self.wanted.iter().filter(|(_, at)| **at <= now);
-        let due: Vec<_> = due.map(|(partition, _)| *partition).collect();
-        for partition in &due {
-            self.wanted.remove(partition);
-            self.sent.insert(*partition, now);
+    /// Returns the partition of which all members are to be sent next. One after the other, so that no more
+    /// of them wait than a partition has.
+    pub(super) fn take_wanted(&mut self, now: Instant) -> Option<u8> {
+        if !self.parts.is_empty() || self.is_pausing(now) {
+            return None;
         }
-        due
+        let mut wanted = self.wanted.iter();
+        let (&partition, _) = wanted.find(|(_, at)| **at <= now)?;
+        self.wanted.remove(&partition);
+        self.sent.insert(partition, now);
+        Some(partition)
     }
 
     /// Makes a snapshot, whose parts wait for their turn.
-    pub(super) fn snapshot(&mut self, partition: u8, entries: Vec<MemberEntry>, now: Instant) {
+    pub(super) fn snapshot(&mut self, partition: u8, entries: Vec<MemberEntry>) {
         let version = self.versions.get(partition);
         let parts = in_parts(entries);
         // One of more parts than there are numbers would not be taken by the others.
@@ -119,23 +121,31 @@ impl Publishing {
             };
             self.parts.push_back((partition, report));
         }
-        self.next_part.get_or_insert(now);
     }
 
     /// Takes as many parts of snapshots as may be sent now: they must not fill the queue to the broker.
     pub(super) fn take_parts(&mut self, now: Instant, out: &mut Vec<(u8, MemberReport)>) {
-        if self.next_part.is_none_or(|next| next > now) {
+        if self.parts.is_empty() || self.is_pausing(now) {
             return;
         }
         let count = self.parts.len().min(PARTS_AT_ONCE);
         out.extend(self.parts.drain(..count));
-        self.next_part = (!self.parts.is_empty()).then_some(now + BETWEEN_PARTS);
+        self.pause = Some(now + PAUSE_PER_PART * count as u32);
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    fn is_pausing(&self, now: Instant) -> bool {
+        self.pause.is_some_and(|pause| pause > now)
+    }
+
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let wanted = self.wanted.values().min().copied();
-        let others = [self.due, self.next_part, wanted];
-        others.into_iter().flatten().min()
+        let next = if self.parts.is_empty() {
+            wanted
+        } else {
+            Some(now)
+        };
+        let next = next.map(|next| self.pause.map_or(next, |pause| next.max(pause)));
+        self.due.into_iter().chain(next).min()
     }
 }
 
@@ -166,4 +176,4 @@ const MAX_PART: usize = 60 << 10;
 
 /// Parts of snapshots that are sent at once: half a megabyte.
 const PARTS_AT_ONCE: usize = 8;
-const BETWEEN_PARTS: Duration = Duration::from_millis(50);
+const PAUSE_PER_PART: Duration = Duration::from_millis(6);

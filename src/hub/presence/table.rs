@@ -13,7 +13,7 @@ use super::{
     change::{PresenceCause, PresenceChange},
     group::{Group, Told},
     info::Info,
-    member::{Holder, Outcome},
+    member::{Holder, Mark, Outcome},
     moves::{Move, Watch},
     publishing::Publishing,
     remotes::Remotes,
@@ -53,6 +53,8 @@ pub(super) struct Table<W> {
     pub(super) remotes: Remotes,
     /// How many members they have, as far as this node keeps them.
     remote_members: usize,
+    /// Whether some of them were not kept.
+    pub(super) is_truncated: bool,
     /// What this node says of its own, in a cluster.
     pub(super) publishing: Option<Box<Publishing>>,
     /// In bytes.
@@ -85,6 +87,7 @@ impl<W: Clone> Table<W> {
             asked: BTreeMap::new(),
             remotes: Remotes::default(),
             remote_members: 0,
+            is_truncated: false,
             publishing: None,
             max_name_length,
             frames: 0,
@@ -142,7 +145,12 @@ impl<W: Clone> Table<W> {
         if self.group(name).is_none() {
             return;
         }
-        if !is_own && !self.count_remote(name, user, &holder) {
+        let member = self
+            .groups
+            .get(name)
+            .and_then(|group| group.members.get(user));
+        let is_known = member.is_some_and(|member| member.holder(holder.node).is_some());
+        if !is_own && !self.has_room(is_known, holder.sockets > 0) {
             return self.forget_if_over(name);
         }
         let Some(group) = self.groups.get_mut(name) else {
@@ -161,15 +169,13 @@ impl<W: Clone> Table<W> {
         self.forget_if_over(name);
     }
 
-    /// Counts the members of other nodes. Returns `false` if there are more than any cluster has.
-    fn count_remote(&mut self, name: &GroupId, user: &UserId, holder: &Holder) -> bool {
-        let member = self
-            .groups
-            .get(name)
-            .and_then(|group| group.members.get(user));
-        let is_known = member.is_some_and(|member| member.holder(holder.node).is_some());
-        match (is_known, holder.sockets > 0) {
-            (false, true) if self.remote_members >= MAX_REMOTE_MEMBERS => return false,
+    /// Counts what is kept of other nodes. Returns `false` if it is more than any cluster has.
+    fn has_room(&mut self, is_known: bool, is_there: bool) -> bool {
+        match (is_known, is_there) {
+            (false, true) if self.remote_members >= MAX_REMOTE_MEMBERS => {
+                self.is_truncated = true;
+                return false;
+            }
             (false, true) => self.remote_members += 1,
             (true, false) => self.remote_members -= 1,
             _ => {}
@@ -178,10 +184,17 @@ impl<W: Clone> Table<W> {
     }
 
     pub(super) fn set_anonymous(&mut self, name: &GroupId, node: u64, sockets: u32, now: Instant) {
-        if let Some(group) = self.group(name) {
-            group.set_anonymous(node, sockets, now);
+        let is_own = node == self.node;
+        let group = self.group(name);
+        let Some(is_known) = group.map(|group| group.anonymous.contains_key(&node)) else {
+            return;
+        };
+        if is_own || self.has_room(is_known, sockets > 0) {
+            if let Some(group) = self.groups.get_mut(name) {
+                group.set_anonymous(node, sockets, now);
+            }
         }
-        if node == self.node {
+        if is_own {
             let user = UserId::default();
             self.note_own(name, &user, PresenceCause::Closed, now);
         }
@@ -228,9 +241,9 @@ impl<W: Clone> Table<W> {
                 continue;
             };
             if let Some(member) = group.members.get_mut(&user) {
-                member.is_unheard = false;
+                member.mark(Mark::Unheard, false);
                 let is_here = member.is_here();
-                let was_heard = mem::replace(&mut member.is_heard, is_here);
+                let was_heard = member.mark(Mark::Heard, is_here);
                 let (group, user) = (name.clone(), user.clone());
                 match (was_heard, is_here) {
                     (false, true) => changes.push(PresenceChange::Joined { group, user }),
@@ -255,7 +268,7 @@ impl<W: Clone> Table<W> {
         }
         let absence = self.absences.peek().map(|Reverse((at, ..))| *at);
         let notice = self.notices.first().map(|(at, _)| *at);
-        let own = self.publishing.as_ref().and_then(|own| own.deadline());
+        let own = self.publishing.as_ref().and_then(|own| own.deadline(now));
         let due = [absence, notice, own, self.remotes.deadline(now)];
         due.into_iter().flatten().min()
     }
@@ -309,7 +322,7 @@ impl<W: Clone> Table<W> {
             return;
         };
         if let Some(until) = member.away_until() {
-            if !mem::replace(&mut member.is_awaited, true) {
+            if !member.mark(Mark::Awaited, true) {
                 let absence = (until, name.clone(), user.clone());
                 self.absences.push(Reverse(absence));
             }
@@ -319,7 +332,7 @@ impl<W: Clone> Table<W> {
     fn note_unheard(&mut self, name: &GroupId, user: &UserId) {
         let group = self.groups.get_mut(name);
         if let Some(member) = group.and_then(|group| group.members.get_mut(user)) {
-            if !mem::replace(&mut member.is_unheard, true) {
+            if !member.mark(Mark::Unheard, true) {
                 self.unheard.push((name.clone(), user.clone()));
             }
         }

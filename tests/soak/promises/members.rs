@@ -47,11 +47,7 @@ async fn killed(broker: &Broker) -> Result<Line> {
         members.push(Client::open(victim.address, &query).await?);
     }
     for node in &mut nodes {
-        let all = |figures: &crate::server::Figures| figures.members == MEMBERS + watchers.len();
-        let figures = node.until(PATIENCE, all).await?;
-        if !all(&figures) {
-            return Err(format!("a node knows {} members", figures.members).into());
-        }
+        known(node, MEMBERS + watchers.len()).await?;
     }
     // The frame that tells of the last of them.
     sleep(Duration::from_secs(2)).await;
@@ -91,6 +87,7 @@ async fn killed(broker: &Broker) -> Result<Line> {
 async fn costs(broker: &Broker) -> Result<Line> {
     const SOCKETS: usize = 2_000;
     const GROUPS: usize = 50;
+    const WARM: usize = 400;
 
     let options = options(broker);
     let options: Vec<_> = options.iter().map(String::as_str).collect();
@@ -102,10 +99,16 @@ async fn costs(broker: &Broker) -> Result<Line> {
         };
         node.until(PATIENCE, meet).await?;
     }
-    let before = second.figures().await?.memory;
     let quiet = broker.published_in(Duration::from_secs(10)).await?;
     let mut clients = Vec::new();
+    let mut before = 0;
     for number in 0..SOCKETS {
+        if number == WARM {
+            // The first ones pay for what is needed once.
+            known(&mut second, WARM * GROUPS).await?;
+            sleep(Duration::from_secs(3)).await;
+            before = second.figures().await?.memory;
+        }
         let mut query = format!("userId=visitor{number}");
         for group in 0..GROUPS {
             query.push_str(&format!("&groupId=g{group}"));
@@ -113,12 +116,10 @@ async fn costs(broker: &Broker) -> Result<Line> {
         clients.push(Client::open(first.address, &query).await?);
     }
     let members = SOCKETS * GROUPS;
-    let figures = second
-        .until(PATIENCE, |figures| figures.members >= members)
-        .await?;
+    known(&mut second, members).await?;
     sleep(Duration::from_secs(3)).await;
     let after = second.figures().await?.memory;
-    let each = after.saturating_sub(before) * 1_024 / members;
+    let each = after.saturating_sub(before) * 1_024 / ((SOCKETS - WARM) * GROUPS);
     let idle = broker.published_in(Duration::from_secs(10)).await?;
     let joined = first.join().await?;
     let line = Line::new()
@@ -157,6 +158,16 @@ async fn costs(broker: &Broker) -> Result<Line> {
         );
     }
     Ok(line)
+}
+
+/// Waits until a node knows so many members.
+async fn known(node: &mut Server, members: usize) -> Result<()> {
+    let all = |figures: &crate::server::Figures| figures.members == members;
+    let figures = node.until(PATIENCE, all).await?;
+    let seen = figures.members;
+    (seen == members)
+        .then_some(())
+        .ok_or_else(|| format!("a node knows {seen} of {members} members").into())
 }
 
 /// A socket that is told of the lobby, and the frames that it got, each with its time.

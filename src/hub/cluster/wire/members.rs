@@ -1,6 +1,6 @@
 //! What a node says of the members of groups, and how far it has come with that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::value::RawValue;
 
@@ -65,9 +65,11 @@ impl MemberEntry {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    /// Reads one of several, which share the names of their groups.
+    fn read<'a>(reader: &mut Reader<'a>, groups: &mut HashMap<&'a str, GroupId>) -> Option<Self> {
+        let group = reader.text()?;
         Some(Self {
-            group: reader.text()?.into(),
+            group: groups.entry(group).or_insert_with(|| group.into()).clone(),
             user: reader.text()?.into(),
             sockets: u32::try_from(reader.u64()?).ok()?,
             cause: reader.u8()?,
@@ -111,7 +113,8 @@ impl MemberReport {
         };
         let count = reader.length()?;
         // Grows with what is there, not with what was announced.
-        let entries = (0..count).map(|_| MemberEntry::read(reader));
+        let mut groups = HashMap::new();
+        let entries = (0..count).map(|_| MemberEntry::read(reader, &mut groups));
         Some(Self {
             version,
             part,
