@@ -74,8 +74,8 @@
 //! - `axum`: `server`, and the [`Socket`] extractor.
 //! - `client`: [`Broadcaster`], for other programs; `client-tls`: the same over HTTPS.
 //! - `nats`, `redis`: [`backplane::NatsBackplane`] and [`backplane::RedisBackplane`], which connect the
-//!   nodes of an application, and [`history::RedisHistory`], which keeps what their clients missed; over
-//!   TLS where their URLs say so.
+//!   nodes of an application, and [`history::JetStreamHistory`] and [`history::RedisHistory`], which keep
+//!   what their clients missed; over TLS where their URLs say so.
 //! - `settings`: [`Config::with_settings_folder`] and [`Config::with_settings_file`], for the settings
 //!   files of Web Connection.
 //! - `upstream`: [`Upstream`], for applications in other languages behind a server of their own; over

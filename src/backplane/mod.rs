@@ -60,7 +60,7 @@ mod error;
 mod link;
 mod memory;
 #[cfg(feature = "nats")]
-mod nats;
+pub(crate) mod nats;
 pub(crate) mod prefix;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;

@@ -2,7 +2,8 @@
 //!
 //! A *stream* is one group, one user or all sockets. A store gives each of its messages a place in an
 //! order that all nodes see, and has the newest of them at hand when a browser comes back after it was
-//! away. `RedisHistory` keeps it in Redis (feature `redis`). [`MemoryHistory`] is shared by hubs of one
+//! away. `RedisHistory` keeps it in Redis (feature `redis`), `JetStreamHistory` in NATS servers (feature `nats`).
+//! [`MemoryHistory`] is shared by hubs of one
 //! process, for tests. A hub without a store keeps its history itself, in memory.
 //!
 //! # Your own
@@ -67,11 +68,14 @@
 
 mod append;
 mod error;
+#[cfg(feature = "nats")]
+mod jetstream;
 mod memory;
+mod random;
 mod read;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "nats", feature = "redis"))]
 mod remote;
 mod retention;
 mod store;
@@ -87,5 +91,7 @@ pub use self::{
     stream_key::StreamKey,
 };
 
+#[cfg(feature = "nats")]
+pub use self::jetstream::JetStreamHistory;
 #[cfg(feature = "redis")]
 pub use self::redis::RedisHistory;

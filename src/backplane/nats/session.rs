@@ -1,12 +1,8 @@
 //! One connection to NATS: its client, its subscriptions, and when it is over.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
-};
+use std::{collections::HashMap, mem};
 
-use async_nats::{Client, Event};
+use async_nats::Client;
 use tokio::task::JoinHandle;
 
 use crate::{
@@ -14,10 +10,9 @@ use crate::{
     sync::Mutex,
 };
 
-/// What the halves of a link share with the client's events.
+/// What the halves of a link share with the client.
 pub(super) struct Session {
     pub(super) inbox: Inbox,
-    was_connected: AtomicBool,
     open: Mutex<Open>,
 }
 
@@ -33,7 +28,6 @@ impl Session {
     pub(super) fn new() -> Self {
         Self {
             inbox: Inbox::new(),
-            was_connected: AtomicBool::new(false),
             open: Mutex::default(),
         }
     }
@@ -77,22 +71,6 @@ impl Session {
     pub(super) fn end(&self, reason: &str) {
         self.inbox.end(reason);
         self.close_if_over();
-    }
-
-    /// Ends the link at the first event that means a loss. The client would connect once more by
-    /// itself, and then send what was sent to the old connection.
-    pub(super) fn on_event(&self, event: &Event) {
-        match event {
-            Event::Connected if !self.was_connected.swap(true, Relaxed) => {}
-            Event::Connected | Event::Disconnected | Event::Closed => self.end(CLOSED),
-            Event::ServerError(error) => {
-                self.end(&format!("the server refused a command: {error}"))
-            }
-            Event::SlowConsumer(_) => self.end("messages come faster than they are taken"),
-            // Before it stops, a server closes the connection; the client's own errors are those of
-            // its attempts to connect.
-            _ => {}
-        }
     }
 
     /// Drops the last sender to the client's task, which then closes the connection.

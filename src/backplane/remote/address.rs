@@ -116,19 +116,6 @@ impl Address {
             path: uri.path().trim_matches('/').to_owned(),
         })
     }
-
-    /// Returns another server that is asked in the same way.
-    pub(crate) fn elsewhere(&self, host: &str, port: u16) -> Self {
-        let host = Some(host).filter(|host| !host.is_empty());
-        Self {
-            host: host
-                .unwrap_or(&self.host)
-                .trim_matches(['[', ']'])
-                .to_owned(),
-            port,
-            ..self.clone()
-        }
-    }
 }
 
 fn decoded(text: &str) -> Result<String, UrlFlaw> {

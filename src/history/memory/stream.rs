@@ -1,15 +1,13 @@
 //! One stream in memory: its entries and its epoch, as a function of the time.
 
-use std::{
-    collections::VecDeque,
-    hash::{BuildHasher, RandomState},
-};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::history::{
     append::{Append, Appended},
+    random::random,
     read::{Entry, Page, Read},
     retention::Retention,
 };
@@ -35,8 +33,7 @@ impl Stream {
     /// Begins a life of a stream.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            // The keys of a `RandomState` are random. 0 is no epoch.
-            epoch: RandomState::new().hash_one("epoch").max(1),
+            epoch: random(),
             top: 0,
             top_id: 0,
             entries: VecDeque::new(),

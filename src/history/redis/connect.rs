@@ -22,7 +22,13 @@ pub(super) async fn connect(server: &RedisServer) -> Result<(RedisLink, Driver),
         let opened = open(server, &address).await;
         match opened.map_err(|why| format!("{address} {why}"))? {
             Opened::Link(link, driver) => return Ok((link, driver)),
-            Opened::Moved(host, port) => address = address.elsewhere(&host, port),
+            Opened::Moved(host, port) => {
+                // Without a host, it is another port of this one.
+                if !host.is_empty() {
+                    address.host = host;
+                }
+                address.port = port;
+            }
         }
     }
     Err(format!(
@@ -127,6 +133,7 @@ fn moved(error: &ServerError) -> Option<(String, u16)> {
     }
     let (_, address) = error.details()?.split_once(' ')?;
     let (host, port) = address.rsplit_once(':')?;
+    let host = host.trim_matches(['[', ']']);
     Some((host.to_owned(), port.parse().ok()?))
 }
 

@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    place::RedisServer,
-    scripts::{self, Keys},
-};
+use super::{place::RedisServer, scripts::Keys};
 use crate::{
     backplane::{
         prefix::Prefix,
@@ -14,6 +11,7 @@ use crate::{
     history::{
         append::{Append, Appended},
         error::HistoryError,
+        random::random,
         read::{Page, Read},
         remote::Remote,
         store::{BoxFuture, History},
@@ -84,7 +82,7 @@ impl RedisHistory {
             keys: Keys::new(&Prefix::default()),
             trust: Trust::of_machine(is_tls)?,
             trusts_restarts: false,
-            publisher: format!("{:x}", scripts::random()),
+            publisher: format!("{:x}", random()),
         })))
     }
 

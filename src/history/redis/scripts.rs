@@ -1,10 +1,6 @@
 //! The two scripts that the server runs: what they are given, and what they answer.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    str,
-    time::Duration,
-};
+use std::{str, time::Duration};
 
 use bytes::Bytes;
 use redis::{Pipeline, Value};
@@ -13,6 +9,7 @@ use crate::{
     backplane::prefix::Prefix,
     history::{
         append::{Append, Appended},
+        random::random,
         read::{Entry, Page, Read},
         retention::Retention,
         stream_key::StreamKey,
@@ -193,12 +190,6 @@ fn hexadecimal(value: &Value) -> Option<u64> {
 
 fn fresh_epoch() -> String {
     format!("{:x}", random())
-}
-
-/// Returns a random number that is not 0.
-pub(super) fn random() -> u64 {
-    // The keys of a `RandomState` are random.
-    RandomState::new().hash_one("epoch").max(1)
 }
 
 fn lifetime(keep: Retention) -> u128 {

@@ -20,6 +20,7 @@ pub(super) struct Cutter {
     address: SocketAddr,
     forwarded: Arc<AtomicUsize>,
     cuts: watch::Sender<usize>,
+    open: Arc<watch::Sender<usize>>,
     task: JoinHandle<()>,
 }
 
@@ -30,11 +31,19 @@ impl Cutter {
         let address = listener.local_addr().expect("a bound address");
         let forwarded = Arc::new(AtomicUsize::new(0));
         let cuts = watch::Sender::new(0);
-        let task = tokio::spawn(serve(listener, server, forwarded.clone(), cuts.subscribe()));
+        let open = Arc::new(watch::Sender::new(0));
+        let task = tokio::spawn(serve(
+            listener,
+            server,
+            forwarded.clone(),
+            cuts.subscribe(),
+            open.clone(),
+        ));
         Self {
             address,
             forwarded,
             cuts,
+            open,
             task,
         }
     }
@@ -48,9 +57,12 @@ impl Cutter {
         self.forwarded.load(Relaxed)
     }
 
-    /// Ends all connections. What was handed on stays handed on.
-    pub(super) fn cut(&self) {
+    /// Ends all connections, and waits until they are closed. What was handed on stays handed on.
+    pub(super) async fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
+        let mut open = self.open.subscribe();
+        let none = open.wait_for(|open| *open == 0).await;
+        none.expect("the sender is this one's");
     }
 }
 
@@ -65,15 +77,18 @@ async fn serve(
     server: SocketAddr,
     forwarded: Arc<AtomicUsize>,
     cuts: watch::Receiver<usize>,
+    open: Arc<watch::Sender<usize>>,
 ) {
     while let Ok((client, _)) = listener.accept().await {
-        let (forwarded, mut cuts) = (forwarded.clone(), cuts.clone());
+        let (forwarded, mut cuts, open) = (forwarded.clone(), cuts.clone(), open.clone());
         cuts.mark_unchanged();
+        open.send_modify(|open| *open += 1);
         tokio::spawn(async move {
             tokio::select! {
                 () = forward(client, server, &forwarded) => {}
                 _ = cuts.changed() => {}
             }
+            open.send_modify(|open| *open -= 1);
         });
     }
 }

@@ -3,6 +3,8 @@
 #[path = "../../it/stores/contract.rs"]
 mod contract;
 mod cutter;
+mod jetstream;
+mod jetstream_losses;
 mod redis;
 mod redis_cluster;
 mod redis_logins;

@@ -163,7 +163,7 @@ async fn what_was_sent_over_a_connection_that_broke_is_stored_once_and_in_order(
             (way.forwarded() > before + all).then_some(())
         })
         .await;
-        way.cut();
+        way.cut().await;
         let reconnected = way.forwarded();
         eventually("another connection is there", PATIENCE, async || {
             (way.forwarded() > reconnected).then_some(())

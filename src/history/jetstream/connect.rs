@@ -1,0 +1,102 @@
+//! Opens a link: connects, and finds the stream or makes it.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    api::{self, Api, Failure, Limits},
+    end::End,
+    link::JetStreamLink,
+    place::JetStreamServer,
+};
+use crate::{
+    backplane::{nats::open as open_client, remote::Address},
+    history::{random::random, remote::Driver, retention::Retention},
+};
+
+/// Opens a link to the next of the servers.
+pub(super) async fn connect(
+    server: &JetStreamServer,
+) -> Result<(Arc<JetStreamLink>, Driver), String> {
+    let address = server.addresses.next();
+    let end = Arc::new(End::default());
+    let opened = tokio::select! {
+        opened = open(server, address, &end) => opened,
+        // Such as a user without permission.
+        why = end.over() => Err(why),
+    };
+    opened.map_err(|why| format!("{address} {why}"))
+}
+
+async fn open(
+    server: &JetStreamServer,
+    address: &Address,
+    end: &Arc<End>,
+) -> Result<(Arc<JetStreamLink>, Driver), String> {
+    let ended = end.clone();
+    let credentials = server.credentials.as_deref();
+    let client = open_client(address, credentials, &server.trust, move |why| {
+        ended.end(why)
+    });
+    let api = Api {
+        client: client.await?,
+        stream: server.names.stream(),
+    };
+    let found = stream(server, &api).await.map_err(Failure::into_text)?;
+    let names = server.names.clone();
+    let link = JetStreamLink::new(api, names, server.publisher, end.clone(), found);
+    let link = Arc::new(link);
+    let driver = link.driver().await?;
+    Ok((link, driver))
+}
+
+/// Finds the stream, or makes it. Returns its epoch and limits.
+async fn stream(server: &JetStreamServer, api: &Api) -> Result<(u64, Limits), Failure> {
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(config) = api.config().await? {
+            let stored = config["republish"]["dest"].as_str().unwrap_or_default();
+            let headers_only = config["republish"]["headers_only"].as_bool();
+            let epoch = server.names.epoch(stored);
+            let epoch = epoch.filter(|_| headers_only == Some(true));
+            let epoch = epoch.ok_or_else(|| {
+                Failure::Link(format!(
+                    "has a stream {} that was not made by this library: delete it, or choose another \
+                     prefix",
+                    api.stream
+                ))
+            })?;
+            return Ok((epoch, Limits::of_config(&config)));
+        }
+        match api.create(&config(server)).await {
+            // Another node was faster.
+            Err(failure) if failure.is(api::NAME_IN_USE) => {}
+            result => result?,
+        }
+    }
+    Err(Failure::Link(format!(
+        "does not keep the stream {}",
+        api.stream
+    )))
+}
+
+fn config(server: &JetStreamServer) -> Value {
+    let limits = Limits::of(Retention::new(0, Default::default()));
+    let mut config = json!({
+        "name": server.names.stream(),
+        "subjects": [server.names.subjects()],
+        "retention": "limits",
+        "discard": "old",
+        "storage": "file",
+        "num_replicas": server.replicas,
+        "republish": {
+            "src": server.names.subjects(),
+            "dest": server.names.stored(random()),
+            "headers_only": true,
+        },
+    });
+    limits.write(&mut config);
+    config
+}
+
+const MAX_ATTEMPTS: usize = 3;

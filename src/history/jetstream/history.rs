@@ -1,0 +1,228 @@
+//! The type [`JetStreamHistory`] and its options.
+
+use std::fmt;
+
+use async_nats::ConnectOptions;
+
+use super::place::{JetStreamServer, Names};
+use crate::{
+    backplane::{
+        prefix::Prefix,
+        remote::{Address, Addresses, Schemes, SetupError, SetupErrorKind, UrlFlaw},
+    },
+    history::{
+        append::{Append, Appended},
+        error::HistoryError,
+        random::random,
+        read::{Page, Read},
+        remote::Remote,
+        store::{BoxFuture, History},
+    },
+    tls::Trust,
+};
+
+/// Keeps the history of streams in JetStream, the store of NATS servers from 2.9 (feature `nats`).
+///
+/// Each node has one connection, opened with the first call, and again after each loss for as long as
+/// the store lives. What was sent over a connection that broke is sent again, and stored once. While
+/// there is no connection, calls fail at once. The server needs `--jetstream`.
+///
+/// All streams are subjects `PREFIX.history.HASH` of one JetStream stream, `PREFIX-history`, which the
+/// first node makes. It keeps of each subject what the largest rule of all nodes says, and one message
+/// more; a smaller rule is applied when its stream is read. Other settings may be changed on the server,
+/// such as its replicas, its place and how many bytes it keeps.
+///
+/// # When the server fails
+///
+/// - *It restarts or is killed*: nothing is lost that it has on its disk, and clients resume. By default
+///   it hands its files to the disk every two minutes only (`sync_interval`): a machine that loses its
+///   power may lose what it had confirmed, and says nothing. With three [`replicas`](Self::replicas) on
+///   machines of their own, one may.
+/// - *The stream is purged*: what is gone is told, and the streams go on. *It is deleted*: it is made
+///   again, with another epoch.
+/// - *It is full*: it refuses entries, or drops the oldest ones, as it is set; no stream has a silent
+///   hole. Do not delete single messages: their absence is not noticed.
+/// - *It does not answer*: calls fail after 2 s, and an entry may yet be stored.
+///
+/// # Costs
+///
+/// To know which entry came before its own, each node receives the headers of all entries, some 200
+/// bytes each. The server reads a stream by a consumer, which takes it about 0.4 ms per entry among
+/// 10 000 streams; so nodes read from memory what they have there.
+///
+/// A user with permissions needs to publish to `PREFIX.history.*` and to `$JS.API.*.*.PREFIX-history`,
+/// `$JS.API.STREAM.MSG.GET.PREFIX-history`, `$JS.API.CONSUMER.MSG.NEXT.PREFIX-history.*` and
+/// `$JS.API.CONSUMER.DELETE.PREFIX-history.*`, and to subscribe to `PREFIX.stored.>` and `_INBOX.>`.
+///
+/// # Examples
+///
+/// ```no_run
+/// use web_connection_socket::history::JetStreamHistory;
+///
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let one = JetStreamHistory::new("nats://10.0.0.5")?.prefix("shop");
+/// let cluster = JetStreamHistory::new("tls://ann:secret@10.0.0.5,tls://ann:secret@10.0.0.6")?.replicas(3);
+///
+/// let credentials = std::fs::read_to_string("/run/secrets/shop.creds")?;
+/// let with_credentials = JetStreamHistory::new("tls://nats.internal")?.credentials(&credentials)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct JetStreamHistory(Remote<JetStreamServer>);
+
+impl JetStreamHistory {
+    /// Describes a server by its URL, or several of a cluster by theirs, separated by commas. Nothing is
+    /// connected yet.
+    ///
+    /// A URL is `nats://USER:PASSWORD@HOST:PORT` or `nats://TOKEN@HOST:PORT`; with `tls://` a server
+    /// without TLS is refused. Login and port (4222) may be left out, and signs with a meaning in URLs
+    /// are percent-encoded. TLS is spoken whenever the server demands it, so the certificate authorities
+    /// of this machine are read at once, from files; `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
+    ///
+    /// # Errors
+    ///
+    /// If a URL is not like that.
+    pub fn new(urls: &str) -> Result<Self, SetupError> {
+        let addresses = Addresses::parse(urls, &SCHEMES)?;
+        addresses.iter().try_for_each(check)?;
+        Ok(Self(Remote::new(JetStreamServer {
+            addresses,
+            names: Names::new(&Prefix::default()),
+            trust: Trust::of_machine(true)?,
+            credentials: None,
+            replicas: 1,
+            publisher: random(),
+        })))
+    }
+
+    /// Sets the prefix that keeps applications apart which share a server. The default is
+    /// `web-connection-socket`.
+    ///
+    /// # Panics
+    ///
+    /// Unless it is 1 to 64 ASCII letters, digits, `-`, `_` or `:`.
+    #[must_use]
+    #[track_caller]
+    pub fn prefix(self, prefix: &str) -> Self {
+        let names = Names::new(&Prefix::new(prefix));
+        Self(self.0.with(|server| JetStreamServer { names, ..server }))
+    }
+
+    /// Sets on how many servers of a cluster the stream is made, 1 by default; with 3 or 5 it survives
+    /// the loss of some. A stream that is there already keeps its own.
+    ///
+    /// # Panics
+    ///
+    /// Unless it is 1 to 5.
+    #[must_use]
+    #[track_caller]
+    pub fn replicas(self, replicas: usize) -> Self {
+        assert!(
+            (1..=5).contains(&replicas),
+            "JetStreamHistory::replicas: must be 1 to 5, but is {replicas}"
+        );
+        Self(self.0.with(|server| JetStreamServer { replicas, ..server }))
+    }
+
+    /// Signs in with the text of a credentials file, which holds a user's JWT and key. A login in the
+    /// URL is then left out.
+    ///
+    /// # Errors
+    ///
+    /// If the text holds no JWT or no key.
+    pub fn credentials(self, text: &str) -> Result<Self, SetupError> {
+        ConnectOptions::with_credentials(text)
+            .map_err(|error| SetupError::new(SetupErrorKind::Credentials, error))?;
+        let credentials = Some(text.to_owned());
+        Ok(Self(self.0.with(|server| JetStreamServer {
+            credentials,
+            ..server
+        })))
+    }
+
+    /// Trusts the certificate authorities in `pem` in addition to those of the machine.
+    ///
+    /// It may hold a private authority, or the self-signed certificate of the server.
+    ///
+    /// # Errors
+    ///
+    /// If `pem` holds no certificate in PEM form, or one that is not valid.
+    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, SetupError> {
+        let trust = self.0.server().trust.with_pem(pem)?;
+        Ok(Self(
+            self.0.with(|server| JetStreamServer { trust, ..server }),
+        ))
+    }
+}
+
+impl History for JetStreamHistory {
+    fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, HistoryError>> {
+        self.0.append(append)
+    }
+
+    fn read(&self, read: Read) -> BoxFuture<'static, Result<Page, HistoryError>> {
+        self.0.read(read)
+    }
+}
+
+impl fmt::Debug for JetStreamHistory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = self.0.server();
+        f.debug_struct("JetStreamHistory")
+            .field("addresses", &server.addresses)
+            .field("names", &server.names)
+            .field("trust", &server.trust)
+            .field("replicas", &server.replicas)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(address: &Address) -> Result<(), UrlFlaw> {
+    if address.user.is_none() && address.password.is_some() {
+        return Err(UrlFlaw::Unfit("it has a password without a user"));
+    }
+    let has_none = address.path.is_empty().then_some(());
+    has_none.ok_or(UrlFlaw::Unfit("it has a path"))
+}
+
+static SCHEMES: Schemes = Schemes {
+    plain: "nats",
+    tls: "tls",
+    port: 4222,
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_refused_at_once_and_a_secret_in_it_is_not_repeated() {
+        for (url, reason) in [
+            ("nats://:hunter2@h", "a password without a user"),
+            ("nats://hunter2@h/shop", "it has a path"),
+            ("redis://hunter2@h", "nats:// or tls://"),
+        ] {
+            let error = JetStreamHistory::new(url).unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains(reason) && text.contains("not tried"),
+                "{text}"
+            );
+            assert!(!format!("{text} {error:?}").contains("hunter2"));
+            assert_eq!(error.kind(), SetupErrorKind::Url);
+        }
+        let history = JetStreamHistory::new("nats://hunter2@h,nats://g:1").unwrap();
+        let debug = format!("{:?}", history.prefix("shop").replicas(3));
+        assert!(debug.contains("nats://h:4222") && debug.contains("shop"));
+        assert!(!debug.contains("hunter2"), "{debug}");
+    }
+
+    #[test]
+    fn credentials_and_certificates_that_are_none_are_refused() {
+        let history = || JetStreamHistory::new("nats://h").unwrap();
+        let error = history().credentials("none").unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Credentials);
+        let error = history().root_certificates(b"none").unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Certificate);
+    }
+}

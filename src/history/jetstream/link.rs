@@ -1,0 +1,235 @@
+//! An open link: entries on their way, what the server says of them, and the stream's limits.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{HeaderMap, HeaderName, Message, StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use super::{
+    api::{self, Api, Failure, Limits},
+    end::End,
+    message::{MESSAGE_ID, MessageId},
+    pending::{Confirmed, Pending},
+    place::Names,
+};
+use crate::{
+    history::{append::Append, remote::Driver, retention::Retention},
+    sync::Mutex,
+};
+
+/// A connection to one server.
+pub(super) struct JetStreamLink {
+    pub(super) api: Api,
+    pub(super) names: Names,
+    pub(super) epoch: u64,
+    pub(super) end: Arc<End>,
+    publisher: u64,
+    limits: Mutex<Limits>,
+    pending: Mutex<Pending>,
+    /// What the subjects of confirmations begin with.
+    inbox: String,
+}
+
+impl JetStreamLink {
+    pub(super) fn new(
+        api: Api,
+        names: Names,
+        publisher: u64,
+        end: Arc<End>,
+        (epoch, limits): (u64, Limits),
+    ) -> Self {
+        let inbox = api.client.new_inbox();
+        Self {
+            api,
+            names,
+            epoch,
+            end,
+            publisher,
+            limits: Mutex::new(limits),
+            pending: Mutex::default(),
+            inbox,
+        }
+    }
+
+    /// Sends an entry.
+    pub(super) async fn publish(
+        &self,
+        append: &Append,
+        number: u64,
+    ) -> Result<oneshot::Receiver<Confirmed>, String> {
+        let id = MessageId {
+            id: append.id,
+            sender: Some((self.publisher, number)),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(MESSAGE_ID, id.to_text());
+        let confirmed = self.pending.lock().add(number);
+        let subject = self.names.subject(append.stream);
+        let inbox = format!("{}.{number:x}", self.inbox);
+        let payload = append.entry.clone();
+        let client = &self.api.client;
+        let sent = client.publish_with_reply_and_headers(subject, inbox, headers, payload);
+        sent.await.map_err(|error| error.to_string())?;
+        Ok(confirmed)
+    }
+
+    /// Puts a mark into a stream without messages. Returns whether one is there now, or something else.
+    pub(super) async fn mark(&self, subject: &str, id: u64) -> Result<(), Failure> {
+        let mut headers = HeaderMap::new();
+        let id = MessageId { id, sender: None };
+        headers.insert(MESSAGE_ID, id.to_text());
+        headers.insert(EXPECTED_LAST, "0");
+        let client = &self.api.client;
+        let sent = client.request_with_headers(subject.to_owned(), headers, Bytes::new());
+        let answer = sent
+            .await
+            .map_err(|error| Failure::Link(error.to_string()))?;
+        match sequence(&answer) {
+            Err(failure) if failure.is(api::ANOTHER_LAST) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    /// Has the stream keep as much as a rule says, if it keeps less.
+    pub(super) async fn keep(&self, keep: Retention) -> Result<(), Failure> {
+        let needed = Limits::of(keep);
+        for _ in 0..MAX_UPDATES {
+            if self.limits.lock().covers(needed) {
+                return Ok(());
+            }
+            let Some(mut config) = self.config().await? else {
+                continue;
+            };
+            let limits = Limits::of_config(&config).max(needed);
+            limits.write(&mut config);
+            self.api.update(&config).await?;
+            // Another node may have changed them at the same time.
+            self.config().await?;
+        }
+        Err(Failure::Link("its limits change all the time".to_owned()))
+    }
+
+    /// Asks for the stream's configuration. The link is over if it is another stream.
+    pub(super) async fn config(&self) -> Result<Option<Value>, Failure> {
+        let config = self.api.config().await?;
+        let stored = config.as_ref().map(|config| &config["republish"]["dest"]);
+        let stored = stored.and_then(Value::as_str).unwrap_or_default();
+        if self.names.epoch(stored) != Some(self.epoch) {
+            self.end.end(ANOTHER);
+            return Err(Failure::Link(ANOTHER.to_owned()));
+        }
+        if let Some(config) = &config {
+            *self.limits.lock() = Limits::of_config(config);
+        }
+        Ok(config)
+    }
+
+    /// Subscribes to what the server says, and takes it in for as long as it is polled.
+    pub(super) async fn driver(self: &Arc<Self>) -> Result<Driver, String> {
+        let client = &self.api.client;
+        let stored = client.subscribe(self.names.all_stored()).await;
+        let stored = stored.map_err(|error| error.to_string())?;
+        let confirmed = client.subscribe(format!("{}.*", self.inbox)).await;
+        let confirmed = confirmed.map_err(|error| error.to_string())?;
+        let link = self.clone();
+        Ok(Box::pin(async move {
+            tokio::select! {
+                why = link.end.over() => why,
+                why = link.take_in(stored, confirmed) => why,
+                why = link.watch() => why,
+            }
+        }))
+    }
+
+    async fn take_in(&self, mut stored: Subscriber, mut confirmed: Subscriber) -> String {
+        loop {
+            tokio::select! {
+                // The server says first what it has stored, and then confirms it.
+                biased;
+                message = stored.next() => match message {
+                    Some(message) => self.on_stored(&message),
+                    None => return CLOSED.to_owned(),
+                },
+                message = confirmed.next() => match message {
+                    Some(message) => self.on_confirmed(&message),
+                    None => return CLOSED.to_owned(),
+                },
+            }
+        }
+    }
+
+    fn on_stored(&self, message: &Message) {
+        let epoch = self.names.epoch(&message.subject);
+        if epoch != Some(self.epoch) {
+            self.end.end(ANOTHER);
+        }
+        let Some(headers) = &message.headers else {
+            return;
+        };
+        let id = headers.get(MESSAGE_ID);
+        let id = id.and_then(|id| MessageId::parse(id.as_str()));
+        let before = headers.get(LAST);
+        let before = before.and_then(|before| before.as_str().parse().ok());
+        if let (Some((publisher, number)), Some(epoch), Some(before)) =
+            (id.and_then(|id| id.sender), epoch, before)
+        {
+            if publisher == self.publisher {
+                self.pending.lock().stored(number, epoch, before);
+            }
+        }
+    }
+
+    fn on_confirmed(&self, message: &Message) {
+        if message.status == Some(StatusCode::NO_RESPONDERS) {
+            // The stream is gone.
+            self.end.end(ANOTHER);
+            return;
+        }
+        let number = message.subject.rsplit('.').next();
+        let number = number.and_then(|number| u64::from_str_radix(number, 16).ok());
+        if let Some(number) = number {
+            self.pending.lock().confirmed(number, sequence(message));
+        }
+    }
+
+    /// Looks after the stream, which another program may delete.
+    async fn watch(&self) -> String {
+        loop {
+            sleep(BETWEEN_CHECKS).await;
+            match timeout(SILENCE, self.config()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(failure)) => return failure.into_text(),
+                Err(_elapsed) => return "the server does not answer".to_owned(),
+            }
+        }
+    }
+}
+
+/// Reads a confirmation.
+fn sequence(message: &Message) -> Result<u64, Failure> {
+    #[derive(Deserialize)]
+    struct Confirmation {
+        seq: u64,
+    }
+    api::read::<Confirmation>(message).map(|confirmation| confirmation.seq)
+}
+
+/// The header that has a message refused if another one is the last of its subject.
+const EXPECTED_LAST: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence");
+
+/// The header by which the server says which message was the last of a subject before one.
+const LAST: HeaderName = HeaderName::from_static("Nats-Last-Sequence");
+
+const ANOTHER: &str = "the stream was deleted";
+const CLOSED: &str = "the connection was closed";
+
+const BETWEEN_CHECKS: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(3);
+const MAX_UPDATES: usize = 5;

@@ -1,0 +1,14 @@
+//! JetStream, the store of NATS servers.
+
+mod api;
+mod connect;
+mod end;
+mod history;
+mod link;
+mod message;
+mod pending;
+mod place;
+mod reading;
+mod server;
+
+pub use self::history::JetStreamHistory;
