@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Then open both printed addresses. A page shows on which node its socket is, who is on the others and
-//! in the lobby, and what was said last; one that reconnects to its node gets what it missed.
+//! in the lobby, and what was said last; one that reconnects, to whichever node, gets what it missed.
 //! `curl http://127.0.0.1:5201/cluster` tells scripts the same. Without a broker the node is alone.
 
 use std::{
@@ -34,6 +34,7 @@ use web_connection_socket::{
     Config, Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer,
     backplane::{MemoryBackplane, NatsBackplane, RedisBackplane},
     config::{HistoryRule, PresenceRule},
+    history::RedisHistory,
     script,
 };
 
@@ -103,7 +104,9 @@ fn in_cluster(
     options: &Options,
 ) -> Result<WebConnectionSocketLayer, Box<dyn Error>> {
     Ok(match (&options.redis, &options.nats) {
-        (Some(url), _) => layer.backplane(RedisBackplane::new(url)?.prefix(PREFIX)),
+        (Some(url), _) => layer
+            .backplane(RedisBackplane::new(url)?.prefix(PREFIX))
+            .history_store(RedisHistory::new(url)?.prefix(PREFIX)),
         (None, Some(url)) => layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX)),
         (None, None) => layer.backplane(MemoryBackplane::new()),
     })

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower::Layer;
 use web_connection_socket::{
+    WebConnectionSocketLayer,
     backplane::MemoryBackplane,
+    history::MemoryHistory,
     testing::{Client, Server},
 };
 
@@ -14,7 +16,10 @@ use super::{app, layer};
 
 /// Starts a node.
 async fn node(backplane: MemoryBackplane) -> Server {
-    let layer = layer().backplane(backplane);
+    serve(layer().backplane(backplane)).await
+}
+
+async fn serve(layer: WebConnectionSocketLayer) -> Server {
     layer.hub().cluster().connected().await;
     let app = app(layer.hub());
     // A visitor has left some seconds after its last page did.
@@ -75,6 +80,69 @@ async fn a_page_learns_where_it_is_and_who_is_on_the_other_nodes() {
 }
 
 const LOBBY_PAGE: &str = "/?userId=cat&groupId=lobby";
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_comes_back_to_another_node_gets_what_it_missed() {
+    let broker = MemoryBackplane::new();
+    let store = MemoryHistory::new();
+    let first = serve(
+        layer()
+            .backplane(broker.clone())
+            .history_store(store.clone()),
+    )
+    .await;
+    let second = serve(
+        layer()
+            .backplane(broker.another_node())
+            .history_store(store),
+    )
+    .await;
+    let mut cat = first.connect(LOBBY_PAGE).await.unwrap();
+    let mut bob = second.connect("/?userId=bob&groupId=lobby").await.unwrap();
+    say(&mut bob, "one").await;
+    let position = said(&mut cat, "one").await["__position"].clone();
+    drop(cat);
+    said(&mut bob, "one").await;
+    for text in ["two", "three"] {
+        say(&mut bob, text).await;
+        said(&mut bob, text).await;
+    }
+    let path = format!(
+        "{LOBBY_PAGE}&resume=1&position={}",
+        position.as_str().unwrap()
+    );
+    let mut cat = second.connect(&path).await.unwrap();
+    for text in ["two", "three"] {
+        said(&mut cat, text).await;
+    }
+    // A page that begins on either node shows the same.
+    for node in [&first, &second] {
+        assert_eq!(
+            get(node, "/recent").await["messages"]
+                .as_array()
+                .unwrap()
+                .len(),
+            3
+        );
+    }
+}
+
+async fn say(page: &mut Client, text: &str) {
+    let message = json!({ "action": "say", "message": text });
+    page.send_text(message.to_string()).await.unwrap();
+}
+
+/// Reads the next message that was said, which has to be this one.
+async fn said(page: &mut Client, text: &str) -> Value {
+    loop {
+        let frame: Value = serde_json::from_str(&page.receive_text().await.unwrap()).unwrap();
+        if frame["action"] == "said" {
+            let said: Value = serde_json::from_str(frame["message"].as_str().unwrap()).unwrap();
+            assert_eq!(said["text"], text);
+            return frame;
+        }
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn pages_of_all_nodes_know_who_is_in_the_lobby() {

@@ -100,6 +100,57 @@ async fn pages_on_two_nodes_talk_and_show_where_everyone_is() {
         .await;
 }
 
+#[tokio::test]
+async fn what_is_said_while_a_node_is_restarted_appears_once() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let options = ["--redis", &*url];
+    let (mut first, second) =
+        tokio::join!(ExampleNode::start(&options), ExampleNode::start(&options));
+    let (ann, bob) = tokio::join!(
+        Browser::start(Viewport::default()),
+        Browser::start(Viewport::default())
+    );
+    ann.go_to(&first.url("/?name=ann")).await;
+    bob.go_to(&second.url("/?name=bob")).await;
+    for page in [&ann, &bob] {
+        page.until("document.querySelectorAll('#lobby li').length === 2")
+            .await;
+    }
+    say(&bob, "before").await;
+    ann.until(&format!("{LAST}?.endsWith(': before')")).await;
+    let mut expected = vec!["before".to_owned()];
+    for round in 0..2 {
+        first.kill();
+        ann.until("document.querySelector('#state').dataset.state === 'offline'")
+            .await;
+        for number in 0..5 {
+            let text = format!("meanwhile {round} {number}");
+            say(&bob, &text).await;
+            expected.push(text);
+        }
+        first.start_again(&options).await;
+        ann.until(&format!("{LAST}?.endsWith(': meanwhile {round} 4')"))
+            .await;
+        assert_eq!(ann.evaluate::<Vec<String>>(SAID).await, expected);
+    }
+    // Nothing was to be told of.
+    assert_eq!(ann.evaluate::<usize>(NOTICES).await, 0);
+}
+
+const LAST: &str = "document.querySelector('#log article:last-child')?.textContent";
+
+const SAID: &str = "return [...document.querySelectorAll('#log article')]
+    .map(article => article.textContent.split(': ').at(-1))";
+
+const NOTICES: &str = "return document.querySelectorAll('#log .notice').length";
+
+async fn say(page: &Browser, text: &str) {
+    page.type_into("#text", text).await;
+    page.click("#send").await;
+    page.until(&format!("{LAST}?.endsWith(': {text}')")).await;
+}
+
 /// Waits until a page shows where Ann is, and where Bob.
 async fn shows_both(ann: &Browser) {
     let other = "[...document.querySelectorAll('#nodes li:not([data-own])')]";

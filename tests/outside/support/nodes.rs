@@ -14,21 +14,27 @@ use super::{PATIENCE, eventually, example, free_port, http::Http, process::Proce
 #[derive(Debug)]
 pub(crate) struct ExampleNode {
     port: u16,
-    _process: Process,
+    process: Process,
 }
 
 impl ExampleNode {
     /// Starts a node with options such as `["--redis", URL]`.
     pub(crate) async fn start(options: &[&str]) -> Self {
         let port = free_port();
-        let mut command = Command::new(program());
-        command.args(["--port", &port.to_string()]).args(options);
-        let mut process = Process::start("cluster", command);
-        process.line_with("http://").await;
         Self {
             port,
-            _process: process,
+            process: start_at(port, options).await,
         }
+    }
+
+    /// Kills the node as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts a killed node again, at the same port.
+    pub(crate) async fn start_again(&mut self, options: &[&str]) {
+        self.process = start_at(self.port, options).await;
     }
 
     /// The URL of `path`, which begins with a slash.
@@ -47,6 +53,14 @@ impl ExampleNode {
         })
         .await
     }
+}
+
+async fn start_at(port: u16, options: &[&str]) -> Process {
+    let mut command = Command::new(program());
+    command.args(["--port", &port.to_string()]).args(options);
+    let mut process = Process::start("cluster", command);
+    process.line_with("http://").await;
+    process
 }
 
 fn program() -> &'static Path {
