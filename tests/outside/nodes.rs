@@ -1,13 +1,16 @@
 //! The cluster example: two programs and a broker, as the README starts them.
 
+use std::process::Command;
+
 use brokers::{Nats, Redis};
 use serde_json::json;
 
 use crate::support::{
-    axe,
+    PATIENCE, axe,
     browser::{Browser, Viewport},
     nodes::ExampleNode,
     outside_dir,
+    process::{Process, script},
 };
 
 #[tokio::test]
@@ -136,6 +139,31 @@ async fn what_is_said_while_a_node_is_restarted_appears_once() {
     }
     // Nothing was to be told of.
     assert_eq!(ann.evaluate::<usize>(NOTICES).await, 0);
+}
+
+#[tokio::test]
+async fn pages_that_are_cut_off_again_and_again_miss_nothing_untold() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let options = ["--redis", &*url];
+    let nodes = [
+        ExampleNode::start(&options).await,
+        ExampleNode::start(&options).await,
+    ];
+    for node in &nodes {
+        node.until("the nodes meet", |state| nodes_of(state) == 2)
+            .await;
+    }
+    let mut pages = Command::new("node");
+    pages
+        .arg(script("cuts.mjs"))
+        .arg(outside_dir().join("node_modules/ws/wrapper.mjs"))
+        .arg("lobby")
+        .arg(nodes.each_ref().map(|node| node.url("")).join(","));
+    let mut pages = Process::start("cuts", pages);
+    pages.succeeds_within(PATIENCE * 8).await;
+    // With so few messages none is too old to be sent again.
+    assert!(pages.log().contains(" 0 gaps"), "{}", pages.log());
 }
 
 const LAST: &str = "document.querySelector('#log article:last-child')?.textContent";
