@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Then open both printed addresses. A page shows on which node its socket is, who is on the others and
-//! in the lobby, and what was said last; one that reconnects, to whichever node, gets what it missed.
+//! in the lobby, and what was said last; one that reconnects, to whichever node, gets what it missed (on
+//! NATS with `--jetstream`; else each node keeps what was said by itself).
 //! `curl http://127.0.0.1:5201/cluster` tells scripts the same. Without a broker the node is alone.
 
 use std::{
@@ -34,7 +35,7 @@ use web_connection_socket::{
     Config, Hub, MessageError, Socket, SocketMessage, WebConnectionSocketLayer,
     backplane::{MemoryBackplane, NatsBackplane, RedisBackplane},
     config::{HistoryRule, PresenceRule},
-    history::RedisHistory,
+    history::{JetStreamHistory, RedisHistory},
     script,
 };
 
@@ -54,6 +55,9 @@ struct Options {
     /// URL of a NATS server, or of several of a cluster, separated by commas.
     #[arg(long)]
     nats: Option<String>,
+    /// Keeps what was said in JetStream, if the NATS server has it, instead of on each node by itself.
+    #[arg(long, requires = "nats")]
+    jetstream: bool,
 }
 
 #[tokio::main]
@@ -107,7 +111,13 @@ fn in_cluster(
         (Some(url), _) => layer
             .backplane(RedisBackplane::new(url)?.prefix(PREFIX))
             .history_store(RedisHistory::new(url)?.prefix(PREFIX)),
-        (None, Some(url)) => layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX)),
+        (None, Some(url)) => {
+            let layer = layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX));
+            match options.jetstream {
+                true => layer.history_store(JetStreamHistory::new(url)?.prefix(PREFIX)),
+                false => layer,
+            }
+        }
         (None, None) => layer.backplane(MemoryBackplane::new()),
     })
 }

@@ -11,6 +11,7 @@ use crate::support::{
     nodes::ExampleNode,
     outside_dir,
     process::{Process, script},
+    scratch::Scratch,
 };
 
 #[tokio::test]
@@ -142,13 +143,23 @@ async fn what_is_said_while_a_node_is_restarted_appears_once() {
 }
 
 #[tokio::test]
-async fn pages_that_are_cut_off_again_and_again_miss_nothing_untold() {
+async fn pages_that_are_cut_off_again_and_again_miss_nothing_over_redis() {
     let redis = Redis::start();
-    let url = redis.url();
-    let options = ["--redis", &*url];
+    pages_miss_nothing(&["--redis", &redis.url()]).await;
+}
+
+#[tokio::test]
+async fn pages_that_are_cut_off_again_and_again_miss_nothing_over_jetstream() {
+    let folder = Scratch::new("jetstream");
+    let path = folder.path().to_str().expect("a path of letters");
+    let nats = Nats::with(&["--jetstream", "--store_dir", path]);
+    pages_miss_nothing(&["--nats", &nats.url(), "--jetstream"]).await;
+}
+
+async fn pages_miss_nothing(options: &[&str]) {
     let nodes = [
-        ExampleNode::start(&options).await,
-        ExampleNode::start(&options).await,
+        ExampleNode::start(options).await,
+        ExampleNode::start(options).await,
     ];
     for node in &nodes {
         node.until("the nodes meet", |state| nodes_of(state) == 2)
