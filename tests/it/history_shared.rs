@@ -282,6 +282,25 @@ async fn a_store_that_is_slow_delays_a_message_by_250_ms_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_without_a_place_while_a_client_resumes_does_not_come_twice() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let (_ann, told) = here.follow(&[]).await;
+    let begin = told["position"].as_str().unwrap().to_owned();
+    store.delay(Duration::from_millis(300));
+    here.hub.broadcast(&lobby("1"));
+    sleep(Duration::from_millis(10)).await;
+    // What it missed is read after the message's place is known, and before that it waits without one.
+    let (mut bob, told) = there.follow(&[&begin]).await;
+    let why = (&told["recovered"], &told["reason"]);
+    assert_eq!(why, (&json!(false), &json!("gap")));
+    store.restore();
+    sleep(Duration::from_secs(1)).await;
+    here.say("2").await.expect("the store has it");
+    assert_eq!(texts(&mut bob, 2).await, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_store_that_is_down_has_not_taken_is_no_silent_loss() {
     let store = MemoryHistory::new();
     let [here, there] = nodes(store.clone()).await;

@@ -4,6 +4,8 @@ use std::{iter, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
+use tokio::time::Instant;
+
 use super::{
     catch_up::{CatchUp, Lost, Outcome},
     lane::mark_of,
@@ -47,6 +49,8 @@ pub(in crate::hub) struct Resume {
     groups: Vec<GroupId>,
     streams: Vec<Followed>,
     refused: usize,
+    /// When it began: what is broadcast from then on comes to the socket's queue.
+    since: Instant,
 }
 
 /// A stream that is kept and that the socket is in.
@@ -103,6 +107,7 @@ impl Resume {
             groups,
             streams,
             refused: refused + positions.len(),
+            since: Instant::now(),
         }
     }
 
@@ -149,7 +154,8 @@ impl Resume {
         let mut caught_up = Vec::with_capacity(self.streams.len());
         for followed in &self.streams {
             let from = followed.from.as_ref();
-            let one = streams.catch_up_shared(followed.kept(), from, &reader, &mut room);
+            let who = (&reader, self.since);
+            let one = streams.catch_up_shared(followed.kept(), from, who, &mut room);
             caught_up.push(one.await);
         }
         caught_up

@@ -4,6 +4,7 @@ mod churn;
 mod crowd;
 mod faults;
 mod floods;
+mod histories;
 mod idle;
 mod join_race;
 mod load;
@@ -82,7 +83,9 @@ async fn measure(number: u8) -> Result<Line> {
         35 => named::names().await,
         36 => crowd::beside_a_flood().await,
         37 => named::rates().await,
-        39 => resumes::ten_thousand().await,
+        39 => Ok(resumes::ten_thousand()
+            .await?
+            .and(histories::while_the_store_dies().await?)),
         40 => members::who_is_here().await,
         _ => Err("there is no such promise".into()),
     }
@@ -218,7 +221,7 @@ const PROMISES: &[(u8, &str)] = &[
     ),
     (
         39,
-        "10 000 resumes, 10 messages each, a stream per 100 sockets: all come, in order; CPU at most 1.25 × the same connects that get the same 11 frames as replies",
+        "10 000 resumes, 10 messages each, a stream per 100 sockets: all come, in order; CPU at most 1.25 × the same connects that get the same 11 frames as replies; 24 clients that come and go at 3 nodes, 8 publishers, while Redis is killed without a file, emptied and frozen, and a node is killed: each log is what was published, or says where something is missing",
     ),
     (
         40,

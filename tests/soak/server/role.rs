@@ -25,6 +25,7 @@ use web_connection_socket::{
     SocketMessage, WebConnectionSocketLayer,
     backplane::{NatsBackplane, RedisBackplane},
     config::{HistoryRule, PresenceRule},
+    history::RedisHistory,
 };
 
 use super::{
@@ -76,6 +77,9 @@ pub(crate) struct Options {
     /// Keeps track of the members of the lobby and of the groups that begin with `g`.
     #[arg(long)]
     presence: bool,
+    /// Keeps the messages to the lobby in this Redis server.
+    #[arg(long)]
+    history_store: Option<String>,
     /// Serve with the library's own server, until the process ends.
     #[arg(long)]
     own_server: bool,
@@ -107,11 +111,8 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     say(&listener.local_addr()?)?;
     if options.own_server {
         let server = Server::new(listener, &hub).with_graceful_shutdown(pending());
-        #[expect(clippy::disallowed_methods, reason = "the server beside its orders")]
-        let serving = tokio::spawn(server.serve(layer.layer(Router::new())));
-        only_serve(&hub, begin, &ends).await?;
-        serving.abort();
-        return Ok(());
+        let serving = server.serve(layer.layer(Router::new()));
+        return beside(serving, only_serve(&hub, begin, &ends)).await;
     }
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
@@ -185,6 +186,18 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         })
     })
     .await
+}
+
+/// Serves until there are no more orders.
+async fn beside(
+    serving: impl Future<Output: Send + 'static> + Send + 'static,
+    orders: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the server beside its orders")]
+    let serving = tokio::spawn(serving);
+    orders.await?;
+    serving.abort();
+    Ok(())
 }
 
 /// Obeys the orders that the crate's own server takes.
@@ -272,6 +285,10 @@ fn in_cluster(
         layer
     };
     let layer = layer.on_cluster_event(move |event| told.lock().extend(Told::of(&event)));
+    let layer = match &options.history_store {
+        Some(url) => layer.history_store(RedisHistory::new(url)?),
+        None => layer,
+    };
     Ok(match (&options.redis, &options.nats) {
         (Some(url), _) => layer.backplane(RedisBackplane::new(url)?),
         (None, Some(url)) => layer.backplane(NatsBackplane::new(url)?),
@@ -281,6 +298,9 @@ fn in_cluster(
 
 fn config(options: &Options) -> Config {
     let mut config = Config::new().trust_local_callers();
+    if options.history_store.is_some() {
+        config = config.history(HistoryRule::group("lobby").messages(1_000));
+    }
     if let Some(seconds) = options.write_timeout {
         config = config.write_timeout(Duration::from_secs(seconds));
     }

@@ -14,6 +14,8 @@ pub(in crate::hub::history) struct Order {
     pub(in crate::hub::history) sequencer: Sequencer<Sent>,
     /// The reports of this node's messages, by their ids.
     pub(in crate::hub::history) settling: HashMap<u64, Arc<Settling>>,
+    /// When the sockets got a message without a place last.
+    pub(in crate::hub::history) unplaced: Option<Instant>,
     /// When the worker looks at the lane.
     pub(in crate::hub::history) due: Option<Instant>,
     pub(in crate::hub::history) catching: Catching,
@@ -57,6 +59,7 @@ impl Order {
             key,
             sequencer: Sequencer::new(random),
             settling: HashMap::new(),
+            unplaced: None,
             due: None,
             catching: Catching::default(),
         }

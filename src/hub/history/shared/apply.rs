@@ -198,6 +198,7 @@ impl Streams {
             epoch: place.epoch,
             offset: place.offset,
         });
+        let is_unplaced = place.is_none();
         let place = place.filter(|_| !is_void);
         let position = position_of(lane, place.map(Last::from));
         let mark = mark.unwrap_or(mark_of(&position));
@@ -220,6 +221,9 @@ impl Streams {
         }
         let report = sockets.deliver(sent.recipients(), &frame);
         if let Some(order) = &mut state.order {
+            if is_unplaced {
+                order.unplaced = Some(Instant::now());
+            }
             let settling = order.settling.get(&id);
             let position = place.map(|_| position);
             if settling.is_some_and(|settling| settling.delivered(report, position)) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{apply::position_of, worker};
 use crate::{
@@ -28,7 +28,7 @@ impl Streams {
     /// Returns what a socket missed of a stream since a position, or where the stream is now: from the
     /// ring, or else from the store, of which all sockets of a stream that come at the time ask together.
     ///
-    /// Broadcasts must select the socket already, and its gate be shut. What the answer holds, the live
+    /// Broadcasts must select the socket already, and its gate be shut, not before `since`. What the answer holds, the live
     /// sockets have too.
     ///
     /// Cancel safe.
@@ -36,7 +36,7 @@ impl Streams {
         self: &Arc<Self>,
         kept: Kept<'_>,
         from: Option<&Position>,
-        reader: &Reader<'_>,
+        (reader, since): (&Reader<'_>, Instant),
         room: &mut Room,
     ) -> CatchUp {
         let Some(shared) = self.shared() else {
@@ -46,7 +46,7 @@ impl Streams {
         for _ in 0..MAX_STEPS {
             worker::start(self, shared);
             let step = self.with_lane(kept, |lane, state| {
-                self.step(shared, lane, state, found, from, reader, room)
+                self.step(shared, lane, state, found, from, (reader, since), room)
             });
             match step {
                 Step::Done(caught_up) => return caught_up,
@@ -72,7 +72,7 @@ impl Streams {
         state: &mut State,
         found: Option<Found>,
         from: Option<&Position>,
-        reader: &Reader<'_>,
+        (reader, since): (&Reader<'_>, Instant),
         room: &mut Room,
     ) -> Step {
         let now = state.used;
@@ -87,6 +87,12 @@ impl Streams {
                 Some(_) => lost(lane, None, Lost::Gap),
                 None => recovered(lane, None, Vec::new()),
             });
+        }
+        let order = state.order.as_ref();
+        let unplaced = order.and_then(|order| order.unplaced);
+        if let (Some(_), true) = (from, unplaced.is_some_and(|at| at >= since)) {
+            // It waits behind the gate, and no queue can tell whether it comes with what was missed, too.
+            return Step::Done(lost(lane, place(state), Lost::Gap));
         }
         let after = match (place(state), from) {
             (Some(at), None) => return Step::Done(recovered(lane, Some(at), Vec::new())),
