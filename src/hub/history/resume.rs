@@ -2,9 +2,7 @@
 
 use std::{iter, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
-
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     catch_up::{CatchUp, Lost, Outcome},

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use brokers::Redis;
+use brokers::{Nats, Redis};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::{
@@ -23,8 +23,14 @@ use crate::{Result, client::Client, line::Line, server::Server};
 
 /// Each client's log is what was published, or it says where something is missing.
 pub(super) async fn while_the_store_dies() -> Result<Line> {
-    let mut redis = block_in_place(Redis::start);
-    let options = ["--redis", &redis.url(), "--history-store", &redis.url()].map(str::to_owned);
+    let redis = Broker::Redis(block_in_place(Redis::start));
+    let nats = ["--jetstream", "--store_dir", "jetstream"];
+    let nats = Broker::Nats(block_in_place(|| Nats::with(&nats)));
+    Ok(with(redis).await?.and(with(nats).await?))
+}
+
+async fn with(mut broker: Broker) -> Result<Line> {
+    let options = broker.options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let mut servers = Vec::new();
     for _ in 0..NODES {
@@ -48,11 +54,11 @@ pub(super) async fn while_the_store_dies() -> Result<Line> {
         match round % 4 {
             // What it had is gone: it keeps nothing on disk.
             0 => {
-                block_in_place(|| redis.kill());
+                block_in_place(|| broker.kill());
                 sleep(Duration::from_millis(700)).await;
-                block_in_place(|| redis.start_again());
+                block_in_place(|| broker.start_again());
             }
-            1 => _ = block_in_place(|| redis.cli(&["FLUSHALL"])),
+            1 => block_in_place(|| broker.empty()),
             2 => {
                 // Killed while it publishes.
                 let last = servers.pop().ok_or("there are nodes")?;
@@ -62,9 +68,9 @@ pub(super) async fn while_the_store_dies() -> Result<Line> {
                 site.nodes.lock()[NODES - 1] = servers[NODES - 1].address;
             }
             _ => {
-                redis.freeze();
+                broker.freeze();
                 sleep(Duration::from_secs(3)).await;
-                redis.thaw();
+                broker.thaw();
             }
         }
     }
@@ -79,7 +85,70 @@ pub(super) async fn while_the_store_dies() -> Result<Line> {
     for client in clients {
         client.await??.judge(&published, &mut totals);
     }
-    Ok(totals.line(published.len()))
+    let line = Line::new().remark(broker.name());
+    Ok(line.and(totals.line(published.len())))
+}
+
+/// A broker that is the store as well, and keeps nothing when it is killed.
+enum Broker {
+    Redis(Redis),
+    Nats(Nats),
+}
+
+impl Broker {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Redis(_) => "Redis",
+            Self::Nats(_) => "NATS with JetStream",
+        }
+    }
+
+    /// What makes a server a node on it.
+    fn options(&self) -> [String; 4] {
+        let (kind, url) = match self {
+            Self::Redis(redis) => ("--redis", redis.url()),
+            Self::Nats(nats) => ("--nats", nats.url()),
+        };
+        [kind.into(), url.clone(), "--history-store".into(), url]
+    }
+
+    fn kill(&mut self) {
+        match self {
+            Self::Redis(redis) => redis.kill(),
+            Self::Nats(nats) => nats.kill(),
+        }
+    }
+
+    fn start_again(&mut self) {
+        match self {
+            Self::Redis(redis) => redis.start_again(),
+            Self::Nats(nats) => nats.start_again(),
+        }
+    }
+
+    fn empty(&mut self) {
+        match self {
+            Self::Redis(redis) => _ = redis.cli(&["FLUSHALL"]),
+            Self::Nats(nats) => {
+                nats.kill();
+                nats.start_again();
+            }
+        }
+    }
+
+    fn freeze(&self) {
+        match self {
+            Self::Redis(redis) => redis.freeze(),
+            Self::Nats(nats) => nats.freeze(),
+        }
+    }
+
+    fn thaw(&self) {
+        match self {
+            Self::Redis(redis) => redis.thaw(),
+            Self::Nats(nats) => nats.thaw(),
+        }
+    }
 }
 
 /// Where the nodes are now, and what they have taken.

@@ -221,7 +221,7 @@ const PROMISES: &[(u8, &str)] = &[
     ),
     (
         39,
-        "10 000 resumes, 10 messages each, a stream per 100 sockets: all come, in order; CPU at most 1.25 × the same connects that get the same 11 frames as replies; 24 clients that come and go at 3 nodes, 8 publishers, while Redis is killed without a file, emptied and frozen, and a node is killed: each log is what was published, or says where something is missing",
+        "10 000 resumes, 10 messages each, a stream per 100 sockets: all come, in order; CPU at most 1.25 × the same connects that get the same 11 frames as replies; 24 clients that come and go at 3 nodes, 8 publishers, while Redis or NATS is killed without a file, emptied and frozen, and a node is killed: each log is what was published, or says where something is missing",
     ),
     (
         40,

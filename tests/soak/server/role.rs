@@ -25,7 +25,7 @@ use web_connection_socket::{
     SocketMessage, WebConnectionSocketLayer,
     backplane::{NatsBackplane, RedisBackplane},
     config::{HistoryRule, PresenceRule},
-    history::RedisHistory,
+    history::{JetStreamHistory, RedisHistory},
 };
 
 use super::{
@@ -77,7 +77,7 @@ pub(crate) struct Options {
     /// Keeps track of the members of the lobby and of the groups that begin with `g`.
     #[arg(long)]
     presence: bool,
-    /// Keeps the messages to the lobby in this Redis server.
+    /// Keeps the messages to the lobby in this Redis or NATS server.
     #[arg(long)]
     history_store: Option<String>,
     /// Serve with the library's own server, until the process ends.
@@ -286,6 +286,7 @@ fn in_cluster(
     };
     let layer = layer.on_cluster_event(move |event| told.lock().extend(Told::of(&event)));
     let layer = match &options.history_store {
+        Some(url) if url.starts_with("nats") => layer.history_store(JetStreamHistory::new(url)?),
         Some(url) => layer.history_store(RedisHistory::new(url)?),
         None => layer,
     };
