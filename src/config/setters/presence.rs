@@ -9,7 +9,7 @@ impl Config {
     /// prefix. A second rule for the same name takes the place of the first. The
     /// [guide](crate::guide::presence) shows what comes of it. Give all nodes of a cluster the same rules.
     ///
-    /// A member costs some 150 bytes on each node that hears of its group, beside what
+    /// A member costs some 160 bytes on each node that hears of its group, beside what
     /// [`Socket::set_presence`](crate::Socket::set_presence) says of it. Groups without a rule cost nothing.
     ///
     /// # Examples
