@@ -5,9 +5,10 @@ pub(super) fn without_positions(path_and_query: &str) -> String {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return path_and_query.to_owned();
     };
+    // As they are read: the name may be spelled `p%6fsition`.
     let is_position = |pair: &&str| {
-        let name = pair.split('=').next().unwrap_or_default();
-        name.eq_ignore_ascii_case(POSITION)
+        let mut names = form_urlencoded::parse(pair.as_bytes());
+        names.any(|(name, _)| name.eq_ignore_ascii_case(POSITION))
     };
     let mut kept = String::with_capacity(path.len() + 32);
     kept.push_str(path);
@@ -39,6 +40,8 @@ mod tests {
                 "/a?userId=ann&resume=1&x=position",
             ),
             ("/a?positions=1&position", "/a?positions=1"),
+            ("/a?p%6fsition=1.2.3.4&%50OSITION=1&x=1", "/a?x=1"),
+            ("/a?%70osition%3D=1", "/a?%70osition%3D=1"),
         ] {
             assert_eq!(without_positions(url), expected);
         }
