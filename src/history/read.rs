@@ -54,8 +54,10 @@ pub struct Page {
     pub top: u64,
     /// The id of the entry at the top, 0 if there was none.
     pub top_id: u64,
-    /// The id of the entry at the offset that was asked for, if it is still there. A store that finds out
-    /// otherwise that the page is not whole need not look.
+    /// The id of the entry at the offset that was asked for, 0 of the place before the first entry. A store
+    /// that finds out otherwise that the page is not whole need not look; one that does not know the id any
+    /// more says `None`, and then no client goes on from that offset: it might never have been there. That
+    /// of an entry that has just gone is worth keeping beside the one behind it.
     pub anchor: Option<u64>,
     /// Whether nothing is missing: behind an offset, that it is of the stream's epoch, that no entry
     /// behind it was removed, and that all of them are in `entries`. Of the newest entries, whether there

@@ -18,6 +18,8 @@ pub(super) struct Stream {
     epoch: u64,
     top: u64,
     top_id: u64,
+    /// The id of the entry before the first one that is kept, 0 if there was none.
+    gone_id: u64,
     entries: VecDeque<Kept>,
     expires: Instant,
 }
@@ -36,6 +38,7 @@ impl Stream {
             epoch: random(),
             top: 0,
             top_id: 0,
+            gone_id: 0,
             entries: VecDeque::new(),
             expires: now,
         }
@@ -83,6 +86,7 @@ impl Stream {
         if offset < gone {
             return page;
         }
+        page.anchor.get_or_insert(self.gone_id);
         let entries = self.behind(offset);
         let bytes: usize = entries.iter().map(|entry| entry.entry.len()).sum();
         if entries.len() <= read.limit && bytes <= read.max_bytes {
@@ -113,13 +117,11 @@ impl Stream {
     /// Lets go what is too much or too old, and puts off the end of the stream.
     fn trim(&mut self, keep: Retention, now: Instant) {
         let lifetime = keep.lifetime();
-        let too_many = self.entries.len().saturating_sub(keep.messages);
-        self.entries.drain(..too_many);
-        while self
-            .entries
-            .front()
-            .is_some_and(|kept| kept.added + lifetime < now)
-        {
+        while let Some(first) = self.entries.front() {
+            if self.entries.len() <= keep.messages && first.added + lifetime >= now {
+                break;
+            }
+            self.gone_id = first.id;
             self.entries.pop_front();
         }
         self.expires = self.expires.max(now + lifetime);
@@ -192,7 +194,7 @@ mod tests {
         let mut stream = of_ten(now);
         let epoch = stream.epoch;
         for (epoch, offset, limit, max_bytes, expected, anchor) in [
-            (epoch, 6, 4, 12, Some(&[7, 8, 9, 10][..]), None),
+            (epoch, 6, 4, 12, Some(&[7, 8, 9, 10][..]), Some(600)),
             (epoch, 7, 3, 9, Some(&[8, 9, 10]), Some(700)),
             (epoch, 10, 0, 0, Some(&[]), Some(1000)),
             (epoch, 7, 2, 100, None, Some(700)),
@@ -228,6 +230,9 @@ mod tests {
         let epoch = page.epoch;
         assert!(stream.read(&read(9, 99).after(epoch, 2), later).is_whole);
         assert!(!stream.read(&read(9, 99).after(epoch, 1), later).is_whole);
+        stream.append(append(3, "newest", 4), later);
+        let page = stream.read(&read(9, 99).after(epoch, 2), later);
+        assert_eq!((offsets(&page), page.anchor), (vec![3], Some(2)));
     }
 
     #[test]
@@ -242,6 +247,6 @@ mod tests {
         assert!(!stream.is_over(now + AGE * 3));
         let epoch = page.epoch;
         let page = stream.read(&read(9, 99).after(epoch, 0), now + AGE * 3);
-        assert!(page.is_whole);
+        assert_eq!((page.is_whole, page.anchor), (true, Some(0)));
     }
 }

@@ -2,13 +2,13 @@
 -- Meta: e epoch, t top, m time of the top (ms), i its id, g generation, r renewed (ms), p… of each publisher.
 local stream, meta = KEYS[1], KEYS[2]
 local publisher = 'p' .. ARGV[1]
-local state = redis.call('HMGET', meta, 'e', 't', 'm', 'g', 'r', publisher)
+local state = redis.call('HMGET', meta, 'e', 't', 'm', 'g', 'r', publisher, 'i')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local lifetime = tonumber(ARGV[8])
-local epoch, top, last, renewed = state[1], 0, 0, 0
+local epoch, top, last, renewed, before = state[1], 0, 0, 0, '0'
 if epoch then
-  top, last, renewed = tonumber(state[2]), tonumber(state[3]), tonumber(state[5])
+  top, last, renewed, before = tonumber(state[2]), tonumber(state[3]), tonumber(state[5]), state[7]
   if state[4] ~= ARGV[3] then
     epoch = ARGV[4]
     redis.call('HSET', meta, 'e', epoch, 'g', ARGV[3])
@@ -28,9 +28,10 @@ end
 local at = math.max(now, last)
 local offset = top + 1
 local place = at .. '-' .. offset
-local is_there = redis.call('XADD', stream, 'NOMKSTREAM', 'MAXLEN', ARGV[7], place, 'i', ARGV[5], 'd', ARGV[6])
+-- The id of the entry before, which may be gone when it is asked for what came after that: b.
+local is_there = redis.call('XADD', stream, 'NOMKSTREAM', 'MAXLEN', ARGV[7], place, 'i', ARGV[5], 'd', ARGV[6], 'b', before)
 if not is_there then
-  redis.call('XADD', stream, 'MAXLEN', ARGV[7], place, 'i', ARGV[5], 'd', ARGV[6])
+  redis.call('XADD', stream, 'MAXLEN', ARGV[7], place, 'i', ARGV[5], 'd', ARGV[6], 'b', before)
 end
 local is_due = not is_there or math.abs(now - renewed) >= lifetime / 8
 if is_due then renewed = now end

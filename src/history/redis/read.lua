@@ -46,6 +46,7 @@ while wanted > 0 do
       break
     end
     rows[#rows + 1] = {offset, row[2][2], row[2][4]}
+    if is_behind then extra = {offset - 1, row[2][6]} end
     from = '(' .. row[1]
   end
 end

@@ -222,6 +222,9 @@ pub(crate) async fn a_page_behind_a_place_is_whole_or_empty<S: Store>() {
             assert_eq!(page.anchor, Some(id), "{at}");
         }
     }
+    // What stood there has gone, and was there.
+    let page = stream.behind((epoch, places[9].offset)).await;
+    assert!(!page.is_whole || page.anchor == Some(id_of(b"9")));
     for after in [
         (epoch, places[0].offset),
         (epoch, places[8].offset),
