@@ -27,6 +27,15 @@ impl StreamMark {
             && !other.is_void()
     }
 
+    /// Returns the mark of a frame that tells of a gap up to this place, which a client need not be told
+    /// that begins behind it.
+    pub(crate) fn of_gap(self) -> Self {
+        Self {
+            stream: !self.stream,
+            ..self
+        }
+    }
+
     pub(super) fn from_bytes(bytes: &[u8; Self::LENGTH]) -> Self {
         let field = |number: usize| {
             let mut field = [0; 8];

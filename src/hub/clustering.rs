@@ -83,7 +83,8 @@ impl Hub {
         let node = Node::new(self.node, incarnation(), key, backplane, local, hooks);
         self.state.lock().registry.track_partitions();
         if let Some(streams) = &self.history {
-            streams.depend_on(node.continuity());
+            let sockets: Weak<Self> = Arc::downgrade(self);
+            streams.depend_on(node.continuity(), sockets);
         }
         self.attendance.publish();
         self.cluster.enter(node);

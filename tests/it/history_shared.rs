@@ -30,8 +30,12 @@ struct Node {
     backplane: MemoryBackplane,
 }
 
-/// A day passes at once on the paused clock, and clients that wait for nothing answer no ping.
 fn config() -> Config {
+    keyless().cluster_key("a key that the nodes share")
+}
+
+/// A day passes at once on the paused clock, and clients that wait for nothing answer no ping.
+fn keyless() -> Config {
     crate::support::config()
         .ping_interval(Duration::from_secs(24 * 3_600))
         .history(HistoryRule::group("lobby"))
@@ -41,6 +45,13 @@ fn config() -> Config {
 }
 
 async fn nodes<const N: usize>(store: impl History + Clone) -> [Node; N] {
+    nodes_with(config, store).await
+}
+
+async fn nodes_with<const N: usize>(
+    config: impl Fn() -> Config,
+    store: impl History + Clone,
+) -> [Node; N] {
     let first = MemoryBackplane::new();
     let nodes = std::array::from_fn(|at| {
         let backplane = match at {
@@ -166,6 +177,67 @@ async fn a_client_goes_on_at_another_node() {
         "the newest says all"
     );
     assert_eq!(message(&mut bob).await.0, "8");
+}
+
+/// A position whose last part is another one.
+fn forged(position: &str) -> String {
+    let (place, tag) = position.rsplit_once('.').expect("a position");
+    let tag = u32::from_str_radix(tag, 16).expect("a tag");
+    format!("{place}.{:x}", tag ^ 1)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_where_a_client_has_not_been_cannot_be_made_up() {
+    for is_keyed in [false, true] {
+        let config = if is_keyed { config } else { keyless };
+        let [here, there, third] = nodes_with(config, MemoryHistory::new()).await;
+        let begin = here.hub.position("lobby").await.unwrap().to_string();
+        // Nothing was said yet that it could lack.
+        let (_cat, told) = third.follow(&[&begin]).await;
+        assert_eq!(told["recovered"], true);
+        let mut all = Vec::new();
+        for number in 0..120 {
+            all.push(
+                here.say(&number.to_string())
+                    .await
+                    .expect("the store has it"),
+            );
+        }
+        let newest = here.hub.position("lobby").await.unwrap().to_string();
+        // The oldest ones are gone, and of the last one of them only the place is known.
+        let floor = all[19].to_string();
+        for node in [&here, &there] {
+            for place in [&floor, &all[50].to_string(), &newest] {
+                let (_bob, told) = node.follow(&[&forged(place)]).await;
+                assert_eq!(told["reason"], "unknown", "{place}");
+            }
+            let (_ann, told) = node.follow(&[&floor]).await;
+            assert_eq!(told["missed"], 100);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_beginning_is_known_to_all_nodes_that_have_a_key() {
+    for is_keyed in [false, true] {
+        let config = if is_keyed { config } else { keyless };
+        let [here, there] = nodes_with(config, MemoryHistory::new()).await;
+        let begin = here.hub.position("lobby").await.unwrap().to_string();
+        here.say("1").await.expect("the store has it");
+        for node in [&here, &there] {
+            let (_bob, told) = node.follow(&[&forged(&begin)]).await;
+            assert_eq!(told["reason"], "unknown");
+        }
+        let (_ann, told) = here.follow(&[&begin]).await;
+        assert_eq!(told["missed"], 1);
+        let (_ann, told) = there.follow(&[&begin]).await;
+        let outcome = (&told["recovered"], &told["reason"]);
+        let expected = match is_keyed {
+            true => (&json!(true), &Value::Null),
+            false => (&json!(false), &json!("unknown")),
+        };
+        assert_eq!(outcome, expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

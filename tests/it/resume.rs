@@ -230,6 +230,24 @@ async fn a_position_that_does_not_fit_loses_what_was_missed_and_says_why() {
     assert_eq!(site.hub.stats().history.unwrap().resumes_lost, 5);
 }
 
+#[tokio::test]
+async fn the_place_before_the_first_message_cannot_be_made_up() {
+    let site = Site::lobby();
+    let begin = site.hub.position("lobby").await.unwrap().to_string();
+    site.publish("before Bob came");
+    // It knows from what it is told which stream this is.
+    let (_bob, told) = site.resume_at("/?userId=bob&groupId=lobby", &[]).await;
+    let told = lobby(&told)["position"].as_str().unwrap().to_owned();
+    let parts: Vec<_> = told.split('.').collect();
+    let made = [parts[0], parts[1], "0", "0"].join(".");
+    assert_ne!(made, begin);
+    let (_bob, told) = site.resume(&[made]).await;
+    assert_eq!(lobby(&told)["reason"], "unknown");
+    // One that was there goes on from it.
+    let (_ann, told) = site.resume(&[begin]).await;
+    assert_eq!(lobby(&told)["missed"], 1);
+}
+
 /// What is refused is the same whether there is such a stream or not.
 #[tokio::test]
 async fn a_position_of_a_stream_that_is_not_the_clients_is_refused() {

@@ -1,5 +1,7 @@
 //! The lane of one stream: its messages get their places here, one after the other.
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use tokio::time::Instant;
 
 use super::{
@@ -11,7 +13,7 @@ use crate::{
     frame::{Frame, StreamMark},
     history::StreamKey,
     hub::cluster::Way,
-    protocol::{Position, StreamName},
+    protocol::{Position, Resumed, ResumedFrame, StreamName},
     sync::{Mutex, MutexGuard, atomic::AtomicBool},
 };
 
@@ -22,6 +24,8 @@ pub(super) struct Lane {
     /// What stands for the name in positions.
     pub(super) hash: u64,
     pub(super) keep: Retention,
+    /// What the tags are made of that no message has given.
+    secret: u128,
     /// How its messages come from other nodes.
     pub(super) way: Way,
     /// Whether a message has gone to its sockets that has no place in it.
@@ -59,21 +63,23 @@ impl Lane {
         name: StreamName,
         hash: u64,
         keep: Retention,
+        secret: u128,
         epoch: u64,
-        way: Way,
         breaks: u64,
         order: Option<Order>,
     ) -> Self {
         Self {
             store_key: order.as_ref().map(Order::key),
-            way,
+            way: Way::of(name.as_ref()),
             name,
             hash,
             keep,
+            secret,
             passed_by: AtomicBool::new(false),
             state: Mutex::new(State {
                 epoch,
-                ring: Ring::default(),
+                // No position can be made up, or a client could ask for what was said before it came.
+                ring: Ring::fresh(beginning(secret, epoch, 0)),
                 breaks,
                 used: Instant::now(),
                 idle_since: None,
@@ -98,10 +104,42 @@ impl Lane {
         self.store_key
     }
 
+    /// Returns the place of an entry in the store. The id of the place before the first one is 0.
+    pub(super) fn place(&self, epoch: u64, offset: u64, id: u64) -> Place {
+        match id {
+            0 => beginning(self.secret, epoch, offset),
+            id => Place {
+                offset,
+                tag: id as u32,
+            },
+        }
+    }
+
+    /// Returns the frame that tells a client that it lacks messages up to a position.
+    pub(super) fn gap(&self, position: &Position) -> Frame {
+        let told = [(&self.name, Resumed::gap(*position))];
+        let json = ResumedFrame::new(&told, 0).encode();
+        Frame::marked(mark_of(position).of_gap(), json.len(), |out| {
+            out.extend_from_slice(&json);
+        })
+    }
+
     /// Returns a place of the stream as clients know it.
     pub(super) fn position(&self, epoch: u64, place: Place) -> Position {
         Position::new(self.hash, epoch, place.offset, place.tag)
     }
+}
+
+/// Returns the place before the first message, whose tag shows like any other that a client was there.
+fn beginning(secret: u128, epoch: u64, offset: u64) -> Place {
+    let mut mac: Hmac<Sha256> =
+        Hmac::new_from_slice(&secret.to_be_bytes()).expect("HMAC takes a key of any length");
+    mac.update(b"web-connection-socket beginning ");
+    mac.update(&epoch.to_be_bytes());
+    mac.update(&offset.to_be_bytes());
+    let digest: [u8; 32] = mac.finalize().into_bytes().into();
+    let tag = u32::from_be_bytes(std::array::from_fn(|at| digest[at]));
+    Place { offset, tag }
 }
 
 /// Returns a place as queues know it.

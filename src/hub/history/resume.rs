@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     positions: Vec<Position>,
-    /// Positions that are none, or are too many.
+    /// Positions that are not valid, or too many.
     refused: usize,
 }
 
@@ -183,7 +183,9 @@ impl Resume {
         let streams = self.streams.iter().zip(caught_up);
         let recovered = streams.filter(|(_, caught_up)| caught_up.lost().is_none());
         let positions = recovered.filter_map(|(followed, _)| followed.from.as_ref());
-        positions.map(mark_of).collect()
+        // Of a gap that lies before its place it is told now, or need not be.
+        let gaps = caught_up.iter().map(|it| it.mark.of_gap());
+        positions.map(mark_of).chain(gaps).collect()
     }
 
     /// Returns the frame that tells the client what it gets. So many messages wait that a client has

@@ -22,7 +22,8 @@ pub struct HistoryStats {
     /// they were broadcast by what was told of another delivery. Clients that were away are told that
     /// they may lack some.
     pub void: u64,
-    /// Gaps that clients were told of because the store did not have what was missing, in total.
+    /// Gaps that connected clients were told of, in total: other nodes' messages may not have come, and no
+    /// store has them.
     pub gaps: u64,
     /// Calls that the store has failed or not answered, in total.
     pub failed_calls: u64,

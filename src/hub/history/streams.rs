@@ -35,11 +35,13 @@ pub(in crate::hub) struct Streams {
     rules: Rules,
     /// With which the hashes are made that stand for names.
     key: Box<[u8]>,
+    /// Whether all nodes have that key and clients have it not.
+    is_keyed: bool,
     random: RandomState,
     /// The number of the next id of an entry.
     serial: AtomicU64,
     /// Of a hub that is one of several nodes.
-    continuity: OnceLock<Arc<Continuity>>,
+    nodes: OnceLock<(Arc<Continuity>, Weak<dyn Sockets>)>,
     /// What the order of streams comes from, in place of this process.
     shared: OnceLock<Arc<Shared>>,
     pub(super) default_audience: DefaultAudience,
@@ -70,6 +72,7 @@ pub(super) struct Lanes {
 pub(super) struct Totals {
     pub(super) appended: AtomicU64,
     pub(super) evicted: AtomicU64,
+    pub(super) gaps: AtomicU64,
     pub(super) void: AtomicU64,
     pub(super) recovered: AtomicU64,
     pub(super) lost: AtomicU64,
@@ -92,8 +95,9 @@ impl Streams {
         Some(Self {
             rules: Rules::new(&config.history),
             key: key.unwrap_or(b"web-connection-socket").into(),
+            is_keyed: key.is_some(),
             random: RandomState::new(),
-            continuity: OnceLock::new(),
+            nodes: OnceLock::new(),
             shared: OnceLock::new(),
             serial: AtomicU64::new(0),
             default_audience: config.default_audience,
@@ -113,8 +117,12 @@ impl Streams {
     }
 
     /// Has what is kept break off whenever other nodes' messages may have been missed.
-    pub(in crate::hub) fn depend_on(&self, continuity: &Arc<Continuity>) {
-        self.continuity.get_or_init(|| continuity.clone());
+    pub(in crate::hub) fn depend_on(
+        &self,
+        continuity: &Arc<Continuity>,
+        sockets: Weak<dyn Sockets>,
+    ) {
+        self.nodes.get_or_init(|| (continuity.clone(), sockets));
     }
 
     /// Has a store keep the messages from now on. Returns `false` if one does already.
@@ -261,29 +269,42 @@ impl Streams {
         }
     }
 
-    /// Notes as a place of its own that messages may be missing before it. A store is asked for them
-    /// instead.
-    fn note_breaks(&self, lane: &Lane, state: &mut State) {
+    /// Notes as a place of its own that messages may be missing before it, and tells the sockets of this
+    /// node if other nodes' are, before anything that comes later. A store is asked for them instead.
+    pub(super) fn note_breaks(&self, lane: &Lane, state: &mut State) {
         if state.order.is_some() {
             return;
         }
         let breaks = self.breaks(lane.way);
-        if lane.passed_by.swap(false, Relaxed) || state.breaks != breaks {
+        let is_gap = state.breaks != breaks;
+        if lane.passed_by.swap(false, Relaxed) || is_gap {
             state.breaks = breaks;
             let place = self.next_place(state);
             state.ring.break_off(place);
+            if is_gap {
+                self.tell_gap(lane, &lane.position(state.epoch, place));
+            }
+        }
+    }
+
+    fn tell_gap(&self, lane: &Lane, position: &Position) {
+        let sockets = self.nodes.get().and_then(|(_, sockets)| sockets.upgrade());
+        if let Some(sockets) = sockets {
+            self.totals.gaps.fetch_add(1, Relaxed);
+            let _delivering = Delivering::begin();
+            sockets.tell_followers(&lane.name, &lane.gap(position));
         }
     }
 
     pub(super) fn breaks(&self, way: Way) -> u64 {
-        let continuity = self.continuity.get();
-        continuity.map_or(0, |continuity| continuity.breaks(way))
+        let nodes = self.nodes.get();
+        nodes.map_or(0, |(continuity, _)| continuity.breaks(way))
     }
 
     /// Returns a number that changes whenever any messages may have been missed.
     pub(super) fn all_breaks(&self) -> u64 {
-        let continuity = self.continuity.get();
-        continuity.map_or(0, |continuity| continuity.total())
+        let nodes = self.nodes.get();
+        nodes.map_or(0, |(continuity, _)| continuity.total())
     }
 
     /// Returns a random number that is not 0.
@@ -294,12 +315,8 @@ impl Streams {
 
     fn next_place(&self, state: &State) -> Place {
         let offset = state.ring.top().offset + 1;
-        let tag = self.tag(state.epoch, offset);
+        let tag = self.random.hash_one((state.epoch, offset)) as u32;
         Place { offset, tag }
-    }
-
-    fn tag(&self, epoch: u64, offset: u64) -> u32 {
-        self.random.hash_one((epoch, offset)) as u32
     }
 
     fn lane(&self, kept: Kept<'_>) -> Arc<Lane> {
@@ -311,18 +328,19 @@ impl Streams {
         // The keys of a `RandomState` are random; 0 is the epoch that does not exist.
         let epoch = RandomState::new().hash_one(&name).max(1);
         let hash = self.hash(kept.stream);
-        let way = Way::of(kept.stream);
-        let breaks = self.breaks(way);
+        let breaks = self.breaks(Way::of(kept.stream));
         let order = self.is_shared().then(|| {
             let key = StreamKey::new(kept.stream.digest(&self.key));
             Order::new(key, self.next_id())
         });
-        let begin = order.is_none().then(|| self.tag(epoch, 0));
-        let lane = Lane::new(name.clone(), hash, kept.keep, epoch, way, breaks, order);
-        if let Some(tag) = begin {
-            // No position can be made up, or a client could ask for what was said before it came.
-            lane.lock().ring = Ring::new(Place { offset: 0, tag });
-        }
+        // Without a key that clients do not have, only this process can tell who was there.
+        let secret = if self.is_keyed {
+            kept.stream.digest(&self.key)
+        } else {
+            u128::from(self.random.hash_one(("beginning", hash)))
+        };
+        let keep = kept.keep;
+        let lane = Lane::new(name.clone(), hash, keep, secret, epoch, breaks, order);
         let lane = Arc::new(lane);
         lanes.insert(name, lane.clone());
         self.bytes.fetch_add(COST_OF_LANE, Relaxed);

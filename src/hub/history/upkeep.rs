@@ -6,7 +6,6 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     lane::{Lane, State},
-    ring::Ring,
     stats::HistoryStats,
     store::Totals,
     streams::{COST_OF_LANE, Streams},
@@ -28,6 +27,10 @@ impl Streams {
             let Some(mut state) = lane.try_lock() else {
                 continue;
             };
+            if state.is_forgotten {
+                continue;
+            }
+            self.note_breaks(&lane, &mut state);
             self.change(&mut state, |ring| ring.expire(&lane.keep, now));
             let is_empty = state.ring.is_empty();
             drop(state);
@@ -63,8 +66,7 @@ impl Streams {
             if self.is_shared() {
                 // What its sockets have is not to be forgotten; the store has the rest.
                 if let Some(mut state) = lane.try_lock() {
-                    let top = state.ring.top();
-                    self.change(&mut state, |ring| *ring = Ring::after(top));
+                    self.change(&mut state, |ring| *ring = ring.emptied());
                     self.totals.evicted.fetch_add(1, Relaxed);
                 }
             } else if self.forget(lane, |_| true) {
@@ -80,7 +82,7 @@ impl Streams {
         };
         HistoryStats {
             void: self.totals.void.load(Relaxed) + of(|totals| &totals.void),
-            gaps: of(|totals| &totals.gaps),
+            gaps: of(|totals| &totals.gaps) + self.totals.gaps.load(Relaxed),
             failed_calls: of(|totals| &totals.failed_calls),
             garbage: of(|totals| &totals.garbage),
             streams: self.lanes.lock().by_name.len(),

@@ -66,6 +66,10 @@ impl WebConnectionSocketLayer {
     /// cannot resume from there. [`BroadcastReport::settled`] says what became of a message. Messages of
     /// other groups are not affected.
     ///
+    /// Set [`Config::cluster_key`](crate::Config::cluster_key): without it a client that has had no message
+    /// of a stream yet, and missed some, cannot resume on another node, since that cannot tell that the
+    /// client was there.
+    ///
     /// [`Config::history`]: crate::Config::history
     /// [`BroadcastReport::settled`]: crate::BroadcastReport::settled
     ///

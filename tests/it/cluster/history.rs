@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::time::sleep;
 use web_connection_socket::{
     HistoryPage, Position, SocketMessage, StreamName, backplane::MemoryBackplane,
-    config::HistoryRule,
+    config::HistoryRule, testing::Client,
 };
 
 use super::{Node, acquainted, config, eventually};
@@ -35,6 +36,10 @@ impl Node {
     async fn since(&self, stream: &StreamName, position: &Position) -> HistoryPage {
         let page = self.hub.history(stream).since(position).await;
         page.expect("it has a rule")
+    }
+
+    async fn connect(&self, path: &str) -> Client {
+        self.server.connect(path).await.expect("an open socket")
     }
 
     async fn now(&self, stream: &StreamName) -> Position {
@@ -130,4 +135,71 @@ async fn a_socket_that_opens_on_a_healthy_node_breaks_nothing() {
     assert_eq!(there.now(&"lobby".into()).await, lobby_was);
     assert_eq!(there.now(&all).await, all_was);
     assert_eq!(here.stats().gaps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_on_is_told_of_a_gap_before_what_comes_later() {
+    let [here, there] = two_nodes().await;
+    let mut ann = there.connect("/?userId=ann&groupId=lobby&resume=1").await;
+    assert_eq!(frame(&mut ann).await["action"], "__resumed");
+    let mut bob = there.join("bob", &["lobby"]).await;
+    here.hub.broadcast(&lobby("1")).settled().await;
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(frame(client).await["message"], "1");
+    }
+    there.backplane.cut();
+    eventually(|| !there.hub.cluster().is_connected()).await;
+    here.hub.broadcast(&lobby("2"));
+    there.backplane.restore();
+    for node in [&here, &there] {
+        eventually(|| node.hub.cluster().is_connected() && node.hub.cluster().nodes().len() == 2)
+            .await;
+    }
+    // All is known to be well again.
+    sleep(Duration::from_secs(5)).await;
+    there.hub.broadcast(&lobby("3"));
+
+    // It may be told twice: that the link is gone, and that there is another one.
+    let mut gap = Value::Null;
+    let three = loop {
+        let next = frame(&mut ann).await;
+        if next["action"] == "news" {
+            break next;
+        }
+        gap = next["streams"]["lobby"].clone();
+    };
+    assert_eq!(three["message"], "3");
+    assert_eq!(
+        (&gap["recovered"], &gap["reason"]),
+        (&json!(false), &json!("gap"))
+    );
+    assert!(there.hub.stats().history.unwrap().gaps > 0);
+    // One that did not ask gets messages alone.
+    assert_eq!(frame(&mut bob).await, three);
+    // From where it is told that it is now, it gets all; and so it does from the message behind.
+    let position = |value: &Value| value.as_str().unwrap().to_owned();
+    for (from, missed) in [
+        (position(&gap["position"]), 1),
+        (position(&three["__position"]), 0),
+    ] {
+        let path = format!("/?userId=ann&groupId=lobby&resume=1&position={from}");
+        let told = frame(&mut there.connect(&path).await).await;
+        assert_eq!(told["streams"]["lobby"]["missed"], missed, "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_after_a_gap_is_told_once() {
+    let [_here, there] = two_nodes().await;
+    let before = there.now(&"lobby".into()).await;
+    there.backplane.cut();
+    eventually(|| !there.hub.cluster().is_connected()).await;
+    there.backplane.restore();
+    eventually(|| there.hub.cluster().is_connected()).await;
+    let path = format!("/?userId=ann&groupId=lobby&resume=1&position={before}");
+    let mut ann = there.connect(&path).await;
+    let told = frame(&mut ann).await;
+    assert_eq!(told["streams"]["lobby"]["reason"], "gap");
+    there.hub.broadcast(&lobby("1"));
+    assert_eq!(frame(&mut ann).await["message"], "1");
 }

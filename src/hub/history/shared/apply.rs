@@ -20,7 +20,7 @@ use crate::{
             streams::{Kept, Streams},
         },
     },
-    protocol::{Position, Recipient, RecipientType, Resumed, ResumedFrame, StreamRef},
+    protocol::{Position, Recipient, RecipientType, StreamRef},
     sync::{Delivering, atomic::Ordering::Relaxed},
 };
 
@@ -119,7 +119,7 @@ impl Streams {
                     self.do_one(shared, &*sockets, lane, state, effect);
                 }
             }
-            self.follow(state);
+            self.follow(lane, state);
         }
         let now = Instant::now();
         if let Some(order) = &mut state.order {
@@ -146,7 +146,9 @@ impl Streams {
                 place,
                 is_void,
             } => self.deliver(shared, sockets, lane, state, (id, message, place, is_void)),
-            Effect::Pass(place) => self.begin_ring(state, place.epoch, ring_place(place)),
+            Effect::Pass(place) => {
+                self.begin_ring(state, place.epoch, Ring::after(ring_place(place)));
+            }
             Effect::Forward { id, place, body } => {
                 let placed = Place::tell(id, place);
                 let bytes = entry::write(&body);
@@ -168,9 +170,7 @@ impl Streams {
                 shared.totals.gaps.fetch_add(1, Relaxed);
                 let position = position_of(lane, at);
                 tracing::debug!(%position, "messages of a stream are missing");
-                let gap = Resumed::gap(position);
-                let frame = ResumedFrame::new(&[(&lane.name, gap)], 0).encode();
-                sockets.tell_followers(&lane.name, &Frame::text(&frame));
+                sockets.tell_followers(&lane.name, &lane.gap(&position));
             }
             Effect::Scar { id, scar } => {
                 let append = Append {
@@ -237,21 +237,20 @@ impl Streams {
         let top = state.ring.top().offset;
         if state.epoch != place.epoch || place.previous != Some(top) {
             let offset = place.previous.unwrap_or(place.offset - 1);
-            self.begin_ring(state, place.epoch, ring::Place { offset, tag: 0 });
+            self.begin_ring(state, place.epoch, Ring::after_offset(offset));
         }
         self.change(state, |ring| {
             ring.push(entry, &lane.keep, self.max_ring_bytes);
         });
     }
 
-    /// Has the ring begin after a place.
-    pub(super) fn begin_ring(&self, state: &mut State, epoch: u64, after: ring::Place) {
+    fn begin_ring(&self, state: &mut State, epoch: u64, begun: Ring) {
         state.epoch = epoch;
-        self.change(state, |ring| *ring = Ring::after(after));
+        self.change(state, |ring| *ring = begun);
     }
 
     /// Has the ring end with the entry that was delivered last.
-    pub(super) fn follow(&self, state: &mut State) {
+    pub(super) fn follow(&self, lane: &Lane, state: &mut State) {
         let Some(last) = state
             .order
             .as_ref()
@@ -260,9 +259,13 @@ impl Streams {
             return;
         };
         if (state.epoch, state.ring.top().offset) != (last.epoch, last.offset) {
-            let tag = last.id.unwrap_or(0) as u32;
-            let offset = last.offset;
-            self.begin_ring(state, last.epoch, ring::Place { offset, tag });
+            let place = |id| lane.place(last.epoch, last.offset, id);
+            let begun = match last.id {
+                Some(0) => Ring::fresh(place(0)),
+                Some(id) => Ring::after(place(id)),
+                None => Ring::after_offset(last.offset),
+            };
+            self.begin_ring(state, last.epoch, begun);
         }
     }
 }
@@ -282,7 +285,7 @@ pub(super) fn position_of(lane: &Lane, at: Option<Last>) -> Position {
             epoch,
             offset,
             id: Some(id),
-        }) => Position::new(lane.hash, epoch, offset, id as u32),
+        }) => lane.position(epoch, lane.place(epoch, offset, id)),
         Some(Last { id: None, .. }) | None => Position::new(lane.hash, 0, 0, 0),
     }
 }

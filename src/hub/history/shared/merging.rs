@@ -121,17 +121,16 @@ impl Streams {
         let scar = answer.entries.iter().rev().find(is_scar);
         let scar = scar.map(|(place, _)| ring_place(*place));
         // Behind a scar nothing is lacking.
-        let begin = scar.or(after.map(|(_, offset)| ring::Place {
-            offset,
-            tag: answer.anchor.unwrap_or(0) as u32,
-        }));
+        let epoch = answer.epoch;
+        let anchor = after.and_then(|(_, offset)| answer.place_at(lane, offset));
+        let begin = scar.or(anchor);
         let scar = scar.map_or(0, |scar| scar.offset);
         let found = Found {
-            epoch: answer.epoch,
-            is_whole: answer.is_whole,
+            epoch,
+            // From a place that the store does not know none goes on.
+            is_whole: answer.is_whole && (after.is_none() || begin.is_some()),
             scar,
         };
-        let epoch = answer.epoch;
         let entries = answer.entries.iter().zip(ages);
         let entries = entries.filter(|((place, _), _)| place.offset > scar);
         let older: Vec<_> = entries
@@ -155,7 +154,7 @@ impl Streams {
             let after = Last { epoch, offset, id };
             sequencer.feed(after, answer, now)
         });
-        self.follow(state);
+        self.follow(lane, state);
         if found.is_whole && state.epoch == epoch {
             self.change(state, |ring| ring.extend_back(older, begin));
         }
@@ -192,6 +191,19 @@ impl Streams {
             entries,
         };
         Decoded { answer, ages }
+    }
+}
+
+impl Answer<Sent> {
+    /// Returns the place at an offset that the store was asked for, if it knows it.
+    fn place_at(&self, lane: &Lane, offset: u64) -> Option<ring::Place> {
+        let id = match self.anchor {
+            Some(id) => id,
+            None if offset == self.top => self.top_id,
+            None if offset == 0 => 0,
+            None => return None,
+        };
+        Some(lane.place(self.epoch, offset, id))
     }
 }
 

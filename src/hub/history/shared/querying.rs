@@ -47,7 +47,10 @@ impl Streams {
         if let Some(since) = placed {
             let after = Some((since.epoch(), since.offset()));
             let page = self.ask(shared, &lane, after, lane.keep.messages).await?;
-            let is_its = page.anchor.is_none_or(|id| id as u32 == since.tag());
+            // The application may ask from any beginning that another node has told it.
+            let is_its = page
+                .anchor
+                .is_none_or(|id| id == 0 || id as u32 == since.tag());
             if page.is_whole && page.epoch == since.epoch() && is_its {
                 return Ok(self.page_of(shared, &lane, &page, Some(limit), true));
             }
@@ -124,8 +127,9 @@ impl Streams {
                         break;
                     }
                     let read = SocketMessage::read(sent.plain().payload(), usize::MAX);
-                    if let Ok(message) = read {
-                        messages.push(HistoryMessage { message, position });
+                    match read {
+                        Ok(message) => messages.push(HistoryMessage { message, position }),
+                        Err(_) => is_whole = false,
                     }
                     if limit.is_some_and(|limit| messages.len() == limit) {
                         end = position;
@@ -135,7 +139,7 @@ impl Streams {
                 Body::Passed => {}
                 Body::Garbage => {
                     shared.totals.garbage.fetch_add(1, Relaxed);
-                    is_whole &= limit.is_none();
+                    is_whole = false;
                 }
             }
         }
