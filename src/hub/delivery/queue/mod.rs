@@ -10,7 +10,7 @@ mod state;
 mod transport;
 
 #[cfg(test)]
-mod gated;
+mod gate_examples;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
