@@ -18,7 +18,8 @@ else
   redis.call('HSET', meta, 'e', epoch, 't', 0, 'm', 0, 'i', id, 'g', ARGV[1], 'r', 0)
 end
 if math.abs(now - renewed) >= lifetime / 8 then
-  redis.call('HSET', meta, 'r', now)
+  -- A server without memory refuses it, and can be read.
+  redis.pcall('HSET', meta, 'r', now)
   redis.call('PEXPIRE', stream, lifetime + math.ceil(lifetime / 4))
   redis.call('PEXPIRE', meta, lifetime + math.ceil(lifetime / 4))
 end

@@ -281,6 +281,16 @@ async fn a_server_without_memory_refuses_entries_or_says_what_it_threw_away() {
     };
     assert_eq!(error.kind(), HistoryErrorKind::Refused);
     assert!(error.to_string().contains("OOM"), "{error}");
+    // Also when it is time to write down that it is in use.
+    let keys = refusing.cli(&["--scan"]);
+    let meta = keys.lines().find(|key| key.ends_with("/meta"));
+    let set = |limit| refusing.cli(&["CONFIG", "SET", "maxmemory", limit]);
+    assert_eq!(set("0"), "OK\n");
+    assert_eq!(
+        refusing.cli(&["HSET", meta.expect("a key"), "r", "0"]),
+        "0\n"
+    );
+    assert_eq!(set("1mb"), "OK\n");
     let page = stream.behind(place(&first)).await;
     assert!(page.is_whole && page.top == stored + 1, "{}", page.top);
 
