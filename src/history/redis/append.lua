@@ -15,10 +15,16 @@ if epoch then
   end
   -- Tried before, on a connection that broke: what became of it?
   if state[6] and tonumber(ARGV[2]) <= tonumber(string.match(state[6], '^%d+')) then
-    for _, row in ipairs(redis.call('XREVRANGE', stream, '+', '-', 'COUNT', ARGV[7])) do
-      if row[2][2] == ARGV[5] then return {epoch, tonumber(string.match(row[1], '%d+$'))} end
+    -- Near the top, and no longer ago than publishers are known.
+    local from, oldest = '+', math.max(0, now - 60000)
+    while true do
+      local chunk = redis.call('XREVRANGE', stream, from, oldest, 'COUNT', 32)
+      if #chunk == 0 then return {epoch, 0} end
+      for _, row in ipairs(chunk) do
+        if row[2][2] == ARGV[5] then return {epoch, tonumber(string.match(row[1], '%d+$'))} end
+        from = '(' .. row[1]
+      end
     end
-    return {epoch, 0}
   end
 else
   epoch = ARGV[4]

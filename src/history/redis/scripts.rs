@@ -72,7 +72,7 @@ pub(super) fn append(
         .arg(fresh_epoch())
         .arg(format!("{:x}", append.id))
         .arg(&append.entry[..])
-        .arg(append.keep.messages)
+        .arg(append.keep.messages.min(MOST_KEPT))
         .arg(lifetime(append.keep));
 }
 
@@ -198,5 +198,37 @@ fn lifetime(keep: Retention) -> u128 {
 
 const SHORTEST: Duration = Duration::from_millis(1);
 
+/// How many entries of a stream are kept at most.
+const MOST_KEPT: usize = 100_000;
+
 /// A number that the scripts can count with.
 const MOST: usize = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_of_a_stream_is_kept_than_the_cap() {
+        for (messages, kept) in [(100, "100"), (100_000, "100000"), (usize::MAX, "100000")] {
+            let keep = Retention::new(messages, Duration::from_secs(1));
+            let entry = Append::new(StreamKey::new(1), 1, Bytes::new(), keep);
+            let keys = Keys::new(&Prefix::default());
+            let mut pipeline = Pipeline::new();
+            let publisher = ("p", 1);
+            append(
+                &mut pipeline,
+                Script::Text(APPEND),
+                &keys,
+                "g",
+                publisher,
+                &entry,
+            );
+            let packed = pipeline.get_packed_pipeline();
+            let packed = String::from_utf8(packed).unwrap();
+            let arguments: Vec<_> = packed.split("\r\n").collect();
+            // The last but one, before the lifetime; each comes behind its length.
+            assert_eq!(arguments[arguments.len() - 4], kept);
+        }
+    }
+}
