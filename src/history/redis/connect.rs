@@ -107,7 +107,10 @@ async fn greet(
         append: hash(append)?,
         read: hash(read)?,
     };
-    accepted(exists)?;
+    // While the keys move to another server, those that are there yet are this one's.
+    if !matches!(&exists, Value::ServerError(error) if error.kind() == Some(ServerErrorKind::Ask)) {
+        accepted(exists)?;
+    }
     Ok(Greeted::Ready { generation, hashes })
 }
 

@@ -42,7 +42,9 @@ use crate::{
 /// An entry takes about 10 µs of the server's time and five commands. A stream is two keys, `{PREFIX}/history/HASH`
 /// and that with `/meta`, which expire after two and a half times the age of its rule. It holds 100 000
 /// entries at most, however many its rule asks for. All have one hash tag: in a cluster, one server has all
-/// streams of a prefix, and is found through any other one; name several, separated by commas.
+/// streams of a prefix, and is found through any other one; name several, separated by commas. While that
+/// slot moves to another server, entries of streams that are not there any more, or not yet, are refused;
+/// then all have another epoch.
 ///
 /// A user with an access list needs:
 /// `ACL SETUSER shop on >PASSWORD ~{shop}/history* -@all +evalsha +eval +script|load +info +exists +hmget +hset +hgetall +hdel +xadd +xrevrange +xtrim +pexpire +del +time`.

@@ -126,7 +126,8 @@ pub(super) enum Refusal {
     NoScript,
     /// It is not, or not any more, the server of these keys.
     Elsewhere,
-    /// It would refuse it again.
+    /// It would refuse it again, or until a slot has moved: what is on its way to another server is
+    /// refused, and what is still here is not.
     Final,
 }
 
@@ -135,13 +136,11 @@ impl Refusal {
         match error.kind() {
             Some(ServerErrorKind::NoScript) => Self::NoScript,
             Some(
-                ServerErrorKind::Ask
-                | ServerErrorKind::BusyLoading
+                ServerErrorKind::BusyLoading
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::Moved
-                | ServerErrorKind::ReadOnly
-                | ServerErrorKind::TryAgain,
+                | ServerErrorKind::ReadOnly,
             ) => Self::Elsewhere,
             // Redis 6 puts it into the error of the script.
             _ if error

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brokers::Redis;
-use web_connection_socket::history::RedisHistory;
+use web_connection_socket::history::{HistoryErrorKind, RedisHistory};
 
 use super::contract::{Stream, place, texts, within};
 use crate::support::{PATIENCE, eventually};
@@ -42,4 +42,44 @@ async fn a_cluster_keeps_all_streams_of_a_prefix_on_one_server_that_each_other_n
     })
     .await;
     servers[owner].start_again();
+}
+
+#[tokio::test]
+async fn while_a_slot_moves_what_is_there_yet_is_served() {
+    let servers = Redis::cluster_of_three();
+    let urls = servers.each_ref().map(Redis::url).join(",");
+    let on = |key| {
+        let history = RedisHistory::new(&urls).expect("URLs").prefix("shop");
+        Stream::on(Arc::new(history), key, 100)
+    };
+    let before = on(1);
+    let first = before.append("first").await;
+    let owner = servers
+        .iter()
+        .position(|server| server.cli(&["DBSIZE"]) == "2\n");
+    let owner = owner.expect("one server has it");
+    let (owner, other) = (&servers[owner], &servers[(owner + 1) % 3]);
+    let slot = owner.cli(&["CLUSTER", "KEYSLOT", "{shop}/history"]);
+    let order = |server: &Redis, what: &[&str]| {
+        let command = [&["CLUSTER", "SETSLOT", slot.trim()], what].concat();
+        assert_eq!(server.cli(&command), "OK\n");
+    };
+    let id = |server: &Redis| server.cli(&["CLUSTER", "MYID"]).trim().to_owned();
+    order(other, &["IMPORTING", &id(owner)]);
+    order(owner, &["MIGRATING", &id(other)]);
+
+    let during = on(1);
+    assert!(during.behind(place(&first)).await.is_whole);
+    during.append("second").await;
+    let absent = within(on(2).send("x")).await.expect_err("no place for it");
+    assert_eq!(absent.kind(), HistoryErrorKind::Refused);
+    before.append("third").await;
+
+    order(owner, &["STABLE"]);
+    order(other, &["STABLE"]);
+    on(2).append("x").await;
+    assert_eq!(
+        texts(&before.behind(place(&first)).await),
+        ["second", "third"]
+    );
 }
