@@ -107,6 +107,10 @@ impl RedisHistory {
     /// Only a server that has every confirmed entry then may be trusted: one that writes its file before
     /// it answers (`appendfsync always`) and has no replicas that take over, or a service that promises
     /// as much. With any other, clients miss messages and are not told.
+    ///
+    /// It must be the same on all nodes: where only some have it, each entry of the others gives its
+    /// stream another epoch, and clients are told again and again that they may have missed something.
+    /// So change it on all at once.
     #[must_use]
     pub fn trust_restarts(self) -> Self {
         Self(self.0.with(|server| RedisServer {
