@@ -42,6 +42,7 @@ use crate::{
 ///   again, with another epoch.
 /// - *It is full*: it refuses entries, or drops the oldest ones, as it is set; no stream has a silent
 ///   hole. Do not delete single messages: their absence is not noticed.
+/// - *An entry is larger than its `max_payload`* (1 MiB by default): that one is refused.
 /// - *It does not answer*: calls fail after 2 s, and an entry may yet be stored.
 ///
 /// # Costs

@@ -33,6 +33,8 @@ pub(super) struct JetStreamLink {
     publisher: u64,
     limits: Mutex<Limits>,
     pending: Mutex<Pending>,
+    /// How large a message may be with its headers.
+    max_payload: usize,
     /// What the subjects of confirmations begin with.
     inbox: String,
 }
@@ -46,6 +48,7 @@ impl JetStreamLink {
         (epoch, limits): (u64, Limits),
     ) -> Self {
         let inbox = api.client.new_inbox();
+        let max_payload = api.client.server_info().max_payload;
         Self {
             api,
             names,
@@ -54,6 +57,7 @@ impl JetStreamLink {
             publisher,
             limits: Mutex::new(limits),
             pending: Mutex::default(),
+            max_payload,
             inbox,
         }
     }
@@ -71,6 +75,19 @@ impl JetStreamLink {
         let mut headers = HeaderMap::new();
         headers.insert(MESSAGE_ID, id.to_text());
         let confirmed = self.pending.lock().add(number);
+        if append.entry.len() + MAX_HEADERS > self.max_payload {
+            // The server would end the connection, with all that is on its way.
+            let refused = Failure::Refused {
+                code: 0,
+                text: format!(
+                    "its max_payload is {} bytes, and the entry has {}",
+                    self.max_payload,
+                    append.entry.len()
+                ),
+            };
+            self.pending.lock().confirmed(number, Err(refused));
+            return Ok(confirmed);
+        }
         let subject = self.names.subject(append.stream);
         let inbox = format!("{}.{number:x}", self.inbox);
         let payload = append.entry.clone();
@@ -233,3 +250,6 @@ const CLOSED: &str = "the connection was closed";
 const BETWEEN_CHECKS: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(3);
 const MAX_UPDATES: usize = 5;
+
+/// How many bytes the headers of an entry take at most.
+const MAX_HEADERS: usize = 128;

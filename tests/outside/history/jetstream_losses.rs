@@ -191,6 +191,26 @@ async fn a_server_without_room_refuses_entries_or_says_what_it_threw_away() {
 }
 
 #[tokio::test]
+async fn an_entry_that_the_server_does_not_carry_is_refused_alone() {
+    let server = JetStream::start();
+    let stream = Stream::new(&server, 1, 100);
+    let first = stream.append("first").await;
+    let largest = stream.append(vec![b'x'; (1 << 20) - 128]).await;
+    let sent = stream.send("before");
+    let refused = stream.send(vec![b'x'; 1 << 20]);
+    let after = stream.send("after");
+    let before = within(sent).await.expect("a place");
+    let error = within(refused).await.expect_err("too large");
+    assert_eq!(error.kind(), HistoryErrorKind::Refused);
+    assert!(error.to_string().contains("max_payload"), "{error}");
+    let after = within(after).await.expect("a place");
+    assert_eq!(before.previous, Some(largest.offset));
+    assert_eq!(after.previous, Some(before.offset));
+    let page = stream.behind(place(&first)).await;
+    assert!(page.is_whole && page.entries.len() == 3);
+}
+
+#[tokio::test]
 async fn who_has_the_login_is_let_in_and_another_is_told_what_is_wrong() {
     let options = [
         "--jetstream",
