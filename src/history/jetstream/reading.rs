@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::StreamExt;
+use tokio::time::sleep;
 
 use super::{
     api::Failure,
@@ -19,6 +20,21 @@ use crate::history::{
 
 pub(super) async fn page(link: &JetStreamLink, read: &Read) -> Result<Page, Failure> {
     link.keep(read.keep).await?;
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(page) = look(link, read).await? {
+            return Ok(page);
+        }
+        sleep(LATER).await;
+    }
+    Err(Failure::Refused {
+        code: 0,
+        text: "the server that was read lags behind".to_owned(),
+    })
+}
+
+/// Reads once. There is no page if the newest message is not among those that were read: a consumer may
+/// be on a server that has not got it yet.
+async fn look(link: &JetStreamLink, read: &Read) -> Result<Option<Page>, Failure> {
     let subject = link.names.subject(read.stream);
     let (top, anchor) = ends(link, read, &subject).await?;
     let mut page = Page::new(link.epoch, top.sequence, top.id.id);
@@ -28,26 +44,27 @@ pub(super) async fn page(link: &JetStreamLink, read: &Read) -> Result<Page, Fail
         if top.id.sender.is_none() {
             // A mark is put into a stream without entries.
             page.is_whole = true;
-        } else if limit > 0 {
-            newest(link, read, &subject, &mut page).await?;
+        } else if limit > 0 && !newest(link, read, &subject, &mut page).await? {
+            return Ok(None);
         }
-        return Ok(page);
+        return Ok(Some(page));
     };
     if epoch != link.epoch || offset > top.sequence {
-        return Ok(page);
+        return Ok(Some(page));
     }
     let anchor = Some(top).filter(|top| top.sequence == offset).or(anchor);
     // The oldest messages of a subject go first: if this one is there, so are all behind it.
     let Some(anchor) = anchor else {
-        return Ok(page);
+        return Ok(Some(page));
     };
     page.anchor = Some(anchor.id.id);
+    let mut is_there = true;
     if offset == top.sequence {
         page.is_whole = true;
     } else {
-        behind(link, read, &subject, offset, limit, &mut page).await?;
+        is_there = behind(link, read, &subject, offset, limit, &mut page).await?;
     }
-    Ok(page)
+    Ok(is_there.then_some(page))
 }
 
 /// Returns the newest message, which is a mark if there was none, and the one that is asked after.
@@ -77,7 +94,7 @@ async fn ends(
     })
 }
 
-/// Reads all entries behind an offset, if they fit.
+/// Reads all entries behind an offset, if they fit. Returns false if the newest one was not there.
 async fn behind(
     link: &JetStreamLink,
     read: &Read,
@@ -85,9 +102,10 @@ async fn behind(
     offset: u64,
     limit: usize,
     page: &mut Page,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (consumer, count) = link.api.consumer(subject, Some(offset + 1)).await?;
     let mut entries = Kept::new(offset);
+    let mut is_there = true;
     if count <= limit {
         let oldest = now().saturating_sub(read.keep.lifetime());
         let mut is_old = false;
@@ -97,23 +115,25 @@ async fn behind(
             entries.bytes <= read.max_bytes && !is_old
         })
         .await?;
-        let is_all = entries.list.len() == count && entries.last >= page.top;
-        if is_all && !is_old && entries.bytes <= read.max_bytes {
-            page.is_whole = true;
-            entries.fill(page);
+        if !is_old && entries.bytes <= read.max_bytes {
+            is_there = entries.last >= page.top;
+            if is_there && entries.list.len() == count {
+                page.is_whole = true;
+                entries.fill(page);
+            }
         }
     }
     link.api.forget(&consumer).await;
-    Ok(())
+    Ok(is_there)
 }
 
-/// Reads the newest entries that fit.
+/// Reads the newest entries that fit. Returns false if the newest one was not there.
 async fn newest(
     link: &JetStreamLink,
     read: &Read,
     subject: &str,
     page: &mut Page,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (consumer, count) = link.api.consumer(subject, None).await?;
     let oldest = now().saturating_sub(read.keep.lifetime());
     let mut entries = Kept::new(0);
@@ -135,9 +155,10 @@ async fn newest(
     })
     .await?;
     link.api.forget(&consumer).await;
+    let is_there = entries.last >= page.top;
     page.is_whole = is_whole;
     entries.fill(page);
-    Ok(())
+    Ok(is_there)
 }
 
 /// Hands over the messages of a consumer, for as long as they are wanted.
@@ -228,3 +249,6 @@ fn now() -> Duration {
 /// How many messages are asked for in one go.
 const MAX_BATCH: usize = 256;
 const MAX_ATTEMPTS: usize = 5;
+
+/// How long a server that lags behind is left alone.
+const LATER: Duration = Duration::from_millis(50);
