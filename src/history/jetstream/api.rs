@@ -37,6 +37,20 @@ pub(super) const NO_MESSAGE: u64 = 10_037;
 pub(super) const NAME_IN_USE: u64 = 10_058;
 pub(super) const ANOTHER_LAST: u64 = 10_071;
 
+/// What a stream is like.
+#[derive(Debug, Deserialize)]
+pub(super) struct Info {
+    pub(super) config: Value,
+    pub(super) state: StreamState,
+}
+
+/// What a stream holds.
+#[derive(Debug, Deserialize)]
+pub(super) struct StreamState {
+    #[serde(rename = "last_seq")]
+    pub(super) last: u64,
+}
+
 /// The API of one stream.
 #[derive(Clone, Debug)]
 pub(super) struct Api {
@@ -45,14 +59,10 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// Returns the stream's configuration, or `None` if there is no stream.
-    pub(super) async fn config(&self) -> Result<Option<Value>, Failure> {
-        #[derive(Deserialize)]
-        struct Info {
-            config: Value,
-        }
+    /// Returns what the stream is like, or `None` if there is no stream.
+    pub(super) async fn info(&self) -> Result<Option<Info>, Failure> {
         match self.ask::<Info>("STREAM.INFO", &json!({})).await {
-            Ok(info) => Ok(Some(info.config)),
+            Ok(info) => Ok(Some(info)),
             Err(failure) if failure.is(NO_STREAM) => Ok(None),
             Err(failure) => Err(failure),
         }

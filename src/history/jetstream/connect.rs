@@ -1,14 +1,15 @@
 //! Opens a link: connects, and finds the stream or makes it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{
-    api::{self, Api, Failure, Limits},
+    api::{self, Api, Failure, Info, Limits},
     end::End,
-    link::JetStreamLink,
-    place::JetStreamServer,
+    link::{Found, JetStreamLink},
+    place::{JetStreamServer, Names},
 };
 use crate::{
     backplane::{nats::open as open_client, remote::Address},
@@ -44,29 +45,52 @@ async fn open(
         stream: server.names.stream(),
     };
     let found = stream(server, &api).await.map_err(Failure::into_text)?;
-    let names = server.names.clone();
-    let link = JetStreamLink::new(api, names, server.publisher, end.clone(), found);
+    let link = JetStreamLink::new(api, server, end.clone(), found);
     let link = Arc::new(link);
     let driver = link.driver().await?;
     Ok((link, driver))
 }
 
-/// Finds the stream, or makes it. Returns its epoch and limits.
-async fn stream(server: &JetStreamServer, api: &Api) -> Result<(u64, Limits), Failure> {
+/// Finds the stream, or makes it.
+async fn stream(server: &JetStreamServer, api: &Api) -> Result<Found, Failure> {
+    let mut behind = 0;
     for _ in 0..MAX_ATTEMPTS {
-        if let Some(config) = api.config().await? {
-            let stored = config["republish"]["dest"].as_str().unwrap_or_default();
+        if let Some(Info { mut config, state }) = api.info().await? {
             let headers_only = config["republish"]["headers_only"].as_bool();
-            let epoch = server.names.epoch(stored);
+            let epoch = server.names.epoch(&config);
             let epoch = epoch.filter(|_| headers_only == Some(true));
-            let epoch = epoch.ok_or_else(|| {
+            let (birth, epoch) = epoch.ok_or_else(|| {
                 Failure::Link(format!(
                     "has a stream {} that was not made by this library: delete it, or choose another \
                      prefix",
                     api.stream
                 ))
             })?;
-            return Ok((epoch, Limits::of_config(&config)));
+            let highest = server.highest.of(epoch);
+            if state.last >= highest {
+                let limits = Limits::of_config(&config);
+                return Ok(Found {
+                    birth,
+                    epoch,
+                    limits,
+                });
+            }
+            behind += 1;
+            if behind < MAX_BEHIND {
+                // A leader that was just elected has not all at once.
+                sleep(LATER).await;
+                continue;
+            }
+            tracing::warn!(
+                stream = api.stream,
+                last = state.last,
+                highest,
+                "the history's server has lost entries that it had confirmed: all streams get another \
+                 epoch"
+            );
+            Names::renew(&mut config, random());
+            api.update(&config).await?;
+            continue;
         }
         match api.create(&config(server)).await {
             // Another node was faster.
@@ -99,4 +123,8 @@ fn config(server: &JetStreamServer) -> Value {
     config
 }
 
-const MAX_ATTEMPTS: usize = 3;
+const MAX_ATTEMPTS: usize = 8;
+
+/// How often a stream is looked at that seems to have lost entries.
+const MAX_BEHIND: usize = 4;
+const LATER: Duration = Duration::from_millis(100);

@@ -1,6 +1,6 @@
 //! The type [`JetStreamHistory`] and its options.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use async_nats::ConnectOptions;
 
@@ -36,8 +36,10 @@ use crate::{
 ///
 /// - *It restarts or is killed*: nothing is lost that it has on its disk, and clients resume. By default
 ///   it hands its files to the disk every two minutes only (`sync_interval`): a machine that loses its
-///   power may lose what it had confirmed, and says nothing. With three [`replicas`](Self::replicas) on
-///   machines of their own, one may.
+///   power may lose what it had confirmed. A node that knows of later entries than the server notices,
+///   and all streams get another epoch, so that clients are told that they may have missed something.
+///   Unless no node does, as all of them have started again too: then clients miss messages and are not
+///   told. With three [`replicas`](Self::replicas) on machines of their own, one may lose its power.
 /// - *The stream is purged*: what is gone is told, and the streams go on. *It is deleted*: it is made
 ///   again, with another epoch.
 /// - *It is full*: it refuses entries, or drops the oldest ones, as it is set; no stream has a silent
@@ -93,6 +95,7 @@ impl JetStreamHistory {
             credentials: None,
             replicas: 1,
             publisher: random(),
+            highest: Arc::default(),
         })))
     }
 

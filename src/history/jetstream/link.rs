@@ -15,9 +15,10 @@ use tokio::{
 use super::{
     api::{self, Api, Failure, Limits},
     end::End,
+    highest::Highest,
     message::{MESSAGE_ID, MessageId},
     pending::{Confirmed, Pending},
-    place::Names,
+    place::{JetStreamServer, Names},
 };
 use crate::{
     history::{append::Append, remote::Driver, retention::Retention},
@@ -30,7 +31,9 @@ pub(super) struct JetStreamLink {
     pub(super) names: Names,
     pub(super) epoch: u64,
     pub(super) end: Arc<End>,
+    birth: u64,
     publisher: u64,
+    highest: Arc<Highest>,
     limits: Mutex<Limits>,
     pending: Mutex<Pending>,
     /// How large a message may be with its headers.
@@ -39,22 +42,30 @@ pub(super) struct JetStreamLink {
     inbox: String,
 }
 
+/// The stream to which a link is opened.
+pub(super) struct Found {
+    pub(super) birth: u64,
+    pub(super) epoch: u64,
+    pub(super) limits: Limits,
+}
+
 impl JetStreamLink {
-    pub(super) fn new(
-        api: Api,
-        names: Names,
-        publisher: u64,
-        end: Arc<End>,
-        (epoch, limits): (u64, Limits),
-    ) -> Self {
+    pub(super) fn new(api: Api, server: &JetStreamServer, end: Arc<End>, found: Found) -> Self {
+        let Found {
+            birth,
+            epoch,
+            limits,
+        } = found;
         let inbox = api.client.new_inbox();
         let max_payload = api.client.server_info().max_payload;
         Self {
             api,
-            names,
+            names: server.names.clone(),
             epoch,
             end,
-            publisher,
+            birth,
+            publisher: server.publisher,
+            highest: server.highest.clone(),
             limits: Mutex::new(limits),
             pending: Mutex::default(),
             max_payload,
@@ -133,19 +144,21 @@ impl JetStreamLink {
         Err(Failure::Link("its limits change all the time".to_owned()))
     }
 
-    /// Asks for the stream's configuration. The link is over if it is another stream.
+    /// Asks for the stream's configuration. The link is over if it is another stream, or has lost
+    /// entries.
     pub(super) async fn config(&self) -> Result<Option<Value>, Failure> {
-        let config = self.api.config().await?;
-        let stored = config.as_ref().map(|config| &config["republish"]["dest"]);
-        let stored = stored.and_then(Value::as_str).unwrap_or_default();
-        if self.names.epoch(stored) != Some(self.epoch) {
+        let highest = self.highest.of(self.epoch);
+        let info = self.api.info().await?;
+        let info = info.filter(|info| {
+            let epoch = self.names.epoch(&info.config);
+            epoch == Some((self.birth, self.epoch)) && info.state.last >= highest
+        });
+        let Some(info) = info else {
             self.end.end(ANOTHER);
             return Err(Failure::Link(ANOTHER.to_owned()));
-        }
-        if let Some(config) = &config {
-            *self.limits.lock() = Limits::of_config(config);
-        }
-        Ok(config)
+        };
+        *self.limits.lock() = Limits::of_config(&info.config);
+        Ok(Some(info.config))
     }
 
     /// Subscribes to what the server says, and takes it in for as long as it is polled.
@@ -183,13 +196,20 @@ impl JetStreamLink {
     }
 
     fn on_stored(&self, message: &Message) {
-        let epoch = self.names.epoch(&message.subject);
-        if epoch != Some(self.epoch) {
+        let birth = self.names.birth(&message.subject);
+        if birth != Some(self.birth) {
             self.end.end(ANOTHER);
         }
+        let is_this = birth == Some(self.birth);
+        let epoch = if is_this { Some(self.epoch) } else { birth };
         let Some(headers) = &message.headers else {
             return;
         };
+        let sequence = headers.get(SEQUENCE);
+        let sequence = sequence.and_then(|sequence| sequence.as_str().parse().ok());
+        if let Some(sequence) = sequence.filter(|_| is_this) {
+            self.highest.reach(self.epoch, sequence);
+        }
         let id = headers.get(MESSAGE_ID);
         let id = id.and_then(|id| MessageId::parse(id.as_str()));
         let before = headers.get(LAST);
@@ -212,7 +232,11 @@ impl JetStreamLink {
         let number = message.subject.rsplit('.').next();
         let number = number.and_then(|number| u64::from_str_radix(number, 16).ok());
         if let Some(number) = number {
-            self.pending.lock().confirmed(number, sequence(message));
+            let sequence = sequence(message);
+            if let Ok(sequence) = sequence {
+                self.highest.reach(self.epoch, sequence);
+            }
+            self.pending.lock().confirmed(number, sequence);
         }
     }
 
@@ -241,10 +265,13 @@ fn sequence(message: &Message) -> Result<u64, Failure> {
 /// The header that has a message refused if another one is the last of its subject.
 const EXPECTED_LAST: HeaderName = HeaderName::from_static("Nats-Expected-Last-Subject-Sequence");
 
+/// The header by which the server says where a message is.
+const SEQUENCE: HeaderName = HeaderName::from_static("Nats-Sequence");
+
 /// The header by which the server says which message was the last of a subject before one.
 const LAST: HeaderName = HeaderName::from_static("Nats-Last-Sequence");
 
-const ANOTHER: &str = "the stream was deleted";
+const ANOTHER: &str = "the stream was deleted, or has lost entries";
 const CLOSED: &str = "the connection was closed";
 
 const BETWEEN_CHECKS: Duration = Duration::from_secs(5);

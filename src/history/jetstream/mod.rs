@@ -3,6 +3,7 @@
 mod api;
 mod connect;
 mod end;
+mod highest;
 mod history;
 mod link;
 mod message;

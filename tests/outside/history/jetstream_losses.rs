@@ -1,6 +1,6 @@
 //! What JetStream does to a history when it fails.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use brokers::Nats;
 use bytes::Bytes;
@@ -78,6 +78,64 @@ async fn a_server_that_starts_again_without_its_files_has_another_epoch() {
     let page = stream.behind(place(&places[0])).await;
     assert!(!page.is_whole && page.epoch == new.epoch);
     assert_eq!(texts(&stream.newest().await), ["new"]);
+}
+
+#[tokio::test]
+async fn a_server_that_lost_what_it_had_confirmed_has_another_epoch() {
+    let (folder, copy) = (Scratch::new("jetstream"), Scratch::new("jetstream-copy"));
+    let path = folder.path().to_str().expect("a path that is text");
+    let mut nats = Nats::with(&["--jetstream", "--store_dir", path]);
+    let stream = Stream::on(Arc::new(history(&nats)), 1, 100);
+    let other = Stream::on(Arc::new(history(&nats)), 1, 100);
+    let places = stream.append_many(30).await;
+    nats.kill();
+    copy_files(folder.path(), copy.path());
+    nats.start_again();
+    append_again(&stream, "lost").await;
+    eventually("the other node reads", PATIENCE, async || {
+        other.try_read(None).await.ok()
+    })
+    .await;
+    let lost = stream.append_many(50).await;
+    nats.kill();
+    // As after a loss of power.
+    std::fs::remove_dir_all(folder.path()).expect("a folder");
+    copy_files(copy.path(), folder.path());
+    nats.start_again();
+
+    // The node that has added nothing knows as well.
+    let new = append_again(&other, "new").await;
+    assert_eq!(new.offset, places[29].offset + 1);
+    assert_ne!(new.epoch, places[0].epoch);
+    for place_then in [&places[10], &places[29], &lost[0], &lost[49]] {
+        let page = other.behind(place(place_then)).await;
+        assert!(!page.is_whole, "{place_then:?}");
+    }
+    let page = eventually("the first node is there", PATIENCE, async || {
+        stream.try_read(Some(place(&places[10]))).await.ok()
+    })
+    .await;
+    assert!(!page.is_whole && page.epoch == new.epoch);
+    let page = stream.newest().await;
+    assert_eq!(page.entries.len(), 31, "what is there is there");
+    let next = append_again(&stream, "next").await;
+    assert_eq!((next.epoch, next.previous), (new.epoch, Some(new.offset)));
+    let page = other.behind((page.epoch, page.entries[20].offset)).await;
+    assert!(page.is_whole && page.entries.len() == 11);
+}
+
+/// Copies a folder with all that is in it.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry of a folder");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("its kind").is_dir() {
+            copy_files(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("a copy");
+        }
+    }
 }
 
 #[tokio::test]
