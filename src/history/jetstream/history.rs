@@ -49,8 +49,8 @@ use crate::{
 ///
 /// # Costs
 ///
-/// To know which entry came before its own, each node receives the headers of all entries, some 200
-/// bytes each. The server reads a stream by a consumer, which takes it about 0.4 ms per entry among
+/// To know which entry came before its own, also after that one has expired, each node receives the
+/// headers of all entries, some 200 bytes each, and keeps 100 bytes of up to 65 000 streams. The server reads a stream by a consumer, which takes it about 0.4 ms per entry among
 /// 10 000 streams; so nodes read from memory what they have there.
 ///
 /// A user with permissions needs to publish to `PREFIX.history.*` and to `$JS.API.*.*.PREFIX-history`,

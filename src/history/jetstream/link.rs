@@ -8,20 +8,21 @@ use futures_util::StreamExt;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
-    sync::oneshot,
+    sync::{oneshot, watch},
     time::{sleep, timeout},
 };
 
 use super::{
     api::{self, Api, Failure, Limits},
     end::End,
+    heard::{Bridge, Heard, Spot},
     highest::Highest,
     message::{MESSAGE_ID, MessageId},
     pending::{Confirmed, Pending},
     place::{JetStreamServer, Names},
 };
 use crate::{
-    history::{append::Append, remote::Driver, retention::Retention},
+    history::{append::Append, remote::Driver, retention::Retention, stream_key::StreamKey},
     sync::Mutex,
 };
 
@@ -36,6 +37,7 @@ pub(super) struct JetStreamLink {
     highest: Arc<Highest>,
     limits: Mutex<Limits>,
     pending: Mutex<Pending>,
+    heard: watch::Sender<Heard>,
     /// How large a message may be with its headers.
     max_payload: usize,
     /// What the subjects of confirmations begin with.
@@ -68,6 +70,7 @@ impl JetStreamLink {
             highest: server.highest.clone(),
             limits: Mutex::new(limits),
             pending: Mutex::default(),
+            heard: watch::Sender::default(),
             max_payload,
             inbox,
         }
@@ -214,13 +217,29 @@ impl JetStreamLink {
         let id = id.and_then(|id| MessageId::parse(id.as_str()));
         let before = headers.get(LAST);
         let before = before.and_then(|before| before.as_str().parse().ok());
-        if let (Some((publisher, number)), Some(epoch), Some(before)) =
-            (id.and_then(|id| id.sender), epoch, before)
-        {
-            if publisher == self.publisher {
-                self.pending.lock().stored(number, epoch, before);
-            }
+        let (Some(id), Some(epoch), Some(mut before)) = (id, epoch, before) else {
+            return;
+        };
+        if let (true, Some(key), Some(sequence)) = (is_this, key(&message.subject), sequence) {
+            let spot = Spot {
+                sequence,
+                id: id.id,
+                is_mark: id.sender.is_none(),
+            };
+            self.heard
+                .send_modify(|heard| before = heard.hear(key, spot, before));
         }
+        if let Some((_, number)) = id.sender.filter(|sender| sender.0 == self.publisher) {
+            self.pending.lock().stored(number, epoch, before);
+        }
+    }
+
+    /// Returns how a stream goes on behind a place whose message is gone, if nothing was between that is
+    /// gone as well. It waits for what the server says up to `top`.
+    pub(super) async fn bridge(&self, key: StreamKey, offset: u64, top: u64) -> Option<Bridge> {
+        let mut heard = self.heard.subscribe();
+        let heard = timeout(SAID_BY, heard.wait_for(|heard| heard.last() >= top)).await;
+        heard.ok()?.ok()?.bridge(key, offset)
     }
 
     fn on_confirmed(&self, message: &Message) {
@@ -253,6 +272,12 @@ impl JetStreamLink {
     }
 }
 
+/// Returns the stream of a subject, whose last part is its key.
+fn key(subject: &str) -> Option<StreamKey> {
+    let (_, key) = subject.rsplit_once('.')?;
+    u128::from_str_radix(key, 16).ok().map(StreamKey::new)
+}
+
 /// Reads a confirmation.
 fn sequence(message: &Message) -> Result<u64, Failure> {
     #[derive(Deserialize)]
@@ -277,6 +302,9 @@ const CLOSED: &str = "the connection was closed";
 const BETWEEN_CHECKS: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(3);
 const MAX_UPDATES: usize = 5;
+
+/// The server says what it has stored at once; a link that has heard nothing yet is not waited for long.
+const SAID_BY: Duration = Duration::from_millis(100);
 
 /// How many bytes the headers of an entry take at most.
 const MAX_HEADERS: usize = 128;

@@ -3,6 +3,7 @@
 mod api;
 mod connect;
 mod end;
+mod heard;
 mod highest;
 mod history;
 mod link;

@@ -54,15 +54,24 @@ async fn look(link: &JetStreamLink, read: &Read) -> Result<Option<Page>, Failure
     }
     let anchor = Some(top).filter(|top| top.sequence == offset).or(anchor);
     // The oldest messages of a subject go first: if this one is there, so are all behind it.
-    let Some(anchor) = anchor else {
+    let from = if let Some(anchor) = anchor {
+        page.anchor = Some(anchor.id.id);
+        offset + 1
+    } else if let Some(bridge) = link.bridge(read.stream, offset, top.sequence).await {
+        let is_there = link.api.at(bridge.next, &subject).await?.is_some();
+        if !is_there {
+            return Ok(Some(page));
+        }
+        page.anchor = bridge.anchor(offset);
+        bridge.next
+    } else {
         return Ok(Some(page));
     };
-    page.anchor = Some(anchor.id.id);
     let mut is_there = true;
-    if offset == top.sequence {
+    if from > top.sequence {
         page.is_whole = true;
     } else {
-        is_there = behind(link, read, &subject, offset, limit, &mut page).await?;
+        is_there = behind(link, read, &subject, from, limit, &mut page).await?;
     }
     Ok(is_there.then_some(page))
 }
@@ -94,22 +103,29 @@ async fn ends(
     })
 }
 
-/// Reads all entries behind an offset, if they fit. Returns false if the newest one was not there.
+/// Reads all entries from a place on, if they fit. Returns false if the newest one was not there.
 async fn behind(
     link: &JetStreamLink,
     read: &Read,
     subject: &str,
-    offset: u64,
+    from: u64,
     limit: usize,
     page: &mut Page,
 ) -> Result<bool, Failure> {
-    let (consumer, count) = link.api.consumer(subject, Some(offset + 1)).await?;
-    let mut entries = Kept::new(offset);
+    let (consumer, count) = link.api.consumer(subject, Some(from)).await?;
+    let mut entries = Kept::new(read.after.map_or(0, |(_, offset)| offset));
+    let mut marks = 0;
     let mut is_there = true;
-    if count <= limit {
+    // A mark may be among them.
+    if count <= limit.saturating_add(1) {
         let oldest = now().saturating_sub(read.keep.lifetime());
         let mut is_old = false;
         fetch(link, &consumer, count, |message| {
+            if message.id.sender.is_none() {
+                entries.last = message.sequence;
+                marks += 1;
+                return true;
+            }
             is_old |= message.time < oldest;
             entries.push(message);
             entries.bytes <= read.max_bytes && !is_old
@@ -117,7 +133,8 @@ async fn behind(
         .await?;
         if !is_old && entries.bytes <= read.max_bytes {
             is_there = entries.last >= page.top;
-            if is_there && entries.list.len() == count {
+            let is_all = entries.list.len() + marks == count && entries.list.len() <= limit;
+            if is_there && is_all {
                 page.is_whole = true;
                 entries.fill(page);
             }

@@ -144,7 +144,7 @@ async fn a_stream_that_was_purged_says_what_is_gone_and_goes_on() {
     let stream = Stream::new(&server, 1, 100);
     let places = stream.append_many(10).await;
     order(&server.0, "PURGE").await;
-    for place_then in [&places[0], &places[8], &places[9]] {
+    for place_then in [&places[0], &places[8]] {
         let page = stream.behind(place(place_then)).await;
         assert!(!page.is_whole && page.entries.is_empty());
     }
@@ -153,6 +153,46 @@ async fn a_stream_that_was_purged_says_what_is_gone_and_goes_on() {
     assert!(new.offset > places[9].offset);
     assert_eq!(texts(&stream.newest().await), ["new"]);
     assert!(stream.behind(place(&new)).await.is_whole);
+}
+
+#[tokio::test]
+async fn a_stream_whose_last_entry_is_gone_goes_on_for_those_who_had_it() {
+    let server = JetStream::start();
+    let stream = Stream::new(&server, 1, 100);
+    let other = Stream::new(&server, 1, 100);
+    other.newest().await;
+    let places = stream.append_many(10).await;
+    let mut last = places[9];
+    for round in 0..3 {
+        // As the server does when they are too old.
+        order(&server.0, "PURGE").await;
+        if round > 0 {
+            // This puts a mark there.
+            let page = other.behind(place(&last)).await;
+            assert!(page.is_whole && page.entries.is_empty());
+            assert!(page.anchor.is_some() && page.top > last.offset);
+        }
+        if round == 2 {
+            order(&server.0, "PURGE").await;
+        }
+        let new = stream.append("new").await;
+        assert_eq!(new.epoch, last.epoch);
+        if round == 0 {
+            assert_eq!(new.previous, Some(last.offset));
+        }
+        stream.append("newer").await;
+        for node in [&stream, &other] {
+            let page = node.behind(place(&last)).await;
+            assert!(page.is_whole, "{round}");
+            assert_eq!(texts(&page), ["new", "newer"]);
+            assert!(!node.behind(place(&places[8])).await.is_whole);
+        }
+        last = stream.append("last").await;
+    }
+    // A node that has not heard of it cannot know.
+    order(&server.0, "PURGE").await;
+    let late = Stream::new(&server, 1, 100);
+    assert!(!late.behind(place(&last)).await.is_whole);
 }
 
 #[tokio::test]
