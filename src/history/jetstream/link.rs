@@ -45,6 +45,7 @@ pub(super) struct JetStreamLink {
 }
 
 /// The stream to which a link is opened.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
     pub(super) birth: u64,
     pub(super) epoch: u64,
@@ -53,22 +54,17 @@ pub(super) struct Found {
 
 impl JetStreamLink {
     pub(super) fn new(api: Api, server: &JetStreamServer, end: Arc<End>, found: Found) -> Self {
-        let Found {
-            birth,
-            epoch,
-            limits,
-        } = found;
         let inbox = api.client.new_inbox();
         let max_payload = api.client.server_info().max_payload;
         Self {
             api,
             names: server.names.clone(),
-            epoch,
+            epoch: found.epoch,
             end,
-            birth,
+            birth: found.birth,
             publisher: server.publisher,
             highest: server.highest.clone(),
-            limits: Mutex::new(limits),
+            limits: Mutex::new(found.limits),
             pending: Mutex::default(),
             heard: watch::Sender::default(),
             max_payload,
