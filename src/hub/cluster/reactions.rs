@@ -29,6 +29,7 @@ impl Node {
         self.publish_synced(&state);
         self.queue(&state, &mut effects);
         drop(state);
+        self.hand_on_news(local);
         self.apply(local, &mut effects);
         // Something else may be due first now.
         self.changed.notify_one();
@@ -59,16 +60,23 @@ impl Node {
             self.queue(&state, effects);
         }
         drop(state);
+        if !is_message {
+            self.hand_on_news(local);
+        }
         self.apply(local, effects);
     }
 
-    /// Queues what must reach the broker in the order in which the state has found it to be done: of two
-    /// threads the one that was first must not unsubscribe from what the other has just subscribed to.
-    /// So the state is held meanwhile.
+    /// Queues what must reach the broker, and what concerns members, in the order in which the state has
+    /// found it to be done: of two threads the one that was first must not unsubscribe from what the other
+    /// has just subscribed to. So the state is held meanwhile.
     fn queue(&self, _held: &State, effects: &mut Vec<Effect>) {
         let effects_of_now = mem::take(effects).into_iter();
         let later = effects_of_now.filter_map(|effect| {
+            if let Effect::Event(ClusterEvent::NodeGone { node, .. }) = effect {
+                self.news.push(MemberNews::Gone(node.0));
+            }
             match effect {
+                Effect::Members(news) => self.news.push(news),
                 Effect::Subscribe(topic) => self.outgoing.subscribe(topic),
                 Effect::Unsubscribe(topic) => self.outgoing.unsubscribe(topic),
                 Effect::Mark(topic, nonce) => self.outgoing.mark(topic, nonce),
@@ -80,23 +88,21 @@ impl Node {
         *effects = later.collect();
     }
 
+    /// Hands on what concerns members and was [queued](Self::queue).
+    fn hand_on_news(&self, local: &dyn Local) {
+        for _ in 0..self.news.hand_on(local) {
+            self.refuse(local, GarbageKind::Malformed);
+        }
+    }
+
     /// Does what the state has found to be done, except what was [queued](Self::queue).
     pub(super) fn apply(&self, local: &dyn Local, effects: &mut Vec<Effect>) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Event(event) => {
-                    if let ClusterEvent::NodeGone { node, .. } = event {
-                        local.members(MemberNews::Gone(node.0));
-                    }
-                    self.tell(local, &event);
-                }
-                Effect::Members(news) => {
-                    if !local.members(news) {
-                        self.refuse(local, GarbageKind::Malformed);
-                    }
-                }
+                Effect::Event(event) => self.tell(local, &event),
                 Effect::Refuse(kind) => self.refuse(local, kind),
-                Effect::Subscribe(_)
+                Effect::Members(_)
+                | Effect::Subscribe(_)
                 | Effect::Unsubscribe(_)
                 | Effect::Mark(..)
                 | Effect::Send(_) => {}
@@ -190,6 +196,7 @@ impl Node {
         self.publish_synced(&state);
         self.queue(&state, &mut effects);
         drop(state);
+        self.hand_on_news(&*local);
         self.apply(&*local, &mut effects);
         true
     }
@@ -220,6 +227,7 @@ impl Node {
         drop(state);
         self.outgoing
             .retain_nodes(|node| remembered.contains(&NodeId(node)));
+        self.hand_on_news(&*local);
         self.apply(&*local, &mut effects);
         Some(true)
     }
@@ -273,5 +281,92 @@ impl Node {
             tracing::warn!(suppressed, "dropped a message from the broker: {kind}");
         }
         self.tell(local, &ClusterEvent::Garbage { kind });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        backplane::MemoryBackplane,
+        hub::cluster::{
+            hooks::Hooks,
+            wire::{Counts, MemberVersions, Placed, Question, Value},
+        },
+        protocol::Recipient,
+        sync::Mutex,
+    };
+
+    /// A hub that notes what it hears of members.
+    #[derive(Default)]
+    struct Hearing(Mutex<Vec<String>>);
+
+    impl Local for Hearing {
+        fn deliver(&self, _: &[Recipient], _: &Frame) {}
+
+        fn enter(&self, _: &[Recipient], _: Placed, _: &Bytes) {}
+
+        fn interest(&self) -> u64 {
+            0
+        }
+
+        fn counts(&self) -> Counts {
+            Counts::default()
+        }
+
+        fn answer(&self, question: &Question) -> Value {
+            Value::none(question)
+        }
+
+        fn member_versions(&self) -> MemberVersions {
+            MemberVersions::default()
+        }
+
+        fn members(&self, news: MemberNews) -> bool {
+            self.0.lock().push(format!("{news:?}"));
+            true
+        }
+
+        fn hook_panicked(&self) {}
+    }
+
+    /// Of two threads the first may be held up right after it has let go of the state.
+    #[test]
+    fn news_of_members_are_handed_on_in_the_order_in_which_they_were_found() {
+        let hearing = Arc::new(Hearing::default());
+        let local: Arc<dyn Local> = hearing.clone();
+        let (broker, local) = (MemoryBackplane::new(), Arc::downgrade(&local));
+        let node = Node::new(1, 1, None, broker, local, Hooks::default());
+        let (gone, is_back) = (
+            NodeId(2),
+            MemberNews::Beat {
+                node: 2,
+                incarnation: 1,
+                versions: MemberVersions::default(),
+            },
+        );
+        let gone = ClusterEvent::NodeGone {
+            node: gone,
+            clean: false,
+        };
+        let mut first = vec![Effect::Event(gone)];
+        let mut second = vec![Effect::Members(is_back)];
+        {
+            let mut state = node.state.lock();
+            state.want(0b01, Instant::now(), &mut first);
+            node.queue(&state, &mut first);
+            state.want(0b11, Instant::now(), &mut second);
+            node.queue(&state, &mut second);
+        }
+        for effects in [&mut second, &mut first] {
+            node.hand_on_news(&*hearing);
+            node.apply(&*hearing, effects);
+        }
+        let heard = mem::take(&mut *hearing.0.lock());
+        let heard: Vec<_> = heard.iter().map(|news| news.split(' ').next()).collect();
+        let found = ["Gone(2)", "Hears(1)", "Beat", "Hears(3)"];
+        assert_eq!(heard, found.map(Some));
     }
 }
