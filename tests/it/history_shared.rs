@@ -524,6 +524,31 @@ async fn what_the_backplane_has_lost_comes_from_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_node_had_stored_and_did_not_send_before_its_end_is_found() {
+    let [here, there] = nodes(MemoryHistory::new()).await;
+    let (mut bob, told) = there.follow(&[]).await;
+    let before = told["position"].as_str().unwrap().to_owned();
+    here.backplane.drop_outgoing();
+    here.say("1").await.expect("the store has it");
+    // The other node cannot know yet, and a client comes over to it.
+    let (mut ann, told) = there.follow(&[&before]).await;
+    assert_eq!(
+        (&told["recovered"], &told["missed"]),
+        (&json!(true), &json!(1))
+    );
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(message(client).await.0, "1");
+    }
+    // None comes, and those who are there have it once the node counts as gone.
+    here.say("2").await.expect("the store has it");
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(there.hub.cluster().nodes().len(), 1);
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(message(client).await.0, "2");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_group_without_a_rule_does_not_notice_the_store() {
     let store = MemoryHistory::new();
     let [here, there] = nodes(store.clone()).await;

@@ -153,7 +153,11 @@ impl Node {
         tracing::debug!(?event, "the cluster has changed");
         if matches!(
             event,
-            ClusterEvent::Up | ClusterEvent::Down | ClusterEvent::Gap { .. }
+            ClusterEvent::Up
+                | ClusterEvent::Down
+                | ClusterEvent::Gap { .. }
+                // What it was about to send is in a store, perhaps.
+                | ClusterEvent::NodeGone { clean: false, .. }
         ) {
             self.continuity.break_everywhere();
         }

@@ -19,6 +19,8 @@ pub(in crate::hub::history) struct Order {
     /// When the worker looks at the lane.
     pub(in crate::hub::history) due: Option<Instant>,
     pub(in crate::hub::history) catching: Catching,
+    /// When the store was asked last that had nothing which the sockets do not have.
+    pub(in crate::hub::history) confirmed: Option<Instant>,
 }
 
 /// The sockets that come again and lack what is not at hand here.
@@ -62,6 +64,15 @@ impl Order {
             unplaced: None,
             due: None,
             catching: Catching::default(),
+            confirmed: None,
+        }
+    }
+
+    /// Notes what a read has found that began at a moment: the top of an epoch.
+    pub(in crate::hub::history) fn confirm(&mut self, epoch: u64, top: u64, began: Instant) {
+        let last = self.sequencer.last();
+        if last.is_some_and(|last| last.epoch == epoch && last.offset >= top) {
+            self.confirmed = self.confirmed.max(Some(began));
         }
     }
 

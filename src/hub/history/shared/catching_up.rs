@@ -28,8 +28,8 @@ impl Streams {
     /// Returns what a socket missed of a stream since a position, or where the stream is now: from the
     /// ring, or else from the store, of which all sockets of a stream that come at the time ask together.
     ///
-    /// Broadcasts must select the socket already, and its gate be shut, not before `since`. What the answer holds, the live
-    /// sockets have too.
+    /// Broadcasts must select the socket already, and its gate be shut, not before `since`. What the answer
+    /// holds, the live sockets have too.
     ///
     /// Cancel safe.
     pub(in crate::hub::history) async fn catch_up_shared(
@@ -94,21 +94,44 @@ impl Streams {
             // It waits behind the gate, and no queue can tell whether it comes with what was missed, too.
             return Step::Done(lost(lane, place(state), Lost::Gap));
         }
+        // A node that is gone may have had a message stored that has come nowhere.
+        let is_confirmed = order.is_some_and(|order| order.confirmed.is_some_and(|at| at >= since));
         let after = match (place(state), from) {
             (Some(at), None) => return Step::Done(recovered(lane, Some(at), Vec::new())),
-            (Some(at), Some(from)) => match missed(lane, state, from, reader, room) {
-                Ok(frames) => return Step::Done(recovered(lane, Some(at), frames)),
-                // What is here is more than it may be sent.
-                Err(why) if is_here(state, from) => {
-                    return Step::Done(lost(lane, Some(at), why));
+            (Some(at), Some(from)) => {
+                let mut left = *room;
+                match missed(lane, state, from, reader, &mut left) {
+                    Ok(frames) if is_confirmed => {
+                        *room = left;
+                        return Step::Done(recovered(lane, Some(at), frames));
+                    }
+                    Ok(_) => {
+                        let last = Some((at.epoch, at.offset));
+                        return self.wait_for_read(shared, lane, state, last);
+                    }
+                    // What is here is more than it may be sent.
+                    Err(why) if is_here(state, from) => {
+                        return Step::Done(lost(lane, Some(at), why));
+                    }
+                    Err(_) => Some((from.epoch(), from.offset())),
                 }
-                Err(_) => Some((from.epoch(), from.offset())),
-            },
+            }
             (None, from) => from.map(|from| (from.epoch(), from.offset())),
         };
         if let (Some(why), at @ Some(_)) = (after.zip(found).and_then(why_lost), place(state)) {
             return Step::Done(lost(lane, at, why));
         }
+        self.wait_for_read(shared, lane, state, after)
+    }
+
+    /// Has a socket wait for what the store has after an epoch and offset, or for where the stream is.
+    fn wait_for_read(
+        &self,
+        shared: &Shared,
+        lane: &Arc<Lane>,
+        state: &mut State,
+        after: Option<(u64, u64)>,
+    ) -> Step {
         let Some(order) = &mut state.order else {
             return Step::Done(lost(lane, None, Lost::Unavailable));
         };
@@ -167,5 +190,6 @@ fn caught_up(
     }
 }
 
-/// How often a socket may wait for a read: for one that is under way, for its own, and once more.
-const MAX_STEPS: usize = 4;
+/// How often a socket may wait for a read: for one that is under way, for its own, and for what came
+/// meanwhile.
+const MAX_STEPS: usize = 6;

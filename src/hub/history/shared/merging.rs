@@ -36,7 +36,9 @@ impl Streams {
         lane: &Arc<Lane>,
         after: Last,
         page: Option<Page>,
+        began: Instant,
     ) {
+        let found = page.as_ref().map(|page| (page.epoch, page.top));
         let decoded = page.map(|page| self.decode(shared, lane, page));
         let mut state = lane.lock();
         let now = Instant::now();
@@ -47,6 +49,9 @@ impl Streams {
                 Vec::new()
             }
         });
+        if let (Some((epoch, top)), Some(order)) = (found, &mut state.order) {
+            order.confirm(epoch, top, began);
+        }
     }
 
     /// Takes the answer to what sockets that come again have asked, and tells them.
@@ -56,7 +61,9 @@ impl Streams {
         lane: &Arc<Lane>,
         after: Option<(u64, u64)>,
         page: Option<Page>,
+        began: Instant,
     ) {
+        let found = page.as_ref().map(|page| (page.epoch, page.top));
         let decoded = page.map(|page| self.decode(shared, lane, page));
         let mut state = lane.lock();
         let told = match decoded {
@@ -64,6 +71,9 @@ impl Streams {
             None => Told::Failed,
         };
         if let Some(order) = &mut state.order {
+            if let Some((epoch, top)) = found {
+                order.confirm(epoch, top, began);
+            }
             order.catching.is_reading = false;
             let waiting = std::mem::take(&mut order.catching.waiting);
             for waiting in waiting {

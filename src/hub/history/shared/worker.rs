@@ -53,7 +53,8 @@ impl Drop for Running {
 /// What a call has come to.
 enum Over {
     Append(Arc<Lane>, u64, Result<Appended, HistoryError>),
-    Read(Read, Result<Page, HistoryError>),
+    /// And when the store was asked.
+    Read(Read, Instant, Result<Page, HistoryError>),
 }
 
 async fn run(streams: Weak<Streams>, running: Running) {
@@ -151,13 +152,14 @@ impl Streams {
             (None, Purpose::CatchUp(_)) => usize::from(read.lane.keep.is_latest),
             _ => MAX_ENTRIES,
         };
+        let began = Instant::now();
         let call = read.lane.key().map(|key| {
             let call = AssertUnwindSafe(|| shared.read(&read.lane, key, after, limit));
             catch_unwind(call).map_err(|_| panicked())
         });
         async move {
             let page = answer(call).await;
-            Over::Read(read, page)
+            Over::Read(read, began, page)
         }
     }
 
@@ -187,11 +189,15 @@ impl Streams {
                     None => sequencer.failed(id, now),
                 });
             }
-            Over::Read(Read { lane, purpose }, page) => {
+            Over::Read(Read { lane, purpose }, began, page) => {
                 let page = page.inspect_err(failed).ok();
                 match purpose {
-                    Purpose::Order(after) => self.continue_order(shared, &lane, after, page),
-                    Purpose::CatchUp(after) => self.continue_catching(shared, &lane, after, page),
+                    Purpose::Order(after) => {
+                        self.continue_order(shared, &lane, after, page, began);
+                    }
+                    Purpose::CatchUp(after) => {
+                        self.continue_catching(shared, &lane, after, page, began);
+                    }
                 }
             }
         }
