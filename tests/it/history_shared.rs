@@ -530,6 +530,7 @@ async fn what_a_node_had_stored_and_did_not_send_before_its_end_is_found() {
     let before = told["position"].as_str().unwrap().to_owned();
     here.backplane.drop_outgoing();
     here.say("1").await.expect("the store has it");
+    sleep(Duration::from_millis(10)).await;
     // The other node cannot know yet, and a client comes over to it.
     let (mut ann, told) = there.follow(&[&before]).await;
     assert_eq!(

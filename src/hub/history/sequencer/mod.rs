@@ -26,6 +26,7 @@ mod reading;
 mod scars;
 mod sequencer;
 mod voids;
+mod waiting;
 
 #[cfg(test)]
 mod simulation;

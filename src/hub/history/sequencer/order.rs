@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::{
     effect::{Body, Effect, Last, Place, Scar, Weight},
     sequencer::{HOLE_WAIT, Held, Sequencer},
+    waiting::Turn,
 };
 
 impl<T: Clone + Weight> Sequencer<T> {
@@ -13,7 +14,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         let place = held.place;
         let Some(last) = self.last else {
             // What came first is the beginning.
-            self.pass(held, effects);
+            self.pass(held, now, effects);
             return;
         };
         if place.epoch != last.epoch {
@@ -26,7 +27,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         }
         self.top = self.top.max(place.offset);
         if place.previous == Some(last.offset) {
-            self.pass(held, effects);
+            self.pass(held, now, effects);
             self.drain(now, effects);
             return;
         }
@@ -50,7 +51,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             if place.offset <= last.offset {
                 self.place_late(held, now, effects);
             } else {
-                self.pass(held, effects);
+                self.pass(held, now, effects);
                 // What lacks now does since now.
                 self.hole = None;
             }
@@ -58,8 +59,10 @@ impl<T: Clone + Weight> Sequencer<T> {
     }
 
     /// Delivers an entry, whatever was before it.
-    pub(super) fn pass(&mut self, held: Held<T>, effects: &mut Vec<Effect<T>>) {
-        let Held { place, body, .. } = held;
+    pub(super) fn pass(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let Held {
+            place, body, turn, ..
+        } = held;
         self.last = Some(place.into());
         self.top = self.top.max(place.offset);
         if self.seen.len() >= MAX_SEEN {
@@ -68,8 +71,12 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.seen.push_back((place.offset, place.id));
         self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
         let is_known = self.voids.close(place.id);
-        let early = self.answer_early(place, effects);
-        match early.unwrap_or(body) {
+        let (body, turn) = self.answer_early(place, effects).unwrap_or((body, turn));
+        if let Some(turn) = turn {
+            // Those before it that the store has not taken before it.
+            self.hurry(turn, now, effects);
+        }
+        match body {
             Body::Message(message) if !is_known => effects.push(Effect::Deliver {
                 id: place.id,
                 message,
@@ -133,6 +140,9 @@ impl<T: Clone + Weight> Sequencer<T> {
         effects: &mut Vec<Effect<T>>,
     ) {
         let id = held.place.id;
+        if let Some(turn) = held.turn {
+            self.hurry(turn, now, effects);
+        }
         match held.body {
             Body::Message(message) => {
                 if self.voids.contains(id) || self.has_seen(id) {
@@ -162,6 +172,16 @@ impl<T: Clone + Weight> Sequencer<T> {
         let (_, held) = self.held.pop_first()?;
         self.held_bytes -= weight(&held.body);
         Some(held)
+    }
+
+    /// Takes an entry out of what is held back, if it is there.
+    pub(super) fn take_held(&mut self, place: Place) -> Option<Held<T>> {
+        let held = self.held.get(&place.offset)?;
+        if held.place.id != place.id {
+            return None;
+        }
+        self.held_bytes -= weight(&held.body);
+        self.held.remove(&place.offset)
     }
 
     /// Holds an entry back until those before it have come.
@@ -209,8 +229,11 @@ impl<T: Clone + Weight> Sequencer<T> {
             place,
             body,
             is_own,
-            ..
+            turn,
         } = held;
+        if let Some(turn) = turn {
+            self.hurry(turn, now, effects);
+        }
         let is_known = self.voids.close(place.id) || self.has_seen(place.id);
         match body {
             Body::Message(message) if !is_known && is_own => {
@@ -243,8 +266,11 @@ impl<T: Clone + Weight> Sequencer<T> {
             place,
             body,
             is_own,
-            ..
+            turn,
         } = held;
+        if let Some(turn) = turn {
+            self.hurry(turn, now, effects);
+        }
         match body {
             Body::Message(message) if is_own && !self.voids.contains(place.id) => {
                 self.voids.add(place.id, true, now);
@@ -260,14 +286,18 @@ impl<T: Clone + Weight> Sequencer<T> {
     }
 
     /// Forwards an entry of this node that a read has brought before the answer to its append.
-    fn answer_early(&mut self, place: Place, effects: &mut Vec<Effect<T>>) -> Option<Body<T>> {
-        let body = self.take_answered(place.id)?.0;
+    fn answer_early(
+        &mut self,
+        place: Place,
+        effects: &mut Vec<Effect<T>>,
+    ) -> Option<(Body<T>, Option<Turn>)> {
+        let (body, turn) = self.take_answered(place.id)?;
         effects.push(Effect::Forward {
             id: place.id,
             place: Some(place),
             body: body.clone(),
         });
-        Some(body)
+        Some((body, turn))
     }
 
     /// Notes what a scar stands for. Returns whether this node has delivered all of it.

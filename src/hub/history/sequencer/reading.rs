@@ -99,7 +99,11 @@ impl<T: Clone + Weight> Sequencer<T> {
         let top = answer.top();
         for (place, body) in answer.entries {
             if self.last.is_some_and(|last| place.offset > last.offset) {
-                self.pass(Held::foreign(place, body), effects);
+                let held = match self.take_held(place) {
+                    Some(held) => Held { place, ..held },
+                    None => Held::foreign(place, body),
+                };
+                self.pass(held, now, effects);
             }
         }
         if self.last.is_some_and(|last| last.offset < top.offset) {
@@ -150,7 +154,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             Some(_) => {
                 self.tell_gap(None, effects);
                 if let Some(held) = self.take_first() {
-                    self.pass(held, effects);
+                    self.pass(held, now, effects);
                 }
             }
             None => {

@@ -12,6 +12,7 @@ use super::{
     effect::{Body, Effect, Last, Place, Weight},
     scars::Scars,
     voids::Voids,
+    waiting::{OWN_WAIT, Turn},
 };
 
 /// The order of one stream on this node.
@@ -43,6 +44,8 @@ pub(in crate::hub::history) struct Sequencer<T> {
     /// Whether it is to be asked even if nothing is known to lack.
     pub(super) is_asked: bool,
     pub(super) scars: Scars,
+    /// How many messages this node has published.
+    pub(super) published: u64,
 }
 
 /// An entry that waits for those before it.
@@ -52,8 +55,8 @@ pub(super) struct Held<T> {
     pub(super) body: Body<T>,
     /// Whether this node has had it appended.
     pub(super) is_own: bool,
-    /// Since when a caller of this node waits for it.
-    pub(super) since: Option<Instant>,
+    /// The turn of this node's message whose caller waits.
+    pub(super) turn: Option<Turn>,
 }
 
 /// An append that the store has not answered.
@@ -62,7 +65,7 @@ pub(super) struct Pending<T> {
     pub(super) id: u64,
     /// `None` when the sockets have it.
     pub(super) message: Option<T>,
-    pub(super) since: Instant,
+    pub(super) turn: Turn,
 }
 
 impl<T> Held<T> {
@@ -72,7 +75,7 @@ impl<T> Held<T> {
             place,
             body,
             is_own: false,
-            since: None,
+            turn: None,
         }
     }
 }
@@ -96,33 +99,12 @@ impl<T> Sequencer<T> {
             is_reading: false,
             is_asked: false,
             scars: Scars::new(random),
+            published: 0,
         }
     }
 }
 
 impl<T: Clone + Weight> Sequencer<T> {
-    /// Takes a message of this node that the store is asked to append.
-    pub(in crate::hub::history) fn publish(&mut self, id: u64, message: T, now: Instant) {
-        self.pending.push_back(Pending {
-            id,
-            message: Some(message),
-            since: now,
-        });
-    }
-
-    /// Takes a message of this node that the store is not asked to append.
-    pub(in crate::hub::history) fn publish_void(
-        &mut self,
-        id: u64,
-        message: T,
-        now: Instant,
-    ) -> Vec<Effect<T>> {
-        let mut effects = Vec::new();
-        self.deliver_void(id, message, now, &mut effects);
-        self.scars.miss(id, now);
-        effects
-    }
-
     /// Takes the answer of the store to an append.
     pub(in crate::hub::history) fn answered(
         &mut self,
@@ -131,7 +113,7 @@ impl<T: Clone + Weight> Sequencer<T> {
     ) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
         // None if it came with a read, which was faster.
-        let Some((body, since)) = self.take_answered(place.id) else {
+        let Some((body, turn)) = self.take_answered(place.id) else {
             return effects;
         };
         effects.push(Effect::Forward {
@@ -143,25 +125,10 @@ impl<T: Clone + Weight> Sequencer<T> {
             place,
             body,
             is_own: true,
-            since,
+            turn,
         };
         self.place(held, now, &mut effects);
         self.settle(now);
-        effects
-    }
-
-    /// Takes the failure of an append.
-    pub(in crate::hub::history) fn failed(&mut self, id: u64, now: Instant) -> Vec<Effect<T>> {
-        let mut effects = Vec::new();
-        if self.scars.failed(id, now) {
-            return effects;
-        }
-        if let Some(pending) = self.take_pending(id) {
-            if let Some(message) = pending.message {
-                self.deliver_void(id, message, now, &mut effects);
-            }
-            self.scars.miss(id, now);
-        }
         effects
     }
 
@@ -244,7 +211,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         while self
             .pending
             .front()
-            .is_some_and(|one| now >= one.since + LOST)
+            .is_some_and(|one| now >= one.turn.at + LOST)
         {
             let Some(lost) = self.pending.pop_front() else {
                 break;
@@ -276,13 +243,13 @@ impl<T: Clone + Weight> Sequencer<T> {
     /// Returns when [`tick`](Self::tick) has something to do, if nothing else happens.
     pub(in crate::hub::history) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.pending.iter().find(|one| one.message.is_some());
-        let waiting = waiting.map(|one| one.since);
+        let waiting = waiting.map(|one| one.turn);
         let held = self.held.values().chain(&self.strange);
-        let waiting = held.filter_map(|held| held.since).chain(waiting).min();
+        let waiting = held.filter_map(|held| held.turn).chain(waiting).min();
         let oldest = self.pending.front();
         [
-            oldest.map(|one| one.since + LOST),
-            waiting.map(|since| since + OWN_WAIT),
+            oldest.map(|one| one.turn.at + LOST),
+            waiting.map(|turn| turn.at + OWN_WAIT),
             self.hole.map(|since| since + GIVE_UP),
             self.read_at.filter(|_| !self.is_reading),
             self.scars.due(),
@@ -308,65 +275,18 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.pending.is_empty() && !self.is_reading && !self.is_open() && self.due(now).is_none()
     }
 
-    /// Delivers what has waited for too long without its place.
-    fn give_up_waiting(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
-        let is_over = |since: Instant| now >= since + OWN_WAIT;
-        for at in 0..self.pending.len() {
-            let pending = &mut self.pending[at];
-            if !is_over(pending.since) {
-                break;
-            }
-            let id = pending.id;
-            if let Some(message) = pending.message.take() {
-                self.deliver_void(id, message, now, effects);
-            }
-        }
-        let held = self.held.values_mut().chain(&mut self.strange);
-        for held in held.filter(|held| held.since.is_some_and(is_over)) {
-            held.since = None;
-            if let Body::Message(message) = &held.body {
-                self.held_bytes -= message.weight();
-                let (id, message) = (held.place.id, message.clone());
-                held.body = Body::Passed;
-                self.voids.add(id, true, now);
-                effects.push(Effect::Deliver {
-                    id,
-                    message,
-                    place: None,
-                    is_void: true,
-                });
-            }
-        }
-    }
-
-    /// Delivers a message of this node without a place, here and elsewhere.
-    fn deliver_void(&mut self, id: u64, message: T, now: Instant, effects: &mut Vec<Effect<T>>) {
-        self.voids.add(id, true, now);
-        effects.push(Effect::Deliver {
-            id,
-            message: message.clone(),
-            place: None,
-            is_void: true,
-        });
-        effects.push(Effect::Forward {
-            id,
-            place: None,
-            body: Body::Message(message),
-        });
-    }
-
-    /// Takes back what the store was asked to append, and since when. It is nothing if the sockets have
+    /// Takes back what the store was asked to append, and its turn. It is nothing if the sockets have
     /// it already.
-    pub(super) fn take_answered(&mut self, id: u64) -> Option<(Body<T>, Option<Instant>)> {
+    pub(super) fn take_answered(&mut self, id: u64) -> Option<(Body<T>, Option<Turn>)> {
         if let Some(scar) = self.scars.answered(id) {
             return Some((Body::Scar(scar), None));
         }
         let pending = self.take_pending(id)?;
         let body = pending.message.map_or(Body::Passed, Body::Message);
-        Some((body, Some(pending.since)))
+        Some((body, Some(pending.turn)))
     }
 
-    fn take_pending(&mut self, id: u64) -> Option<Pending<T>> {
+    pub(super) fn take_pending(&mut self, id: u64) -> Option<Pending<T>> {
         let at = self.pending.iter().position(|pending| pending.id == id)?;
         self.pending.remove(at)
     }
@@ -375,9 +295,6 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.seen.iter().any(|(_, seen)| *seen == id)
     }
 }
-
-/// How long a message of this node waits for its place.
-pub(super) const OWN_WAIT: Duration = Duration::from_millis(250);
 
 /// How long what is lacking may take before the store is asked for it.
 pub(super) const HOLE_WAIT: Duration = Duration::from_millis(100);

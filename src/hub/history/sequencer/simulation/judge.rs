@@ -55,6 +55,12 @@ pub(super) fn check_order(seed: u64, log: &[Event]) {
     }
 }
 
+/// What one node has published comes in that order: its ids grow.
+pub(super) fn check_caller(seed: u64, log: &[Event], is_its: impl Fn(u64) -> bool) {
+    let ids = log.iter().filter_map(Event::id).filter(|id| is_its(*id));
+    assert!(ids.is_sorted(), "seed {seed}: out of order: {log:?}");
+}
+
 /// Whatever was published while a socket was there is in its log, or it was told of a gap.
 pub(super) fn check_whole(seed: u64, log: &[Event], published: &[u64]) {
     let is_gap = log.iter().any(|event| matches!(event, Event::Gap(_)));

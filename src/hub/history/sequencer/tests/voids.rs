@@ -43,10 +43,52 @@ fn a_message_that_is_held_back_does_not_wait_longer_than_one_without_an_answer()
     test.publish(700);
     test.answered(place(1, 7));
     test.wait(100);
-    assert_eq!(test.wait(150), [deliver_void(700)], "others have its place");
+    let void = [deliver_void(700), forward_void(700)];
+    assert_eq!(test.wait(150), void, "others wait for what was before, too");
     let filled = test.read(last(1, 5), page(1, [6, 7], 7));
     assert_eq!(filled.len(), 2);
     assert_eq!(filled[1], Effect::Pass(place(1, 7)));
+}
+
+#[test]
+fn what_goes_out_without_its_place_overtakes_none_of_this_node() {
+    let void = |ids: &[u64]| -> Vec<_> {
+        let each = ids.iter().map(|id| [deliver_void(*id), forward_void(*id)]);
+        each.flatten().collect()
+    };
+    // One that waits for the next link to the store, and one that fails at once.
+    let mut test = Test::new();
+    test.publish(1);
+    test.publish(2);
+    assert_eq!(test.sequencer.failed(2, test.now), void(&[1, 2]));
+    // The queue is full.
+    let mut test = Test::new();
+    test.publish(1);
+    test.publish(700);
+    assert_eq!(test.answered(place(1, 7)).len(), 1, "it is held back");
+    let full = test.sequencer.publish_void(3, 3, test.now);
+    assert_eq!(full, void(&[1, 700, 3]));
+    // One that has its place, and one that has none.
+    let mut test = Test::new();
+    test.publish(700);
+    test.publish(2);
+    test.answered(place(1, 7));
+    test.wait(100);
+    assert_eq!(test.wait(150), void(&[700, 2]));
+    // The store has taken the second one only.
+    let mut test = Test::new();
+    test.publish(1);
+    test.publish(600);
+    let effects = test.answered(place(1, 6));
+    assert_eq!(effects[1..3], void(&[1]));
+    assert!(matches!(
+        effects[3],
+        Effect::Deliver {
+            id: 600,
+            is_void: true,
+            ..
+        }
+    ));
 }
 
 #[test]
