@@ -8,7 +8,7 @@
 //! |---|---|
 //! | the entry whose predecessor is `last` | delivered, and what was held back behind it |
 //! | a later entry | held back; after 100 ms the store is asked what comes after `last`; a gap after a second |
-//! | an earlier entry | late: dropped |
+//! | an earlier entry | late: dropped; within a second of the first arrival, delivered |
 //! | an entry of another epoch | the store is asked at once |
 //! | a whole read | what is lacking of it is delivered |
 //! | a read that is not whole, or of another epoch | a gap |

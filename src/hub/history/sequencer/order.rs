@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{
     effect::{Body, Effect, Last, Place, Scar, Weight},
-    sequencer::{HOLE_WAIT, Held, Sequencer},
+    sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, Sequencer},
     waiting::Turn,
 };
 
@@ -14,6 +14,10 @@ impl<T: Clone + Weight> Sequencer<T> {
         let place = held.place;
         let Some(last) = self.last else {
             // What came first is the beginning.
+            self.beginning = (place.previous != Some(0)).then_some(Beginning {
+                offset: place.offset,
+                until: now + GIVE_UP,
+            });
             self.pass(held, now, effects);
             return;
         };
@@ -235,8 +239,10 @@ impl<T: Clone + Weight> Sequencer<T> {
             self.hurry(turn, now, effects);
         }
         let is_known = self.voids.close(place.id) || self.has_seen(place.id);
+        let beginning = self.beginning(now).and(self.beginning);
+        let is_due = is_own || beginning.is_some_and(|begun| place.offset < begun.offset);
         match body {
-            Body::Message(message) if !is_known && is_own => {
+            Body::Message(message) if !is_known && is_due => {
                 // The store may have it in another place.
                 self.voids.add(place.id, true, now);
                 self.voids.close(place.id);

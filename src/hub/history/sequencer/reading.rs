@@ -121,6 +121,7 @@ impl<T: Clone + Weight> Sequencer<T> {
 
     /// Goes on in another epoch, or in the same one that has lost entries.
     fn enter(&mut self, epoch: u64, top: Option<Last>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        self.beginning = None;
         self.release(now, effects);
         if let Some(last) = self.last.filter(|last| last.epoch != epoch) {
             if self.before.len() >= MAX_BEFORE {

@@ -22,6 +22,8 @@ pub(in crate::hub::history) struct Sequencer<T> {
     pub(super) last: Option<Last>,
     /// The highest offset known to exist in the epoch of `last`.
     pub(super) top: u64,
+    /// What came first, as long as messages before it may be under way from other nodes.
+    pub(super) beginning: Option<Beginning>,
     /// Entries of the epoch of `last` that came too early, by offset.
     pub(super) held: BTreeMap<u64, Held<T>>,
     /// Entries of other epochs, in the order of arrival.
@@ -46,6 +48,14 @@ pub(in crate::hub::history) struct Sequencer<T> {
     pub(super) scars: Scars,
     /// How many messages this node has published.
     pub(super) published: u64,
+}
+
+/// An entry that came first, and not because the store was asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    pub(super) offset: u64,
+    /// When those before it have come.
+    pub(super) until: Instant,
 }
 
 /// An entry that waits for those before it.
@@ -86,6 +96,7 @@ impl<T> Sequencer<T> {
         Self {
             last: None,
             top: 0,
+            beginning: None,
             held: BTreeMap::new(),
             strange: Vec::new(),
             held_bytes: 0,
@@ -200,6 +211,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.last = None;
         self.top = 0;
         self.unbroken = 0;
+        self.beginning = None;
         (self.hole, self.read_at, self.is_asked) = (None, None, false);
         effects
     }
@@ -207,6 +219,7 @@ impl<T: Clone + Weight> Sequencer<T> {
     /// Does what is due.
     pub(in crate::hub::history) fn tick(&mut self, now: Instant) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
+        self.beginning.take_if(|beginning| now >= beginning.until);
         self.give_up_waiting(now, &mut effects);
         while self
             .pending
@@ -251,6 +264,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             oldest.map(|one| one.turn.at + LOST),
             waiting.map(|turn| turn.at + OWN_WAIT),
             self.hole.map(|since| since + GIVE_UP),
+            self.beginning.map(|beginning| beginning.until),
             self.read_at.filter(|_| !self.is_reading),
             self.scars.due(),
             self.voids.due(now),
@@ -263,6 +277,13 @@ impl<T: Clone + Weight> Sequencer<T> {
     /// Returns what was delivered last.
     pub(in crate::hub::history) fn last(&self) -> Option<Last> {
         self.last
+    }
+
+    /// Returns until when messages may come that other nodes have published before what came first here:
+    /// what is sent meanwhile must not be resumed from.
+    pub(in crate::hub::history) fn beginning(&self, now: Instant) -> Option<Instant> {
+        let until = self.beginning.map(|beginning| beginning.until);
+        until.filter(|until| now < *until)
     }
 
     /// Whether sockets must not resume now: they may have missed a message that no store holds.

@@ -203,8 +203,11 @@ impl Streams {
         let position = position_of(lane, place.map(Last::from));
         let mark = mark.unwrap_or(mark_of(&position));
         // What is not a message has no position to carry.
-        let frame = positioned_as(sent.plain(), &position, mark);
-        let frame = frame.unwrap_or_else(|| sent.plain().clone());
+        let with = |position: &Position| {
+            let frame = positioned_as(sent.plain(), position, mark);
+            frame.unwrap_or_else(|| sent.plain().clone())
+        };
+        let frame = with(&position);
         match place {
             Some(place) => {
                 let entry = Entry {
@@ -219,6 +222,15 @@ impl Streams {
             }
             None => _ = shared.totals.void.fetch_add(1, Relaxed),
         }
+        let order = state.order.as_ref();
+        let is_beginning =
+            order.is_some_and(|order| order.sequencer.beginning(state.used).is_some());
+        let frame = if is_beginning {
+            // An earlier one may still come.
+            with(&position_of(lane, None))
+        } else {
+            frame
+        };
         let report = sockets.deliver(sent.recipients(), &frame);
         if let Some(order) = &mut state.order {
             if is_unplaced {

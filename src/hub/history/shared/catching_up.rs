@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::{sync::oneshot, time::Instant};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 
 use super::{apply::position_of, worker};
 use crate::{
@@ -22,6 +25,7 @@ use crate::{
 enum Step {
     Done(CatchUp),
     Wait(oneshot::Receiver<Told>),
+    Sleep(Instant),
 }
 
 impl Streams {
@@ -50,6 +54,7 @@ impl Streams {
             });
             match step {
                 Step::Done(caught_up) => return caught_up,
+                Step::Sleep(until) => sleep_until(until).await,
                 Step::Wait(told) => match told.await {
                     Ok(Told::Read(it)) => found = Some(it),
                     Ok(Told::Failed) | Err(_) => break,
@@ -93,6 +98,11 @@ impl Streams {
         if let (Some(_), true) = (from, unplaced.is_some_and(|at| at >= since)) {
             // It waits behind the gate, and no queue can tell whether it comes with what was missed, too.
             return Step::Done(lost(lane, place(state), Lost::Gap));
+        }
+        let beginning = order.and_then(|order| order.sequencer.beginning(now));
+        if let (Some(until), Some(_)) = (beginning, from) {
+            // It must not get twice what may come late.
+            return Step::Sleep(until);
         }
         // A node that is gone may have had a message stored that has come nowhere.
         let is_confirmed = order.is_some_and(|order| order.confirmed.is_some_and(|at| at >= since));

@@ -87,7 +87,9 @@ impl World {
         if !self.nodes[node].is_up {
             return;
         }
-        let due = self.nodes[node].sequencer.due(self.instant());
+        let now = self.instant();
+        let due = self.nodes[node].sequencer.due(now);
+        let is_beginning = self.nodes[node].sequencer.beginning(now).is_some();
         self.nodes[node].due = due.map_or(STOP, |due| {
             let due = due.saturating_duration_since(self.start).as_millis() as Time;
             due.max(self.now)
@@ -109,7 +111,7 @@ impl World {
                     );
                     self.totals.void += u64::from(is_void);
                     self.totals.delivered += 1;
-                    let place = place.filter(|_| !is_void);
+                    let place = place.filter(|_| !is_void && !is_beginning);
                     let position = place.map(|place| (place.epoch, place.offset));
                     self.nodes[node].log.push(Event::Message { id, position });
                 }

@@ -30,6 +30,35 @@ fn what_comes_first_is_the_beginning() {
 }
 
 #[test]
+fn what_was_under_way_when_the_first_came_is_delivered() {
+    let late = |offset| Effect::Deliver {
+        id: offset * 100,
+        message: offset * 100,
+        place: Some(place(1, offset)),
+        is_void: true,
+    };
+    let mut test = Test::new();
+    test.sequencer = Sequencer::new(7);
+    assert_eq!(test.arrived(40), [deliver(place(1, 40))]);
+    assert_eq!(test.arrived(38), [late(38)]);
+    for known in [38, 40] {
+        assert_eq!(test.arrived(known), [], "{known}");
+    }
+    assert!(test.sequencer.beginning(test.now).is_some());
+    test.wait(999);
+    assert_eq!(test.arrived(39), [late(39)]);
+    test.wait(1);
+    assert!(test.sequencer.beginning(test.now).is_none());
+    assert_eq!(test.arrived(37), [], "it was there before the sockets");
+    assert_eq!(test.arrived(41), [deliver(place(1, 41))]);
+    // The first of all.
+    let mut test = Test::new();
+    test.sequencer = Sequencer::new(7);
+    assert_eq!(test.arrived(1), [deliver(place(1, 1))]);
+    assert!(test.sequencer.beginning(test.now).is_none());
+}
+
+#[test]
 fn a_message_of_this_node_is_delivered_in_its_place_and_forwarded_at_once() {
     let mut test = Test::new();
     test.publish(700);
