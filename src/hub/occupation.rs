@@ -1,6 +1,9 @@
 //! Whether a socket has work in hand, for whose end a shutdown waits before it closes the socket.
 
-use crate::sync::atomic::{AtomicU8, Ordering::AcqRel};
+use crate::sync::atomic::{
+    AtomicU8,
+    Ordering::{AcqRel, Relaxed},
+};
 
 /// Whether a socket has work in hand, and whether it is to leave once that is done.
 ///
@@ -13,6 +16,11 @@ impl Occupation {
     /// Begins as busy: a socket that is opening is not closed before it is open.
     pub(super) fn new() -> Self {
         Self(AtomicU8::new(BUSY))
+    }
+
+    /// Whether there is work in hand, as far as the session has said.
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.load(Relaxed) & BUSY != 0
     }
 
     /// Notes that there is work in hand from now on.

@@ -108,15 +108,16 @@ impl Registration {
         self.hub.user_rates.as_ref()?.of(user, now)
     }
 
-    /// Notes that the application has work of the socket in hand, for whose end a shutdown waits.
-    pub(crate) fn begin_work(&self) {
-        self.entry.occupation.begin();
-    }
-
-    /// Notes that no such work is left, and closes the socket if a shutdown waited for that. It counts
-    /// as busy before the first call.
-    pub(crate) fn end_work(&self) {
-        if self.entry.occupation.end() {
+    /// Notes whether the application has work of the socket in hand, for whose end a shutdown waits: then it
+    /// closes the socket. It counts as busy before the first call.
+    pub(crate) fn note_work(&self, is_busy: bool) {
+        // The session alone changes it. A flag of its own would cost each socket a line of memory more.
+        if is_busy == self.entry.occupation.is_busy() {
+            return;
+        }
+        if is_busy {
+            self.entry.occupation.begin();
+        } else if self.entry.occupation.end() {
             self.hub.send_away(&self.entry);
         }
     }

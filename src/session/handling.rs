@@ -39,19 +39,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Tells the hub whether there is work in hand, if that has changed.
-    pub(super) fn tell_work(&mut self) {
-        let is_busy = self.handling.is_some();
-        if is_busy != self.is_busy {
-            self.is_busy = is_busy;
-            if is_busy {
-                self.registration.begin_work();
-            } else {
-                self.registration.end_work();
-            }
-        }
-    }
-
     /// Hands a message to the application.
     fn begin(&mut self, message: RawMessage) {
         match self.handler.message(message) {

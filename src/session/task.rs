@@ -47,8 +47,6 @@ pub(super) struct Session<S> {
     pub(super) decoder: Decoder,
     /// The application's work on a message, or on the news that the socket has opened.
     pub(super) handling: Option<HandlerFuture>,
-    /// Whether the hub knows of work in hand; so it does before the first poll.
-    pub(super) is_busy: bool,
     /// The one message that waits for its turn. While it waits, nothing is read.
     pub(super) parked: Option<Box<RawMessage>>,
     /// The rest of a chunk, behind a message after which nothing could be read.
@@ -77,7 +75,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             stream: Stream(stream),
             decoder: Decoder::new(config.max_message_size),
             handling: handler.opened(),
-            is_busy: true,
             parked: None,
             unread: (!unread.is_empty()).then(|| Box::new(unread)),
             rate: RateLimit::new(now, &config),
@@ -118,7 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             if let Poll::Ready(reason) = self.poll_read(cx, now) {
                 return Poll::Ready(reason);
             }
-            self.tell_work();
+            self.registration.note_work(self.handling.is_some());
             let heartbeat = self.poll_heartbeat(now);
             let life_sign = self.poll_life_sign(now);
             if let Poll::Ready(reason) = self.poll_write(cx) {
