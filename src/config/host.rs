@@ -87,6 +87,11 @@ impl Host {
             .is_ok_and(|address| address.is_loopback())
     }
 
+    /// Tells whether it is an address, which no lookup leads anywhere else.
+    pub(crate) fn is_address(&self) -> bool {
+        bracketed(&self.name).is_some() || self.name.parse::<Ipv4Addr>().is_ok()
+    }
+
     fn without_dot(&self) -> &str {
         self.name.strip_suffix('.').unwrap_or(&self.name)
     }

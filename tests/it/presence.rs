@@ -11,7 +11,7 @@ use tower::Layer;
 use web_connection_socket::{
     CloseReason, Config, Hub, Identity, PresenceChange, Socket, SocketErrorKind,
     WebConnectionSocketLayer,
-    config::PresenceRule,
+    config::{IpNet, PresenceRule},
     testing::{Client, Server},
 };
 
@@ -348,4 +348,27 @@ async fn other_programs_ask_over_http_if_they_may() {
     assert_eq!((status, &answer["count"]), (200, &json!(0)));
     assert!(visits.take().is_empty());
     let _inner = layer.layer(visits.app());
+}
+
+/// DNS rebinding leads the name of any page to this server, and a plain GET does not say that a page asks.
+#[tokio::test]
+async fn no_page_reads_the_members_under_a_name_of_its_own() {
+    let office: IpNet = "10.1.0.0/16".parse().unwrap();
+    let ask = |config: Config, host: &'static str| async move {
+        let layer = WebConnectionSocketLayer::new(config.presence(PresenceRule::group("lobby")));
+        let server = serve(&layer).peer("10.1.2.3:50000".parse().unwrap());
+        let request = Raw::new("GET /__presence.wc?group=lobby HTTP/1.1").set("Host", host);
+        request.ask(&server).await
+    };
+    let anywhere = Config::new().allow_callers_from([office]);
+    let refused = ask(anywhere.clone(), "evil.test").await;
+    assert_eq!(
+        (refused.status, &*refused.code()),
+        (403, "caller_not_allowed")
+    );
+    assert!(refused.body.contains("Config::hosts"), "{}", refused.body);
+    assert_eq!(ask(anywhere.clone(), "10.1.0.1:3000").await.status, 200);
+    let named = anywhere.hosts(["app.example"]);
+    assert_eq!(ask(named.clone(), "app.example").await.status, 200);
+    assert_eq!(ask(named, "evil.test").await.status, 403);
 }

@@ -147,8 +147,9 @@ impl Config {
     /// The peer address must be known: serve with axum's connect info or insert a `PeerAddr`.
     /// Behind a proxy every request comes from the proxy, so never name the proxy's address here.
     /// A request of a page in a browser of such a network is refused, because by DNS rebinding any page
-    /// can pass for one of this site. With [`hosts`](Self::hosts), pages of those hosts may call, and
-    /// pages of other sites may not. For other conditions, set
+    /// can pass for one of this site. A plain `GET` of a page may look like a program's, so one is let in
+    /// only if it is for an IP address. With [`hosts`](Self::hosts), pages of those hosts may call, pages
+    /// of other sites may not, and a `GET` may be for a name. For other conditions, set
     /// [`allow_callers_if`](crate::WebConnectionSocketLayer::allow_callers_if).
     ///
     /// # Examples

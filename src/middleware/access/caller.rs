@@ -6,13 +6,14 @@ use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
 
 use super::{
     loopback::{check_local, is_proxied},
+    network::is_in_network,
     page::check_host,
+    verdict::{Verdict, refused},
 };
 use crate::{
     config::{Access, BearerToken, Config},
     middleware::{
         rejection::{Cause, Rejection},
-        request::{is_by_page, is_cross_site},
         route::Predicate,
     },
 };
@@ -53,9 +54,6 @@ pub(crate) fn looks_proxied(config: &Config, parts: &Parts, peer: Option<SocketA
     config.access.local_callers && is_proxied(parts, peer)
 }
 
-/// What one condition says of the caller: none if it is not configured.
-type Verdict = Option<Result<(), Cause>>;
-
 /// Says whether the caller sent one of the layer's own tokens.
 pub(crate) fn has_token(access: &Access, parts: &Parts) -> Verdict {
     if access.bearer_tokens.is_empty() {
@@ -66,43 +64,6 @@ pub(crate) fn has_token(access: &Access, parts: &Parts) -> Verdict {
         Some(_) => Err(Cause::TokenWrong),
         None => Err(Cause::TokenMissing),
     })
-}
-
-fn is_in_network(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Verdict {
-    if access.networks.is_empty() {
-        return None;
-    }
-    let Some(peer) = peer.map(|peer| peer.ip().to_canonical()) else {
-        return refused(
-            "The caller's address is unknown, but Config::allow_callers_from needs it. Serve with \
-             axum's connect info or insert a PeerAddr.",
-        );
-    };
-    if !access
-        .networks
-        .iter()
-        .any(|network| network.contains(&peer))
-    {
-        let why = format!(
-            "The caller's address is {peer}. Config::allow_callers_from with it would let it in."
-        );
-        return refused(&why);
-    }
-    if is_cross_site(parts) {
-        return refused(
-            "A page of another site made this request. A token of Config::bearer_tokens would let it \
-             in.",
-        );
-    }
-    // A page that DNS rebinding leads here counts as the same site under any name: only a list of names
-    // tells it from ours. The `Host` of a local caller is this machine's.
-    if access.hosts.is_empty() && is_by_page(parts) {
-        return refused(
-            "A page in a browser made this request. Config::hosts with this site's names would let its \
-             own pages in.",
-        );
-    }
-    Some(Ok(()))
 }
 
 fn is_local(access: &Access, parts: &Parts, peer: Option<SocketAddr>) -> Verdict {
@@ -126,10 +87,6 @@ fn meets_predicate(custom: Option<&Predicate>, parts: &Parts) -> Verdict {
         "The predicate of allow_callers_if does not admit this request. A token of \
          Config::bearer_tokens would let it in.",
     )
-}
-
-fn refused(why: &str) -> Verdict {
-    Some(Err(Cause::CallerNotAllowed(why.into())))
 }
 
 /// Returns the bearer token of a request that has exactly one `Authorization` header.

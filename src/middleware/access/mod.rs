@@ -2,7 +2,9 @@
 
 mod caller;
 mod loopback;
+mod network;
 mod page;
+mod verdict;
 
 pub(crate) use self::{
     caller::{has_token, looks_proxied, may_call},
