@@ -176,3 +176,21 @@ fn the_last_watcher_takes_with_it_what_was_to_be_told() {
     clock.run_down();
     assert!(clock.table.groups.is_empty());
 }
+
+#[test]
+fn a_member_that_comes_back_before_watchers_are_told_is_told_with_what_is_said_of_it_now() {
+    let mut clock = Clock::new(PresenceRule::group(LOBBY).leave_after(Duration::ZERO));
+    clock.enter("ann", 1);
+    clock.say("ann", 1, "here");
+    clock.watch(9);
+    assert_eq!(clock.frames().len(), 1);
+    clock.wait(200);
+    clock.leave("ann", PresenceCause::Closed);
+    clock.apply(Move::Ended(id(1)));
+    assert_eq!(clock.frames(), []);
+    clock.wait(200);
+    clock.enter("ann", 2);
+    clock.wait(600);
+    let back = json!({ "joined": users(&["ann"]), "left": [], "count": 1 });
+    assert_eq!(clock.frames(), [(vec![9], back)]);
+}
