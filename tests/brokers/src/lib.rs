@@ -7,6 +7,7 @@ mod nats;
 mod port;
 mod program;
 mod redis;
+mod sentinel;
 mod wait;
 
-pub use self::{nats::Nats, redis::Redis};
+pub use self::{nats::Nats, redis::Redis, sentinel::Sentinel};

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use brokers::Redis;
+use brokers::{Redis, Sentinel};
 use tokio::time::Instant;
 use web_connection_socket::history::{Appended, HistoryErrorKind, RedisHistory};
 
@@ -220,6 +220,52 @@ async fn a_replica_that_lacks_the_last_entries_and_takes_over_has_another_epoch(
         assert!(!page.is_whole, "{place_then:?}");
     }
     assert_eq!(stream.newest().await.entries.len(), 31);
+}
+
+#[tokio::test]
+async fn sentinels_have_a_replica_take_over_and_the_last_entries_are_told_to_be_lost() {
+    let folder = Scratch::new("sentinels");
+    let mut primary = Redis::start();
+    let replica = Redis::start();
+    follow(&replica, &primary);
+    let _sentinels = Sentinel::three_of(&primary, folder.path());
+    let urls = format!("{},{}", replica.url(), primary.url());
+    let stream = Stream::on(Arc::new(RedisHistory::new(&urls).expect("URLs")), 1, 100);
+    let first = append_again(&stream, "first").await;
+    let places = stream.append_many(29).await;
+    let has_thirty = || {
+        let keys = replica.cli(&["--scan"]);
+        let key = keys.lines().find(|key| !key.ends_with("/meta"));
+        key.is_some_and(|key| replica.cli(&["XLEN", key]) == "30\n")
+    };
+    eventually("the replica has them", PATIENCE, async || {
+        has_thirty().then_some(())
+    })
+    .await;
+    // The replica does not get any more.
+    let permissions = ["ACL", "SETUSER", "default", "-psync", "-sync"];
+    assert_eq!(primary.cli(&permissions), "OK\n");
+    assert_eq!(primary.cli(&["CLIENT", "KILL", "TYPE", "replica"]), "1\n");
+    let lost = stream.append_many(50).await;
+    assert_eq!(lost[49].offset, 80);
+    assert!(has_thirty());
+    primary.kill();
+
+    let new = append_again(&stream, "new").await;
+    assert_eq!((new.offset, new.previous), (31, Some(30)));
+    assert_ne!(new.epoch, first.epoch);
+    for place_then in [&first, &places[28], &lost[0], &lost[49]] {
+        assert!(!stream.behind(place(place_then)).await.is_whole);
+    }
+    // The old primary comes back as a replica, and what it has does not count.
+    primary.start_again();
+    eventually("it follows", PATIENCE, async || {
+        let replicas = replica.cli(&["INFO", "replication"]);
+        replicas.contains("connected_slaves:1").then_some(())
+    })
+    .await;
+    let next = append_again(&stream, "next").await;
+    assert_eq!((next.epoch, next.offset), (new.epoch, 32));
 }
 
 #[tokio::test]
