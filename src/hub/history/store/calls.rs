@@ -10,6 +10,8 @@ use crate::hub::history::{lane::Lane, sequencer::Last};
 #[derive(Debug, Default)]
 pub(in crate::hub::history) struct Calls {
     appends: VecDeque<Append>,
+    /// Reads for sockets that come again, which go first since they wait for no more than 2 s.
+    catch_ups: VecDeque<Read>,
     reads: VecDeque<Read>,
     /// Appends that wait or are under way, and their bytes.
     count: usize,
@@ -53,7 +55,10 @@ impl Calls {
 
     /// Queues a read. There is one for each purpose of a lane at most.
     pub(in crate::hub::history) fn read(&mut self, read: Read) {
-        self.reads.push_back(read);
+        match read.purpose {
+            Purpose::CatchUp(_) => self.catch_ups.push_back(read),
+            Purpose::Order(_) => self.reads.push_back(read),
+        }
     }
 
     pub(in crate::hub::history) fn next_append(&mut self) -> Option<Append> {
@@ -61,7 +66,7 @@ impl Calls {
     }
 
     pub(in crate::hub::history) fn next_read(&mut self) -> Option<Read> {
-        self.reads.pop_front()
+        self.catch_ups.pop_front().or_else(|| self.reads.pop_front())
     }
 
     /// Gives back the room of an append that is over.
