@@ -30,6 +30,8 @@ pub(in crate::hub::history) struct Catching {
     pub(in crate::hub::history) is_reading: bool,
     /// Whether a read for what the live sockets lack as well has been tried.
     pub(in crate::hub::history) has_tried_last: bool,
+    /// Whether some that wait ask for more than the store has.
+    pub(in crate::hub::history) is_narrowing: bool,
 }
 
 #[derive(Debug)]

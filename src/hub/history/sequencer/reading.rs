@@ -52,7 +52,8 @@ impl<T: Clone + Weight> Sequencer<T> {
             return effects;
         };
         if after.epoch != last.epoch || after.offset > last.offset {
-            if answer.epoch != last.epoch {
+            if answer.epoch != last.epoch || after.epoch == last.epoch {
+                // A socket comes from a node that was faster, or knows another epoch.
                 self.read_soon(now);
             }
             return effects;

@@ -75,6 +75,9 @@ impl Streams {
                 order.confirm(epoch, top, began);
             }
             order.catching.is_reading = false;
+            if let Told::Read(found) = told {
+                order.catching.is_narrowing |= !found.is_whole && after.is_some();
+            }
             let waiting = std::mem::take(&mut order.catching.waiting);
             for waiting in waiting {
                 if told.is_for(after, waiting.after) {
@@ -99,11 +102,18 @@ impl Streams {
             return;
         }
         let Some(first) = catching.waiting.first() else {
+            (catching.has_tried_last, catching.is_narrowing) = (false, false);
             return;
         };
         let after = first.after.map(|(epoch, _)| {
             let same = catching.waiting.iter().filter_map(|waiting| waiting.after);
             let same = same.filter(|(other, _)| *other == epoch);
+            if catching.is_narrowing {
+                // So that each read answers half of them, wherever the store's first entry is.
+                let mut all: Vec<_> = same.collect();
+                let middle = all.len() / 2;
+                return *all.select_nth_unstable(middle).1;
+            }
             // What the live sockets lack is to come with it.
             let last = order.sequencer.last();
             let last = last.filter(|last| last.epoch == epoch && !catching.has_tried_last);
@@ -250,8 +260,10 @@ impl Told {
             (Some((epoch, from)), Some((of, wanted))) if found.is_whole => {
                 of != found.epoch || epoch == of && from <= wanted
             }
-            // Less may be there.
-            (Some(read), Some(wanted)) => wanted.0 != found.epoch || read == wanted,
+            // More may be there of what came later.
+            (Some(read), Some(wanted)) => {
+                wanted.0 != found.epoch || read.0 == wanted.0 && wanted.1 <= read.1
+            }
         }
     }
 }
