@@ -123,6 +123,13 @@ impl<T: Clone + Weight> Sequencer<T> {
     /// Goes on in another epoch, or in the same one that has lost entries.
     fn enter(&mut self, epoch: u64, top: Option<Last>, now: Instant, effects: &mut Vec<Effect<T>>) {
         self.beginning = None;
+        let strange = self.strange.iter();
+        let strange = strange.filter(|held| held.place.epoch != epoch);
+        let unplaced = self.held.values().chain(strange);
+        if let Some(turn) = unplaced.filter_map(|held| held.turn).max() {
+            // In the order in which this node has published them.
+            self.hurry(turn, now, effects);
+        }
         self.release(now, effects);
         if let Some(last) = self.last.filter(|last| last.epoch != epoch) {
             if self.before.len() >= MAX_BEFORE {
