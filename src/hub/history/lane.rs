@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     order::Order,
     ring::{Place, Ring},
+    streams::COST_OF_LANE,
 };
 use crate::{
     config::Retention,
@@ -86,6 +87,16 @@ impl Lane {
                 order: order.map(Box::new),
                 is_forgotten: false,
             }),
+        }
+    }
+
+    /// Returns what it counts for in the bound, besides its messages. One that a store orders cannot make
+    /// room for others, since its sockets would miss what comes next.
+    pub(super) fn cost(&self) -> usize {
+        if self.store_key.is_none() {
+            COST_OF_LANE
+        } else {
+            0
         }
     }
 

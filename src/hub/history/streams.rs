@@ -343,7 +343,7 @@ impl Streams {
         let lane = Lane::new(name.clone(), hash, keep, secret, epoch, breaks, order);
         let lane = Arc::new(lane);
         lanes.insert(name, lane.clone());
-        self.bytes.fetch_add(COST_OF_LANE, Relaxed);
+        self.bytes.fetch_add(lane.cost(), Relaxed);
         lane
     }
 }

@@ -17,12 +17,15 @@ use crate::{
 
 impl Streams {
     /// Lets go of what is too old, and of streams that have had neither messages nor members for the
-    /// age of their rule. Looks at some of them, and only once a second.
+    /// age of their rule; if a store orders them and there are too many, sooner. Looks at some of them, and
+    /// only once a second.
     ///
     /// To be called without a lock.
     pub(in crate::hub) fn sweep(&self, has_members: impl Fn(StreamRef<'_>) -> bool) {
         let now = Instant::now();
-        for lane in self.due(now) {
+        let is_crowded = self.is_shared() && self.lanes.lock().by_name.len() > self.max_lanes();
+        let most = LANES_PER_SWEEP * if is_crowded { 8 } else { 1 };
+        for lane in self.due(now, most) {
             // A lane that is locked is in use.
             let Some(mut state) = lane.try_lock() else {
                 continue;
@@ -34,10 +37,13 @@ impl Streams {
             self.change(&mut state, |ring| ring.expire(&lane.keep, now));
             let is_empty = state.ring.is_empty();
             drop(state);
-            if is_empty && !has_members(lane.name.as_ref()) {
+            if (is_empty || is_crowded) && !has_members(lane.name.as_ref()) {
                 self.forget(&lane, |state| {
                     let since = *state.idle_since.get_or_insert(now);
-                    state.ring.is_empty() && now.duration_since(since) > lane.keep.age
+                    let idle = now.duration_since(since);
+                    // The store has what is forgotten early.
+                    is_crowded && idle >= BETWEEN_SWEEPS
+                        || state.ring.is_empty() && idle > lane.keep.age
                 });
             } else if let Some(mut state) = lane.try_lock() {
                 state.idle_since = None;
@@ -54,7 +60,9 @@ impl Streams {
         let lanes: Vec<_> = self.lanes.lock().by_name.values().cloned().collect();
         let free = lanes.iter().filter_map(|lane| {
             let state = lane.try_lock()?;
-            Some((!state.ring.is_empty(), state.used, lane))
+            // A lane that a store orders goes on, and its ring alone may go.
+            let may_go = !self.is_shared() || !state.ring.is_empty();
+            may_go.then_some((!state.ring.is_empty(), state.used, lane))
         });
         let mut oldest: Vec<_> = free.collect();
         oldest.sort_by_key(|&(holds_messages, used, _)| (holds_messages, used));
@@ -94,18 +102,23 @@ impl Streams {
         }
     }
 
+    /// Returns how many lanes that a store orders are kept for the age of their rules.
+    fn max_lanes(&self) -> usize {
+        self.max_bytes / 4 / COST_OF_LANE
+    }
+
     /// Returns the lanes that are to be looked at now.
-    fn due(&self, now: Instant) -> Vec<Arc<Lane>> {
+    fn due(&self, now: Instant, most: usize) -> Vec<Arc<Lane>> {
         let mut lanes = self.lanes.lock();
         if now < lanes.sweep_at {
             return Vec::new();
         }
         lanes.sweep_at = now + BETWEEN_SWEEPS;
         let begin = mem::take(&mut lanes.swept);
-        let due = lanes.by_name.values().skip(begin).take(LANES_PER_SWEEP);
+        let due = lanes.by_name.values().skip(begin).take(most);
         let due: Vec<_> = due.cloned().collect();
-        if due.len() == LANES_PER_SWEEP {
-            lanes.swept = begin + LANES_PER_SWEEP;
+        if due.len() == most {
+            lanes.swept = begin + most;
         }
         due
     }
@@ -126,7 +139,7 @@ impl Streams {
         let ring = mem::take(&mut state.ring);
         lanes.remove(lane);
         drop((state, lanes));
-        self.bytes.fetch_sub(COST_OF_LANE + ring.bytes(), Relaxed);
+        self.bytes.fetch_sub(lane.cost() + ring.bytes(), Relaxed);
         true
     }
 }
@@ -138,12 +151,16 @@ const LANES_PER_SWEEP: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Weak;
+
     use tokio::time::advance;
 
     use super::*;
     use crate::{
         config::{Config, HistoryRule},
         frame::Frame,
+        history::MemoryHistory,
+        hub::{Hub, history::entry::Entry},
         protocol::{Position, Recipient, SocketMessage},
     };
 
@@ -232,6 +249,34 @@ mod tests {
         assert_eq!(position(&streams, "visited"), visited);
         assert_ne!(position(&streams, "deserted").epoch(), deserted.epoch());
         assert_eq!(streams.stats().bytes, 2 * COST_OF_LANE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_streams_that_a_store_orders_keep_their_messages_until_they_are_idle() {
+        let streams = streams(64 * COST_OF_LANE);
+        assert!(streams.share(MemoryHistory::new(), Weak::<Hub>::new()));
+        for number in 0..100 {
+            let group = number.to_string();
+            let kept = streams.kept(StreamRef::Group(&group)).expect("a rule");
+            streams.with_lane(kept, |lane, state| {
+                let entry = Entry {
+                    offset: 1,
+                    tag: 1,
+                    at: state.used,
+                    frame: Frame::text(b"{}"),
+                    excludes: None,
+                };
+                streams.change(state, |ring| ring.push(entry, &lane.keep, usize::MAX));
+            });
+            streams.keep_bound();
+        }
+        let stats = streams.stats();
+        assert_eq!((stats.streams, stats.evicted), (100, 0), "{stats:?}");
+        for _ in 0..3 {
+            streams.sweep(|stream| stream == StreamRef::Group("7"));
+            advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(streams.stats().streams, 1, "there is a store for the others");
     }
 
     #[tokio::test(start_paused = true)]
