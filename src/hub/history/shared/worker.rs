@@ -231,13 +231,14 @@ impl Streams {
         };
         let lanes: Vec<_> = self.lanes.lock().by_name.values().cloned().collect();
         for lane in lanes {
-            let has_members = sockets.has_members(lane.name.as_ref());
             let mut state = lane.lock();
             let breaks = self.breaks(lane.way);
             if state.breaks == breaks {
                 continue;
             }
             state.breaks = breaks;
+            // Asked while the lane is held: a socket that comes now finds what is forgotten.
+            let has_members = sockets.has_members(lane.name.as_ref());
             self.act(shared, &lane, &mut state, |sequencer| {
                 if has_members {
                     sequencer.ask(now);
