@@ -80,6 +80,8 @@ async fn run(streams: Weak<Streams>, running: Running) {
                 Ok(over) => {
                     reads -= usize::from(matches!(over, Over::Read(..)));
                     streams.take(&shared, over);
+                    // Deliveries may take long, and the store is not to wait for them.
+                    streams.begin_appends(&shared, &mut calls);
                 }
                 // A panic of the store is caught before.
                 Err(error) => tracing::error!(%error, "a call to the history's store was lost"),
@@ -87,13 +89,7 @@ async fn run(streams: Weak<Streams>, running: Running) {
             next_over = calls.try_join_next();
         }
         streams.tick(&shared, &mut look);
-        loop {
-            let append = shared.calls.lock().next_append();
-            let Some(append) = append else {
-                break;
-            };
-            calls.spawn(streams.append(&shared, append));
-        }
+        streams.begin_appends(&shared, &mut calls);
         while reads < MAX_READS {
             let read = shared.calls.lock().next_read();
             let Some(read) = read else {
@@ -121,6 +117,17 @@ impl Streams {
             if timeout(MAX_QUIET, shared.quiet()).await.is_err() {
                 tracing::debug!("the history's store has not answered before the end");
             }
+        }
+    }
+
+    /// Has all that waits appended.
+    fn begin_appends(&self, shared: &Arc<Shared>, calls: &mut JoinSet<Over>) {
+        loop {
+            let append = shared.calls.lock().next_append();
+            let Some(append) = append else {
+                break;
+            };
+            calls.spawn(self.append(shared, append));
         }
     }
 
