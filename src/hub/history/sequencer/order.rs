@@ -69,12 +69,13 @@ impl<T: Clone + Weight> Sequencer<T> {
         } = held;
         self.last = Some(place.into());
         self.top = self.top.max(place.offset);
+        // An entry may be stored again by a publisher whose first answer was lost.
+        let is_known = self.voids.close(place.id) || self.has_seen(place.id);
         if self.seen.len() >= MAX_SEEN {
             self.seen.pop_front();
         }
         self.seen.push_back((place.offset, place.id));
         self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
-        let is_known = self.voids.close(place.id);
         let (body, turn) = self.answer_early(place, effects).unwrap_or((body, turn));
         if let Some(turn) = turn {
             // Those before it that the store has not taken before it.

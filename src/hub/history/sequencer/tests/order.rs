@@ -238,6 +238,18 @@ fn a_store_that_does_not_say_what_was_before_is_asked_at_once() {
 }
 
 #[test]
+fn an_entry_that_is_stored_twice_is_delivered_once() {
+    let mut test = Test::new();
+    test.arrived(6);
+    let again = Place {
+        id: 600,
+        ..place(1, 7)
+    };
+    assert_eq!(test.arrived_at(again), [Effect::Pass(again)]);
+    assert_eq!(test.arrived(8), [deliver(place(1, 8))]);
+}
+
+#[test]
 fn an_old_answer_does_no_harm() {
     let mut test = Test::new();
     test.sequencer.ask(test.now);
