@@ -35,6 +35,9 @@ impl Streams {
             }
             self.note_breaks(&lane, &mut state);
             self.change(&mut state, |ring| ring.expire(&lane.keep, now));
+            if let Some(order) = &mut state.order {
+                order.sequencer.forget_seen(now);
+            }
             let is_empty = state.ring.is_empty();
             drop(state);
             if (is_empty || is_crowded) && !has_members(lane.name.as_ref()) {

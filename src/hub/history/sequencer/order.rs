@@ -1,5 +1,7 @@
 //! Which entry is delivered when.
 
+use std::{collections::VecDeque, time::Duration};
+
 use tokio::time::Instant;
 
 use super::{
@@ -71,10 +73,11 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.top = self.top.max(place.offset);
         // An entry may be stored again by a publisher whose first answer was lost.
         let is_known = self.voids.close(place.id) || self.has_seen(place.id);
+        self.forget_seen(now);
         if self.seen.len() >= MAX_SEEN {
             self.seen.pop_front();
         }
-        self.seen.push_back((place.offset, place.id));
+        self.seen.push_back((place.offset, place.id, now));
         self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
         let (body, turn) = self.answer_early(place, effects).unwrap_or((body, turn));
         if let Some(turn) = turn {
@@ -100,6 +103,17 @@ impl<T: Clone + Weight> Sequencer<T> {
                 effects.push(Effect::Pass(place));
                 self.tell_gap(Some(place.into()), effects);
             }
+        }
+    }
+
+    /// Forgets what was delivered long ago.
+    pub(in crate::hub::history) fn forget_seen(&mut self, now: Instant) {
+        let is_old = |(.., at): &(u64, u64, Instant)| now >= *at + SEEN;
+        while self.seen.front().is_some_and(is_old) {
+            self.seen.pop_front();
+        }
+        if self.seen.is_empty() {
+            self.seen = VecDeque::new();
         }
     }
 
@@ -258,7 +272,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             Body::Message(_) | Body::Passed | Body::Garbage => {
                 let first = self.seen.len() - self.unbroken.min(self.seen.len());
                 let first = self.seen.get(first);
-                let is_covered = first.is_some_and(|(from, _)| *from <= place.offset);
+                let is_covered = first.is_some_and(|(from, ..)| *from <= place.offset);
                 if !is_known && is_covered {
                     // Another entry was there: the store has gone back.
                     self.read_soon(now);
@@ -341,3 +355,6 @@ const MAX_HELD_BYTES: usize = 1 << 20;
 
 /// How many of the last entries are known when they come again.
 const MAX_SEEN: usize = 1_024;
+
+/// How long they are known: longer than it takes until all nodes have a message.
+const SEEN: Duration = Duration::from_secs(30);

@@ -32,8 +32,8 @@ pub(in crate::hub::history) struct Sequencer<T> {
     /// This node's appends that the store has not answered.
     pub(super) pending: VecDeque<Pending<T>>,
     pub(super) voids: Voids,
-    /// What was delivered: offset and id.
-    pub(super) seen: VecDeque<(u64, u64)>,
+    /// What was delivered lately: offset and id, and when.
+    pub(super) seen: VecDeque<(u64, u64, Instant)>,
     /// How many of them, from the last on, are all that there was.
     pub(super) unbroken: usize,
     /// Where other epochs have ended.
@@ -210,7 +210,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.voids.close_others();
         self.last = None;
         self.top = 0;
-        self.unbroken = 0;
+        (self.seen, self.unbroken) = (VecDeque::new(), 0);
         self.beginning = None;
         (self.hole, self.read_at, self.is_asked) = (None, None, false);
         effects
@@ -313,7 +313,7 @@ impl<T: Clone + Weight> Sequencer<T> {
     }
 
     pub(super) fn has_seen(&self, id: u64) -> bool {
-        self.seen.iter().any(|(_, seen)| *seen == id)
+        self.seen.iter().any(|(_, seen, _)| *seen == id)
     }
 }
 

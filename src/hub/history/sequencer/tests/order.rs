@@ -250,6 +250,20 @@ fn an_entry_that_is_stored_twice_is_delivered_once() {
 }
 
 #[test]
+fn what_was_delivered_long_ago_takes_no_room() {
+    let mut test = Test::new();
+    for offset in 6..1_000 {
+        test.arrived(offset);
+    }
+    test.wait(30_000);
+    test.sequencer.forget_seen(test.now);
+    assert_eq!(test.sequencer.seen.capacity(), 0);
+    test.arrived(1_000);
+    test.sequencer.forget();
+    assert_eq!(test.sequencer.seen.capacity(), 0);
+}
+
+#[test]
 fn an_old_answer_does_no_harm() {
     let mut test = Test::new();
     test.sequencer.ask(test.now);
