@@ -31,7 +31,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             self.place_late(held, now, effects);
             return;
         }
-        self.top = self.top.max(place.offset);
+        self.grow(place.offset, now);
         if place.previous == Some(last.offset) {
             self.pass(held, now, effects);
             self.drain(now, effects);
@@ -193,6 +193,14 @@ impl<T: Clone + Weight> Sequencer<T> {
         Some(held)
     }
 
+    /// Notes that an offset exists.
+    pub(super) fn grow(&mut self, offset: u64, now: Instant) {
+        if offset > self.top {
+            self.top = offset;
+            self.grew = Some(now);
+        }
+    }
+
     /// Takes an entry out of what is held back, if it is there.
     pub(super) fn take_held(&mut self, place: Place) -> Option<Held<T>> {
         let held = self.held.get(&place.offset)?;
@@ -249,6 +257,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             body,
             is_own,
             turn,
+            ..
         } = held;
         if let Some(turn) = turn {
             self.hurry(turn, now, effects);
@@ -288,6 +297,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             body,
             is_own,
             turn,
+            ..
         } = held;
         if let Some(turn) = turn {
             self.hurry(turn, now, effects);

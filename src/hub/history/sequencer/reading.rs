@@ -21,7 +21,11 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.is_reading = false;
         self.is_asked = self.read_at.is_some();
         let before = self.last;
-        let effects = self.feed(after, answer, now);
+        let mut effects = Vec::new();
+        if let Some(began) = self.reading_since.take() {
+            self.refute(&answer, began, now, &mut effects);
+        }
+        effects.extend(self.feed(after, answer, now));
         if self.hole.is_some() {
             if self.last != before {
                 self.hole = Some(now);
@@ -76,6 +80,32 @@ impl<T: Clone + Weight> Sequencer<T> {
         effects
     }
 
+    /// Takes out what has come with an offset that the store did not know later, or all that is stored from
+    /// then on would be late.
+    fn refute(
+        &mut self,
+        answer: &Answer<T>,
+        began: Instant,
+        now: Instant,
+        effects: &mut Vec<Effect<T>>,
+    ) {
+        let Some(last) = self.last.filter(|last| last.epoch == answer.epoch) else {
+            return;
+        };
+        let unknown = self.held.range(answer.top.saturating_add(1)..);
+        let unknown = unknown.filter(|(_, held)| held.came <= began);
+        let unknown: Vec<_> = unknown.map(|(_, held)| held.place).collect();
+        for place in unknown {
+            if let Some(held) = self.take_held(place) {
+                self.deliver_unplaced(held, now, effects);
+            }
+        }
+        if self.grew.is_none_or(|at| at <= began) {
+            let held = self.held.keys().next_back().copied();
+            self.top = answer.top.max(last.offset).max(held.unwrap_or(0));
+        }
+    }
+
     /// Begins after the newest entry, if nothing was delivered yet.
     pub(in crate::hub::history) fn begin(&mut self, top: Last) {
         if self.last.is_none() {
@@ -102,7 +132,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             if self.last.is_some_and(|last| place.offset > last.offset) {
                 let held = match self.take_held(place) {
                     Some(held) => Held { place, ..held },
-                    None => Held::foreign(place, body),
+                    None => Held::foreign(place, body, now),
                 };
                 self.pass(held, now, effects);
             }

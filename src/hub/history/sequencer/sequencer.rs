@@ -43,6 +43,9 @@ pub(in crate::hub::history) struct Sequencer<T> {
     /// When the store is to be asked.
     pub(super) read_at: Option<Instant>,
     pub(super) is_reading: bool,
+    /// When a read was asked for last, and when `top` last grew by what arrived.
+    pub(super) reading_since: Option<Instant>,
+    pub(super) grew: Option<Instant>,
     /// Whether it is to be asked even if nothing is known to lack.
     pub(super) is_asked: bool,
     pub(super) scars: Scars,
@@ -67,6 +70,7 @@ pub(super) struct Held<T> {
     pub(super) is_own: bool,
     /// The turn of this node's message whose caller waits.
     pub(super) turn: Option<Turn>,
+    pub(super) came: Instant,
 }
 
 /// An append that the store has not answered.
@@ -80,12 +84,13 @@ pub(super) struct Pending<T> {
 
 impl<T> Held<T> {
     /// Returns an entry that another node has had appended.
-    pub(super) fn foreign(place: Place, body: Body<T>) -> Self {
+    pub(super) fn foreign(place: Place, body: Body<T>, came: Instant) -> Self {
         Self {
             place,
             body,
             is_own: false,
             turn: None,
+            came,
         }
     }
 }
@@ -108,6 +113,8 @@ impl<T> Sequencer<T> {
             hole: None,
             read_at: None,
             is_reading: false,
+            reading_since: None,
+            grew: None,
             is_asked: false,
             scars: Scars::new(random),
             published: 0,
@@ -137,6 +144,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             body,
             is_own: true,
             turn,
+            came: now,
         };
         self.place(held, now, &mut effects);
         self.settle(now);
@@ -155,13 +163,13 @@ impl<T: Clone + Weight> Sequencer<T> {
             // Its message has not come: the store has it.
             match self.last {
                 Some(last) if last.epoch != place.epoch => self.read_soon(now),
-                Some(_) => self.top = self.top.max(place.offset),
+                Some(_) => self.grow(place.offset, now),
                 None => {}
             }
             self.settle(now);
             return effects;
         }
-        self.place(Held::foreign(place, body), now, &mut effects);
+        self.place(Held::foreign(place, body, now), now, &mut effects);
         self.settle(now);
         effects
     }
@@ -246,6 +254,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             self.read_at = None;
             if let Some(last) = self.last {
                 self.is_reading = true;
+                self.reading_since = Some(now);
                 effects.push(Effect::Read(last));
             }
         }

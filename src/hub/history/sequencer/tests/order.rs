@@ -264,6 +264,25 @@ fn what_was_delivered_long_ago_takes_no_room() {
 }
 
 #[test]
+fn an_offset_that_the_store_does_not_know_silences_no_stream() {
+    for body in [Body::Message(1), Body::Passed] {
+        let mut test = Test::new();
+        let made_up = Place {
+            offset: u64::MAX,
+            previous: Some(7),
+            ..place(1, 6)
+        };
+        assert_eq!(test.sequencer.arrived(made_up, body.clone(), test.now), []);
+        assert_eq!(test.wait(100), [Effect::Read(last(1, 5))]);
+        let effects = test.read(last(1, 5), page(1, [], 5));
+        let void = [deliver_void(made_up.id)];
+        assert_eq!(effects, void[..usize::from(body != Body::Passed)]);
+        test.wait(1_000);
+        assert_eq!(test.sequencer.last(), Some(last(1, 5)));
+    }
+}
+
+#[test]
 fn an_old_answer_does_no_harm() {
     let mut test = Test::new();
     test.sequencer.ask(test.now);
