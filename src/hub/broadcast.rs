@@ -191,7 +191,7 @@ impl Hub {
     }
 
     /// Makes room for a frame to all in the hub's bound and in the log.
-    fn make_room(&self, cost: usize) {
+    pub(super) fn make_room(&self, cost: usize) {
         // Before sockets of others are in hand, since it panics.
         Outbox::forbid_in_a_write();
         // A full hub would have each socket detached.

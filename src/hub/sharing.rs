@@ -74,6 +74,12 @@ impl Sockets for Hub {
             .unwrap_or_default()
     }
 
+    fn make_room(&self, stream: StreamRef<'_>, cost: usize) {
+        if stream == StreamRef::Everybody {
+            self.make_room(cost);
+        }
+    }
+
     fn has_members(&self, stream: StreamRef<'_>) -> bool {
         self.state.lock().registry.has(stream)
     }

@@ -40,6 +40,7 @@ impl Streams {
         let bytes = entry::write(&Body::Message(sent.clone()));
         let id = self.next_id();
         let has_worker = worker::start(self, shared);
+        shared.make_room(kept.stream, bytes.len());
         let settling = self.with_lane(kept, |lane, state| {
             let now = state.used;
             let settling = Arc::new(Settling::new(now));
@@ -75,6 +76,7 @@ impl Streams {
             return;
         };
         worker::start(self, shared);
+        shared.make_room(kept.stream, bytes.len());
         let (body, _) = entry::read(bytes, Some(recipients), kept.stream, self.default_audience);
         self.with_lane(kept, |lane, state| {
             let now = state.used;

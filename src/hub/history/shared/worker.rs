@@ -52,7 +52,8 @@ impl Drop for Running {
 
 /// What a call has come to.
 enum Over {
-    Append(Arc<Lane>, u64, Result<Appended, HistoryError>),
+    /// Its id, and how many bytes it has.
+    Append(Arc<Lane>, u64, usize, Result<Appended, HistoryError>),
     /// And when the store was asked.
     Read(Read, Instant, Result<Page, HistoryError>),
 }
@@ -138,7 +139,8 @@ impl Streams {
         append: Append,
     ) -> impl Future<Output = Over> + Send + use<> {
         let Append { lane, id, entry } = append;
-        let room = Room(shared.clone(), entry.len());
+        let bytes = entry.len();
+        let room = Room(shared.clone(), bytes);
         let call = lane.key().map(|key| {
             let call = AssertUnwindSafe(|| shared.append(&lane, id, entry, key));
             catch_unwind(call).map_err(|_| panicked())
@@ -146,7 +148,7 @@ impl Streams {
         async move {
             let appended = answer(call).await;
             drop(room);
-            Over::Append(lane, id, appended)
+            Over::Append(lane, id, bytes, appended)
         }
     }
 
@@ -177,10 +179,11 @@ impl Streams {
             tracing::debug!(%error, "the history's store did not do what it was asked for");
         };
         match over {
-            Over::Append(lane, id, appended) => {
+            Over::Append(lane, id, bytes, appended) => {
                 let appended = appended.inspect_err(failed).ok();
                 // A place that cannot be is none.
                 let place = appended.filter(|it| it.epoch != 0 && it.offset != 0);
+                shared.make_room(lane.name.as_ref(), bytes);
                 let mut state = lane.lock();
                 let now = Instant::now();
                 self.act(shared, &lane, &mut state, |sequencer| match place {

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     history::{self, Appended, BoxFuture, History, HistoryError, Page},
     hub::history::lane::Lane,
+    protocol::StreamRef,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64},
@@ -57,6 +58,13 @@ impl Shared {
             quiet: Notify::new(),
             is_running: AtomicBool::new(false),
             totals: Totals::default(),
+        }
+    }
+
+    /// Makes room for a message of a stream before its lane is locked, as far as that takes time.
+    pub(in crate::hub::history) fn make_room(&self, stream: StreamRef<'_>, bytes: usize) {
+        if let Some(sockets) = self.sockets.upgrade() {
+            sockets.make_room(stream, bytes);
         }
     }
 

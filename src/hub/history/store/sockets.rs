@@ -13,6 +13,9 @@ pub(in crate::hub) trait Sockets: Send + Sync {
     /// Queues a message for the sockets that its recipients select. They are none once the hub is closing.
     fn deliver(&self, recipients: &[Recipient], frame: &Frame) -> BroadcastReport;
 
+    /// Makes room for a message of a stream, which may take some milliseconds. To be called without a lock.
+    fn make_room(&self, stream: StreamRef<'_>, cost: usize);
+
     /// Whether a stream has a socket.
     fn has_members(&self, stream: StreamRef<'_>) -> bool;
 
