@@ -88,11 +88,7 @@ impl<W: Clone> Group<W> {
         };
         let outcome = member.set(holder, cause, self.terms.leave_after, now);
         match outcome {
-            Outcome::Arrived => {
-                self.here += 1;
-                // Watchers may not have been told that it was gone, and what is said of it is new.
-                member.mark(Mark::Altered, true);
-            }
+            Outcome::Arrived => self.here += 1,
             Outcome::Altered => _ = member.mark(Mark::Altered, true),
             Outcome::Away | Outcome::Same => {}
         }

@@ -98,18 +98,24 @@ impl Member {
             let was_here = was_present || self.absence().is_some_and(|absence| !absence.is_over);
             self.put(holder);
             if !was_here {
+                // Watchers may not have been told that it was gone.
+                if !self.says(info.as_deref()) {
+                    self.mark(Mark::Altered, true);
+                }
                 return Outcome::Arrived;
             }
         }
-        let is_same = match (&info, self.info()) {
-            (Some(before), Some(after)) => before.json.get() == after.json.get(),
-            (before, after) => before.is_none() && after.is_none(),
-        };
-        if is_same {
+        if self.says(info.as_deref()) {
             Outcome::Same
         } else {
             Outcome::Altered
         }
+    }
+
+    /// Whether the same was said of it before.
+    fn says(&self, before: Option<&Info>) -> bool {
+        let now = self.info().map(|info| info.json.get());
+        now == before.map(|info| info.json.get())
     }
 
     /// Says better how the last socket ended.

@@ -265,7 +265,7 @@ fn what_was_delivered_long_ago_takes_no_room() {
 
 #[test]
 fn an_offset_that_the_store_does_not_know_silences_no_stream() {
-    for body in [Body::Message(1), Body::Passed] {
+    for body in [Body::Message(place(1, 6).id), Body::Passed] {
         let mut test = Test::new();
         let made_up = Place {
             offset: u64::MAX,
