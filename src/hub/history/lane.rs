@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::{
     order::Order,
     ring::{Place, Ring},
-    streams::COST_OF_LANE,
 };
 use crate::{
     config::Retention,
@@ -189,6 +188,9 @@ pub(super) fn positioned_as(plain: &Frame, position: &Position, mark: StreamMark
 const KEY: &str = ",\"__position\":\"";
 
 const END: &str = "\"}";
+
+/// What a stream counts for in the bound, besides its messages.
+pub(super) const COST_OF_LANE: usize = 512;
 
 #[cfg(test)]
 mod tests {

@@ -373,6 +373,3 @@ impl fmt::Debug for Streams {
             .finish_non_exhaustive()
     }
 }
-
-/// What a stream counts for in the bound, besides its messages.
-pub(super) const COST_OF_LANE: usize = 512;

@@ -5,10 +5,10 @@ use std::{mem, sync::Arc};
 use tokio::time::{Duration, Instant};
 
 use super::{
-    lane::{Lane, State},
+    lane::{COST_OF_LANE, Lane, State},
     stats::HistoryStats,
     store::Totals,
-    streams::{COST_OF_LANE, Streams},
+    streams::Streams,
 };
 use crate::{
     protocol::StreamRef,
@@ -279,7 +279,11 @@ mod tests {
             streams.sweep(|stream| stream == StreamRef::Group("7"));
             advance(Duration::from_secs(1)).await;
         }
-        assert_eq!(streams.stats().streams, 1, "there is a store for the others");
+        assert_eq!(
+            streams.stats().streams,
+            1,
+            "there is a store for the others"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ mod order;
 mod reading;
 mod scars;
 mod sequencer;
+mod turn;
 mod voids;
 mod waiting;
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     effect::{Body, Effect, Last, Place, Scar, Weight},
     sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, Sequencer},
-    waiting::Turn,
+    turn::Turn,
 };
 
 impl<T: Clone + Weight> Sequencer<T> {

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::{
     effect::{Body, Effect, Last, Place, Weight},
     scars::Scars,
+    turn::{OWN_WAIT, Turn},
     voids::Voids,
-    waiting::{OWN_WAIT, Turn},
 };
 
 /// The order of one stream on this node.

@@ -1,21 +1,13 @@
 //! This node's messages until they have their places, or go out without: in the order in which they were
 //! published.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::{
     effect::{Body, Effect, Weight},
     sequencer::{Pending, Sequencer},
+    turn::{OWN_WAIT, Turn},
 };
-
-/// When a message of this node was published, which says what came before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
-    pub(super) at: Instant,
-    number: u64,
-}
 
 impl<T: Clone + Weight> Sequencer<T> {
     /// Takes a message of this node that the store is asked to append.
@@ -113,6 +105,3 @@ impl<T: Clone + Weight> Sequencer<T> {
         Turn { at, number }
     }
 }
-
-/// How long a message of this node waits for its place.
-pub(super) const OWN_WAIT: Duration = Duration::from_millis(250);

@@ -66,7 +66,9 @@ impl Calls {
     }
 
     pub(in crate::hub::history) fn next_read(&mut self) -> Option<Read> {
-        self.catch_ups.pop_front().or_else(|| self.reads.pop_front())
+        self.catch_ups
+            .pop_front()
+            .or_else(|| self.reads.pop_front())
     }
 
     /// Gives back the room of an append that is over.
