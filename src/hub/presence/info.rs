@@ -17,19 +17,24 @@ pub(in crate::hub) struct Info {
 }
 
 impl Info {
-    /// Writes a value as JSON, `None` if that is `null`.
+    /// Writes a value as JSON.
     ///
     /// # Errors
     ///
     /// If it does not serialize, or takes too many bytes.
-    pub(in crate::hub) fn of(value: &impl Serialize) -> Result<Option<Arc<Self>>, Unsuitable> {
+    pub(in crate::hub) fn of(value: &impl Serialize) -> Result<Arc<Self>, Unsuitable> {
         let json = serde_json::value::to_raw_value(value).map_err(|_| Unsuitable)?;
         if json.get().len() > MAX_INFO {
             return Err(Unsuitable);
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let stamp = since.map_or(0, |since| since.as_millis() as u64);
-        Ok((json.get() != "null").then(|| Arc::new(Self { stamp, json })))
+        Ok(Arc::new(Self { stamp, json }))
+    }
+
+    /// Whether it takes back what was said before, on other nodes as well: so it has a stamp of its own.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.json.get() == "null"
     }
 }
 
@@ -47,10 +52,10 @@ mod tests {
     #[test]
     fn a_kibibyte_fits_and_null_is_nothing() {
         let text = |bytes: usize| Info::of(&"x".repeat(bytes - 2));
-        let info = text(1_024).expect("it fits").expect("something");
+        let info = text(1_024).expect("it fits");
         assert_eq!(info.json.get().len(), 1_024);
-        assert!(info.stamp > 0);
+        assert!(info.stamp > 0 && !info.is_nothing());
         assert_eq!(text(1_025).err(), Some(Unsuitable));
-        assert!(Info::of(&()).expect("it fits").is_none());
+        assert!(Info::of(&()).expect("it fits").is_nothing());
     }
 }

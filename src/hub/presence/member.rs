@@ -179,8 +179,12 @@ impl Member {
         self.holders().map(|holder| holder.sockets as usize).sum()
     }
 
-    /// Returns what was said last of it, by the nodes that have sockets of it.
+    /// Returns what was said last of it, by the nodes that have sockets of it, unless it was taken back.
     pub(super) fn info(&self) -> Option<&Arc<Info>> {
+        self.last_word().filter(|info| !info.is_nothing())
+    }
+
+    fn last_word(&self) -> Option<&Arc<Info>> {
         if let Some(absence) = self.absence() {
             return absence.info.as_ref();
         }

@@ -28,12 +28,12 @@ pub(in crate::hub) enum Move<W> {
         cause: PresenceCause,
     },
     Ended(ConnectionId),
-    /// The application says something of it, or takes it back.
+    /// The application says something of it, or takes it back with `null`.
     Said {
         socket: ConnectionId,
         user: UserId,
         groups: Vec<GroupId>,
-        info: Option<Arc<Info>>,
+        info: Arc<Info>,
     },
     Watching {
         socket: ConnectionId,

@@ -16,7 +16,7 @@ impl<W: Clone> Table<W> {
         now: Instant,
     ) {
         if let Some(info) = self.infos.get(&socket).cloned() {
-            self.say(group, user, Some(&info), 1, now);
+            self.say(group, user, &info, 1, now);
         } else {
             self.step(group, user, 1, PresenceCause::Closed, now);
         }
@@ -59,14 +59,7 @@ impl<W: Clone> Table<W> {
     }
 
     /// Takes what is said of a user of this node, and counts its sockets.
-    fn say(
-        &mut self,
-        name: &GroupId,
-        user: &UserId,
-        info: Option<&Arc<Info>>,
-        step: i32,
-        now: Instant,
-    ) {
+    fn say(&mut self, name: &GroupId, user: &UserId, info: &Arc<Info>, step: i32, now: Instant) {
         if user.is_empty() {
             return self.step(name, user, step, PresenceCause::Closed, now);
         }
@@ -79,8 +72,8 @@ impl<W: Clone> Table<W> {
         // What was said of a socket before it came is not always the last word.
         let said = own.as_ref().filter(|_| step > 0);
         let said = said.and_then(|own| own.info.clone());
-        let later = |said: &Arc<Info>| info.as_ref().is_none_or(|info| info.stamp < said.stamp);
-        let info = said.filter(later).or(info.cloned());
+        let later = said.filter(|said| info.stamp < said.stamp);
+        let info = Some(later.unwrap_or_else(|| info.clone()));
         let before = own.map_or(0, |own| own.sockets);
         let holder = Holder {
             node,
@@ -97,13 +90,10 @@ impl<W: Clone> Table<W> {
         socket: ConnectionId,
         user: &UserId,
         groups: &[GroupId],
-        info: Option<&Arc<Info>>,
+        info: &Arc<Info>,
         now: Instant,
     ) {
-        match info {
-            Some(info) => _ = self.infos.insert(socket, info.clone()),
-            None => _ = self.infos.remove(&socket),
-        }
+        self.infos.insert(socket, info.clone());
         for group in groups {
             self.say(group, user, info, 0, now);
         }

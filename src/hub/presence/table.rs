@@ -111,7 +111,7 @@ impl<W: Clone> Table<W> {
                 user,
                 groups,
                 info,
-            } => self.said(socket, &user, &groups, info.as_ref(), now),
+            } => self.said(socket, &user, &groups, &info, now),
             Move::Watching {
                 socket,
                 watcher,

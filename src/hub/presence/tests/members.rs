@@ -1,10 +1,14 @@
 //! Members that come, go and come back, and what is said of them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::clock::{Clock, LOBBY, id, users};
 use crate::hub::presence::{
     change::PresenceCause,
+    info::Info,
+    member::Holder,
     moves::{Move, Watch},
     table::Figures,
 };
@@ -100,7 +104,7 @@ fn what_is_said_of_a_user_is_told_and_stays_until_it_has_left() {
         socket: id(2),
         user: "ann".into(),
         groups: vec![LOBBY.into()],
-        info: None,
+        info: Info::of(&()).expect("it fits"),
     });
     assert_eq!(clock.frames()[0].1["joined"], users(&["ann"]));
 }
@@ -122,4 +126,50 @@ fn a_socket_that_ends_leaves_no_trace() {
         clock.table.view(LOBBY).expect("a rule").members[0].info(),
         None
     );
+}
+
+#[test]
+fn what_is_taken_back_is_taken_back_on_all_nodes() {
+    let mut clock = Clock::lobby();
+    let said = |clock: &Clock| {
+        let view = clock.table.view(LOBBY).expect("a rule");
+        view.members[0].info().map(ToOwned::to_owned)
+    };
+    clock.enter("ann", 1);
+    clock.watch(9);
+    assert_eq!(clock.frames().len(), 1);
+    let (group, user) = (LOBBY.into(), "ann".into());
+    let elsewhere = |clock: &mut Clock, info| {
+        let holder = Holder {
+            node: 2,
+            sockets: 1,
+            info: Some(info),
+        };
+        let (cause, now) = (PresenceCause::Closed, clock.now);
+        clock.table.set(&group, &user, holder, cause, now);
+    };
+    let word = Info::of(&"there").expect("it fits");
+    elsewhere(&mut clock, word);
+    assert_eq!(said(&clock).as_deref(), Some("\"there\""));
+    clock.wait(1_000);
+    assert_eq!(clock.frames().len(), 1);
+    let nothing = |stamp| {
+        Arc::new(Info {
+            stamp,
+            json: Info::of(&()).expect("it fits").json.clone(),
+        })
+    };
+    clock.apply(Move::Said {
+        socket: id(1),
+        user: "ann".into(),
+        groups: vec![LOBBY.into()],
+        info: nothing(u64::MAX - 1),
+    });
+    assert_eq!(said(&clock), None);
+    clock.wait(1_000);
+    assert_eq!(clock.frames()[0].1["joined"], users(&["ann"]));
+    // The other node takes it back as well, of which there is nothing to tell.
+    elsewhere(&mut clock, nothing(u64::MAX));
+    clock.wait(1_000);
+    assert_eq!(clock.frames(), []);
 }
