@@ -193,6 +193,13 @@ impl Hub {
         }));
     }
 
+    /// Notes that a socket has another user, under the hub's lock and before it enters groups as that one.
+    pub(super) fn note_another_user(&self, socket: ConnectionId) {
+        if self.keeps_track() {
+            self.attendance.push([Move::Renamed(socket)]);
+        }
+    }
+
     /// Notes that a socket has ended, under the hub's lock.
     pub(super) fn note_end(&self, state: &mut State, socket: ConnectionId) {
         if self.keeps_track() {

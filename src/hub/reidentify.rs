@@ -117,7 +117,11 @@ impl Hub {
             .registry
             .identify(socket, user, groups)
             .into_result()?;
+        let is_another = entry.user().id() != principal.user.id();
         *entry.principal.lock() = principal;
+        if is_another {
+            self.note_another_user(socket);
+        }
         let grew = state.registry.take_growth();
         self.note_steps(&mut state, PresenceCause::LeftGroup);
         self.note_rights(&mut state, socket);

@@ -372,3 +372,25 @@ async fn no_page_reads_the_members_under_a_name_of_its_own() {
     assert_eq!(ask(named.clone(), "app.example").await.status, 200);
     assert_eq!(ask(named, "evil.test").await.status, 403);
 }
+
+#[tokio::test]
+async fn what_is_said_of_one_user_is_not_said_of_the_next_of_the_same_socket() {
+    let layer = layer();
+    let server = serve(&layer);
+    let hub = layer.hub();
+    let _socket = join(&server, "ann", &["lobby"]).await;
+    let socket = hub.sockets_of("ann")[0];
+    hub.set_presence(socket, &"Ann").unwrap();
+    let said = |user: &str| {
+        let here = hub.presence("lobby").members.into_iter();
+        let mut here = here.filter(|member| member.user.as_str() == user && member.sockets > 0);
+        here.next().map(|member| member.parse_info::<String>())
+    };
+    // The same user again has what was said of it.
+    hub.reidentify(socket, Identity::user("ann").group("lobby"))
+        .unwrap();
+    assert_eq!(said("ann"), Some(Some("Ann".to_owned())));
+    hub.reidentify(socket, Identity::user("bob").group("lobby"))
+        .unwrap();
+    assert_eq!((said("ann"), said("bob")), (None, Some(None)));
+}

@@ -35,6 +35,8 @@ pub(in crate::hub) enum Move<W> {
         groups: Vec<GroupId>,
         info: Arc<Info>,
     },
+    /// The socket has another user now: what was said of it was said of the one before.
+    Renamed(ConnectionId),
     Watching {
         socket: ConnectionId,
         watcher: W,

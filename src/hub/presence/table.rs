@@ -112,6 +112,7 @@ impl<W: Clone> Table<W> {
                 groups,
                 info,
             } => self.said(socket, &user, &groups, &info, now),
+            Move::Renamed(socket) => _ = self.infos.remove(&socket),
             Move::Watching {
                 socket,
                 watcher,
