@@ -71,12 +71,13 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Takes what a node says of a user's sockets.
+    /// Takes what a node says of a user's sockets. `waits`: whether a user without any may come back.
     pub(super) fn set(
         &mut self,
         user: &UserId,
         holder: Holder,
         cause: PresenceCause,
+        waits: bool,
         now: Instant,
     ) -> Outcome {
         if holder.sockets == 0 && !self.members.contains_key(user) {
@@ -86,7 +87,12 @@ impl<W: Clone> Group<W> {
             Some(member) => member,
             None => self.members.entry(user.clone()).or_default(),
         };
-        let outcome = member.set(holder, cause, self.terms.leave_after, now);
+        let grace = if waits {
+            self.terms.leave_after
+        } else {
+            Duration::ZERO
+        };
+        let outcome = member.set(holder, cause, grace, now);
         match outcome {
             Outcome::Arrived => self.here += 1,
             Outcome::Altered => _ = member.mark(Mark::Altered, true),

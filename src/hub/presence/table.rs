@@ -55,6 +55,8 @@ pub(super) struct Table<W> {
     remote_members: usize,
     /// Whether some of them were not kept.
     pub(super) is_truncated: bool,
+    /// How many absences are waited for at once.
+    pub(super) max_absences: usize,
     /// What this node says of its own, in a cluster.
     pub(super) publishing: Option<Box<Publishing>>,
     /// In bytes.
@@ -88,6 +90,7 @@ impl<W: Clone> Table<W> {
             remotes: Remotes::default(),
             remote_members: 0,
             is_truncated: false,
+            max_absences: MAX_ABSENCES,
             publishing: None,
             max_name_length,
             frames: 0,
@@ -143,6 +146,7 @@ impl<W: Clone> Table<W> {
         now: Instant,
     ) {
         let (has_hooks, is_own) = (self.has_hooks, holder.node == self.node);
+        let waits = self.absences.len() < self.max_absences;
         if self.group(name).is_none() {
             return;
         }
@@ -157,7 +161,7 @@ impl<W: Clone> Table<W> {
         let Some(group) = self.groups.get_mut(name) else {
             return;
         };
-        let outcome = group.set(user, holder, cause, now);
+        let outcome = group.set(user, holder, cause, waits, now);
         match outcome {
             Outcome::Arrived if has_hooks => self.note_unheard(name, user),
             Outcome::Away => self.await_return(name, user),
@@ -365,6 +369,10 @@ impl<W: Clone> Table<W> {
         self.groups.get_mut(name)
     }
 }
+
+/// Beyond it a member has left at once when its last socket ends: a bound on what visitors that come and
+/// go under ever new names can take.
+const MAX_ABSENCES: usize = 1 << 19;
 
 /// A bound on what forged frames can take.
 const MAX_REMOTE_MEMBERS: usize = 4 << 20;

@@ -173,3 +173,29 @@ fn what_is_taken_back_is_taken_back_on_all_nodes() {
     clock.wait(1_000);
     assert_eq!(clock.frames(), []);
 }
+
+#[test]
+fn members_that_are_away_are_under_a_bound() {
+    let mut clock = Clock::lobby();
+    clock.table.max_absences = 2;
+    let users = ["ann", "bob", "eve", "joe"];
+    for (user, socket) in users.into_iter().zip(1..) {
+        clock.enter(user, socket);
+    }
+    assert_eq!(clock.changes().len(), 4);
+    for user in users {
+        clock.leave(user, PresenceCause::Closed);
+        clock.changes();
+    }
+    let view = clock.table.view(LOBBY).expect("a rule");
+    let away = view.members.iter().map(|member| member.user.as_str());
+    assert_eq!(away.collect::<Vec<_>>(), ["ann", "bob"]);
+    clock.wait(10_000);
+    assert_eq!(clock.changes(), ["-ann closed", "-bob closed"]);
+    // There is room again.
+    clock.enter("joe", 5);
+    clock.leave("joe", PresenceCause::Closed);
+    assert_eq!(clock.changes(), ["+joe"]);
+    clock.run_down();
+    assert!(clock.table.groups.is_empty());
+}
