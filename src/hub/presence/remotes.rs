@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::hub::cluster::{MemberEntry, MemberReport, MemberVersions, ReportPart};
 
 /// The other nodes, and how far this one has come with what they say. Pure: the time is an argument.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Remotes {
     nodes: BTreeMap<u64, Remote>,
     /// The partitions that this node hears, one bit for each.
@@ -16,6 +16,8 @@ pub(super) struct Remotes {
     wanted: BTreeMap<u64, u64>,
     /// When one is to be asked again.
     due: Option<Instant>,
+    /// The bytes of all snapshots of which parts have come are at most so many.
+    pub(super) max_waiting: usize,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ struct Track {
 struct Snapshot {
     version: u64,
     parts: u16,
+    bytes: usize,
     entries: Vec<MemberEntry>,
     later: Vec<(u64, Vec<MemberEntry>)>,
 }
@@ -118,13 +121,14 @@ impl Remotes {
         if self.heard >> partition & 1 == 0 {
             return Learned::Nothing;
         }
+        let room = self.max_waiting.saturating_sub(self.waiting());
         let remote = self.nodes.get_mut(&node);
         // Its heartbeat tells of it first.
         let Some(remote) = remote.filter(|remote| remote.incarnation == incarnation) else {
             return Learned::Nothing;
         };
         let track = remote.partitions.entry(partition).or_default();
-        let learned = track.take(report);
+        let learned = track.take(report, room);
         let wanted = remote.look(self.heard, false, now);
         want(&mut self.wanted, node, wanted);
         self.note_due();
@@ -175,11 +179,31 @@ impl Remotes {
         self.heard >> partition & 1 == 1 && self.nodes.values().all(is_synced)
     }
 
+    /// Returns the bytes of all snapshots of which parts have come.
+    pub(super) fn waiting(&self) -> usize {
+        let remotes = self.nodes.values();
+        let tracks = remotes.flat_map(|remote| remote.partitions.values());
+        let snapshots = tracks.filter_map(|track| track.snapshot.as_ref());
+        snapshots.map(|snapshot| snapshot.bytes).sum()
+    }
+
     fn note_due(&mut self) {
         let remotes = self.nodes.values();
         let tracks = remotes.flat_map(|remote| remote.partitions.values());
         let lacking = tracks.filter(|track| track.version.is_none());
         self.due = lacking.filter_map(|track| track.asked_until).min();
+    }
+}
+
+impl Default for Remotes {
+    fn default() -> Self {
+        Self {
+            nodes: BTreeMap::new(),
+            heard: 0,
+            wanted: BTreeMap::new(),
+            due: None,
+            max_waiting: MAX_WAITING,
+        }
     }
 }
 
@@ -205,13 +229,15 @@ impl Remote {
 }
 
 impl Track {
-    fn take(&mut self, report: MemberReport) -> Learned {
+    /// Takes a report. `room`: the bytes that snapshots may still take.
+    fn take(&mut self, report: MemberReport, room: usize) -> Learned {
         let MemberReport {
             version,
             part,
             entries,
         } = report;
         self.told = self.told.max(version);
+        let bytes = entries.iter().map(bytes_of).sum::<usize>();
         match (part, self.version) {
             (ReportPart::Changes, Some(known)) if version <= known => Learned::Nothing,
             (ReportPart::Changes, Some(known)) if version == known + 1 => {
@@ -223,19 +249,23 @@ impl Track {
                     self.version = None;
                     self.asked_until = None;
                 }
+                if bytes > room {
+                    self.snapshot = None;
+                }
                 if let Some(snapshot) = &mut self.snapshot {
+                    snapshot.bytes += bytes;
                     snapshot.later.push((version, entries));
-                    let later = snapshot.later.iter().map(|(_, entries)| entries.len());
-                    if later.sum::<usize>() > MAX_SNAPSHOT {
-                        self.snapshot = None;
-                    }
                 }
                 Learned::Nothing
             }
             // It is another node that lacks something.
             (ReportPart::Snapshot { .. }, Some(known)) if known >= version => Learned::Nothing,
             (ReportPart::Snapshot { number, is_last }, _) => {
-                self.take_part(version, number, is_last, entries)
+                if bytes > room && !(number == 0 && is_last) {
+                    self.snapshot = None;
+                    return Learned::Nothing;
+                }
+                self.take_part(version, number, is_last, bytes, entries)
             }
         }
     }
@@ -246,19 +276,19 @@ impl Track {
         version: u64,
         number: u16,
         is_last: bool,
+        bytes: usize,
         mut entries: Vec<MemberEntry>,
     ) -> Learned {
         let snapshot = match (number, self.snapshot.take()) {
             (0, _) => Snapshot {
                 version,
                 parts: 1,
+                bytes,
                 entries,
                 later: Vec::new(),
             },
-            (number, Some(mut before))
-                if (before.version, before.parts) == (version, number)
-                    && before.entries.len() + entries.len() <= MAX_SNAPSHOT =>
-            {
+            (number, Some(mut before)) if (before.version, before.parts) == (version, number) => {
+                before.bytes += bytes;
                 before.entries.append(&mut entries);
                 before.parts = number.saturating_add(1);
                 *before
@@ -293,5 +323,11 @@ fn want(wanted: &mut BTreeMap<u64, u64>, node: u64, partitions: u64) {
 /// How long a node may take to send a snapshot before it is asked again.
 const BETWEEN_REQUESTS: Duration = Duration::from_secs(3);
 
-/// Members of one snapshot: a bound on what forged frames can take.
-const MAX_SNAPSHOT: usize = 1 << 20;
+/// Returns at least the bytes that an entry takes here.
+fn bytes_of(entry: &MemberEntry) -> usize {
+    size_of::<MemberEntry>() + entry.len()
+}
+
+/// The bytes of all snapshots of which parts have come: a bound on what forged frames can take. One without
+/// room is asked for again.
+const MAX_WAITING: usize = 256 << 20;

@@ -4,8 +4,10 @@ use std::{collections::HashSet, time::Duration};
 
 use super::clock::{Clock, LOBBY};
 use crate::hub::{
-    cluster::{MemberNews, MemberReport, MemberVersions, ReportPart},
-    presence::change::PresenceCause,
+    cluster::{
+        MemberEntry, MemberNews, MemberReport, MemberVersions, Name, ReportPart, partition_of,
+    },
+    presence::{change::PresenceCause, info::Info},
 };
 
 /// Two nodes, of which the second hears the first.
@@ -182,4 +184,44 @@ fn without_an_answer_the_node_is_asked_again() {
     let due = pair.other.table.deadline(pair.other.now);
     assert_eq!(due, Some(pair.other.now + Duration::from_secs(3)));
     assert!(!pair.other.table.remotes.is_synced(0) || pair.seen() == 0);
+}
+
+#[test]
+fn snapshots_that_are_being_put_together_are_under_one_bound() {
+    let mut pair = Pair::new();
+    pair.other.table.remotes.max_waiting = 100_000;
+    let partition = partition_of(Name::Group(LOBBY));
+    let part = |number, is_last| {
+        let info = Info::of(&"x".repeat(1_000)).expect("it fits");
+        let entries = (0..30).map(|at| MemberEntry {
+            group: LOBBY.into(),
+            user: at.to_string().into(),
+            sockets: 1,
+            cause: 0,
+            info: Some((1, info.json.clone())),
+        });
+        MemberReport {
+            version: 1,
+            part: ReportPart::Snapshot { number, is_last },
+            entries: entries.collect(),
+        }
+    };
+    pair.hear((partition, part(0, false)));
+    pair.hear((partition, part(1, false)));
+    let waiting = pair.other.table.remotes.waiting();
+    assert!((60_000..100_000).contains(&waiting), "{waiting}");
+    // Changes that come meanwhile count as well.
+    let mut changes = part(0, false);
+    (changes.version, changes.part) = (2, ReportPart::Changes);
+    pair.hear((partition, changes.clone()));
+    pair.hear((partition, changes));
+    assert_eq!(pair.other.table.remotes.waiting(), 0);
+    for number in 0..10 {
+        pair.hear((partition, part(number, false)));
+        assert!(pair.other.table.remotes.waiting() <= 100_000);
+    }
+    // One that needs no room is taken nevertheless, and others once there is some.
+    pair.hear((partition, part(0, true)));
+    assert_eq!(pair.seen(), 30);
+    assert_eq!(pair.other.table.remotes.waiting(), 0);
 }
