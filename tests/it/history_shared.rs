@@ -709,6 +709,35 @@ async fn a_storm_of_clients_costs_few_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn clients_that_were_away_for_too_long_cost_few_reads() {
+    let store = Liar::default();
+    let [here, there] = nodes(store.clone()).await;
+    let mut positions = Vec::new();
+    for number in 0..150 {
+        let position = here.say(&number.to_string()).await;
+        positions.push(position.expect("the store has it"));
+    }
+    let reads = store.reads.load(Relaxed);
+    store.store.delay(Duration::from_millis(20));
+    let storm = positions.into_iter().enumerate().map(|(number, position)| {
+        let path = format!("/?groupId=lobby&resume=1&position={position}");
+        let server = there.server.clone();
+        spawn(async move {
+            let mut client = server.connect(&path).await.expect("an open socket");
+            let told = frame(&mut client).await;
+            // 100 are kept.
+            let recovered = number >= 49;
+            assert_eq!(told["streams"]["lobby"]["recovered"], recovered, "{told}");
+        })
+    });
+    for client in storm.collect::<Vec<_>>() {
+        client.await.expect("no panic");
+    }
+    let reads = store.reads.load(Relaxed) - reads;
+    assert!(reads <= 16, "{reads} reads");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_whose_offsets_go_back_loses_no_message_of_those_who_are_there() {
     let store = Liar::default();
     let [here, there] = nodes(store.clone()).await;

@@ -94,12 +94,35 @@ mod tests {
     use crate::{hub::history::Streams, protocol::StreamRef};
 
     #[test]
-    fn what_waits_is_bounded_in_number_and_bytes() {
+    fn sockets_that_come_again_do_not_wait_for_those_that_are_there() {
+        let lane = lane();
+        let mut calls = Calls::default();
+        let last = Last {
+            epoch: 1,
+            offset: 1,
+            id: None,
+        };
+        for purpose in [Purpose::Order(last), Purpose::CatchUp(None)] {
+            let lane = lane.clone();
+            calls.read(Read { lane, purpose });
+        }
+        let next = |calls: &mut Calls| calls.next_read().map(|read| read.purpose);
+        assert!(matches!(next(&mut calls), Some(Purpose::CatchUp(None))));
+        assert!(matches!(next(&mut calls), Some(Purpose::Order(_))));
+        assert!(next(&mut calls).is_none());
+    }
+
+    fn lane() -> Arc<Lane> {
         let rule = crate::config::HistoryRule::group("*");
         let config = crate::Config::new().history(rule);
         let streams = Streams::new(&config).expect("it has a rule");
         let kept = streams.kept(StreamRef::Group("a")).expect("it has a rule");
-        let lane = streams.with_lane(kept, |lane, _| lane.clone());
+        streams.with_lane(kept, |lane, _| lane.clone())
+    }
+
+    #[test]
+    fn what_waits_is_bounded_in_number_and_bytes() {
+        let lane = lane();
         let append = |bytes: usize| Append {
             lane: lane.clone(),
             id: 1,

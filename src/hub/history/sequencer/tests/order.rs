@@ -299,4 +299,5 @@ fn an_old_answer_does_no_harm() {
         [],
         "of a socket that comes from a node that was faster"
     );
+    assert_eq!(test.wait(0), [Effect::Read(last(1, 7))]);
 }
