@@ -37,6 +37,10 @@ struct Track {
     told: u64,
     /// Whether the heartbeat before told of more: one may be faster than a report that was made before it.
     is_behind: bool,
+    /// What reports told of beyond the heartbeat before: one of them may be faster than a heartbeat.
+    ahead: Option<u64>,
+    /// Whether reports were taken that were not the node's.
+    is_doubted: bool,
     /// When the node is to be asked again.
     asked_until: Option<Instant>,
     snapshot: Option<Box<Snapshot>>,
@@ -102,6 +106,7 @@ impl Remotes {
                 track.version = None;
             }
             track.is_behind = lacks(&remote.versions);
+            track.check(remote.versions.get(*partition));
         }
         let wanted = remote.look(self.heard, true, now);
         want(&mut self.wanted, node, wanted);
@@ -217,7 +222,8 @@ impl Remote {
             if track.version.is_some() {
                 continue;
             }
-            if is_fresh && self.versions.get(partition) == 0 && track.told == 0 {
+            let is_empty = self.versions.get(partition) == 0 && track.told == 0;
+            if is_fresh && is_empty && !track.is_doubted {
                 track.version = Some(0);
             } else if track.asked_until.is_none_or(|until| until <= now) {
                 track.asked_until = Some(now + BETWEEN_REQUESTS);
@@ -229,6 +235,20 @@ impl Remote {
 }
 
 impl Track {
+    /// Starts again if reports told of more than the node has made, as of its heartbeat and the one before.
+    fn check(&mut self, made: u64) {
+        let told = self.told.max(self.version.unwrap_or_default());
+        if self.ahead.is_some_and(|ahead| ahead > made) {
+            *self = Self {
+                told: made,
+                is_doubted: true,
+                ..Self::default()
+            };
+        } else {
+            self.ahead = (told > made).then_some(told);
+        }
+    }
+
     /// Takes a report. `room`: the bytes that snapshots may still take.
     fn take(&mut self, report: MemberReport, room: usize) -> Learned {
         let MemberReport {
@@ -240,7 +260,7 @@ impl Track {
         let bytes = entries.iter().map(bytes_of).sum::<usize>();
         match (part, self.version) {
             (ReportPart::Changes, Some(known)) if version <= known => Learned::Nothing,
-            (ReportPart::Changes, Some(known)) if version == known + 1 => {
+            (ReportPart::Changes, Some(known)) if known.checked_add(1) == Some(version) => {
                 self.version = Some(version);
                 Learned::Changes(entries)
             }
@@ -302,13 +322,13 @@ impl Track {
         let mut known = version;
         let mut later = Vec::new();
         for (version, mut entries) in snapshot.later {
-            if version == known + 1 {
+            if known.checked_add(1) == Some(version) {
                 known = version;
                 later.append(&mut entries);
             }
         }
         self.version = Some(known);
-        self.is_behind = false;
+        (self.is_behind, self.is_doubted) = (false, false);
         self.asked_until = None;
         Learned::All(snapshot.entries, later)
     }

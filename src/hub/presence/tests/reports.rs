@@ -225,3 +225,68 @@ fn snapshots_that_are_being_put_together_are_under_one_bound() {
     assert_eq!(pair.seen(), 30);
     assert_eq!(pair.other.table.remotes.waiting(), 0);
 }
+
+#[test]
+fn a_forged_report_is_forgotten_with_the_heartbeats_that_follow() {
+    let partition = partition_of(Name::Group(LOBBY));
+    for (part, version) in [
+        (ReportPart::Changes, u64::MAX),
+        (
+            ReportPart::Snapshot {
+                number: 0,
+                is_last: true,
+            },
+            u64::MAX,
+        ),
+        (
+            ReportPart::Snapshot {
+                number: 0,
+                is_last: true,
+            },
+            7,
+        ),
+    ] {
+        for has_members in [true, false] {
+            let mut pair = Pair::new();
+            if has_members {
+                pair.own.enter("ann", 1);
+                for report in pair.reports(0) {
+                    pair.hear(report);
+                }
+            }
+            let ghost = MemberEntry {
+                group: LOBBY.into(),
+                user: "ghost".into(),
+                sockets: 1,
+                cause: 0,
+                info: None,
+            };
+            let forged = MemberReport {
+                version,
+                part,
+                entries: vec![ghost],
+            };
+            pair.hear((partition, forged.clone()));
+            pair.hear((partition, forged));
+            for _ in 0..4 {
+                pair.beat(pair.own.table.member_versions());
+                if let Some(wanted) = pair.wanted() {
+                    pair.own.learn(MemberNews::Wanted(wanted));
+                }
+                for report in pair.reports(2_000) {
+                    pair.hear(report);
+                }
+            }
+            pair.other.wait(10_000);
+            pair.other.table.tick(pair.other.now);
+            assert_eq!(pair.seen(), usize::from(has_members), "{part:?} {version}");
+            assert!(pair.other.table.remotes.is_synced(partition));
+            pair.own.enter("bob", 2);
+            for report in pair.reports(1_000) {
+                pair.hear(report);
+            }
+            assert_eq!(pair.seen(), 1 + usize::from(has_members));
+            assert!(pair.other.table.remotes.is_synced(partition));
+        }
+    }
+}
