@@ -107,6 +107,7 @@ export class WebConnectionWebSocket {
   }
 
   presence(group, fn) {
+    group = name(group);
     const watch = this.#watches.get(group) ?? new Watch(group);
     this.#watches.set(group, watch);
     watch.add(fn);

@@ -122,3 +122,17 @@ test("a function that throws hides nothing from the others", async (t) => {
   present({ reset: true, joined: [ann], left: [], count: 1 });
   assert.deepEqual([seen.length, after, thrown], [1, [1], ["the page's own"]]);
 });
+
+test("a group that is named by a number is the group of that name", () => {
+  const { socket } = client();
+  const seen = [];
+  const end = socket.presence(5, (change) => seen.push(change));
+  socket.tryConnect(true, 5, "ann");
+  FakeWebSocket.last.open();
+  assert.deepEqual(watched(), ["5"]);
+  present({ reset: true, joined: [ann], left: [], count: 1 }, "5");
+  assert.deepEqual(seen, [{ group: "5", joined: [ann], left: [], count: 1, members: [ann] }]);
+  end();
+  present({ joined: [], left: [ann], count: 0 }, "5");
+  assert.equal(seen.length, 1);
+});
