@@ -551,7 +551,7 @@ class Positions {
     if (!stream) return { ...about, recovered, missed };
     named.add(stream);
     const known = this.#known.get(stream);
-    const isUnsent = recovered && this.#unsent.has(stream) && known.position !== position;
+    const isUnsent = recovered && this.#unsent.has(stream) && known?.position !== position;
     // The messages that were missed follow, each with its own position.
     if (!recovered || !missed) this.#set(position, known?.told);
     return isUnsent ? { ...about, recovered: false, missed, reason: "unsent" } : { ...about, recovered, missed };

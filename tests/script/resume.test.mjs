@@ -446,3 +446,18 @@ test("the question why an attempt failed names the same positions", async (t) =>
   await settled();
   assert.equal(String(fetch.mock.calls[0].arguments[0]), FakeWebSocket.last.url.replace("ws:", "http:"));
 });
+
+test("positions that the page gives while it connects do not keep it from hearing of a gap", (t) => {
+  control(t);
+  const { socket, resumes } = reader();
+  socket.onResumeHandler = (resume) => resumes.push(resume);
+  socket.positions = Array.from({ length: 70 }, (_, index) => at(1, { stream: (index + 1).toString(16) }));
+  assert.equal(open(socket).positions.length, 64);
+  // It replaces the streams that did not fit as well.
+  socket.positions = [];
+  const streams = Array.from({ length: 70 }, (_, index) => [`group ${index}`, { recovered: true, missed: 0, position: at(1, { stream: (index + 1).toString(16) }) }]);
+  resumed(Object.fromEntries(streams));
+  assert.equal(resumes.length, 1);
+  const unsent = Object.values(resumes[0].streams).filter(({ recovered }) => !recovered);
+  assert.deepEqual([resumes[0].recovered, unsent.length, unsent[0].reason], [false, 6, "unsent"]);
+});
