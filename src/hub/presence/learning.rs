@@ -25,7 +25,7 @@ impl<W: Clone> Table<W> {
             MemberNews::Hears(partitions) => {
                 let lost = self.remotes.hears(partitions, now);
                 if lost != 0 {
-                    self.forget_others(|_, partition| lost >> partition & 1 == 1, now);
+                    self.forget_others(lost, |_| true, now);
                 }
             }
             MemberNews::Beat {
@@ -34,7 +34,7 @@ impl<W: Clone> Table<W> {
                 versions,
             } => {
                 if self.remotes.beat(node, incarnation, versions, now) {
-                    self.forget_others(|other, _| other == node, now);
+                    self.forget_others(u64::MAX, |other| other == node, now);
                 }
             }
             MemberNews::Report {
@@ -57,7 +57,7 @@ impl<W: Clone> Table<W> {
             }
             MemberNews::Gone(node) => {
                 self.remotes.gone(node);
-                self.forget_others(|other, _| other == node, now);
+                self.forget_others(u64::MAX, |other| other == node, now);
             }
         }
         true
@@ -116,7 +116,7 @@ impl<W: Clone> Table<W> {
                 let named = entries.iter().map(|entry| (&entry.group, &entry.user));
                 let named: HashSet<_> = named.collect();
                 let gone: Vec<_> = self
-                    .of_others(|other, of| other == node && of == partition)
+                    .of_others(1 << partition, |other| other == node)
                     .into_iter()
                     .filter(|(group, user, _)| !named.contains(&(group, user)))
                     .collect();
@@ -172,19 +172,23 @@ impl<W: Clone> Table<W> {
         self.set(group, user, holder, cause, now);
     }
 
-    /// Forgets what other nodes have: of some nodes, or in some partitions.
-    fn forget_others(&mut self, which: impl Fn(u64, u8) -> bool, now: Instant) {
-        for (group, user, node) in self.of_others(which) {
+    /// Forgets what some other nodes have in some partitions, one bit for each.
+    fn forget_others(&mut self, partitions: u64, which: impl Fn(u64) -> bool, now: Instant) {
+        for (group, user, node) in self.of_others(partitions, which) {
             self.set_gone(&group, &user, node, PresenceCause::NodeGone, now);
         }
     }
 
-    /// Returns the members that other nodes have: of some nodes, in some partitions.
-    fn of_others(&self, which: impl Fn(u64, u8) -> bool) -> Vec<(GroupId, UserId, u64)> {
+    /// Returns the members that some other nodes have in some partitions, one bit for each.
+    fn of_others(
+        &self,
+        partitions: u64,
+        which: impl Fn(u64) -> bool,
+    ) -> Vec<(GroupId, UserId, u64)> {
         let mut found = Vec::new();
-        for (name, group) in &self.groups {
-            let partition = group.partition;
-            let is_it = |node: u64| node != self.node && which(node, partition);
+        let is_it = |node: u64| node != self.node && which(node);
+        let groups = self.groups.iter();
+        for (name, group) in groups.filter(|(_, group)| partitions >> group.partition & 1 == 1) {
             for (user, member) in &group.members {
                 let nodes = member.nodes().filter(|node| is_it(*node));
                 found.extend(nodes.map(|node| (name.clone(), user.clone(), node)));

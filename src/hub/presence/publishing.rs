@@ -96,8 +96,9 @@ impl Publishing {
         if !self.parts.is_empty() || self.is_pausing(now) {
             return None;
         }
-        let mut wanted = self.wanted.iter();
-        let (&partition, _) = wanted.find(|(_, at)| **at <= now)?;
+        let due = self.wanted.iter().filter(|(_, at)| **at <= now);
+        // The one that has waited longest: one node that asks again and again holds up no other.
+        let (&partition, _) = due.min_by_key(|(_, at)| **at)?;
         self.wanted.remove(&partition);
         self.sent.insert(partition, now);
         Some(partition)
@@ -177,3 +178,25 @@ const MAX_PART: usize = 60 << 10;
 /// Parts of snapshots that are sent at once: half a megabyte.
 const PARTS_AT_ONCE: usize = 8;
 const PAUSE_PER_PART: Duration = Duration::from_millis(6);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_asks_again_and_again_holds_up_no_other_partition() {
+        let mut publishing = Publishing::default();
+        let start = Instant::now();
+        publishing.want(u64::MAX, start);
+        // Each snapshot takes so long that those sent before may be sent again.
+        let mut sent: Vec<_> = (0..64)
+            .filter_map(|at| {
+                let now = start + at * Duration::from_secs(1);
+                publishing.want(u64::MAX, now);
+                publishing.take_wanted(now)
+            })
+            .collect();
+        sent.sort_unstable();
+        assert_eq!(sent, (0..64).collect::<Vec<u8>>());
+    }
+}
