@@ -41,12 +41,17 @@ impl<W: Clone> Table<W> {
                 node,
                 incarnation,
                 partition,
-                report,
+                mut report,
             } => {
-                let is_valid = |entry: &MemberEntry| self.is_valid(partition, entry);
+                let is_valid = |entry: &MemberEntry| Self::is_valid(partition, entry);
                 if node == self.node || !report.entries.iter().all(is_valid) {
                     return false;
                 }
+                // Its limit may be another, as while a new one is rolled out.
+                let is_name = |name: &str| name.len() <= self.max_name_length;
+                report
+                    .entries
+                    .retain(|entry| is_name(entry.group.as_str()) && is_name(entry.user.as_str()));
                 let learned = (self.remotes).report(node, incarnation, partition, report, now);
                 self.take(node, partition, learned, now);
             }
@@ -238,12 +243,9 @@ impl<W: Clone> Table<W> {
     }
 
     /// Whether a node may say this of a partition.
-    fn is_valid(&self, partition: u8, entry: &MemberEntry) -> bool {
-        let is_name = |name: &str| name.len() <= self.max_name_length;
+    fn is_valid(partition: u8, entry: &MemberEntry) -> bool {
         let info = entry.info.as_ref().map_or(0, |(_, json)| json.get().len());
         partition_of(Name::Group(entry.group.as_str())) == partition
-            && is_name(entry.group.as_str())
-            && is_name(entry.user.as_str())
             && info <= MAX_INFO
             && PresenceCause::from_code(entry.cause).is_some()
     }

@@ -290,3 +290,16 @@ fn a_forged_report_is_forgotten_with_the_heartbeats_that_follow() {
         }
     }
 }
+
+#[test]
+fn a_name_that_is_too_long_here_hides_no_other() {
+    let mut pair = Pair::new();
+    pair.own.enter("ann", 1);
+    pair.own.enter(&"x".repeat(300), 2);
+    for report in pair.reports(0) {
+        pair.hear(report);
+    }
+    assert_eq!(pair.seen(), 1);
+    pair.beat(pair.own.table.member_versions());
+    assert_eq!(pair.wanted(), None);
+}
