@@ -39,7 +39,7 @@ struct Track {
     is_behind: bool,
     /// What reports told of beyond the heartbeat before: one of them may be faster than a heartbeat.
     ahead: Option<u64>,
-    /// Whether reports were taken that were not the node's.
+    /// Whether what is kept may not be what the node reported.
     is_doubted: bool,
     /// When the node is to be asked again.
     asked_until: Option<Instant>,
@@ -144,6 +144,16 @@ impl Remotes {
     pub(super) fn gone(&mut self, node: u64) {
         self.nodes.remove(&node);
         self.wanted.remove(&node);
+        self.note_due();
+    }
+
+    /// Has all nodes asked for all their members: some may not have been kept.
+    pub(super) fn start_again(&mut self, now: Instant) {
+        let remotes = self.nodes.values_mut();
+        for track in remotes.flat_map(|remote| remote.partitions.values_mut()) {
+            (track.version, track.asked_until) = (None, Some(now));
+            track.is_doubted = true;
+        }
         self.note_due();
     }
 

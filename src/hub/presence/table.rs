@@ -53,6 +53,7 @@ pub(super) struct Table<W> {
     pub(super) remotes: Remotes,
     /// How many members they have, as far as this node keeps them.
     remote_members: usize,
+    pub(super) max_remote_members: usize,
     /// Whether some of them were not kept.
     pub(super) is_truncated: bool,
     /// How many absences are waited for at once.
@@ -89,6 +90,7 @@ impl<W: Clone> Table<W> {
             asked: BTreeMap::new(),
             remotes: Remotes::default(),
             remote_members: 0,
+            max_remote_members: MAX_REMOTE_MEMBERS,
             is_truncated: false,
             max_absences: MAX_ABSENCES,
             publishing: None,
@@ -155,7 +157,7 @@ impl<W: Clone> Table<W> {
             .get(name)
             .and_then(|group| group.members.get(user));
         let is_known = member.is_some_and(|member| member.holder(holder.node).is_some());
-        if !is_own && !self.has_room(is_known, holder.sockets > 0) {
+        if !is_own && !self.has_room(is_known, holder.sockets > 0, now) {
             return self.forget_if_over(name);
         }
         let Some(group) = self.groups.get_mut(name) else {
@@ -175,14 +177,21 @@ impl<W: Clone> Table<W> {
     }
 
     /// Counts what is kept of other nodes. Returns `false` if it is more than any cluster has.
-    fn has_room(&mut self, is_known: bool, is_there: bool) -> bool {
+    fn has_room(&mut self, is_known: bool, is_there: bool, now: Instant) -> bool {
         match (is_known, is_there) {
-            (false, true) if self.remote_members >= MAX_REMOTE_MEMBERS => {
+            (false, true) if self.remote_members >= self.max_remote_members => {
                 self.is_truncated = true;
                 return false;
             }
             (false, true) => self.remote_members += 1,
-            (true, false) => self.remote_members -= 1,
+            (true, false) => {
+                self.remote_members -= 1;
+                let is_low = self.remote_members < self.max_remote_members / 16 * 15;
+                if self.is_truncated && is_low {
+                    self.is_truncated = false;
+                    self.remotes.start_again(now);
+                }
+            }
             _ => {}
         }
         true
@@ -194,7 +203,7 @@ impl<W: Clone> Table<W> {
         let Some(is_known) = group.map(|group| group.anonymous.contains_key(&node)) else {
             return;
         };
-        if is_own || self.has_room(is_known, sockets > 0) {
+        if is_own || self.has_room(is_known, sockets > 0, now) {
             if let Some(group) = self.groups.get_mut(name) {
                 group.set_anonymous(node, sockets, now);
             }

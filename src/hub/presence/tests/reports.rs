@@ -303,3 +303,40 @@ fn a_name_that_is_too_long_here_hides_no_other() {
     pair.beat(pair.own.table.member_versions());
     assert_eq!(pair.wanted(), None);
 }
+
+#[test]
+fn members_for_whom_there_was_no_room_are_asked_for_once_there_is_some() {
+    let mut pair = Pair::new();
+    pair.other.table.max_remote_members = 32;
+    for at in 0..40 {
+        pair.own.enter(&at.to_string(), at);
+    }
+    for report in pair.reports(0) {
+        pair.hear(report);
+    }
+    assert_eq!(pair.seen(), 32);
+    assert!(pair.other.table.is_truncated);
+    for at in 0..20 {
+        pair.own.leave(&at.to_string(), PresenceCause::Closed);
+    }
+    for report in pair.reports(1_000) {
+        pair.hear(report);
+    }
+    let wanted = pair.wanted().expect("it is asked");
+    pair.own.learn(MemberNews::Wanted(wanted));
+    // One partition after the other.
+    for _ in 0..64 {
+        for report in pair.reports(200) {
+            pair.hear(report);
+        }
+    }
+    pair.other.table.tick(pair.other.now);
+    assert!(!pair.other.table.is_truncated);
+    assert_eq!(pair.seen(), 20);
+    assert!(
+        pair.other
+            .table
+            .remotes
+            .is_synced(partition_of(Name::Group(LOBBY)))
+    );
+}
