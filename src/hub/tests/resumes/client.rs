@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::task::yield_now;
+use tokio::{
+    task::yield_now,
+    time::{Duration, sleep},
+};
 
 use super::wire::{Own, Wire, frames};
 use crate::{
@@ -23,6 +26,9 @@ pub(super) const CLIENTS: [(&str, bool); 3] = [("ann", true), ("bob", true), ("b
 
 pub(super) const LOBBY: &str = "lobby";
 pub(super) const VALUES: &str = "value:1";
+
+/// A flusher holds no message back for longer.
+const LONGEST_HOLD: Duration = Duration::from_millis(25);
 
 pub(super) struct Client {
     user: &'static str,
@@ -167,6 +173,8 @@ impl Client {
         for _ in 0..2 * TURNS_TO_GATHER {
             yield_now().await;
         }
+        // A flusher may hold a message back for others that it expects.
+        sleep(LONGEST_HOLD).await;
         is_closed |= link.rest();
         let (is_gated, bytes) = (link.gated.is_some(), link.wire.take());
         for frame in frames(&bytes) {
