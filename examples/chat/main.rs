@@ -115,7 +115,7 @@ fn layer(config: Config) -> WebConnectionSocketLayer {
     let lasting = |rule: HistoryRule| rule.messages(recent::MOST).age(Duration::from_secs(3_600));
     let config = config
         .trust_local_callers()
-        .history(lasting(HistoryRule::everybody()))
+        .history(lasting(HistoryRule::all()))
         .history(lasting(HistoryRule::group("*")))
         .presence(PresenceRule::group(PEOPLE));
     WebConnectionSocketLayer::new(config)

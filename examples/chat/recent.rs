@@ -13,7 +13,7 @@ use web_connection_socket::{GroupId, HistoryPage, Hub, SocketMessage, StreamName
 /// Answers with what was said last to all, and to the group in the query, and with the positions from
 /// which a page's socket goes on.
 pub(crate) async fn answer(hub: Arc<Hub>, uri: Uri) -> response::Result<impl IntoResponse> {
-    let to_all = page(&hub, StreamName::Everybody).await?;
+    let to_all = page(&hub, StreamName::All).await?;
     let mut positions = vec![to_all.position];
     let mut all = messages(to_all);
     if let Some(group) = group(&uri) {

@@ -153,7 +153,7 @@ async fn a_page_that_begins_gets_what_was_said_last_and_goes_on_behind_it() {
     let mut bob = server.connect(&path).await.unwrap();
     let resumed: Value = serde_json::from_str(&bob.receive_text().await.unwrap()).unwrap();
     assert_eq!(resumed["streams"]["red"]["missed"], 1, "{resumed}");
-    assert_eq!(resumed["streams"]["__everybody"]["missed"], 1);
+    assert_eq!(resumed["streams"]["__all"]["missed"], 1);
     for _ in 0..2 {
         assert_eq!(bob.receive().await.unwrap().action, "broadcastchatmessage");
     }

@@ -280,7 +280,7 @@ fn history(text: &str) -> Result<HistoryRule, String> {
         Some(("group", group)) if !group.is_empty() => Ok(HistoryRule::group(group)),
         Some(("user", user)) if !user.is_empty() => Ok(HistoryRule::user(user)),
         None if text == "users" => Ok(HistoryRule::users()),
-        None if text == "all" => Ok(HistoryRule::everybody()),
+        None if text == "all" => Ok(HistoryRule::all()),
         _ => Err("must be group:NAME, group:PREFIX*, user:NAME, users or all".to_owned()),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum AppliesTo {
     GroupsFrom(Box<str>),
     User(Box<str>),
     Users,
-    Everybody,
+    All,
 }
 
 /// How much of a stream is kept.
@@ -61,7 +61,7 @@ impl HistoryRule {
         let name = name.as_ref();
         Self::new(match name.strip_suffix('*') {
             Some(prefix) => AppliesTo::GroupsFrom(prefix.into()),
-            None if name.is_empty() => AppliesTo::Everybody,
+            None if name.is_empty() => AppliesTo::All,
             None => AppliesTo::Group(name.into()),
         })
     }
@@ -91,8 +91,8 @@ impl HistoryRule {
     /// Those without recipients belong to them only where [`DefaultAudience::All`] is in force.
     ///
     /// [`DefaultAudience::All`]: crate::DefaultAudience::All
-    pub fn everybody() -> Self {
-        Self::new(AppliesTo::Everybody)
+    pub fn all() -> Self {
+        Self::new(AppliesTo::All)
     }
 
     /// Sets how many messages of each stream are kept; 100 by default.
@@ -162,7 +162,7 @@ mod tests {
             ("room:*", AppliesTo::GroupsFrom("room:".into())),
             ("*", AppliesTo::GroupsFrom("".into())),
             ("a*b", AppliesTo::Group("a*b".into())),
-            ("", AppliesTo::Everybody),
+            ("", AppliesTo::All),
         ] {
             assert_eq!(HistoryRule::group(name).applies_to, expected, "{name}");
         }

@@ -75,7 +75,7 @@ impl Sockets for Hub {
     }
 
     fn make_room(&self, stream: StreamRef<'_>, cost: usize) {
-        if stream == StreamRef::Everybody {
+        if stream == StreamRef::All {
             self.make_room(cost);
         }
     }
@@ -98,7 +98,7 @@ impl Sockets for Hub {
         let recipient = match stream.as_ref() {
             StreamRef::Group(group) => Recipient::new(RecipientType::Group, group),
             StreamRef::User(user) => Recipient::new(RecipientType::User, user),
-            StreamRef::Everybody => Recipient::new(RecipientType::All, ""),
+            StreamRef::All => Recipient::new(RecipientType::All, ""),
         };
         let mut followers = Vec::new();
         let mut state = self.state.lock();

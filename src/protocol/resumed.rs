@@ -99,11 +99,7 @@ mod tests {
             position: None,
         };
         let (lobby, user) = (StreamName::from("a\"b"), StreamName::User("ann".into()));
-        let streams = [
-            (&lobby, recovered),
-            (&user, lost),
-            (&StreamName::Everybody, lost),
-        ];
+        let streams = [(&lobby, recovered), (&user, lost), (&StreamName::All, lost)];
         let json = |streams, refused| {
             let json = ResumedFrame::new(streams, refused).encode();
             String::from_utf8(json).expect("JSON is UTF-8")
@@ -114,7 +110,7 @@ mod tests {
                 r#"{"action":"__resumed","streams":{"#,
                 r#""a\"b":{"recovered":true,"missed":3,"position":"1.2.3.4"},"#,
                 r#""__user":{"recovered":false,"reason":"expired"},"#,
-                r#""__everybody":{"recovered":false,"reason":"expired"}},"refused":2}"#
+                r#""__all":{"recovered":false,"reason":"expired"}},"refused":2}"#
             )
         );
         assert_eq!(json(&[], 0), r#"{"action":"__resumed","streams":{}}"#);

@@ -31,16 +31,16 @@ pub enum StreamName {
     User(UserId),
     /// The messages to all sockets. A text without a character is its name, as it is that of the default
     /// group, which holds every socket.
-    Everybody,
+    All,
 }
 
 impl StreamName {
     pub(crate) fn as_ref(&self) -> StreamRef<'_> {
         match self {
-            Self::Group(group) if group.is_empty() => StreamRef::Everybody,
+            Self::Group(group) if group.is_empty() => StreamRef::All,
             Self::Group(group) => StreamRef::Group(group.as_str()),
             Self::User(user) => StreamRef::User(user.as_str()),
-            Self::Everybody => StreamRef::Everybody,
+            Self::All => StreamRef::All,
         }
     }
 
@@ -49,7 +49,7 @@ impl StreamName {
         match self.as_ref() {
             StreamRef::Group(group) => group,
             StreamRef::User(_) => "__user",
-            StreamRef::Everybody => "__everybody",
+            StreamRef::All => "__all",
         }
     }
 }
@@ -69,7 +69,7 @@ impl From<String> for StreamName {
 impl From<GroupId> for StreamName {
     fn from(group: GroupId) -> Self {
         if group.is_empty() {
-            Self::Everybody
+            Self::All
         } else {
             Self::Group(group)
         }
@@ -113,7 +113,7 @@ pub(crate) enum StreamRef<'a> {
     // The order of `StreamName`, whose hashes have to be the same.
     Group(&'a str),
     User(&'a str),
-    Everybody,
+    All,
 }
 
 impl StreamRef<'_> {
@@ -121,7 +121,7 @@ impl StreamRef<'_> {
         match self {
             Self::Group(group) => StreamName::Group(group.into()),
             Self::User(user) => StreamName::User(user.into()),
-            Self::Everybody => StreamName::Everybody,
+            Self::All => StreamName::All,
         }
     }
 
@@ -131,7 +131,7 @@ impl StreamRef<'_> {
         let (kind, name) = match self {
             Self::Group(group) => ("group", group),
             Self::User(user) => ("user", user),
-            Self::Everybody => ("everybody", ""),
+            Self::All => ("all", ""),
         };
         let mut mac: Hmac<Sha256> =
             Hmac::new_from_slice(key).expect("HMAC takes a key of any length");
@@ -156,17 +156,17 @@ pub(crate) fn stream_of(
     default: DefaultAudience,
 ) -> Option<StreamRef<'_>> {
     if recipients.is_empty() {
-        return (default == DefaultAudience::All).then_some(StreamRef::Everybody);
+        return (default == DefaultAudience::All).then_some(StreamRef::All);
     }
     let mut includes = recipients.iter().filter(|to| !to.kind.excludes());
     let Some(only) = includes.next() else {
-        return Some(StreamRef::Everybody);
+        return Some(StreamRef::All);
     };
     if includes.next().is_some() {
         return None;
     }
     match (only.kind, only.value.as_str()) {
-        (RecipientType::All, _) | (RecipientType::Group, "") => Some(StreamRef::Everybody),
+        (RecipientType::All, _) | (RecipientType::Group, "") => Some(StreamRef::All),
         (RecipientType::Group, group) => Some(StreamRef::Group(group)),
         (RecipientType::User, user) if !user.is_empty() => Some(StreamRef::User(user)),
         _ => None,
@@ -185,13 +185,10 @@ mod tests {
         let one = ConnectionId::new(1, 1);
         let (lobby, ann) = (Recipient::group("lobby"), Recipient::user("ann"));
         for (recipients, expected) in [
-            (vec![], Some(StreamRef::Everybody)),
-            (vec![Recipient::all()], Some(StreamRef::Everybody)),
-            (vec![Recipient::group("")], Some(StreamRef::Everybody)),
-            (
-                vec![Recipient::all_but_user("ann")],
-                Some(StreamRef::Everybody),
-            ),
+            (vec![], Some(StreamRef::All)),
+            (vec![Recipient::all()], Some(StreamRef::All)),
+            (vec![Recipient::group("")], Some(StreamRef::All)),
+            (vec![Recipient::all_but_user("ann")], Some(StreamRef::All)),
             (vec![lobby.clone()], Some(StreamRef::Group("lobby"))),
             (
                 vec![
@@ -217,7 +214,7 @@ mod tests {
         let narrow = DefaultAudience::Ungrouped;
         assert_eq!(stream_of(&[], narrow), None);
         let all = [Recipient::all()];
-        assert_eq!(stream_of(&all, narrow), Some(StreamRef::Everybody));
+        assert_eq!(stream_of(&all, narrow), Some(StreamRef::All));
     }
 
     #[test]
@@ -226,7 +223,7 @@ mod tests {
         for name in [
             StreamName::from("lobby"),
             StreamName::User("lobby".into()),
-            StreamName::Everybody,
+            StreamName::All,
         ] {
             assert_eq!(random.hash_one(&name), random.hash_one(name.as_ref()));
             assert!(name.as_ref().equivalent(&name));
@@ -242,7 +239,7 @@ mod tests {
             StreamRef::Group("a").digest(b"key"),
             StreamRef::User("a").digest(b""),
             StreamRef::Group("user a").digest(b""),
-            StreamRef::Everybody.digest(b""),
+            StreamRef::All.digest(b""),
         ];
         for (at, digest) in digests.iter().enumerate() {
             assert!(!digests[..at].contains(digest), "{at}");

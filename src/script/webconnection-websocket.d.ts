@@ -95,7 +95,7 @@ export interface Resume {
   missed: number;
   /** How many positions belong to no stream of this visitor any more; the client has forgotten them. */
   refused: number;
-  /** The streams by name of their group; the visitor's own is `__user`, that of all sockets `__everybody`. */
+  /** The streams by name of their group; the visitor's own is `__user`, that of all sockets `__all`. */
   streams: Record<string, StreamResume>;
 }
 

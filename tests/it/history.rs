@@ -121,26 +121,26 @@ async fn messages_without_a_rule_carry_nothing() {
 
 #[tokio::test]
 async fn users_and_all_sockets_have_streams_as_well() {
-    let site = Site::new([HistoryRule::users(), HistoryRule::everybody()]);
+    let site = Site::new([HistoryRule::users(), HistoryRule::all()]);
     let mut ann = join(&site.server, "ann", &[]).await;
     let ann_stream = StreamName::from(UserId::from("ann"));
     for (recipients, stream) in [
         (vec![Recipient::user("ann")], &ann_stream),
-        (vec![], &StreamName::Everybody),
-        (vec![Recipient::group("")], &StreamName::Everybody),
-        (vec![Recipient::all_but_user("bob")], &StreamName::Everybody),
+        (vec![], &StreamName::All),
+        (vec![Recipient::group("")], &StreamName::All),
+        (vec![Recipient::all_but_user("bob")], &StreamName::All),
     ] {
         let report = site.hub.broadcast(&news_to("1", recipients));
         let expected = position(&report);
         assert_eq!(position_of(&frame(&mut ann).await), Some(expected));
         assert_eq!(site.hub.position(stream).await.unwrap(), expected);
     }
-    let page = site.hub.history(StreamName::Everybody).await.unwrap();
+    let page = site.hub.history(StreamName::All).await.unwrap();
     assert_eq!(page.messages.len(), 3);
     assert_eq!(page.messages[2].message.recipients.len(), 1);
 
     let narrow = config()
-        .history(HistoryRule::everybody())
+        .history(HistoryRule::all())
         .default_audience(DefaultAudience::Ungrouped);
     let hub = Hub::new(&narrow);
     assert!(hub.broadcast(&news("1")).position().is_none());
@@ -273,7 +273,7 @@ async fn a_question_without_a_rule_or_about_another_stream_is_an_error() {
         StreamName::from("lobby"),
         StreamName::from(UserId::from("ann")),
         StreamName::from(UserId::from("")),
-        StreamName::Everybody,
+        StreamName::All,
     ] {
         let error = site.hub.history(&stream).await.unwrap_err();
         assert_eq!(error.kind(), HistoryQueryErrorKind::NoRule, "{stream:?}");

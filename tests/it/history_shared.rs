@@ -41,7 +41,7 @@ fn keyless() -> Config {
         .history(HistoryRule::group("lobby"))
         .history(HistoryRule::group("price:*").latest())
         .history(HistoryRule::users())
-        .history(HistoryRule::everybody())
+        .history(HistoryRule::all())
 }
 
 async fn nodes<const N: usize>(store: impl History + Clone) -> [Node; N] {

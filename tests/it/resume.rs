@@ -548,10 +548,10 @@ fn parts(position: &str) -> (String, u64) {
 async fn nothing_is_lost_doubled_or_reordered_by_a_thousand_reconnects() {
     let site = Site::with([
         HistoryRule::group("lobby").messages(300),
-        HistoryRule::everybody().messages(300),
+        HistoryRule::all().messages(300),
     ]);
     let lobby = site.hub.position("lobby").await.unwrap();
-    let all = site.hub.position(StreamName::Everybody).await.unwrap();
+    let all = site.hub.position(StreamName::All).await.unwrap();
     let mut log = Log::new([lobby, all]);
     let is_over = Arc::new(AtomicBool::new(false));
     let unread = Arc::new(AtomicUsize::new(0));
@@ -578,7 +578,7 @@ async fn nothing_is_lost_doubled_or_reordered_by_a_thousand_reconnects() {
     });
     for number in 0..1_000 {
         let (mut client, told) = site.resume(&log.positions()).await;
-        for stream in ["lobby", "__everybody"] {
+        for stream in ["lobby", "__all"] {
             assert_eq!(told["streams"][stream]["recovered"], true, "{told}");
         }
         for _ in 0..number % 7 {
@@ -602,7 +602,7 @@ async fn nothing_is_lost_doubled_or_reordered_by_a_thousand_reconnects() {
     let mut expected = vec![
         site.hub.position("lobby").await.unwrap().to_string(),
         site.hub
-            .position(StreamName::Everybody)
+            .position(StreamName::All)
             .await
             .unwrap()
             .to_string(),

@@ -74,7 +74,7 @@ impl Way {
         match stream {
             StreamRef::Group(group) => Self::Partition(partition_of(Name::Group(group))),
             StreamRef::User(user) => Self::Partition(partition_of(Name::User(user))),
-            StreamRef::Everybody => Self::ToAll,
+            StreamRef::All => Self::ToAll,
         }
     }
 

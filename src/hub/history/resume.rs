@@ -83,7 +83,7 @@ impl Resume {
             mut positions,
             refused,
         } = asked;
-        let names = iter::once(StreamName::Everybody)
+        let names = iter::once(StreamName::All)
             .chain(iter::once(StreamName::User(user.clone())))
             .chain(groups.iter().map(StreamName::from));
         let followed = names.filter_map(|name| {
@@ -170,7 +170,7 @@ impl Resume {
             let is_its = match &followed.name {
                 StreamName::Group(group) => groups.contains(group),
                 StreamName::User(name) => name == user,
-                StreamName::Everybody => true,
+                StreamName::All => true,
             };
             if !is_its {
                 caught_up.lose(Lost::Unknown);

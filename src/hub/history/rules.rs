@@ -15,7 +15,7 @@ pub(super) struct Rules {
     prefixes: Vec<(Box<str>, Retention)>,
     named_users: HashMap<Box<str>, Retention>,
     users: Option<Retention>,
-    everybody: Option<Retention>,
+    all_sockets: Option<Retention>,
 }
 
 impl Rules {
@@ -27,7 +27,7 @@ impl Rules {
                 AppliesTo::GroupsFrom(prefix) => all.prefixes.push((prefix, keep)),
                 AppliesTo::User(name) => _ = all.named_users.insert(name, keep),
                 AppliesTo::Users => all.users = Some(keep),
-                AppliesTo::Everybody => all.everybody = Some(keep),
+                AppliesTo::All => all.all_sockets = Some(keep),
             }
         }
         all.prefixes
@@ -39,7 +39,7 @@ impl Rules {
     pub(super) fn find(&self, stream: StreamRef<'_>) -> Option<Retention> {
         match stream {
             // The names by which clients are told of the other streams.
-            StreamRef::Group("__user" | "__everybody") => None,
+            StreamRef::Group("__user" | "__all") => None,
             StreamRef::Group(group) => self.groups.get(group).copied().or_else(|| {
                 let mut prefixes = self.prefixes.iter();
                 let longest = prefixes.find(|(prefix, _)| group.starts_with(&**prefix));
@@ -48,7 +48,7 @@ impl Rules {
             // No user's name is empty.
             StreamRef::User("") => None,
             StreamRef::User(user) => self.named_users.get(user).copied().or(self.users),
-            StreamRef::Everybody => self.everybody,
+            StreamRef::All => self.all_sockets,
         }
     }
 }
@@ -78,27 +78,27 @@ mod tests {
             (StreamRef::User("ann"), Some(4)),
             (StreamRef::User("bob"), None),
             (StreamRef::User("room:7"), None),
-            (StreamRef::Everybody, None),
+            (StreamRef::All, None),
         ] {
             assert_eq!(kept(&rules, stream), expected, "{stream:?}");
         }
     }
 
     #[test]
-    fn users_and_everybody_have_rules_of_their_own() {
+    fn users_and_all_sockets_have_rules_of_their_own() {
         let rules = Rules::new(&[
             HistoryRule::users().messages(1),
-            HistoryRule::everybody().messages(2),
+            HistoryRule::all().messages(2),
             HistoryRule::user("ann").messages(3),
         ]);
         assert_eq!(kept(&rules, StreamRef::User("bob")), Some(1));
         assert_eq!(kept(&rules, StreamRef::User("ann")), Some(3));
         assert_eq!(kept(&rules, StreamRef::User("")), None);
-        assert_eq!(kept(&rules, StreamRef::Everybody), Some(2));
+        assert_eq!(kept(&rules, StreamRef::All), Some(2));
         assert_eq!(kept(&rules, StreamRef::Group("a")), None);
         let all_groups = Rules::new(&[HistoryRule::group("*").messages(4)]);
         assert_eq!(kept(&all_groups, StreamRef::Group("a")), Some(4));
-        assert_eq!(kept(&all_groups, StreamRef::Everybody), None);
+        assert_eq!(kept(&all_groups, StreamRef::All), None);
         assert_eq!(kept(&all_groups, StreamRef::Group("__user")), None);
     }
 }

@@ -206,7 +206,7 @@ impl<T> Registry<T> {
         match stream {
             StreamRef::Group(group) => self.groups.contains_key(group),
             StreamRef::User(user) => self.users.contains_key(user),
-            StreamRef::Everybody => true,
+            StreamRef::All => true,
         }
     }
 

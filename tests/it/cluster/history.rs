@@ -20,7 +20,7 @@ async fn two_nodes() -> [Node; 2] {
     let config = || {
         config()
             .history(HistoryRule::group("lobby"))
-            .history(HistoryRule::everybody())
+            .history(HistoryRule::all())
     };
     let first = MemoryBackplane::new();
     let second = first.another_node();
@@ -88,7 +88,7 @@ async fn a_stream_stays_whole_while_its_members_are_away() {
 async fn what_was_not_heard_is_a_break_in_what_is_kept() {
     let [here, there] = two_nodes().await;
     let _ann = there.join("ann", &["lobby"]).await;
-    for stream in [StreamName::from("lobby"), StreamName::Everybody] {
+    for stream in [StreamName::from("lobby"), StreamName::All] {
         let publish = |text| {
             let message = news(text);
             match &stream {
@@ -125,7 +125,7 @@ async fn what_was_not_heard_is_a_break_in_what_is_kept() {
 async fn a_socket_that_opens_on_a_healthy_node_breaks_nothing() {
     let [here, there] = two_nodes().await;
     let _ann = there.join("ann", &["lobby"]).await;
-    let all = StreamName::Everybody;
+    let all = StreamName::All;
     let (lobby_was, all_was) = (there.now(&"lobby".into()).await, there.now(&all).await);
     for number in 0..20 {
         let group = format!("room:{number}");

@@ -316,6 +316,6 @@ fn lane_recipient(lane: &Lane) -> Recipient {
     match lane.name.as_ref() {
         StreamRef::Group(group) => Recipient::new(RecipientType::Group, group),
         StreamRef::User(user) => Recipient::new(RecipientType::User, user),
-        StreamRef::Everybody => Recipient::new(RecipientType::All, ""),
+        StreamRef::All => Recipient::new(RecipientType::All, ""),
     }
 }

@@ -77,7 +77,7 @@ impl Client {
         let mut streams = BTreeMap::from([
             (LOBBY, followed(StreamRef::Group(LOBBY))),
             ("__user", followed(StreamRef::User(user))),
-            ("__everybody", followed(StreamRef::Everybody)),
+            ("__all", followed(StreamRef::All)),
         ]);
         if follows {
             streams.insert(VALUES, followed(StreamRef::Group(VALUES)));

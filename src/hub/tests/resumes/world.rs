@@ -72,7 +72,7 @@ impl World {
             .history(rule.age(Duration::from_secs(30)))
             .history(HistoryRule::group("value:*").latest())
             .history(HistoryRule::users().messages(3))
-            .history(HistoryRule::everybody().messages(3));
+            .history(HistoryRule::all().messages(3));
         let hub = Arc::new(Hub::new(&config));
         let clients = CLIENTS.map(|(user, follows)| Client::new(&hub, user, follows));
         Self {
@@ -110,7 +110,7 @@ impl World {
             To::Lobby => (Recipient::group(LOBBY), LOBBY),
             To::Values => (Recipient::group(VALUES), VALUES),
             To::User(client) => (Recipient::user(CLIENTS[client].0), "__user"),
-            To::All => (Recipient::all(), "__everybody"),
+            To::All => (Recipient::all(), "__all"),
         };
         message.recipients.push(recipient);
         match except {
