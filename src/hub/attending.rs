@@ -307,7 +307,7 @@ impl Audience<Arc<SocketEntry>> for Hub {
     }
 
     fn presence_hook_panicked(&self) {
-        self.panicked("the function that is told of members");
+        self.panicked("a function of `on_presence`");
     }
 }
 

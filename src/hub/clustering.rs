@@ -192,7 +192,7 @@ impl Local for Hub {
     }
 
     fn hook_panicked(&self) {
-        self.panicked("the function that is told of cluster events");
+        self.panicked("a function of `on_cluster_event`");
     }
 }
 

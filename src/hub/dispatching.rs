@@ -52,11 +52,12 @@ impl Hub {
         }
     }
 
-    /// Notes that a part of a socket's connection, or what was kept for it, panicked.
+    /// Notes that a part of a socket's connection, what was kept for it, or a function of the application
+    /// that is told of events panicked.
     pub(crate) fn panicked(&self, what: &'static str) {
         self.counters.panicked();
         if let Some(suppressed) = self.work.log.pass(Line::Panicked(what)) {
-            tracing::error!(suppressed, "{what} panicked; its socket has ended");
+            tracing::error!(suppressed, "{what} panicked");
         }
     }
 

@@ -24,7 +24,7 @@ impl Hub {
     ///
     /// # Panics
     ///
-    /// If the hub has a store already, or keeps no streams.
+    /// If the hub has a store already, keeps no streams, or has used one of them.
     #[track_caller]
     pub(crate) fn keep_history_in(self: &Arc<Self>, store: impl History) {
         let streams = self.history.as_ref().expect(
@@ -33,7 +33,8 @@ impl Hub {
         let sockets: Weak<Self> = Arc::downgrade(self);
         assert!(
             streams.share(store, sockets),
-            "history_store: the hub has a store already; layers that share a hub share its store"
+            "history_store: the hub has a store already, or has used a stream; set the store once, before \
+             the hub is used, also if several layers share the hub"
         );
     }
 

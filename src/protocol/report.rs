@@ -16,6 +16,8 @@ use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 /// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Each client that stays
 /// connected and reads sees what was queued for it.
 ///
+/// As JSON it tells of other nodes what is known at that moment: await [`settled`](Self::settled) before.
+///
 /// # Examples
 ///
 /// ```
@@ -26,11 +28,10 @@ use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 /// assert_eq!(report.matched, report.queued + report.dropped);
 ///
 /// let answer = r#"{"matched":0,"queued":0,"dropped":0,"forwarded":false}"#;
-/// assert_eq!(serde_json::from_str::<BroadcastReport>(answer)?, report);
+/// assert_eq!(serde_json::to_string(&report)?, answer);
+/// assert_eq!(serde_json::from_str::<BroadcastReport>(answer)?.matched, 0);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-/// As JSON, and compared with another one, it tells of other nodes what is known at that moment. Await
-/// [`forwarded`](Self::forwarded) before.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {
@@ -121,7 +122,7 @@ impl BroadcastReport {
     /// use web_connection_socket::{Config, Hub, SocketMessage};
     ///
     /// let report = Hub::new(&Config::new()).broadcast(&SocketMessage::new("news"));
-    /// assert_eq!(report.settled().await, report);
+    /// assert_eq!(report.settled().await.matched, report.matched);
     /// # });
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -152,17 +153,6 @@ impl Default for BroadcastReport {
         }
     }
 }
-
-impl PartialEq for BroadcastReport {
-    fn eq(&self, other: &Self) -> bool {
-        let told = |report: &Self| report.forwarded.now().as_bool();
-        (self.matched, self.queued, self.dropped) == (other.matched, other.queued, other.dropped)
-            && told(self) == told(other)
-            && self.position == other.position
-    }
-}
-
-impl Eq for BroadcastReport {}
 
 fn write<S: Serializer>(forwarded: &Forwarding, serializer: S) -> Result<S::Ok, S::Error> {
     forwarded.now().as_bool().serialize(serializer)

@@ -303,7 +303,7 @@ async fn a_report_is_settled_when_the_store_has_answered() {
     assert_eq!((report.matched, report.queued), (1, 1));
     assert!(report.position().is_some());
     assert!(begin.elapsed() >= Duration::from_millis(100));
-    assert_eq!(report.settled().await, report);
+    assert_eq!(report.settled().await.position(), report.position());
     assert_eq!(report.forwarded().await, Forwarded::Yes);
     let position = node.hub.position("lobby").await.unwrap();
     assert_eq!(report.position(), Some(&position));
@@ -599,6 +599,14 @@ async fn the_application_asks_the_store() {
         .await
         .unwrap();
     assert_eq!((page.messages.len(), page.position), (2, positions[1]));
+    let none = there
+        .hub
+        .history("lobby")
+        .since(&begin)
+        .limit(0)
+        .await
+        .unwrap();
+    assert_eq!((none.messages.len(), none.position), (0, begin));
     let page = there
         .hub
         .history("lobby")
@@ -801,4 +809,15 @@ async fn a_store_that_panics_is_one_that_fails() {
     sleep(Duration::from_secs(3)).await;
     node.say("2").await.expect("the store has it");
     assert_eq!(texts(&mut ann, 2).await, ["1", "2"]);
+}
+
+#[test]
+#[should_panic(expected = "or has used a stream; set the store once, before the hub is used")]
+fn a_store_is_set_before_the_first_message() {
+    let layer = WebConnectionSocketLayer::new(config());
+    let report = layer.hub().broadcast(&lobby("early"));
+    assert!(report.position().is_some());
+    let layer = layer.history_store(MemoryHistory::new());
+    // Without the panic the message would have no order, and be lost.
+    layer.hub().broadcast(&lobby("lost"));
 }

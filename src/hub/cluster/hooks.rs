@@ -1,13 +1,9 @@
 //! The application's functions that are told of cluster events.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use super::event::ClusterEvent;
-use crate::sync::Mutex;
+use crate::{sync::Mutex, unwind::contain};
 
 /// The functions that are told of cluster events, in the order in which they were given.
 #[derive(Clone, Default)]
@@ -26,7 +22,7 @@ impl Hooks {
         let mut panicked = false;
         for hook in &hooks {
             // A link must not end by it.
-            panicked |= catch_unwind(AssertUnwindSafe(|| hook(event.clone()))).is_err();
+            panicked |= contain(|| hook(event.clone())).is_err();
         }
         panicked
     }

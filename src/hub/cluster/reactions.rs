@@ -42,7 +42,7 @@ impl Node {
 
     /// Takes what has arrived from the broker.
     pub(super) fn receive(&self, local: &dyn Local, arrival: &Arrival, effects: &mut Vec<Effect>) {
-        if wire::is_own_message(arrival, self.id) {
+        if wire::is_own_echo(arrival, self.id) {
             return;
         }
         let frame = match wire::read(arrival, self.key.as_ref()) {

@@ -125,10 +125,13 @@ impl Streams {
         self.nodes.get_or_init(|| (continuity.clone(), sockets));
     }
 
-    /// Has a store keep the messages from now on. Returns `false` if one does already.
+    /// Has a store keep the messages. Returns `false` if one does already, or if a stream has been used:
+    /// what is kept of that has an order of this process.
     pub(in crate::hub) fn share(&self, store: impl History, sockets: Weak<dyn Sockets>) -> bool {
+        // Held, since a stream that is used meanwhile asks under it whether there is a store.
+        let lanes = self.lanes.lock();
         let shared = Arc::new(Shared::new(store, sockets));
-        self.shared.set(shared).is_ok()
+        lanes.by_name.is_empty() && self.shared.set(shared).is_ok()
     }
 
     /// Returns the store that keeps the messages, if it is not this process.

@@ -1,13 +1,9 @@
 //! The application's functions that are told of members.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use super::change::PresenceChange;
-use crate::sync::Mutex;
+use crate::{sync::Mutex, unwind::contain};
 
 /// The functions that are told of members, in the order in which they were given.
 #[derive(Default)]
@@ -26,7 +22,7 @@ impl Hooks {
         let mut panicked = false;
         for hook in &hooks {
             // The task that calls it must go on.
-            panicked |= catch_unwind(AssertUnwindSafe(|| hook(change.clone()))).is_err();
+            panicked |= contain(|| hook(change.clone())).is_err();
         }
         panicked
     }

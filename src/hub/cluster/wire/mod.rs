@@ -34,7 +34,7 @@ mod tests;
 
 pub(super) use self::{
     draft::{Draft, MAX_FRAME},
-    read::{Body, Incoming, Refused, is_own_message, read},
+    read::{Body, Incoming, Refused, is_own_echo, read},
     recipients::MAX_RECIPIENTS,
     signature::Key,
     tails::{Pulse, Tails, Topics},

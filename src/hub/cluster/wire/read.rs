@@ -68,12 +68,13 @@ pub(in crate::hub::cluster) enum Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub::cluster) struct Refused(pub(in crate::hub::cluster) GarbageKind);
 
-/// Whether what has arrived is a message of this node, or a report of its members, which the broker hands
-/// back. Told from a few bytes, since nothing else of it is of use: its sockets had it first.
-pub(in crate::hub::cluster) fn is_own_message(arrival: &Arrival, node: NodeId) -> bool {
+/// Whether what has arrived is a message of this node, an entry of a stream, or a report of its members,
+/// which the broker hands back. Told from a few bytes, since nothing else of it is of use: this node had it
+/// first.
+pub(in crate::hub::cluster) fn is_own_echo(arrival: &Arrival, node: NodeId) -> bool {
     let mut reader = Reader::new(&arrival.payload);
     let of_version = |head: &[u8]| head == [MAGIC[0], MAGIC[1], VERSION, Topic::PARTITIONS];
-    let is_large = |kind: u8| matches!(kind, MESSAGE | MEMBERS);
+    let is_large = |kind: u8| matches!(kind, MESSAGE | ENTRY | MEMBERS);
     reader.take(4).is_some_and(of_version)
         && reader.u8().is_some_and(is_large)
         && reader.u8().is_some()

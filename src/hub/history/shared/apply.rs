@@ -26,7 +26,7 @@ use crate::{
 
 impl Streams {
     /// Takes a message of this node, which the sockets get when the store has given it a place, or after
-    /// 250 ms without one. `None` if it is not the JSON of a message.
+    /// 250 ms without one. `None` without a store.
     ///
     /// To be called without a lock.
     pub(in crate::hub) fn submit(

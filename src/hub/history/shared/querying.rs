@@ -52,6 +52,13 @@ impl Streams {
                 .anchor
                 .is_none_or(|id| id == 0 || id as u32 == since.tag());
             if page.is_whole && page.epoch == since.epoch() && is_its {
+                if limit == 0 {
+                    return Ok(HistoryPage {
+                        messages: Vec::new(),
+                        position: *since,
+                        is_whole: true,
+                    });
+                }
                 return Ok(self.page_of(shared, &lane, &page, Some(limit), true));
             }
         }
@@ -73,15 +80,14 @@ impl Streams {
     ) -> Result<Page, HistoryQueryError> {
         let key = lane.key().ok_or_else(unavailable)?;
         let read = shared.read(lane, key, after, limit);
-        match timeout(MAX_CALL, read).await {
-            Ok(Ok(page)) => Ok(page),
-            Ok(Err(error)) => {
-                shared.totals.failed_calls.fetch_add(1, Relaxed);
-                tracing::debug!(%error, "the history's store did not answer a question");
-                Err(unavailable())
-            }
-            Err(_elapsed) => Err(unavailable()),
-        }
+        let failed = match timeout(MAX_CALL, read).await {
+            Ok(Ok(page)) => return Ok(page),
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        shared.totals.failed_calls.fetch_add(1, Relaxed);
+        tracing::debug!(error = failed, "the history's store did not answer a query");
+        Err(unavailable())
     }
 
     /// Returns where a page ends.
