@@ -7,8 +7,8 @@
 //! posts to `/__broadcastWebSocket.wc` goes to the browsers directly, so its `message` is HTML as well.
 //! The page shows only harmless elements of either.
 //!
-//! The layer keeps what was said last. A page shows that first and opens its socket behind it, and one
-//! that reconnects gets what it missed. Who is here it learns from the layer as well.
+//! The layer keeps the last messages. A page shows them first and opens its socket behind them, and one
+//! that reconnects gets what it missed. The layer also tells it who is here.
 
 use std::{
     error::Error,

@@ -46,7 +46,8 @@ fn group(uri: &Uri) -> Option<GroupId> {
         .map(GroupId::from)
 }
 
-/// Merges two lists by the times of their messages. A program's message may have none: it stays behind the one before it.
+/// Merges two lists by the times of their messages. A program's message may have none: it stays behind
+/// the one before it.
 fn merged(one: Vec<SocketMessage>, other: Vec<SocketMessage>) -> Vec<SocketMessage> {
     let timed = |messages: Vec<SocketMessage>| {
         let mut last = 0;

@@ -14,7 +14,6 @@ use std::{
     error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::Duration,
 };
 
 use axum::{
@@ -90,7 +89,8 @@ fn layer() -> WebConnectionSocketLayer {
     let config = Config::new()
         .script_map("wwd")
         .trust_local_callers()
-        .history(HistoryRule::group(LOBBY).messages(100).age(FIVE_MINUTES))
+        // The last 100 messages, for five minutes, by default.
+        .history(HistoryRule::group(LOBBY))
         .presence(PresenceRule::group(LOBBY));
     let layer = WebConnectionSocketLayer::new(config)
         .on_cluster_event(|event| tracing::info!(?event, "the cluster has changed"));
@@ -99,8 +99,6 @@ fn layer() -> WebConnectionSocketLayer {
 
 /// The group of all pages.
 const LOBBY: &str = "lobby";
-
-const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// Makes the node one of a cluster.
 fn in_cluster(
@@ -113,9 +111,10 @@ fn in_cluster(
             .history_store(RedisHistory::new(url)?.prefix(PREFIX)),
         (None, Some(url)) => {
             let layer = layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX));
-            match options.jetstream {
-                true => layer.history_store(JetStreamHistory::new(url)?.prefix(PREFIX)),
-                false => layer,
+            if options.jetstream {
+                layer.history_store(JetStreamHistory::new(url)?.prefix(PREFIX))
+            } else {
+                layer
             }
         }
         (None, None) => layer.backplane(MemoryBackplane::new()),

@@ -1,16 +1,16 @@
-//! What goes to a broker and what comes from it.
+//! Commands to a broker, and messages from it.
 
 use bytes::Bytes;
 
 use super::topic::Topic;
 
-/// What a broker is asked to do.
+/// A command to a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// From now on messages on this topic arrive on this link.
+    /// Has messages on this topic arrive on this link from now on.
     Subscribe(Topic),
-    /// They arrive no longer.
+    /// Ends that.
     Unsubscribe(Topic),
     /// Hands a message to every link that is subscribed to the topic, this one included.
     Publish(Topic, Bytes),
@@ -22,8 +22,8 @@ pub enum Command {
 pub struct Arrival {
     /// The topic that it was published on.
     pub topic: Topic,
-    /// What was published. It may wait for the cluster's task, so it should hold little more than the
-    /// message: copy it out of a large read buffer.
+    /// The message. It may wait for the cluster's task, so it should not keep a large read buffer alive: copy
+    /// it out of that.
     pub payload: Bytes,
 }
 

@@ -48,21 +48,25 @@ pub trait Outlet: Send {
     /// comes from. A subscription that exists is confirmed again, and so is the end of one that does
     /// not exist.
     ///
-    /// Wait for the answer however long it takes. The cluster hears by its own heartbeat that a link is
-    /// dead, and drops it; until then the future is not dropped.
+    /// Wait for the answer however long it takes. The cluster notices by its own heartbeat that a link is
+    /// dead, and drops it.
     ///
     /// # Errors
     ///
     /// The link is over with the first error: the cluster drops both halves and opens another. The error
     /// [is unknown](BackplaneError::is_unknown) if a command may have reached the broker, else none did.
+    ///
+    /// # Cancel safety
+    ///
+    /// Need not be cancel safe: the cluster drops a pending future only together with the link.
     fn send(&mut self, commands: Vec<Command>) -> BoxFuture<'_, Result<(), BackplaneError>>;
 }
 
 /// The half of a link that receives.
 ///
-/// What has arrived and was not taken yet must be bounded, in messages and in bytes. End the link when
-/// it is full: the cluster then reports what was lost. Never drop a part of it silently for long: the
-/// cluster sees that by the next message, but not before.
+/// Bound the messages that have arrived and were not taken yet, in number and in bytes. End the link when
+/// the bound is reached: the cluster then reports what was lost. Do not drop messages silently for long:
+/// the cluster notices that by the next message, but not before.
 pub trait Inlet: Send {
     /// Waits for the next message on a subscribed topic, or returns `None` if the link is over.
     ///

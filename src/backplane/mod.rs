@@ -1,4 +1,4 @@
-//! What carries messages between the nodes of an application: the trait of a broker, and the brokers.
+//! Brokers that carry messages between the nodes of an application, and their trait.
 //!
 //! A node is one process with a hub. Nodes that share a broker and a prefix are a cluster: a broadcast
 //! on one reaches the sockets of all. [`MemoryBackplane`] connects hubs of one process, for tests. Give
@@ -6,10 +6,10 @@
 //!
 //! # Your own
 //!
-//! Implement [`Backplane`] for any broker that publishes and subscribes. A backplane moves bytes and no
-//! more: retries, subscriptions after a new link, numbers, heartbeats, limits and reports of what was
-//! lost are the cluster's, the same for all brokers. A message may arrive late, twice, in another order
-//! or never, and on the node that sent it: the cluster tells.
+//! Implement [`Backplane`] for any broker that publishes and subscribes. A backplane only moves bytes:
+//! retries, subscriptions after a new link, numbers, heartbeats, limits and reports of losses are the
+//! cluster's, the same for all brokers. A message may arrive late, twice, in another order, on the node that
+//! sent it, or never: the cluster notices.
 //!
 //! ```
 //! use tokio::sync::broadcast;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, iter, sync::Arc};
 
 use super::topic::Topic;
 
-/// What the names of all of a cluster's topics begin with on a broker.
+/// The prefix of the names of a cluster's topics on a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Prefix {
     text: Box<str>,

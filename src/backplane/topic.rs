@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, str::FromStr};
 
-/// What a message between nodes is published on.
+/// The topic on which a message between nodes is published.
 ///
 /// Its text names it on a broker, behind a prefix that keeps applications apart: `everybody`,
 /// `node/00000000000000ab` (a node's id) or `partition/07` (of 64). It consists of lower-case ASCII

@@ -1,4 +1,4 @@
-//! The type [`HistoryRule`]: which messages are kept for clients that reconnect, how many and how long.
+//! The type [`HistoryRule`]: how many messages of which streams are kept for clients, and how long.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use std::time::Duration;
 /// [`Config::history`](crate::Config::history).
 ///
 /// A rule without numbers keeps 100 messages of each stream for 300 seconds. The exact name of a group
-/// or user goes before prefixes, a longer prefix before a shorter one, and both before
-/// [`users`](Self::users).
+/// or user takes precedence over prefixes and [`users`](Self::users), a longer prefix over a shorter one.
 ///
 /// # Examples
 ///
@@ -52,11 +51,11 @@ pub(crate) struct Retention {
 }
 
 impl HistoryRule {
-    /// Keeps messages to the group of this name, or with `*` at its end to each group whose name begins
-    /// so; `*` alone is every group. The empty name is the default group, which holds every socket.
+    /// Keeps messages to the group of this name, or with `*` at its end to each group with that prefix; `*`
+    /// alone is every group. The empty name is the default group, which holds every socket.
     ///
-    /// A group whose own name ends with `*` can be named by such a prefix only. Groups named `__user` or
-    /// like the stream of all sockets are never kept: clients are told of other streams by these names.
+    /// A group whose own name ends with `*` can only be named by a prefix. Groups named `__user` or `__all`
+    /// are never kept: `__resumed` frames use these names for other streams.
     pub fn group(name: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         Self::new(match name.strip_suffix('*') {
@@ -88,7 +87,7 @@ impl HistoryRule {
 
     /// Keeps messages to all sockets.
     ///
-    /// Those without recipients belong to them only where [`DefaultAudience::All`] is in force.
+    /// Messages without recipients are among them only with [`DefaultAudience::All`].
     ///
     /// [`DefaultAudience::All`]: crate::DefaultAudience::All
     pub fn all() -> Self {
@@ -97,9 +96,9 @@ impl HistoryRule {
 
     /// Sets how many messages of each stream are kept; 100 by default.
     ///
-    /// A client that missed more is told that it did, and gets none of them, and so is one that missed
-    /// more than 300 or more bytes than half of
-    /// [`max_queue_bytes`](crate::Config::max_queue_bytes).
+    /// A client that missed more gets none of them and is told so, and so is one that missed more than 300
+    /// messages, or more bytes than half of [`max_queue_bytes`](crate::Config::max_queue_bytes). The later of
+    /// [`latest`](Self::latest) and `messages` wins.
     ///
     /// # Panics
     ///
@@ -114,9 +113,9 @@ impl HistoryRule {
 
     /// Sets how long messages are kept; 300 seconds by default.
     ///
-    /// A client that is away for this long at most gets what it missed.
-    /// [`Hub::history`](crate::Hub::history) returns no older message. After twice this time a message
-    /// is gone.
+    /// A client that was away for no longer gets what it missed, and
+    /// [`Hub::history`](crate::Hub::history) returns no older message. A message is gone after twice this
+    /// time; in a [store](crate::WebConnectionSocketLayer::history_store) after a year at most.
     ///
     /// # Panics
     ///
@@ -128,10 +127,11 @@ impl HistoryRule {
         self
     }
 
-    /// Keeps only the newest message of each stream, for values of which the last one says all: prices,
-    /// a status, who is typing.
+    /// Keeps only the newest message of each stream, for values of which only the last one counts: prices, a
+    /// status, who is typing.
     ///
-    /// A client that has an older one gets the newest, and counts as having missed nothing.
+    /// A client that has an older one gets the newest, and counts as having missed nothing. The later of
+    /// `latest` and [`messages`](Self::messages) wins.
     pub fn latest(mut self) -> Self {
         self.keep.messages = 1;
         self.keep.is_latest = true;

@@ -1,8 +1,8 @@
-//! The types [`PresenceRule`] and [`PresenceRules`]: the groups whose members are kept track of.
+//! The types [`PresenceRule`] and [`PresenceRules`]: the groups whose members are tracked.
 
 use std::{collections::HashMap, time::Duration};
 
-/// A group, or groups with a common prefix, whose members are kept track of, and how.
+/// Tracks the members of a group, or of all groups with a common prefix.
 ///
 /// # Examples
 ///
@@ -23,10 +23,10 @@ pub struct PresenceRule {
 }
 
 impl PresenceRule {
-    /// Makes a rule for a group, or, with a `*` at the end of the name, for all groups that begin so.
+    /// Makes a rule for a group, or, with a `*` at the end of the name, for all groups with that prefix.
     ///
-    /// A group whose name ends with `*` can be named by a prefix only. `*` alone is every group, but
-    /// not the default one, in which each socket is and which has no name.
+    /// A group whose own name ends with `*` can only be named by a prefix. `*` alone is every group except the
+    /// default one, which holds each socket and has no name.
     ///
     /// # Panics
     ///
@@ -47,11 +47,12 @@ impl PresenceRule {
         }
     }
 
-    /// Sets how long a user stays a member after its last socket in the group ended; 10 s by default.
+    /// Sets how long a user stays a member after its last socket in the group ended; 10 s by default, at most
+    /// one year.
     ///
-    /// A user that comes back in this time has never left: with less than a few seconds each reload of a
-    /// page is a departure. Zero tells of each. A user that left is listed so much longer, and in a
-    /// cluster up to 7 s more if its node died.
+    /// A user that returns in this time has never left: with less than a few seconds, or zero, each reload of
+    /// a page is a departure. A user that left stays listed for that long, and in a cluster for up to 7 s more
+    /// if its node died.
     #[must_use]
     pub fn leave_after(mut self, time: Duration) -> Self {
         self.leave_after = time;
@@ -60,10 +61,9 @@ impl PresenceRule {
 
     /// Sets the number of users up to which watchers are told names; 200 by default.
     ///
-    /// While the group has more, watchers are told their number alone. With it grow the first frame that
-    /// a watcher gets, by the users' names and what
-    /// [`Socket::set_presence`](crate::Socket::set_presence) says of them (1 KiB at most), and the answer
-    /// to `GET __presence.wc`. [`Hub::presence`](crate::Hub::presence) lists all.
+    /// Above it, watchers get only the count. Raising it enlarges the first frame of each watcher (names, and
+    /// up to 1 KiB per user of [`Socket::set_presence`](crate::Socket::set_presence)) and the answer of
+    /// `GET __presence.wc`. [`Hub::presence`](crate::Hub::presence) always lists all.
     #[must_use]
     pub fn list_up_to(mut self, users: usize) -> Self {
         self.list_up_to = users;
@@ -78,7 +78,7 @@ impl PresenceRule {
     }
 }
 
-/// What a rule says of each of its groups.
+/// The terms of a rule, for each of its groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PresenceTerms {
     pub(crate) leave_after: Duration,
@@ -120,7 +120,7 @@ impl PresenceRules {
         !self.prefixes.is_empty()
     }
 
-    /// Returns what holds for a group, if a rule names it.
+    /// Returns the terms for a group, if a rule names it.
     pub(crate) fn of(&self, group: &str) -> Option<PresenceTerms> {
         if group.is_empty() {
             return None;
@@ -139,7 +139,7 @@ impl PresenceRules {
 const LEAVE_AFTER: Duration = Duration::from_secs(10);
 const LIST_UP_TO: usize = 200;
 
-/// So that every end of an absence is an instant that the clock can name.
+/// Keeps every end of an absence within the range of the clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is added to a stream, and the place that it got.
+//! An entry to append to a stream, and the place that it got.
 
 use bytes::Bytes;
 
@@ -10,9 +10,9 @@ use super::{retention::Retention, stream_key::StreamKey};
 pub struct Append {
     /// The stream.
     pub stream: StreamKey,
-    /// The entry's own number, random, by which nodes recognize it.
+    /// The entry's random id, by which nodes recognize it.
     pub id: u64,
-    /// What is kept, and given back as it is.
+    /// The bytes to keep; they are returned unchanged.
     pub entry: Bytes,
     /// How much of the stream is kept.
     pub keep: Retention,
@@ -35,11 +35,11 @@ impl Append {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Appended {
-    /// The random number of the stream's life: offsets of another epoch say nothing about this one. It
-    /// is never 0, and another one begins when entries may have been lost that were confirmed.
+    /// The random id of one life of the stream; offsets of different epochs cannot be compared. It is never
+    /// 0, and a new epoch begins when confirmed entries may have been lost.
     pub epoch: u64,
-    /// Where the entry stands: more than every offset before it in this epoch, though not always by one.
-    /// It is never 0.
+    /// Where the entry stands: greater than every earlier offset of this epoch, though not always by one. It
+    /// is never 0.
     pub offset: u64,
     /// The offset of the entry before it in the stream, or 0 if it is the first. `None` if the store does
     /// not know, so that nodes have to read.

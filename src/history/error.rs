@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-/// Why a store has not done what it was asked for.
+/// The error of a call to a store.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ impl HistoryError {
         }
     }
 
-    /// Returns what became of the call.
+    /// Returns why the call failed.
     #[must_use]
     pub fn kind(&self) -> HistoryErrorKind {
         self.kind
@@ -60,7 +60,7 @@ impl Error for HistoryError {
     }
 }
 
-/// What became of a call to a store.
+/// Why a call to a store failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HistoryErrorKind {
@@ -68,8 +68,7 @@ pub enum HistoryErrorKind {
     Unreachable,
     /// The store's queue is full. Nothing was stored.
     Full,
-    /// The store has answered that it will not: it has no memory left, or the user no permission. Nothing
-    /// was stored.
+    /// The store refused: it has no memory left, or the user lacks a permission. Nothing was stored.
     Refused,
     /// There was no answer in time. The entry may have been stored, or may yet be.
     Unanswered,

@@ -1,10 +1,10 @@
-//! What keeps the messages of streams for a while: the trait of a store, and stores.
+//! Stores that keep the messages of streams for a while, and their trait.
 //!
 //! A *stream* is one group, one user or all sockets. A store gives each of its messages a place in an
-//! order that all nodes see, and has the newest of them at hand when a browser comes back after it was
-//! away. `RedisHistory` keeps it in Redis (feature `redis`), `JetStreamHistory` in NATS servers (feature `nats`).
-//! [`MemoryHistory`] is shared by hubs of one
-//! process, for tests. A hub without a store keeps its history itself, in memory.
+//! order that all nodes see, and has the newest of them at hand when a browser reconnects. `RedisHistory`
+//! keeps them in Redis (feature `redis`), `JetStreamHistory` in NATS servers (feature `nats`).
+//! [`MemoryHistory`] is shared by hubs of one process, for tests. A hub without a store keeps its history
+//! itself, in memory.
 //!
 //! # Your own
 //!
@@ -12,8 +12,8 @@
 //! and no more: which messages belong to a stream, who may read them, what becomes of a message whose
 //! entry could not be stored, and delivery in order are the hub's, the same for all stores.
 //!
-//! Only one thing must never happen: that an entry which was confirmed is missing from a page that says
-//! it [is whole](Page::is_whole). A store that may have lost entries shows another
+//! One thing must never happen: a confirmed entry is missing from a page that says it
+//! [is whole](Page::is_whole). A store that may have lost entries begins another
 //! [epoch](Appended::epoch).
 //!
 //! ```

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Retention {
     /// How many entries are kept; the oldest go first.
     pub messages: usize,
-    /// For how long an entry is kept for certain. It is gone after twice the time.
+    /// How long an entry is kept at least; it is gone after twice that.
     pub age: Duration,
 }
 

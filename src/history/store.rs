@@ -10,11 +10,11 @@ pub use crate::backplane::BoxFuture;
 
 /// A store that orders the messages of streams and keeps the newest of each.
 ///
-/// Several nodes may use one store; they agree on nothing but what it answers. See the
+/// Several nodes may use one store; its answers are all that they agree on. See the
 /// [module](crate::history#your-own) for an implementation.
 ///
-/// Both methods are called in a Tokio runtime, by many tasks at once, and never wait: what takes time
-/// belongs into the future. A store bounds what waits in it, in entries and in bytes, and answers each
+/// Both methods are called in a Tokio runtime, by many tasks at once, and must not block: anything that
+/// takes time belongs into the future. A store bounds its queue, in entries and in bytes, and answers each
 /// call within seconds; after 250 ms the hub goes on without an answer. While it has no connection, it
 /// fails calls at once and connects again by itself.
 pub trait History: Send + Sync + 'static {
@@ -22,7 +22,7 @@ pub trait History: Send + Sync + 'static {
     ///
     /// The order of calls for one stream is the order of its entries, also if the futures are polled in
     /// another order or never. An entry that was sent is stored at most once, however often the store
-    /// tries. Beyond what [`Append::keep`] says, the oldest entries go.
+    /// tries. Entries beyond [`Append::keep`] are dropped, the oldest first.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ pub trait History: Send + Sync + 'static {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future takes nothing back: the entry is stored as if it had been waited for.
+    /// Dropping the future does not cancel the append: the entry is stored all the same.
     fn append(&self, append: Append) -> BoxFuture<'static, Result<Appended, HistoryError>>;
 
     /// Reads a stream.
@@ -44,7 +44,11 @@ pub trait History: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If the store could not be asked, or has not answered in time. That entries are gone is no error
-    /// but a page that is not whole.
+    /// If the store could not be asked, or has not answered in time. Missing entries are not an error: the
+    /// page is then not whole.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future abandons the read.
     fn read(&self, read: Read) -> BoxFuture<'static, Result<Page, HistoryError>>;
 }

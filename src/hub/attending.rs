@@ -1,4 +1,4 @@
-//! The hub's part in keeping track of the members of groups.
+//! The hub's part in presence: passes on events, and answers the application.
 
 use std::sync::{Arc, Weak};
 
@@ -25,6 +25,9 @@ impl Hub {
     /// passed since its last socket ended. Without a rule of [`Config::presence`](crate::Config::presence)
     /// for the group there are none, and the answer is not complete. Copies each name.
     ///
+    /// In a cluster, asking about a group that no rule names in full subscribes this node to the group's
+    /// partition for a minute; that first answer is not complete.
+    ///
     /// # Examples
     ///
     /// ```
@@ -49,11 +52,11 @@ impl Hub {
         presence
     }
 
-    /// Says something of a socket's user in all its groups, such as a picture or `"typing"`, to those that
-    /// watch them. `null` takes it back.
+    /// Sets the presence value of a socket's user in all its groups, such as a picture or `"typing"`; `null`
+    /// removes it.
     ///
-    /// The last word on any of the user's sockets counts until the user has left. It is told together with
-    /// all other changes once a second.
+    /// The value that was set last, on any of the user's sockets, counts until the user has left. Watchers
+    /// are told of it with all other changes, once a second.
     ///
     /// # Errors
     ///
@@ -86,13 +89,39 @@ impl Hub {
         Ok(())
     }
 
-    /// Has a socket told of the members of a group, whatever its identity allows: first of all of them,
-    /// then of each that comes and goes. Done twice, it is told of all of them again.
+    /// Reports the members of a group to a socket, whatever its identity allows: first all of them, then each
+    /// that joins or leaves. A second call sends the full list again.
     ///
     /// # Errors
     ///
     /// If no rule of [`Config::presence`](crate::Config::presence) names the group, if the socket is not
     /// connected, or if it watches 64 groups already.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tower::Layer;
+    /// use web_connection_socket::{
+    ///     Config, WebConnectionSocketLayer, config::PresenceRule, testing::Server,
+    /// };
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = WebConnectionSocketLayer::new(Config::new().presence(PresenceRule::group("lobby")));
+    /// let hub = layer.hub();
+    /// let server = Server::new(layer.layer(Router::new()));
+    /// let mut ann = server.connect("/?userId=ann&groupId=lobby").await?;
+    /// let socket = hub.sockets_of("ann")[0];
+    ///
+    /// hub.set_presence(socket, &"typing")?;
+    /// hub.watch_presence(socket, "lobby")?;
+    /// let frame = ann.receive().await?;
+    /// assert_eq!(frame.action, "__presence");
+    /// assert!(hub.unwatch_presence(socket, "lobby"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn watch_presence(
         &self,
         socket: ConnectionId,
@@ -128,7 +157,7 @@ impl Hub {
         is_watching.then_some(()).ok_or(SocketError::new(refused))
     }
 
-    /// Has a socket told of the members of a group no longer. Returns `false` if it was not.
+    /// Stops reporting a group's members to a socket. Returns `false` if it was not watching.
     pub fn unwatch_presence(&self, socket: ConnectionId, group: &str) -> bool {
         let group = GroupId::from(group);
         let was_watching = self.attendance.is_watching(socket, &group);
@@ -143,7 +172,7 @@ impl Hub {
         self.note_interest(true);
     }
 
-    /// Whether there are groups whose members are kept track of.
+    /// Whether there is a presence rule.
     pub(crate) fn keeps_track(&self) -> bool {
         self.attendance.rules().is_some()
     }
@@ -153,7 +182,7 @@ impl Hub {
         self.attendance.terms(group)
     }
 
-    /// Starts the task that keeps track of members, if there are rules and it does not run.
+    /// Starts the presence task, if there are rules and it does not run.
     pub(super) fn start_attendance(self: &Arc<Self>) {
         self.attendance.start(|| {
             let hub: Weak<Self> = Arc::downgrade(self);

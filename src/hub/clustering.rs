@@ -1,4 +1,4 @@
-//! The hub as a node of a cluster: what it hands to the other nodes, and what it does for them.
+//! The hub as a node of a cluster: forwards messages to the other nodes, and answers their queries.
 
 use std::{
     sync::{Arc, Weak},
@@ -26,7 +26,7 @@ use crate::{
 };
 
 impl Hub {
-    /// Returns all nodes of the application, to ask them and to give them orders.
+    /// Returns a handle to query and command all nodes.
     ///
     /// Without a [backplane](crate::WebConnectionSocketLayer::backplane) this one is the only node.
     #[must_use]
@@ -39,8 +39,8 @@ impl Hub {
     ///
     /// [`join`](Self::join) returns at once. The first member of a group on a node makes the node
     /// subscribe to it, and what other nodes publish meanwhile does not reach the member. Sockets that
-    /// open wait by themselves. Returns `true` at once without a backplane or for the empty name, which
-    /// is no group's, and else `false` at once without a link to the broker.
+    /// open wait by themselves. Returns `true` at once without a backplane, or for the empty name, which is
+    /// not a group's; otherwise `false` at once without a link to the broker.
     ///
     /// # Cancel safety
     ///
@@ -54,7 +54,7 @@ impl Hub {
     /// async fn enter(socket: Socket) -> Result<(), SocketError> {
     ///     let room = socket.text();
     ///     socket.join(room)?;
-    ///     // The application now loads what was said: what comes later is not to be missed.
+    ///     // The application now loads the past messages; later ones are not missed.
     ///     socket.hub().joined(&room.into()).await;
     ///     socket.reply(&SocketMessage::new("history"))
     /// }

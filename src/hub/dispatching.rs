@@ -52,12 +52,14 @@ impl Hub {
         }
     }
 
-    /// Notes that a part of a socket's connection, what was kept for it, or a function of the application
-    /// that is told of events panicked.
+    /// Notes a panic of a part of a socket's connection, of a value kept for it, or of a hook.
     pub(crate) fn panicked(&self, what: &'static str) {
         self.counters.panicked();
         if let Some(suppressed) = self.work.log.pass(Line::Panicked(what)) {
-            tracing::error!(suppressed, "{what} panicked");
+            tracing::error!(
+                suppressed,
+                "{what} panicked; if it was part of a socket, that has ended"
+            );
         }
     }
 

@@ -38,10 +38,11 @@ use crate::{
 
 /// All sockets of a process: broadcasts to them, groups them, closes them.
 ///
-/// Kept behind an [`Arc`] and shared; [`WebConnectionSocketLayer::hub`] returns it. All methods but
-/// [`shutdown`](Self::shutdown) are synchronous, never wait for a client, and may be called from any
-/// thread, inside a runtime or outside. [`broadcast`](Self::broadcast) writes to sockets itself when
-/// queues are full.
+/// Kept behind an [`Arc`] and shared; [`WebConnectionSocketLayer::hub`] returns it. All methods except
+/// [`shutdown`](Self::shutdown), [`joined`](Self::joined), [`position`](Self::position) and awaiting
+/// [`history`](Self::history) are synchronous, never wait for a client, and may be called from any thread,
+/// inside a runtime or outside. [`broadcast`](Self::broadcast) writes to sockets itself when queues are
+/// full.
 ///
 /// [`WebConnectionSocketLayer::hub`]: crate::WebConnectionSocketLayer::hub
 ///

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::sync::Mutex;
 
-/// Passes one log line of each kind in a time, a second by default, so that a client that causes it can neither fill the
-/// log nor hide in it what else goes wrong.
+/// Passes one line of each kind per interval (1 s by default), so a client cannot flood the log or hide other
+/// problems in it.
 #[derive(Debug)]
 pub(crate) struct LogLimit<K> {
     kinds: Mutex<HashMap<K, Passed>>,

@@ -1,4 +1,4 @@
-//! What the application asks of the streams that are kept.
+//! The application's queries of kept streams.
 
 use std::{future::IntoFuture, pin::Pin, sync::Arc};
 
@@ -9,17 +9,17 @@ use super::{
 use crate::protocol::{Position, Recipient, StreamName};
 
 impl Hub {
-    /// Asks for the messages that are kept of a stream: a group by its name, or any [`StreamName`].
-    /// Await the query.
+    /// Queries the kept messages of a stream: a group by its name, or any [`StreamName`]. Await the query.
     ///
-    /// It returns the newest ones, or with [`since`](HistoryQuery::since) those behind a position; none
-    /// is older than the [`age`](crate::config::HistoryRule::age) of the stream's rule. They are
-    /// all that were broadcast to the stream: what was not for all of its members names those in its
-    /// recipients.
+    /// It returns the newest ones, or with [`since`](HistoryQuery::since) those after a position; none is
+    /// older than the [`age`](crate::config::HistoryRule::age) of the stream's rule. The page holds every
+    /// message of the stream: check `recipients` before showing one to a user.
     ///
     /// # Errors
     ///
-    /// If no rule is for the stream, or the position is of another one.
+    /// If no rule keeps the stream, if `since` belongs to another stream, or if the
+    /// [store](crate::WebConnectionSocketLayer::history_store) does not answer (5 s per call, two calls at
+    /// most).
     ///
     /// # Examples
     ///
@@ -50,17 +50,19 @@ impl Hub {
         }
     }
 
-    /// Returns where a stream is now: the position of its newest message. What comes later is behind it.
+    /// Returns where a stream is now: the position of its newest message.
     ///
     /// A handler that answers with the state of a page asks for the position first, then loads the state,
     /// and sends both: a page that opens its socket from this position misses nothing.
     ///
     /// With a [backplane](crate::WebConnectionSocketLayer::backplane) it waits until other nodes' messages
-    /// of the stream are known to arrive, at most 250 ms.
+    /// of the stream are known to arrive, at most 250 ms. With a
+    /// [store](crate::WebConnectionSocketLayer::history_store) it asks that instead, and the position is void
+    /// (`….0.0.0`) while a message of the stream has no place yet.
     ///
     /// # Errors
     ///
-    /// If no rule is for the stream.
+    /// If no rule keeps the stream, or if the store does not answer within 5 s.
     ///
     /// # Cancel safety
     ///
@@ -103,8 +105,8 @@ impl Hub {
         Some((streams, streams.kept_of(recipients)?))
     }
 
-    /// Lets go of what is too old, now and then, and has other nodes' messages come to streams that are
-    /// new. To be called without a lock.
+    /// Drops expired messages now and then, and subscribes to other nodes' messages of new streams. To be
+    /// called without a lock.
     pub(super) fn tend_history(&self, streams: &Streams) {
         streams.sweep(|stream| self.state.lock().registry.has(stream));
         self.note_interest(streams.take_growth());
@@ -126,8 +128,8 @@ impl Hub {
         Ok((streams, kept))
     }
 
-    /// Waits, for a moment at most, until other nodes' messages of a stream are known to arrive: a
-    /// position from before would be worth nothing.
+    /// Waits, for a moment at most, until other nodes' messages of a stream are known to arrive: an earlier
+    /// position could not be resumed from.
     async fn hears(&self, streams: &Streams, kept: Kept<'_>) {
         let Some(node) = self.cluster.node() else {
             return self.tend_history(streams);
@@ -138,16 +140,17 @@ impl Hub {
     }
 }
 
-/// A question for the kept messages of a stream, from [`Hub::history`]. Await it.
+/// A query for a stream's kept messages, from [`Hub::history`]. Await it.
 ///
 /// With a [backplane](crate::WebConnectionSocketLayer::backplane) it waits until other nodes' messages of
-/// the stream are known to arrive, at most 250 ms.
+/// the stream are known to arrive, at most 250 ms; with a
+/// [store](crate::WebConnectionSocketLayer::history_store) it reads that instead.
 ///
 /// # Cancel safety
 ///
 /// Cancel safe: nothing is changed.
 #[derive(Clone, Debug)]
-#[must_use = "a question is asked when it is awaited"]
+#[must_use = "a query is sent when it is awaited"]
 pub struct HistoryQuery<'a> {
     hub: &'a Hub,
     stream: StreamName,
@@ -156,7 +159,7 @@ pub struct HistoryQuery<'a> {
 }
 
 impl HistoryQuery<'_> {
-    /// Asks for messages behind a position, oldest first. Without it the newest ones are returned.
+    /// Asks for the messages after a position, oldest first. Without it the newest ones are returned.
     pub fn since(mut self, position: &Position) -> Self {
         self.since = Some(*position);
         self
@@ -186,5 +189,5 @@ impl<'a> IntoFuture for HistoryQuery<'a> {
     }
 }
 
-/// How many messages a question returns that sets no limit.
+/// How many messages a query without a limit returns.
 const DEFAULT_LIMIT: usize = 100;

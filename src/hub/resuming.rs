@@ -1,4 +1,4 @@
-//! Sockets that go on where their clients were: what a client missed leaves before what comes now.
+//! Resumes sockets: a client gets the messages that it missed before any new one.
 
 use std::{
     future::{Future, poll_fn},
@@ -37,8 +37,9 @@ impl Registration {
         Gated(resume)
     }
 
-    /// Sends the client what it missed, then what has come meanwhile. What this process keeps is in the
-    /// socket's queue when the call returns, unless a message to many sockets is under way just then.
+    /// Sends the client what it missed, then the messages that have come meanwhile. Without a store the
+    /// replay is in the socket's queue when the call returns, unless a message to many sockets is under way
+    /// just then.
     pub(crate) fn resume(&self, Gated(resume): Gated) {
         let hub = self.hub();
         if let Some(streams) = hub.history.as_ref().filter(|_| !resume.is_empty()) {

@@ -1,4 +1,4 @@
-//! The hub as one of several that share a store of streams: its sockets, and its way to the other nodes.
+//! The hub as one of several that share a store: submits messages, and implements `Sockets`.
 
 use std::sync::{Arc, Weak};
 

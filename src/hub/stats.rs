@@ -50,18 +50,17 @@ pub struct Stats {
     /// client was left to be told. Stays 0 if [`Config::max_sockets`](crate::Config::max_sockets) is
     /// set.
     pub messages_shed: u64,
-    /// Panics of parts of a connection, in total: of the host's stream, or of what was dropped with the
-    /// socket. Each ends that socket alone.
+    /// Panics, in total: of parts of a connection (the host's stream, or a value that is dropped with the
+    /// socket), each of which ends that socket alone, and of `on_cluster_event` and `on_presence` functions.
     pub panics: u64,
     /// Refused requests, in total, by kind. Metrics name it by [`RejectionKind::as_str`].
     pub refusals: BTreeMap<RejectionKind, u64>,
     /// Figures of the links to other nodes, with a
     /// [backplane](crate::WebConnectionSocketLayer::backplane).
     pub cluster: Option<ClusterStats>,
-    /// Figures of what is kept for clients that reconnect, if there is a
+    /// Figures of the messages that are kept for clients that reconnect, if there is a
     /// [rule](crate::Config::history).
     pub history: Option<HistoryStats>,
-    /// Figures of the groups whose members are kept track of
-    /// ([`Config::presence`](crate::Config::presence)).
+    /// Figures of the groups with a presence rule ([`Config::presence`](crate::Config::presence)).
     pub presence: PresenceStats,
 }

@@ -90,7 +90,7 @@ impl fmt::Display for NotForwarded {
             Self::NoBackplane => "the hub has no backplane",
             Self::ShuttingDown => "the hub is shutting down",
             Self::NotNeeded => "no other node can have a recipient",
-            Self::NoSuchNode => "the connection is of no node of this cluster",
+            Self::NoSuchNode => "no node of this cluster holds the connection",
             Self::Disconnected => "there is no link to the broker",
             Self::QueueFull => "too much waits for the broker",
             Self::Expired => "it waited too long for the broker",

@@ -1,4 +1,4 @@
-//! A place in a stream of messages, up to which a client or a page has all of them.
+//! The position of a message in its stream, from which clients resume.
 
 use std::error::Error;
 use std::fmt::{self, Write};
@@ -7,16 +7,15 @@ use std::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// The place of a message in its stream: what came up to it is known, what came behind it can be asked
-/// for.
+/// The position of a message in its stream. Messages up to it are known; later ones can be requested.
 ///
 /// A message of a group, a user or all sockets for which there is a
 /// [`HistoryRule`](crate::config::HistoryRule) carries its position as the key `__position`. A browser
 /// sends the last one back when it reconnects, and gets what it missed.
 ///
-/// It is text of at most 60 bytes that is safe in a URL and names neither the group nor the user. Keep it
-/// as it is: its parts have no meaning outside of the server, and a position compares with others only
-/// for being the same.
+/// Its text has at most 60 bytes, is safe in a URL and names neither the group nor the user. Keep it as it
+/// is: its parts have no meaning outside of the server, and two positions can only be compared for
+/// equality.
 ///
 /// # Examples
 ///

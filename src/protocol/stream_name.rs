@@ -29,8 +29,7 @@ pub enum StreamName {
     Group(GroupId),
     /// The messages to a user.
     User(UserId),
-    /// The messages to all sockets. A text without a character is its name, as it is that of the default
-    /// group, which holds every socket.
+    /// The messages to all sockets; the empty group name converts to it.
     All,
 }
 
@@ -44,7 +43,7 @@ impl StreamName {
         }
     }
 
-    /// Returns what a client is told the stream is, which knows of itself which user it is.
+    /// Returns the stream's name in `__resumed` frames.
     pub(crate) fn told_as(&self) -> &str {
         match self.as_ref() {
             StreamRef::Group(group) => group,

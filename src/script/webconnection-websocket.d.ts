@@ -128,7 +128,10 @@ export interface PresenceChange {
   group: string;
   /** Who came, or has another `info`, since the last call; everyone at first. */
   joined: Member[];
-  /** Who left since the last call. A user who is back within 10 s, as after a reload, has never left. */
+  /**
+   * Who left since the last call. A user who returns within the rule's `leave_after` (10 s by default), as
+   * after a reload, has never left.
+   */
   left: Member[];
   /** How many users are in the group. */
   count: number;

@@ -19,8 +19,8 @@ use crate::{
 ///
 /// Give one to each node, the first by [`new`](Self::new) and the others by
 /// [`another_node`](Self::another_node). A clone is the same node's, so that a test can keep it and
-/// make the node's link fail: each method that does names what of a real broker it stands for. All work
-/// under paused time.
+/// make the node's link fail: each method that does so names the fault of a real broker that it mimics. All
+/// work under paused time.
 ///
 /// # Examples
 ///
@@ -91,8 +91,8 @@ impl MemoryBackplane {
         self.port.lock().end_links();
     }
 
-    /// Answers nothing and hands nothing over until [`restore`](Self::restore), when all of it happens:
-    /// a broker that was stopped. What a link has sent is executed then, although the link may be gone.
+    /// Answers nothing and delivers nothing until [`restore`](Self::restore), when all of it happens: a broker
+    /// that was stopped. Commands that a link has sent are executed then, although the link may be gone.
     pub fn freeze(&self) {
         self.port.lock().set_frozen();
     }
@@ -103,8 +103,8 @@ impl MemoryBackplane {
         self.port.lock().set_mute();
     }
 
-    /// Hands the node nothing, for good, of what is published until [`restore`](Self::restore): a node
-    /// that is connected and deaf.
+    /// Withholds from the node, for good, all messages that are published until [`restore`](Self::restore): a
+    /// node that is connected and deaf.
     pub fn drop_incoming(&self) {
         self.port.lock().set_deaf();
     }

@@ -1,4 +1,4 @@
-//! Where the servers of a broker are, and with which user and password they are asked.
+//! The addresses of a broker's servers, and the user and password for them.
 
 use std::{
     error::Error,

@@ -1,4 +1,4 @@
-//! What has arrived from a broker and was not taken yet, and whether the link is over.
+//! The messages of a link that have arrived and were not taken yet, and whether the link is over.
 
 use std::{collections::VecDeque, sync::Arc};
 

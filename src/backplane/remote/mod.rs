@@ -1,5 +1,4 @@
-//! What the brokers behind a network share: where they are, what has arrived from them, and how setting
-//! one up fails.
+//! The parts that networked brokers share: addresses, the inbox of arrived messages, and setup errors.
 
 mod address;
 mod inbox;

@@ -1,11 +1,11 @@
-//! Why a broker cannot be used as it was described.
+//! The error of a broker's description that cannot be right.
 
 use std::{error::Error, fmt};
 
 use super::address::UrlFlaw;
 use crate::tls::UnusableCertificate;
 
-/// What was said of a broker cannot be right, so nothing is ever tried with it.
+/// The description of a broker cannot be right, so no connection is ever tried.
 ///
 /// A broker that is not there, or refuses a password, is not such an error: the cluster keeps trying.
 /// The text never repeats a URL, which may hold a password.

@@ -1,4 +1,4 @@
-//! The questions to JetStream: each is a request on a subject of its own, in JSON.
+//! Requests to JetStream's API, in JSON, each on a subject of its own.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Why a link is over, once it is.
+//! The reason why a link is over.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What the server has said since the link was opened: which message was the last of each subject, also
-//! when it is there no more.
+//! The last message of each subject that the server has announced since the link was opened, even if it
+//! has expired.
 
 use std::{collections::HashMap, mem};
 

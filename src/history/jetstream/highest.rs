@@ -1,4 +1,4 @@
-//! How far the stream has gone, by which a server is found out that has lost what it had confirmed.
+//! The highest place that was confirmed, which exposes a server that has lost confirmed entries.
 
 use crate::sync::Mutex;
 

@@ -28,9 +28,9 @@ use crate::{
 /// there is no connection, calls fail at once. The server needs `--jetstream`.
 ///
 /// All streams are subjects `PREFIX.history.HASH` of one JetStream stream, `PREFIX-history`, which the
-/// first node makes. It keeps of each subject what the largest rule of all nodes says, and one message
-/// more; a smaller rule is applied when its stream is read. Other settings may be changed on the server,
-/// such as its replicas, its place and how many bytes it keeps.
+/// first node makes. Of each subject it keeps as much as the largest rule of all nodes asks for, and one
+/// message more; a smaller rule is applied when its stream is read. Other settings may be changed on the
+/// server, such as its replicas, its placement and how many bytes it keeps.
 ///
 /// # When the server fails
 ///
@@ -38,10 +38,10 @@ use crate::{
 ///   it hands its files to the disk every two minutes only (`sync_interval`): a machine that loses its
 ///   power may lose what it had confirmed. A node that knows of later entries than the server notices,
 ///   and all streams get another epoch, so that clients are told that they may have missed something.
-///   Unless no node does, as all of them have started again too: then clients miss messages and are not
-///   told. With three [`replicas`](Self::replicas) on machines of their own, one may lose its power.
-/// - *The stream is purged*: what is gone is told, and the streams go on. *It is deleted*: it is made
-///   again, with another epoch.
+///   If all nodes restarted too, none notices: clients then miss messages without being told. With three
+///   [`replicas`](Self::replicas) on machines of their own, one may lose its power.
+/// - *The stream is purged*: clients are told what is gone, and the streams go on. *It is deleted*: it is
+///   made again, with another epoch.
 /// - *It is full*: it refuses entries, or drops the oldest ones, as it is set; no stream has a silent
 ///   hole. Do not delete single messages: their absence is not noticed.
 /// - *An entry is larger than its `max_payload`* (1 MiB by default): that one is refused.
@@ -49,9 +49,10 @@ use crate::{
 ///
 /// # Costs
 ///
-/// To know which entry came before its own, also after that one has expired, each node receives the
-/// headers of all entries, some 200 bytes each, and keeps 100 bytes of up to 65 000 streams. The server reads a stream by a consumer, which takes it about 0.4 ms per entry among
-/// 10 000 streams; so nodes read from memory what they have there.
+/// To know the entry before each of its own, even one that has expired, each node receives the headers of
+/// all entries, some 200 bytes each, and keeps 100 bytes for each of up to 65 000 streams. The server reads
+/// a stream by a consumer, which takes it about 0.4 ms per entry among 10 000 streams; so nodes read from
+/// memory what they have there.
 ///
 /// A user with permissions needs to publish to `PREFIX.history.*` and to `$JS.API.*.*.PREFIX-history`,
 /// `$JS.API.STREAM.MSG.GET.PREFIX-history`, `$JS.API.CONSUMER.MSG.NEXT.PREFIX-history.*` and

@@ -1,4 +1,4 @@
-//! An open link: entries on their way, what the server says of them, and the stream's limits.
+//! An open link: entries on their way, the server's confirmations, and the stream's limits.
 
 use std::{sync::Arc, time::Duration};
 

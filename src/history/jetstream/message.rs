@@ -1,4 +1,4 @@
-//! One message of the stream: what marks it, and how it comes back.
+//! One message of the stream: the header that identifies it, and how it is read back.
 
 use std::{str, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Where a JetStream server is, and what the stream and its subjects are called there.
+//! The address of a JetStream server, and the names of the stream and its subjects.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How a stream is read: its top, what marks the place that is asked after, and what is behind it.
+//! Reads a stream: its top, the entry at the requested place, and the entries after it.
 
 use std::{
     collections::VecDeque,

@@ -1,4 +1,4 @@
-//! How entries get into JetStream and out of it.
+//! Appends entries to JetStream and reads them back.
 
 use std::sync::Arc;
 

@@ -20,9 +20,9 @@ use crate::{
 
 /// A store in memory that several hubs of one process share, for tests. A clone is the same store.
 ///
-/// It keeps what the rules of its hubs say, without another bound. A hub alone needs none: without a
-/// store it keeps its history in memory itself. Each method that gives it a fault names what of a real
-/// store it stands for. All work under paused time.
+/// It keeps as much as the rules of its hubs ask for, without another bound. A single hub needs no store: it
+/// then keeps its history in memory itself. Each method that gives it a fault names the fault of a real
+/// store that it mimics. All work under paused time.
 ///
 /// # Examples
 ///

@@ -28,23 +28,23 @@ use crate::{
 /// # When the server fails
 ///
 /// - *It restarts, or a replica takes over*: it may have lost entries that it had confirmed, as Redis
-///   writes its disk and its replicas later. So all streams get another epoch, and clients are told that
-///   they may have missed something. The entries that are there stay. A server that is known to lose
+///   writes to its disk and its replicas later. So all streams get another epoch, and clients are told that
+///   they may have missed something. The entries that it still has stay. A server that is known to lose
 ///   nothing needs [`trust_restarts`](Self::trust_restarts).
 /// - *It is emptied* (`FLUSHALL`, a restart without a file): the same, and the entries are gone.
 /// - *It is full* (`maxmemory`): with the policy `noeviction` it refuses entries, which are then not
-///   kept. With another policy it throws keys away: the streams that lack entries say so, none has a
-///   silent hole.
+///   kept. With another policy it evicts keys: the streams that lack entries say so, and none has a silent
+///   hole.
 /// - *It does not answer*: calls fail after 2 s, and an entry may yet be stored.
 ///
 /// # Costs
 ///
-/// An entry takes about 10 µs of the server's time and five commands. A stream is two keys, `{PREFIX}/history/HASH`
-/// and that with `/meta`, which expire after two and a half times the age of its rule. It holds 100 000
-/// entries at most, however many its rule asks for. All have one hash tag: in a cluster, one server has all
-/// streams of a prefix, and is found through any other one; name several, separated by commas. While that
-/// slot moves to another server, entries of streams that are not there any more, or not yet, are refused;
-/// then all have another epoch.
+/// An entry takes about 10 µs of the server's time and five commands. A stream is two keys,
+/// `{PREFIX}/history/HASH` and the same with `/meta`, which expire after two and a half times the age of its
+/// rule. It holds 100 000 entries at most, however many its rule asks for. All keys have one hash tag: in a
+/// cluster, one server has all streams of a prefix, and is found through any other one; name several,
+/// separated by commas. While that slot moves to another server, entries of streams that have left, or have
+/// not arrived, are refused; afterwards all streams have a new epoch.
 ///
 /// A user with an access list needs:
 /// `ACL SETUSER shop on >PASSWORD ~{shop}/history* -@all +evalsha +eval +script|load +info +exists +hmget +hset +hgetall +hdel +xadd +xrevrange +xtrim +pexpire +del +time`.
@@ -102,7 +102,7 @@ impl RedisHistory {
     }
 
     /// Keeps the epochs of streams when the server restarts or a replica takes over, so that clients
-    /// resume as if nothing had been.
+    /// resume as if nothing had happened.
     ///
     /// Only a server that has every confirmed entry then may be trusted: one that writes its file before
     /// it answers (`appendfsync always`) and has no replicas that take over, or a service that promises

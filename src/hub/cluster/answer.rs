@@ -1,11 +1,11 @@
-//! What a question to all nodes has come to.
+//! The answer to a query or command to all nodes.
 
 use super::node_id::NodeId;
 
 /// The answer of all nodes that answered in time, this one included.
 ///
-/// A slow or unreachable node never makes a question fail: what is known is in `value`, and who is
-/// missing from it in `silent`.
+/// A slow or unreachable node never makes a query fail: `value` holds what is known, and `silent` names
+/// the nodes that are missing from it.
 ///
 /// # Examples
 ///
@@ -27,14 +27,14 @@ pub struct ClusterAnswer<T> {
     pub value: T,
     /// How many nodes answered, this one included.
     pub answered: usize,
-    /// The nodes that did not answer in time, and may have carried out an order nevertheless.
+    /// Nodes that did not answer in time; they may still carry out a command.
     pub silent: Vec<NodeId>,
     pub(super) is_connected: bool,
 }
 
 impl<T> ClusterAnswer<T> {
-    /// Whether all nodes that are up have answered. `false` as well if this node had no link to the
-    /// others, or has it only since less than 2 s: there may be some that it does not know.
+    /// Whether every known node answered. Also `false` without a link, or in its first 2 s, when nodes may
+    /// still be unknown.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_connected && self.silent.is_empty()

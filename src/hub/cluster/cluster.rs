@@ -1,4 +1,4 @@
-//! The application's view of the cluster: the nodes, and questions and orders for all of them.
+//! The application's view of the cluster: the nodes, and queries and commands for all of them.
 
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
@@ -15,14 +15,13 @@ use crate::protocol::{CloseReason, ConnectionId, GroupId, Recipient, UserId};
 
 /// All nodes of an application, from [`Hub::cluster`](crate::Hub::cluster).
 ///
-/// Questions and orders go to every node, and come back after at most the time that they are given, with
-/// what is known by then: a [`ClusterAnswer`]. Half a second is plenty for nodes in one place. This
-/// node answers at once, before any other is asked. Without a
+/// Queries and commands go to every node, and return within the time that they are given, with what is
+/// known by then: a [`ClusterAnswer`]. Half a second is plenty for nodes in one place. This node answers
+/// at once, before any other is asked. Without a
 /// [backplane](crate::WebConnectionSocketLayer::backplane) it is the only node.
 ///
-/// An order is carried out at most once by each node. Dropping its future does not take it back. Nodes
-/// that cannot be asked, because this one has no link or the question takes more than 1 MiB, are silent at
-/// once.
+/// Each node carries out a command at most once. Dropping its future does not cancel it. Nodes that cannot
+/// be asked, because this one has no link or the query takes more than 1 MiB, count as silent at once.
 ///
 /// # Examples
 ///
@@ -61,7 +60,7 @@ impl<'a> Cluster<'a> {
 
     /// Returns the nodes that are up as far as this one knows, itself included, in their order.
     ///
-    /// Without a link they are those of its last moment.
+    /// Without a link they are those that were up when the last one ended.
     #[must_use]
     pub fn nodes(&self) -> Vec<NodeId> {
         let mut nodes = vec![self.id];

@@ -1,4 +1,4 @@
-//! How often other nodes' messages may have been missed, for what remembers that it has all of them.
+//! Counts possible losses of other nodes' messages, per topic.
 
 use super::partition::{Name, partition_of};
 use crate::{
@@ -6,8 +6,7 @@ use crate::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// Counts when other nodes' messages may have been missed. What has the same count before and after has
-/// heard all in between.
+/// Counts possible losses of other nodes' messages. A stream whose count has not changed has all of them.
 #[derive(Debug)]
 pub(in crate::hub) struct Continuity {
     partitions: [AtomicU64; 64],
@@ -26,7 +25,7 @@ impl Default for Continuity {
 }
 
 impl Continuity {
-    /// Returns how often messages that come on a way may have been missed.
+    /// Returns how often messages that come this way may have been missed.
     pub(in crate::hub) fn breaks(&self, way: Way) -> u64 {
         let here = match way {
             Way::Partition(at) => &self.partitions[usize::from(at)],

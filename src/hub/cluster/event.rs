@@ -1,4 +1,4 @@
-//! What an application is told of its cluster.
+//! The cluster events that an application is told.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ pub enum ClusterEvent {
         /// Whether it said so at its shutdown. Else it was not heard for 7 s, or has restarted.
         clean: bool,
     },
-    /// This node has missed messages of another one. They will not come any more.
+    /// This node has missed messages of another one, for good.
     Gap {
         /// The other node.
         node: NodeId,
@@ -38,8 +38,8 @@ pub enum ClusterEvent {
     },
     /// The link carried nothing for 6 s, although it looked alive. It is replaced.
     Deaf,
-    /// Something arrived that is not of this cluster, and was dropped. Told once a second for each kind, and
-    /// once a minute of a node with this one's id.
+    /// A message that is not of this cluster arrived and was dropped. Told once a second for each kind; for a
+    /// node with this one's id, once a minute.
     Garbage {
         /// What was wrong with it.
         kind: GarbageKind,

@@ -1,4 +1,4 @@
-//! Questions that this node has asked, until their answers are there.
+//! Queries and commands of this node that wait for answers.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ struct Open {
     inquiries: HashMap<u64, Collected>,
 }
 
-/// What has come of the answers to one question.
+/// The answers to one question so far.
 #[derive(Debug)]
 struct Collected {
     expected: BTreeMap<NodeId, Partial>,
@@ -140,5 +140,5 @@ impl Drop for Inquiry<'_> {
 /// How many questions may wait at a time; further ones are answered by this node alone.
 const MAX_INQUIRIES: usize = 1_024;
 
-/// What all answers to a question may take.
+/// How many bytes all answers to a question may take.
 const MAX_ANSWERS: usize = 64 << 20;

@@ -12,11 +12,11 @@ pub(in crate::hub) struct Membership {
 }
 
 impl Membership {
-    /// Takes the place. The hub must have none yet.
+    /// Makes the hub a node of a cluster. It must not be one yet.
     ///
     /// # Panics
     ///
-    /// If it has one.
+    /// If it is one already.
     #[track_caller]
     pub(in crate::hub) fn enter(&self, node: Arc<Node>) {
         let entered = self.node.set(node);

@@ -17,9 +17,9 @@
 //! that a broker does or fails to do holds them up. `state` and all below it is plain and synchronous,
 //! with the time as an argument; `bridge` keeps a link open, with a task for each of its halves.
 //!
-//! Locks: `state` or that of `inquiries`, then that of `outgoing` or of the `news` that wait. Neither is taken under the hub's
-//! lock, and neither is held while a socket is served or the application is called. The turn to hand on `news` is taken without
-//! them, and is held while presence takes some.
+//! Lock order: `state` or `inquiries` first, then `outgoing` or the waiting `news`. None is taken under the
+//! hub's lock, and none is held while a socket is served or the application is called. The `news` turn is
+//! taken first of all, and held while presence takes events.
 
 mod answer;
 mod bridge;

@@ -1,4 +1,4 @@
-//! What concerns the members of groups, handed on in the order in which the state has found it.
+//! Hands news of members on to presence, in the order in which the state found it.
 
 use std::collections::VecDeque;
 

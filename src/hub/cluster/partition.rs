@@ -1,4 +1,4 @@
-//! On which topic a message travels, and which partition a name belongs to.
+//! The topic on which a message travels, and the partition to which a name belongs.
 
 use crate::{
     backplane::Topic,

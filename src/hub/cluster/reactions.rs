@@ -1,4 +1,4 @@
-//! What a node does when something happens to it: its state finds out, and effects follow.
+//! Feeds events to the state and carries out its effects.
 
 use std::{mem, sync::Arc};
 

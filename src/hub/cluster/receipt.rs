@@ -97,7 +97,7 @@ impl Receipt for Ticket {
     }
 }
 
-/// What waits longer for the broker is not sent.
+/// How long a message may wait for the broker; after that it is not sent.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a socket that comes again missed of a stream.
+//! Replays the messages of a stream that a resuming socket missed.
 
 use super::{
     entry::Entry,
@@ -12,13 +12,13 @@ use crate::{
     protocol::Position,
 };
 
-/// What a socket that comes again is told, and what it gets.
+/// What a resuming socket is told of a stream, and what it gets.
 #[derive(Debug)]
 pub(in crate::hub) struct CatchUp {
     pub(in crate::hub) outcome: Outcome,
     /// The messages that it missed, in their order. None if it cannot have all of them.
     pub(in crate::hub) frames: Vec<Frame>,
-    /// The place up to which it has all that it can have. What comes later is on its way to its queue.
+    /// The place up to which it has all that it can have. Later messages are on their way to its queue.
     pub(in crate::hub) position: Position,
     /// The same, as queues know it.
     pub(in crate::hub) mark: StreamMark,
@@ -57,7 +57,7 @@ impl CatchUp {
         }
     }
 
-    /// Takes back what the socket was to get.
+    /// Withdraws the messages that the socket was to get.
     pub(in crate::hub) fn lose(&mut self, why: Lost) {
         self.outcome = Outcome::Lost(why);
         self.frames = Vec::new();
@@ -65,7 +65,7 @@ impl CatchUp {
 }
 
 impl Lost {
-    /// Returns the reason as a client is told.
+    /// Returns the reason as `__resumed` frames spell it.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
@@ -81,8 +81,8 @@ impl Lost {
 impl Streams {
     /// Returns what a socket missed of a stream since a position, or where the stream is now.
     ///
-    /// Broadcasts must select the socket already, and its gate be shut: what is not in the answer then
-    /// comes to its queue. To be called without a lock.
+    /// Broadcasts must select the socket already, and its gate be shut: messages that are not in the answer
+    /// then come to its queue. To be called without a lock.
     pub(super) fn catch_up(
         &self,
         kept: Kept<'_>,
@@ -118,7 +118,7 @@ impl Streams {
         caught_up
     }
 
-    /// Returns what one socket may be sent of what it missed, over all its streams.
+    /// Returns how much one socket may be sent of what it missed, over all its streams.
     pub(super) fn room(&self) -> Room {
         Room::new(self.max_replay_bytes)
     }
@@ -145,7 +145,7 @@ pub(super) fn missed(
     let is_for_it = |entry: &&Entry| !reader.is_excluded(entry.excludes.iter().flatten());
     let begin = match ring.since(place) {
         Since::Whole(index) => index,
-        // The newest message says all that the others said.
+        // The newest message replaces all others.
         Since::Gone
             if lane.keep.is_latest
                 && ring.entries().back().is_some_and(|entry| is_for_it(&entry)) =>

@@ -12,19 +12,19 @@ pub(super) struct Entry {
     pub(super) at: Instant,
     /// The frame that the sockets got.
     pub(super) frame: Frame,
-    /// The recipients that it was not for.
+    /// The recipients that it excludes.
     pub(super) excludes: Option<Box<[Recipient]>>,
 }
 
 impl Entry {
-    /// Returns what the entry counts for in the bound on all streams.
+    /// Returns the bytes that the entry counts towards the bound on all streams.
     pub(super) fn cost(&self) -> usize {
         let excludes = self.excludes.iter().flatten();
         let names: usize = excludes.map(|to| COST_OF_EXCLUDE + to.value.len()).sum();
         self.frame.len() + COST_OF_KEEPING + names
     }
 
-    /// Returns the recipients of a message that it is not for.
+    /// Returns the recipients that a message excludes.
     pub(super) fn excludes_of(recipients: &[Recipient]) -> Option<Box<[Recipient]>> {
         let excludes = recipients.iter().filter(|to| to.kind.excludes());
         let excludes: Box<[_]> = excludes.cloned().collect();

@@ -1,9 +1,8 @@
-//! Why a question about a stream has no answer.
+//! The error of a query about a stream.
 
 use std::{error::Error, fmt};
 
-/// A question about a stream has no answer: [`Hub::history`](crate::Hub::history) and
-/// [`Hub::position`](crate::Hub::position).
+/// The error of [`Hub::history`](crate::Hub::history) and [`Hub::position`](crate::Hub::position).
 ///
 /// # Examples
 ///
@@ -40,7 +39,7 @@ impl fmt::Display for HistoryQueryError {
                 "no rule keeps messages of this stream; add one with Config::history"
             }
             HistoryQueryErrorKind::OtherStream => {
-                "the position is of another stream; ask with one of this stream's messages"
+                "the position is of another stream; pass one of this stream's messages"
             }
             HistoryQueryErrorKind::Unavailable => {
                 "the store of the history did not answer; try again later"
@@ -51,7 +50,7 @@ impl fmt::Display for HistoryQueryError {
 
 impl Error for HistoryQueryError {}
 
-/// Why a question about a stream has no answer.
+/// Why a query about a stream failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HistoryQueryErrorKind {

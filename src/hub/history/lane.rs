@@ -21,17 +21,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) name: StreamName,
-    /// What stands for the name in positions.
+    /// The hash that replaces the name in positions.
     pub(super) hash: u64,
     pub(super) keep: Retention,
-    /// What the tags are made of that no message has given.
+    /// Keys the tags of positions that no message produced.
     secret: u128,
-    /// How its messages come from other nodes.
+    /// By which topic its messages come from other nodes.
     pub(super) way: Way,
-    /// Whether a message has gone to its sockets that has no place in it.
+    /// Whether a message was delivered without a position since the last break.
     pub(super) passed_by: AtomicBool,
     state: Mutex<State>,
-    /// What it is called in the store, if there is one.
+    /// Its key in the store, if there is one.
     store_key: Option<StreamKey>,
 }
 
@@ -39,13 +39,13 @@ pub(super) struct Lane {
 pub(super) struct State {
     pub(super) epoch: u64,
     pub(super) ring: Ring,
-    /// The breaks on its way that it knows of.
+    /// How many breaks of its topic it has noted.
     pub(super) breaks: u64,
     /// When a message was added or read last.
     pub(super) used: Instant,
     /// Since when it is known to have neither messages nor members.
     pub(super) idle_since: Option<Instant>,
-    /// The order that a store says, if there is one.
+    /// The order that a store gives, if there is one.
     pub(super) order: Option<Box<Order>>,
     /// Whether the lane was taken out of the map, so that another one may have its place.
     pub(super) is_forgotten: bool,
@@ -78,7 +78,7 @@ impl Lane {
             passed_by: AtomicBool::new(false),
             state: Mutex::new(State {
                 epoch,
-                // No position can be made up, or a client could ask for what was said before it came.
+                // Unforgeable: otherwise a client could ask for messages from before it came.
                 ring: Ring::fresh(beginning(secret, epoch, 0)),
                 breaks,
                 used: Instant::now(),
@@ -89,8 +89,8 @@ impl Lane {
         }
     }
 
-    /// Returns what it counts for in the bound, besides its messages. One that a store orders cannot make
-    /// room for others, since its sockets would miss what comes next.
+    /// Returns the bytes that the stream counts towards the bound, besides its messages; 0 with a store,
+    /// since such a lane is never evicted to make room.
     pub(super) fn cost(&self) -> usize {
         if self.store_key.is_none() {
             COST_OF_LANE
@@ -109,7 +109,7 @@ impl Lane {
         self.state.try_lock()
     }
 
-    /// Returns what the stream is called in the store.
+    /// Returns the stream's key in the store.
     pub(super) fn key(&self) -> Option<StreamKey> {
         self.store_key
     }
@@ -140,7 +140,7 @@ impl Lane {
     }
 }
 
-/// Returns the place before the first message, whose tag shows like any other that a client was there.
+/// Returns the position before the first message. Its tag proves that a client was given it.
 fn beginning(secret: u128, epoch: u64, offset: u64) -> Place {
     let mut mac: Hmac<Sha256> =
         Hmac::new_from_slice(&secret.to_be_bytes()).expect("HMAC takes a key of any length");
@@ -161,12 +161,12 @@ pub(super) fn mark_of(position: &Position) -> StreamMark {
     }
 }
 
-/// Makes the frame that says where its message stands. `None` if this is not the JSON of a message.
+/// Adds the position to a message's frame. `None` if this is not the JSON of a message.
 pub(super) fn positioned(plain: &Frame, position: &Position) -> Option<Frame> {
     positioned_as(plain, position, mark_of(position))
 }
 
-/// Makes the frame that says a position, and that queues know by a mark.
+/// Adds a position to a frame, and a mark by which queues know it.
 pub(super) fn positioned_as(plain: &Frame, position: &Position, mark: StreamMark) -> Option<Frame> {
     let body = plain.payload().strip_suffix(b"}")?;
     if body.ends_with(b"{") {
@@ -189,7 +189,7 @@ const KEY: &str = ",\"__position\":\"";
 
 const END: &str = "\"}";
 
-/// What a stream counts for in the bound, besides its messages.
+/// The bytes that a stream counts towards the bound, besides its messages.
 pub(super) const COST_OF_LANE: usize = 512;
 
 #[cfg(test)]

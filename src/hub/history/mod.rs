@@ -1,4 +1,4 @@
-//! What was broadcast to streams that have a rule: the order of each stream, and what is kept of it.
+//! Streams that have a rule: the order of their messages, and which of them are kept.
 //!
 //! ```text
 //!     Hub::broadcast ─▶ stream_of ─▶ rules ─ no rule ─▶ sockets
@@ -8,7 +8,7 @@
 //!                     lane locked ┌────┴───────────────────────────┐
 //!                                 │ the next offset, the position  │
 //!                                 │ the frame that carries it      │
-//!                                 │ ring: kept for those who come  │
+//!                                 │ ring: kept for resuming sockets│
 //!                                 │ the sockets' queues have it    │
 //!                                 └────┬───────────────────────────┘
 //!                                      └─▶ other nodes: the plain message

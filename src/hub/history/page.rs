@@ -1,4 +1,4 @@
-//! What a stream answers when it is asked for its messages.
+//! A page of a stream's kept messages.
 
 use crate::protocol::{Position, SocketMessage};
 
@@ -6,13 +6,13 @@ use crate::protocol::{Position, SocketMessage};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HistoryPage {
-    /// The messages in their order, each with its recipients: also those that were not for all of the
-    /// group.
+    /// The messages in their order, each with its recipients, including those that were not for all
+    /// members of the group.
     pub messages: Vec<HistoryMessage>,
-    /// The place up to which the page goes. What comes later is asked for since this position.
+    /// The end of the page: pass it to [`HistoryQuery::since`](crate::HistoryQuery::since) for what follows.
     pub position: Position,
-    /// Whether no message is missing between the position that was asked for and the first one here. It
-    /// is true if none was asked for.
+    /// Whether no message is missing between the position that was asked for and the first one here;
+    /// `true` if no position was given.
     pub is_whole: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a stream answers to the application.
+//! Answers the application's queries from what this process keeps.
 
 use super::{
     entry::Entry,
@@ -19,7 +19,7 @@ impl Streams {
         position
     }
 
-    /// Returns messages behind a position, oldest first, or the newest ones.
+    /// Returns the messages after a position, oldest first, or the newest ones.
     pub(in crate::hub) fn page(
         &self,
         kept: Kept<'_>,
@@ -35,7 +35,7 @@ impl Streams {
             }
             let ring = &state.ring;
             let all = ring.entries();
-            // The age is an upper bound here.
+            // The ring keeps for twice the age; a query returns nothing older than it.
             let fresh = all.partition_point(|entry| now.duration_since(entry.at) > lane.keep.age);
             let found = since.map(|since| {
                 let place = Place {
@@ -67,7 +67,7 @@ impl Streams {
         let messages: Vec<_> = entries
             .iter()
             .filter_map(|entry| {
-                // Another node's message may be one that no message of this node could be.
+                // Another node's message may exceed limits of this node.
                 let message = SocketMessage::read(entry.frame.payload(), usize::MAX).ok()?;
                 let position = position(entry.offset, entry.tag);
                 Some(HistoryMessage { message, position })

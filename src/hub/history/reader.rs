@@ -1,11 +1,11 @@
-//! The socket that comes again: what is for it, and how much it is sent.
+//! A resuming socket: which messages it may have, and how many.
 
 use crate::{
     frame::Frame,
     protocol::{ConnectionId, GroupId, Recipient, RecipientType},
 };
 
-/// The socket that comes again.
+/// A resuming socket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     pub(super) id: ConnectionId,
@@ -36,7 +36,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a socket may still be sent of what it missed.
+/// How much a socket may still be sent of what it missed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
     messages: usize,
@@ -60,5 +60,5 @@ impl Room {
     }
 }
 
-/// How many messages a socket is sent at most of what it missed.
+/// The most messages that are replayed to one socket.
 pub(super) const MAX_REPLAY: usize = 300;

@@ -1,4 +1,4 @@
-//! What a client that comes again has, and what it is told and sent.
+//! One socket's resume: its request, its replay and its `__resumed` frame.
 
 use std::{iter, sync::Arc, time::Duration};
 
@@ -17,16 +17,16 @@ use crate::{
     sync::atomic::Ordering::Relaxed,
 };
 
-/// How far a client says that it has come.
+/// The positions that a client asks to resume from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     positions: Vec<Position>,
-    /// Positions that are not valid, or too many.
+    /// How many positions are not valid, or beyond the limit.
     refused: usize,
 }
 
 impl Asked {
-    /// Reads positions as they stand in a query.
+    /// Reads positions from a query.
     pub(crate) fn read<T: AsRef<str>>(positions: impl Iterator<Item = T>) -> Self {
         let mut asked = Self::default();
         for (number, text) in positions.enumerate() {
@@ -39,7 +39,7 @@ impl Asked {
     }
 }
 
-/// A socket that goes on in its streams: what it has of each, and what it may have.
+/// A socket that resumes its streams: what it has of each, and what it may have.
 #[derive(Debug)]
 pub(in crate::hub) struct Resume {
     id: ConnectionId,
@@ -47,7 +47,7 @@ pub(in crate::hub) struct Resume {
     groups: Vec<GroupId>,
     streams: Vec<Followed>,
     refused: usize,
-    /// When it began: what is broadcast from then on comes to the socket's queue.
+    /// When it began: later broadcasts come to the socket's queue.
     since: Instant,
 }
 
@@ -56,7 +56,7 @@ pub(in crate::hub) struct Resume {
 struct Followed {
     name: StreamName,
     keep: Retention,
-    /// How far the client has come, if it says so.
+    /// The client's position, if it sent one.
     from: Option<Position>,
 }
 
@@ -70,8 +70,8 @@ impl Followed {
 }
 
 impl Resume {
-    /// Finds the streams of a socket, and what its client has of each. A position of another stream is
-    /// refused like one that never was: nothing tells whether the stream exists.
+    /// Finds the streams of a socket, and its client's position in each. A position of another stream is
+    /// refused like one that never existed, so that clients cannot probe for streams.
     pub(in crate::hub) fn new(
         streams: Option<&Streams>,
         id: ConnectionId,
@@ -109,14 +109,14 @@ impl Resume {
         }
     }
 
-    /// Whether the socket is in no stream that is kept, so that it is told at once.
+    /// Whether the socket is in no stream that is kept, so that it can be answered at once.
     pub(in crate::hub) fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }
 
     /// Waits, for some milliseconds at most, until none of its streams has a message on its way to many
-    /// sockets: [`catch_up`](Self::catch_up) would hold up the thread meanwhile, and with it the tasks of
-    /// others. Cancel safe.
+    /// sockets: meanwhile [`catch_up`](Self::catch_up) would block the thread, and the tasks that wait for
+    /// it. Cancel safe.
     pub(in crate::hub) async fn when_free(&self, streams: &Streams) {
         let mut looks = 0;
         for followed in &self.streams {
@@ -127,7 +127,7 @@ impl Resume {
         }
     }
 
-    /// Returns what the socket missed of each stream: of all together no more than its queue has room for.
+    /// Returns what the socket missed of each stream; in total no more than its queue has room for.
     pub(in crate::hub) fn catch_up(&self, streams: &Streams) -> Vec<CatchUp> {
         let reader = Reader {
             id: self.id,
@@ -141,7 +141,7 @@ impl Resume {
         caught_up.collect()
     }
 
-    /// Like [`catch_up`](Self::catch_up), of streams that a store keeps. Cancel safe.
+    /// Like [`catch_up`](Self::catch_up), for streams that a store keeps. Cancel safe.
     pub(in crate::hub) async fn catch_up_shared(&self, streams: &Arc<Streams>) -> Vec<CatchUp> {
         let reader = Reader {
             id: self.id,
@@ -159,7 +159,7 @@ impl Resume {
         caught_up
     }
 
-    /// Takes back what was read of streams that the socket is no longer in, with this user and these groups.
+    /// Withdraws what was read of streams that the socket, with this user and these groups, is no longer in.
     pub(in crate::hub) fn forbid(
         &self,
         caught_up: &mut [CatchUp],
@@ -178,18 +178,18 @@ impl Resume {
         }
     }
 
-    /// Returns what the client has of each stream that it gets the rest of.
+    /// Returns how far the client is in each stream that it recovers.
     pub(in crate::hub) fn seen(&self, caught_up: &[CatchUp]) -> Vec<StreamMark> {
         let streams = self.streams.iter().zip(caught_up);
         let recovered = streams.filter(|(_, caught_up)| caught_up.lost().is_none());
         let positions = recovered.filter_map(|(followed, _)| followed.from.as_ref());
-        // Of a gap that lies before its place it is told now, or need not be.
+        // A gap before this position is reported now or is irrelevant.
         let gaps = caught_up.iter().map(|it| it.mark.of_gap());
         positions.map(mark_of).chain(gaps).collect()
     }
 
-    /// Returns the frame that tells the client what it gets. So many messages wait that a client has
-    /// once it has come to a place.
+    /// Returns the frame that tells the client what it gets. `waiting_up_to` returns how many queued
+    /// messages a client at this mark already has.
     pub(in crate::hub) fn told(
         &self,
         caught_up: &[CatchUp],
@@ -198,7 +198,7 @@ impl Resume {
         let streams = self.streams.iter().zip(caught_up).map(|(followed, it)| {
             let position = Some(it.position);
             let resumed = match it.outcome {
-                // Of values more may wait than are kept.
+                // A `latest` stream may have more queued than the ring keeps.
                 Outcome::Recovered { missed } => Resumed {
                     recovered: true,
                     missed: Some(missed.max(waiting_up_to(it.mark))),
@@ -212,8 +212,8 @@ impl Resume {
         self.frame(&streams.collect::<Vec<_>>())
     }
 
-    /// Returns the frame that tells the client that it gets nothing of what it missed. Of a stream of which
-    /// it had nothing it lacks nothing.
+    /// Returns the frame that tells the client that it gets nothing of what it missed. A stream without a
+    /// position is left out, since nothing of it can be missing.
     pub(in crate::hub) fn told_lost(&self, why: Lost) -> Frame {
         let had = |followed: &&Followed| followed.from.is_some();
         let streams = self.streams.iter().filter(had);
@@ -221,7 +221,7 @@ impl Resume {
         self.frame(&streams.collect::<Vec<_>>())
     }
 
-    /// Counts how it went for the streams of which the client had something.
+    /// Counts the outcome of each stream for which the client sent a position.
     pub(in crate::hub) fn count(&self, streams: &Streams, caught_up: Option<&[CatchUp]>) {
         let had = self
             .streams
@@ -256,7 +256,7 @@ fn lost(why: Lost, position: Option<Position>) -> Resumed {
     }
 }
 
-/// How often a socket looks whether its streams are free, and then waits for one that is not.
+/// How often a socket looks whether its streams are free, before it waits for their locks.
 const MOST_LOOKS: u32 = 32;
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(1);

@@ -7,7 +7,7 @@ use crate::{
     protocol::StreamRef,
 };
 
-/// The rules of a configuration, by what they are for.
+/// The rules of a configuration, by the streams that they are for.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     groups: HashMap<Box<str>, Retention>,

@@ -1,4 +1,4 @@
-//! The streams of a hub: which there are, and how a message gets its place in one.
+//! The streams of a hub, and how a message gets its place in one.
 
 use std::{
     fmt,
@@ -33,38 +33,38 @@ use crate::{
 /// The streams of a hub that has rules for some.
 pub(in crate::hub) struct Streams {
     rules: Rules,
-    /// With which the hashes are made that stand for names.
+    /// The key of the stream-name hashes.
     key: Box<[u8]>,
-    /// Whether all nodes have that key and clients have it not.
+    /// Whether that key is shared by all nodes and secret from clients.
     is_keyed: bool,
     random: RandomState,
-    /// The number of the next id of an entry.
+    /// The serial number from which the next entry's id is made.
     serial: AtomicU64,
-    /// Of a hub that is one of several nodes.
+    /// Set once the hub joins a cluster.
     nodes: OnceLock<(Arc<Continuity>, Weak<dyn Sockets>)>,
-    /// What the order of streams comes from, in place of this process.
+    /// The store that orders the streams, if it is not this process.
     shared: OnceLock<Arc<Shared>>,
     pub(super) default_audience: DefaultAudience,
     pub(super) max_bytes: usize,
-    /// What one stream may hold, so that there is room for others.
+    /// How many bytes one stream may hold, so that there is room for others.
     pub(super) max_ring_bytes: usize,
-    /// What a socket that comes again is sent at most.
+    /// The most bytes that are replayed to one socket.
     pub(super) max_replay_bytes: usize,
     pub(super) lanes: Mutex<Lanes>,
     pub(super) bytes: AtomicUsize,
     pub(super) totals: Totals,
 }
 
-/// The lanes that are known, and when they are looked through next.
+/// The known lanes, and when they are swept next.
 #[derive(Debug)]
 pub(super) struct Lanes {
     pub(super) by_name: IndexMap<StreamName, Arc<Lane>>,
     pub(super) sweep_at: Instant,
-    /// Where the next look begins.
+    /// Where the next sweep begins.
     pub(super) swept: usize,
-    /// How many lanes have messages that come by each partition.
+    /// How many lanes get messages through each partition.
     partitions: [u32; 64],
-    /// Whether a partition has its first lane since that was asked last.
+    /// Whether a partition got its first lane since the last call of [`Streams::take_growth`].
     grew: bool,
 }
 
@@ -116,7 +116,7 @@ impl Streams {
         })
     }
 
-    /// Has what is kept break off whenever other nodes' messages may have been missed.
+    /// Marks every stream as broken whenever messages of other nodes may have been missed.
     pub(in crate::hub) fn depend_on(
         &self,
         continuity: &Arc<Continuity>,
@@ -125,8 +125,7 @@ impl Streams {
         self.nodes.get_or_init(|| (continuity.clone(), sockets));
     }
 
-    /// Has a store keep the messages. Returns `false` if one does already, or if a stream has been used:
-    /// what is kept of that has an order of this process.
+    /// Keeps the messages in a store from now on. Returns `false` if there is one already.
     pub(in crate::hub) fn share(&self, store: impl History, sockets: Weak<dyn Sockets>) -> bool {
         // Held, since a stream that is used meanwhile asks under it whether there is a store.
         let lanes = self.lanes.lock();
@@ -144,20 +143,20 @@ impl Streams {
         self.shared.get().is_some()
     }
 
-    /// Returns the partitions by which messages of known streams come, one bit for each.
+    /// Returns the partitions through which messages of known streams come, one bit for each.
     pub(in crate::hub) fn partitions(&self) -> u64 {
         let lanes = self.lanes.lock();
         let numbered = lanes.partitions.iter().enumerate();
         numbered.fold(0, |bits, (at, count)| bits | u64::from(*count > 0) << at)
     }
 
-    /// Makes a stream known, and returns the partition by which its messages come, as one bit.
+    /// Makes a stream known, and returns the partition through which its messages come, as one bit.
     pub(in crate::hub) fn partition_of(&self, kept: Kept<'_>) -> u64 {
         let way = self.lane(kept).way;
         way.partition().map_or(0, |at| 1 << at)
     }
 
-    /// Whether they are more than when that was asked last.
+    /// Whether a partition was added since the last call.
     pub(in crate::hub) fn take_growth(&self) -> bool {
         mem::take(&mut self.lanes.lock().grew)
     }
@@ -179,7 +178,7 @@ impl Streams {
         Some(Kept { stream, keep })
     }
 
-    /// Returns what stands for a stream's name in positions.
+    /// Returns the hash that replaces a stream's name in positions.
     pub(in crate::hub) fn hash_of(&self, stream: StreamRef<'_>) -> u64 {
         let known = self.lanes.lock().by_name.get(&stream).cloned();
         known.map_or_else(|| self.hash(stream), |lane| lane.hash)
@@ -189,7 +188,7 @@ impl Streams {
         (stream.digest(&self.key) >> 64) as u64
     }
 
-    /// Gives a message its place in its stream, and has the frame that says so delivered before the
+    /// Gives a message its place in its stream, and delivers the frame with that position before the
     /// stream's next message gets its own. The place is `None` if this is not the JSON of a message.
     ///
     /// To be called without a lock. `deliver` may broadcast, but keeps nothing of that.
@@ -213,7 +212,7 @@ impl Streams {
                 frame: frame.clone(),
                 excludes: Entry::excludes_of(recipients),
             };
-            // Before the delivery: if that panics, the offset is taken nevertheless.
+            // Before the delivery: if that panics, the offset must not be given again.
             self.change(state, |ring| {
                 ring.push(entry, &lane.keep, self.max_ring_bytes)
             });
@@ -233,8 +232,8 @@ impl Streams {
     ) -> R {
         assert!(
             !Delivering::is_under_way(),
-            "a stream was asked for by what is told of a delivery, which would wait for itself: have a \
-             task of your own ask"
+            "a hook that is told of a delivery asked for a stream, and would wait for itself: ask in a task \
+             of your own"
         );
         loop {
             let lane = self.lane(kept);
@@ -253,14 +252,14 @@ impl Streams {
         self.lane(kept).try_lock().is_some()
     }
 
-    /// Notes that a message goes to a stream's sockets without a place in it, since this thread has a lane
-    /// in hand: what came before cannot be resumed from.
+    /// Notes that a message goes to a stream's sockets without a place in it, since this thread holds a
+    /// lane: clients cannot resume from positions before it.
     fn pass_by(&self, kept: Kept<'_>) {
         self.totals.void.fetch_add(1, Relaxed);
         self.lane(kept).passed_by.store(true, Relaxed);
     }
 
-    /// Changes what a lane keeps, and what all together count for.
+    /// Changes what a lane keeps, and the total of bytes with it.
     pub(super) fn change(&self, state: &mut State, change: impl FnOnce(&mut Ring)) {
         let before = state.ring.bytes();
         change(&mut state.ring);
@@ -272,8 +271,9 @@ impl Streams {
         }
     }
 
-    /// Notes as a place of its own that messages may be missing before it, and tells the sockets of this
-    /// node if other nodes' are, before anything that comes later. A store is asked for them instead.
+    /// Notes a break, as a place of its own, if messages may be missing before it. If they are other nodes'
+    /// messages, tells this node's sockets before any later message. With a store it does nothing: the
+    /// store is asked for them instead.
     pub(super) fn note_breaks(&self, lane: &Lane, state: &mut State) {
         if state.order.is_some() {
             return;
@@ -336,7 +336,7 @@ impl Streams {
             let key = StreamKey::new(kept.stream.digest(&self.key));
             Order::new(key, self.next_id())
         });
-        // Without a key that clients do not have, only this process can tell who was there.
+        // Without a secret key that all nodes share, only this process recognizes the tags it gave out.
         let secret = if self.is_keyed {
             kept.stream.digest(&self.key)
         } else {

@@ -1,4 +1,4 @@
-//! What is let go of: streams that nothing is known of any more, and the oldest ones when there is no room.
+//! Eviction: expired messages, idle streams, and the least recently used when memory is full.
 
 use std::{mem, sync::Arc};
 
@@ -16,9 +16,9 @@ use crate::{
 };
 
 impl Streams {
-    /// Lets go of what is too old, and of streams that have had neither messages nor members for the
-    /// age of their rule; if a store orders them and there are too many, sooner. Looks at some of them, and
-    /// only once a second.
+    /// Drops expired messages, and streams that have had neither messages nor members for the age of their
+    /// rule; sooner if a store orders them and there are too many. Looks at some of them, and only once a
+    /// second.
     ///
     /// To be called without a lock.
     pub(in crate::hub) fn sweep(&self, has_members: impl Fn(StreamRef<'_>) -> bool) {
@@ -44,7 +44,7 @@ impl Streams {
                 self.forget(&lane, |state| {
                     let since = *state.idle_since.get_or_insert(now);
                     let idle = now.duration_since(since);
-                    // The store has what is forgotten early.
+                    // The store still has it.
                     is_crowded && idle >= BETWEEN_SWEEPS
                         || state.ring.is_empty() && idle > lane.keep.age
                 });
@@ -54,8 +54,8 @@ impl Streams {
         }
     }
 
-    /// Forgets the streams that were used least lately, if all together exceed their bound: until an
-    /// eighth of it is free, so that this is seldom.
+    /// Forgets the least recently used streams if all together exceed their bound: until an eighth of it
+    /// is free, so that this is seldom.
     pub(super) fn keep_bound(&self) {
         if self.bytes.load(Relaxed) <= self.max_bytes {
             return;
@@ -63,7 +63,7 @@ impl Streams {
         let lanes: Vec<_> = self.lanes.lock().by_name.values().cloned().collect();
         let free = lanes.iter().filter_map(|lane| {
             let state = lane.try_lock()?;
-            // A lane that a store orders goes on, and its ring alone may go.
+            // A lane that a store orders stays, and only its ring may go.
             let may_go = !self.is_shared() || !state.ring.is_empty();
             may_go.then_some((!state.ring.is_empty(), state.used, lane))
         });
@@ -75,7 +75,7 @@ impl Streams {
                 break;
             }
             if self.is_shared() {
-                // What its sockets have is not to be forgotten; the store has the rest.
+                // How far its sockets are must not be forgotten; the store has the messages.
                 if let Some(mut state) = lane.try_lock() {
                     self.change(&mut state, |ring| *ring = ring.emptied());
                     self.totals.evicted.fetch_add(1, Relaxed);
@@ -105,12 +105,12 @@ impl Streams {
         }
     }
 
-    /// Returns how many lanes that a store orders are kept for the age of their rules.
+    /// Returns how many lanes that a store orders may be idle for the age of their rules.
     fn max_lanes(&self) -> usize {
         self.max_bytes / 4 / COST_OF_LANE
     }
 
-    /// Returns the lanes that are to be looked at now.
+    /// Returns the lanes to look at now.
     fn due(&self, now: Instant, most: usize) -> Vec<Arc<Lane>> {
         let mut lanes = self.lanes.lock();
         if now < lanes.sweep_at {
@@ -126,7 +126,7 @@ impl Streams {
         due
     }
 
-    /// Forgets a stream if it is free and still to be forgotten. The next message begins it anew.
+    /// Forgets a stream if it is free and `is_to_go` still agrees. The next message begins it anew.
     fn forget(&self, lane: &Lane, is_to_go: impl FnOnce(&mut State) -> bool) -> bool {
         // The map is held meanwhile: no message gets a place in another lane while one of this lane is
         // still on its way to the sockets.
@@ -149,7 +149,7 @@ impl Streams {
 
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 
-/// So that a sweep takes less than a millisecond.
+/// Keeps a sweep below a millisecond.
 const LANES_PER_SWEEP: usize = 1_024;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a hub's threads and the task that does what is due share: the groups, behind a lock.
+//! The presence state that a hub's threads and its presence task share, behind a lock.
 
 use std::{mem, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// A hub's groups that are kept track of. Dropping it ends the task that does what is due.
+/// A hub's groups with a presence rule. Dropping it ends the presence task.
 ///
 /// Locks: [`push`](Self::push) may be called under the hub's lock, and takes no other than that of the
 /// moves. The table's lock is taken without the hub's, and nothing is sent or called under it.
@@ -148,7 +148,7 @@ impl<W: Clone> Shared<W> {
         let due = table.deadline(now);
         let is_earlier = due.is_some_and(|due| table.sleeps_until.is_some_and(|until| due < until));
         if is_earlier {
-            // One thread wakes the task, and not each that comes before it is awake.
+            // Wake the task once, not for every event before it runs.
             table.sleeps_until = due;
         }
         drop(table);

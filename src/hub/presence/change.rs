@@ -1,4 +1,4 @@
-//! What an application is told of the members of groups.
+//! The changes of a group's members that an application is told.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub enum PresenceChange {
         /// The user.
         user: UserId,
     },
-    /// A user has had no socket in a group for the time of
+    /// A user has had no socket in a group for
     /// [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after). Told once per absence.
     Left {
         /// The group.

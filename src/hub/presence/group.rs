@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Group<W> {
     terms: PresenceTerms,
-    /// In which nodes tell each other of it.
+    /// The partition in which nodes report this group.
     pub(super) partition: u8,
     /// In the order of their names; a hash table that grows leaves holes in memory of half as much again.
     pub(super) members: BTreeMap<UserId, Member>,
@@ -35,7 +35,7 @@ pub(super) struct Group<W> {
     /// Members that have not left.
     here: usize,
     pub(super) watchers: Watchers<W>,
-    /// Members of which watchers are to be told something.
+    /// Members whose changes watchers are to be told.
     dirty: Vec<UserId>,
     /// Whether the watchers are told names.
     is_listed: bool,
@@ -159,7 +159,7 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Tells watchers what has changed since they were told last: those that are new all there is.
+    /// Sends changes to known watchers and the full list to new ones.
     pub(super) fn tell(&mut self, name: &GroupId, now: Instant, out: &mut Vec<Told<W>>) {
         self.due = None;
         let count = self.count();
@@ -204,7 +204,7 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Returns what watchers that are told names have not been told.
+    /// Returns the changes that the known watchers have not been told.
     fn changes(&mut self) -> Listed<'_> {
         let mut left = Vec::new();
         let mut joined = Vec::new();
@@ -237,7 +237,7 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Takes the members as they are for what watchers know: they are about to get the whole list, or
+    /// Takes the members as they are for what watchers know: watchers are about to get the whole list, or
     /// know no names.
     fn forget_what_was_told(&mut self) {
         for user in mem::take(&mut self.dirty) {
@@ -271,7 +271,7 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Stops to tell anything when there is no watcher left.
+    /// Stops reporting once no watcher is left.
     pub(super) fn note_watchers(&mut self) {
         if self.watchers.known.is_empty() && self.is_listed {
             self.is_listed = false;
@@ -282,8 +282,8 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Returns the number of users up to which names are told. One that has grown too large must become
-    /// somewhat smaller first, or each one that comes and goes would cost a whole list.
+    /// Returns the user limit for listing names, with hysteresis: a group that grew too large is listed
+    /// again only when an eighth smaller.
     fn limit(&self) -> usize {
         let limit = self.terms.list_up_to;
         if self.is_listed || self.watchers.known.is_empty() {
@@ -293,7 +293,7 @@ impl<W: Clone> Group<W> {
         }
     }
 
-    /// Returns the users, and the sockets without one.
+    /// Returns how many users there are, and sockets without one.
     fn count(&self) -> usize {
         self.here + self.anonymous()
     }

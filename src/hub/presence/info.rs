@@ -1,4 +1,4 @@
-//! What an application says of a member: a little JSON, and when it was said.
+//! The presence value that an application sets for a member: a little JSON, and when it was set.
 
 use std::{
     sync::Arc,
@@ -8,10 +8,10 @@ use std::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// What an application says of a member.
+/// The presence value that an application sets for a member.
 #[derive(Debug)]
 pub(in crate::hub) struct Info {
-    /// In milliseconds of the clock: of two nodes' words on a user the later one counts.
+    /// When it was set, in milliseconds of the Unix epoch: of two nodes' values the later one wins.
     pub(super) stamp: u64,
     pub(super) json: Box<RawValue>,
 }
@@ -32,13 +32,14 @@ impl Info {
         Ok(Arc::new(Self { stamp, json }))
     }
 
-    /// Whether it takes back what was said before, on other nodes as well: so it has a stamp of its own.
+    /// Whether it removes the value that was set before, on other nodes as well: so it has a stamp of its
+    /// own.
     pub(super) fn is_nothing(&self) -> bool {
         self.json.get() == "null"
     }
 }
 
-/// What is said of a member is no JSON, or too long.
+/// The value is not JSON or is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub) struct Unsuitable;
 

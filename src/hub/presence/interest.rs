@@ -1,4 +1,4 @@
-//! Which partitions of the cluster have groups whose members matter here.
+//! The partitions whose member reports this node wants to hear.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the other nodes say of their members, and what this one says of its own.
+//! Applies reports of other nodes, and builds this node's.
 
 use std::{collections::HashSet, sync::Arc};
 

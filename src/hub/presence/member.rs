@@ -9,7 +9,7 @@ use super::{change::PresenceCause, info::Info};
 /// One user's membership in a group: 32 bytes, of which there may be many.
 #[derive(Debug, Default)]
 pub(super) struct Member {
-    /// The node with sockets of it, of several nodes one.
+    /// A node that has sockets of the user.
     node: u64,
     info: Option<Arc<Info>>,
     rest: Option<Box<Rest>>,
@@ -18,7 +18,7 @@ pub(super) struct Member {
     marks: u8,
 }
 
-/// What few members have.
+/// The rare parts of a member, which are boxed.
 #[derive(Debug)]
 enum Rest {
     Away(Absence),
@@ -42,14 +42,14 @@ struct Absence {
     is_over: bool,
 }
 
-/// What is noted of a member.
+/// A flag of a member.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
     /// Watchers have been told that it is here.
     Told = 1,
     /// Watchers are to be told something of it.
     Dirty = 2,
-    /// What is said of it has changed since watchers were told.
+    /// Its value has changed since watchers were told.
     Altered = 4,
     /// The application's functions have been told that it is here.
     Heard = 8,
@@ -65,7 +65,7 @@ pub(super) enum Outcome {
     Same,
     /// It is here and was not.
     Arrived,
-    /// What is said of it is another.
+    /// Its value has changed.
     Altered,
     /// It has no socket any more.
     Away,
@@ -112,13 +112,13 @@ impl Member {
         }
     }
 
-    /// Whether the same was said of it before.
+    /// Whether its value is the same as before.
     fn says(&self, before: Option<&Info>) -> bool {
         let now = self.info().map(|info| info.json.get());
         now == before.map(|info| info.json.get())
     }
 
-    /// Says better how the last socket ended.
+    /// Corrects how the last socket ended.
     fn explain(&mut self, cause: PresenceCause) {
         if let Some(absence) = self.absence_mut().filter(|absence| !absence.is_over) {
             absence.cause = cause;
@@ -179,7 +179,7 @@ impl Member {
         self.holders().map(|holder| holder.sockets as usize).sum()
     }
 
-    /// Returns what was said last of it, by the nodes that have sockets of it, unless it was taken back.
+    /// Returns its latest value from the nodes that have sockets of it, unless that was removed.
     pub(super) fn info(&self) -> Option<&Arc<Info>> {
         self.last_word().filter(|info| !info.is_nothing())
     }
@@ -269,7 +269,7 @@ impl Member {
         }
     }
 
-    /// Has this be what is kept of one node.
+    /// Replaces the inline holder.
     fn take(&mut self, holder: Holder) {
         (self.node, self.sockets, self.info) = (holder.node, holder.sockets, holder.info);
     }

@@ -1,4 +1,4 @@
-//! Who is here: the members of the groups that a rule names, and what is told of them.
+//! Presence: the members of the groups that a rule names, and the reports of their changes.
 //!
 //! ```text
 //!  registry: a socket enters a group, leaves it, ends
@@ -13,8 +13,8 @@
 //!                            └ remotes: what is missing           └ numbered reports, snapshots
 //! ```
 //!
-//! Each node is the only one to speak for its members. It numbers its reports for each partition and says the
-//! numbers in its heartbeats; a node that lacks one asks for all members of that node in the partition.
+//! Only its own node reports a member. It numbers its reports for each partition and puts the numbers into
+//! its heartbeats; a node that lacks a report asks for all members of that node in the partition.
 //!
 //! A user has joined with its first socket in the group, and has left `leave_after` after its last one
 //! ended. `table` and all below it is plain and synchronous, with the time as an argument. One task per hub

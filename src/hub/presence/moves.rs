@@ -1,4 +1,4 @@
-//! What happens to sockets, as far as it matters to the groups that are kept track of.
+//! Events of sockets that change the members or watchers of a group.
 
 use std::sync::Arc;
 
@@ -21,21 +21,21 @@ pub(in crate::hub) enum Move<W> {
         user: UserId,
         cause: PresenceCause,
     },
-    /// How a socket has ended that left before.
+    /// How a socket ended that has left already.
     Explained {
         group: GroupId,
         user: UserId,
         cause: PresenceCause,
     },
     Ended(ConnectionId),
-    /// The application says something of it, or takes it back with `null`.
+    /// The application sets its user's value, or removes it with `null`.
     Said {
         socket: ConnectionId,
         user: UserId,
         groups: Vec<GroupId>,
         info: Arc<Info>,
     },
-    /// The socket has another user now: what was said of it was said of the one before.
+    /// The socket has another user now, and its value was the former user's.
     Renamed(ConnectionId),
     Watching {
         socket: ConnectionId,
@@ -53,7 +53,7 @@ pub(in crate::hub) enum Move<W> {
         groups: Vec<GroupId>,
         principal: Principal,
     },
-    /// So many groups that a client wanted to watch and may not.
+    /// How many groups a client wanted to watch and may not.
     NotWatched(u64),
 }
 

@@ -11,10 +11,10 @@ use crate::{
     protocol::{GroupId, PRESENCE_ACTION, UserId},
 };
 
-/// What is told of a group.
+/// What one frame tells of a group.
 #[derive(Debug)]
 pub(super) struct Notice<'a> {
-    /// Whether those listed are all: what the client has listed before is void.
+    /// Whether those listed are all members: the client drops its former list.
     pub(super) is_reset: bool,
     /// `None` if the group is too large to list its members.
     pub(super) listed: Option<Listed<'a>>,

@@ -1,4 +1,4 @@
-//! What this node's sockets do in the groups, and what is said of them.
+//! Applies events of this node's sockets.
 
 use std::sync::Arc;
 

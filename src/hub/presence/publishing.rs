@@ -1,4 +1,4 @@
-//! What this node says of its members to the others, and when.
+//! Schedules the reports of this node's members to the others.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -14,11 +14,11 @@ use crate::{
     protocol::{GroupId, UserId},
 };
 
-/// What this node says of its members. Pure: the time is an argument.
+/// The reports of this node's members that are due or wait. Pure: the time is an argument.
 #[derive(Debug, Default)]
 pub(super) struct Publishing {
     pub(super) versions: MemberVersions,
-    /// Members of which something is to be said, by partition, and how their last sockets ended.
+    /// Members to report, by partition, and how their last sockets ended.
     changed: BTreeMap<u8, HashMap<(GroupId, UserId), PresenceCause>>,
     /// When changes were reported last, and when they will be next.
     last: Option<Instant>,
@@ -34,7 +34,7 @@ pub(super) struct Publishing {
 }
 
 impl Publishing {
-    /// Has the others told of a member.
+    /// Has a member reported.
     pub(super) fn note(
         &mut self,
         partition: u8,

@@ -1,4 +1,4 @@
-//! How far this node has come with what the others say of their members.
+//! Tracks which member reports of other nodes were received.
 
 use std::{collections::BTreeMap, mem, time::Duration};
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::hub::cluster::{MemberEntry, MemberReport, MemberVersions, ReportPart};
 
-/// The other nodes, and how far this one has come with what they say. Pure: the time is an argument.
+/// The other nodes, and which of their reports this one has received. Pure: the time is an argument.
 #[derive(Debug)]
 pub(super) struct Remotes {
     nodes: BTreeMap<u64, Remote>,
@@ -16,7 +16,7 @@ pub(super) struct Remotes {
     wanted: BTreeMap<u64, u64>,
     /// When one is to be asked again.
     due: Option<Instant>,
-    /// The bytes of all snapshots of which parts have come are at most so many.
+    /// How many bytes all snapshots of which parts have come may take.
     pub(super) max_waiting: usize,
 }
 
@@ -39,7 +39,7 @@ struct Track {
     is_behind: bool,
     /// What reports told of beyond the heartbeat before: one of them may be faster than a heartbeat.
     ahead: Option<u64>,
-    /// Whether what is kept may not be what the node reported.
+    /// Whether the kept members may differ from what the node reported.
     is_doubted: bool,
     /// When the node is to be asked again.
     asked_until: Option<Instant>,
@@ -56,7 +56,7 @@ struct Snapshot {
     later: Vec<(u64, Vec<MemberEntry>)>,
 }
 
-/// What is to be done with a report.
+/// What to do with a report.
 #[derive(Debug)]
 pub(super) enum Learned {
     Nothing,

@@ -1,6 +1,6 @@
 //! The figures of presence that an application reads.
 
-/// What is kept track of at one moment, in [`Stats::presence`](crate::Stats::presence).
+/// Figures of the groups with a presence rule, in [`Stats::presence`](crate::Stats::presence).
 ///
 /// Totals count since the hub was made; the other figures are of this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct PresenceStats {
     pub watchers: usize,
     /// Frames for watchers that were queued, in total: one for each watcher.
     pub frames: u64,
-    /// Groups that clients wanted to watch, in total, but that their identity is not in and may not watch,
-    /// that no rule names, or beyond the 64 that one socket may watch.
+    /// Groups that clients asked to watch in vain, in total: their identity is not in the group and may not
+    /// watch it, no rule names it, or it is beyond the 64 that one socket may watch.
     pub not_watched: u64,
 }

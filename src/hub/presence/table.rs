@@ -1,4 +1,4 @@
-//! All groups that are kept track of: what happens to their members, and when something is due.
+//! All groups with a presence rule: applies events to their members, and knows when something is due.
 
 use std::{
     cmp::Reverse,
@@ -25,7 +25,7 @@ use crate::{
     protocol::{ConnectionId, GroupId, UserId},
 };
 
-/// All groups that are kept track of. Pure: the time is an argument. `W` is a socket to which frames are
+/// All groups with a presence rule. Pure: the time is an argument. `W` is a socket to which frames are
 /// sent.
 #[derive(Debug)]
 pub(super) struct Table<W> {
@@ -39,7 +39,7 @@ pub(super) struct Table<W> {
     notices: BTreeSet<(Instant, GroupId)>,
     /// The groups that a socket watches, and how it came to.
     pub(super) watches: HashMap<ConnectionId, HashMap<GroupId, Watch>>,
-    /// What was said of sockets.
+    /// The values that the application set on sockets.
     pub(super) infos: HashMap<ConnectionId, Arc<Info>>,
     /// Whether the application has functions that are told of changes.
     pub(super) has_hooks: bool,
@@ -49,7 +49,7 @@ pub(super) struct Table<W> {
     pub(super) sleeps_until: Option<Instant>,
     /// Partitions with groups whose members the application has asked for, and until when they matter.
     pub(super) asked: BTreeMap<u8, Instant>,
-    /// What the others say of their members.
+    /// The reports of other nodes.
     pub(super) remotes: Remotes,
     /// How many members they have, as far as this node keeps them.
     remote_members: usize,
@@ -58,7 +58,7 @@ pub(super) struct Table<W> {
     pub(super) is_truncated: bool,
     /// How many absences are waited for at once.
     pub(super) max_absences: usize,
-    /// What this node says of its own, in a cluster.
+    /// The reports of this node, in a cluster.
     pub(super) publishing: Option<Box<Publishing>>,
     /// In bytes.
     pub(super) max_name_length: usize,
@@ -176,7 +176,7 @@ impl<W: Clone> Table<W> {
         self.forget_if_over(name);
     }
 
-    /// Counts what is kept of other nodes. Returns `false` if it is more than any cluster has.
+    /// Counts the kept members of other nodes. Returns `false` if they are more than any cluster has.
     fn has_room(&mut self, is_known: bool, is_there: bool, now: Instant) -> bool {
         match (is_known, is_there) {
             (false, true) if self.remote_members >= self.max_remote_members => {
@@ -379,9 +379,8 @@ impl<W: Clone> Table<W> {
     }
 }
 
-/// Beyond it a member has left at once when its last socket ends: a bound on what visitors that come and
-/// go under ever new names can take.
+/// Past this, members leave at once: bounds the memory that visitors under ever-new names can take.
 const MAX_ABSENCES: usize = 1 << 19;
 
-/// A bound on what forged frames can take.
+/// Bounds the memory that forged frames can take.
 const MAX_REMOTE_MEMBERS: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! The task that does what is due: it ends absences, and tells watchers and the application.
+//! The presence task: ends absences, and tells watchers, the application and other nodes.
 
 use std::{
     sync::{Arc, Weak},

@@ -20,8 +20,8 @@ pub struct Presence {
     pub sockets: usize,
     /// The users and the sockets without a user: each of these counts as a visitor of its own.
     pub count: usize,
-    /// Whether this is known to be all. In a cluster it is not while this node has no link, or has not
-    /// heard another node's members yet. Also `false` if no rule of
+    /// Whether no member can be missing. In a cluster it is `false` while this node has no link, or still
+    /// waits for another node's members. Also `false` if no rule of
     /// [`Config::presence`](crate::Config::presence) names the group.
     pub is_complete: bool,
 }
@@ -47,13 +47,14 @@ impl PresenceMember {
         }
     }
 
-    /// Returns what [`Socket::set_presence`](crate::Socket::set_presence) said last of the user, as JSON.
+    /// Returns the value that [`Socket::set_presence`](crate::Socket::set_presence) set last for the user, as
+    /// JSON.
     #[must_use]
     pub fn info(&self) -> Option<&str> {
         self.info.as_ref().map(|info| info.json.get())
     }
 
-    /// Returns the same as a value; `None` if nothing was said, or something else.
+    /// Returns the same, deserialized; `None` if no value was set, or it is not a `T`.
     #[must_use]
     pub fn parse_info<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
         serde_json::from_str(self.info()?).ok()
@@ -67,7 +68,7 @@ impl PartialEq for PresenceMember {
 }
 
 impl Presence {
-    /// Returns the group and its members as JSON; the members only if they are at most so many.
+    /// Returns the group as JSON, with its members if they are at most `list_up_to`.
     pub(crate) fn to_json(&self, group: &GroupId, list_up_to: usize) -> Vec<u8> {
         let json = Json {
             group_id: group,

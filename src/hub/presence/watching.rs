@@ -1,4 +1,4 @@
-//! Which sockets watch which groups, and how they came to.
+//! Keeps which sockets watch which groups, and who asked for it.
 
 use std::collections::HashMap;
 

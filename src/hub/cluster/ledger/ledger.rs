@@ -212,7 +212,7 @@ impl Ledger {
         publisher.map_or_else(Vec::new, |publisher| publisher.judge(node))
     }
 
-    /// Judges none that has left before then.
+    /// Postpones judging departed publishers until `until`.
     pub(in crate::hub::cluster) fn bear(&mut self, until: Instant) {
         for publisher in self.publishers.values_mut() {
             match &mut publisher.stage {
@@ -282,10 +282,9 @@ impl Ledger {
         track.accounted()
     }
 
-    /// Returns the publisher, or `None` if this is of a process of it that has ended, or there are more
-    /// than any cluster has.
+    /// Returns the publisher; `None` for an older incarnation, or beyond the node limit.
     ///
-    /// However long a publisher is silent, its numbers are kept: it may have lost its link and come back.
+    /// The numbers of a silent publisher are kept: it may have lost its link and return.
     fn publisher(
         &mut self,
         node: NodeId,

@@ -10,7 +10,7 @@
 //! | a later message | what lies between is a gap; delivered |
 //! | an earlier message | late: it was reported already, and is dropped |
 //! | a mark, the publisher's tail sent *in the topic* | what lies between is a gap |
-//! | a heartbeat, which may overtake messages | what its predecessor's tail says and has not come by now is a gap |
+//! | a heartbeat, which may overtake messages | what the tail before it counts and has not come is a gap |
 //!
 //! The first mark or message sets `accounted`. Marks are asked for when a topic is subscribed to or a
 //! publisher is new. If none comes within two heartbeats and the tail has moved meanwhile, the gap is

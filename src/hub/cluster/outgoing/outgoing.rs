@@ -95,7 +95,7 @@ impl Outgoing {
         Ok(ticket)
     }
 
-    /// Gives a message that is too large to be made its number.
+    /// Numbers a message that is too large to encode, so that other nodes see the gap.
     pub(in crate::hub::cluster) fn skip(&self, topic: Topic) {
         let mut queue = self.queue.lock();
         queue.tails.next(topic);

@@ -1,4 +1,4 @@
-//! Heartbeats: what those of other nodes say, and when this node sends its own.
+//! Heartbeats: takes those of other nodes, and schedules this node's own.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl State {
         self.report(gaps, out);
     }
 
-    /// Has nodes that are new hear of this one before the next heartbeat, many that join at once by one.
+    /// Introduces this node to new nodes: one repeated heartbeat for all that join together.
     pub(super) fn introduce(&mut self, now: Instant, out: &mut Vec<Effect>) {
         if self.link.is_none() || self.introduction.is_some() {
             return;

@@ -1,4 +1,4 @@
-//! What is to be done after something has happened.
+//! The effects that the state asks for.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ use crate::{
     protocol::Recipient,
 };
 
-/// One thing that is to be done, in the order in which they are listed.
+/// One thing to do. Effects are carried out in the order of their list.
 #[derive(Debug)]
 pub(in crate::hub::cluster) enum Effect {
     /// The application is told.

@@ -1,4 +1,4 @@
-//! Which partitions this node is subscribed to: those that have a member here, and for a while those
+//! The partitions that this node is subscribed to: those that have a member here, and for a while those
 //! that had one.
 
 use std::time::Duration;

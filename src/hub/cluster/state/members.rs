@@ -1,4 +1,4 @@
-//! What a node's state hands on that concerns the members of groups.
+//! Passes news of other nodes' members on to presence.
 
 use std::mem;
 

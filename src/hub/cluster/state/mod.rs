@@ -1,5 +1,5 @@
-//! What a node knows of its cluster: plain state, of which one method is called for all that happens,
-//! and returns what is to be done.
+//! A node's knowledge of its cluster, as plain state: each event is one method call, which returns the
+//! effects to carry out.
 
 mod beats;
 mod effect;

@@ -1,4 +1,4 @@
-//! What a node's state says of the nodes.
+//! Queries about nodes.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! The link that is open, and when it was seen to carry something.
+//! The open link, and whether it still carries this node's own heartbeats.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ impl OpenLink {
         self.heard = now;
     }
 
-    /// Is not deaf before then.
+    /// Postpones the stall deadline.
     pub(super) fn bear(&mut self, until: Instant) {
         if self.deadline() < until {
             self.heard = until - DEAF;

@@ -17,7 +17,7 @@ struct Peer {
     counts: Counts,
 }
 
-/// What a heartbeat tells of a node.
+/// What a heartbeat says about its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Again,
@@ -67,7 +67,7 @@ impl Roster {
         self.0.values_mut().for_each(|peer| peer.heard = now);
     }
 
-    /// Takes none for gone before then.
+    /// Postpones taking nodes for gone until `until`.
     pub(super) fn bear(&mut self, until: Instant) {
         let gone = self.0.values_mut();
         let gone = gone.filter(|peer| peer.heard + GONE < until);
@@ -106,5 +106,5 @@ impl Roster {
 /// How long a node may be silent.
 const GONE: Duration = Duration::from_secs(7);
 
-/// A bound on what forged frames can take.
+/// Bounds the memory that forged frames can take.
 const MAX_NODES: usize = 4_096;

@@ -1,5 +1,5 @@
-//! Moments at which this node had no time, as when its process or its machine was stopped: what has
-//! arrived meanwhile is taken before others are judged by it.
+//! Stalls of this node, as when its process or machine was stopped: messages that arrived meanwhile are
+//! read before other nodes are judged.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::state::State;
 
 impl State {
-    /// Puts judgements off if what was due is done late. To be called before what is due is done.
+    /// Postpones judgements if this node is late. To be called before due work is done.
     pub(in crate::hub::cluster) fn catch_up(&mut self, now: Instant) {
         let is_late = |due| now >= due + STALL;
         if self.deadline().is_some_and(is_late) {

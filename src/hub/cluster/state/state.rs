@@ -1,4 +1,4 @@
-//! A node's state: what happens to it, and what it does then.
+//! A node's state: takes events, and returns effects.
 
 use tokio::time::Instant;
 

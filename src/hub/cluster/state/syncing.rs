@@ -1,4 +1,4 @@
-//! Topics whose subscription is not known to work yet: marks are waited for.
+//! Topics whose subscription is not yet known to work, because marks have not arrived.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

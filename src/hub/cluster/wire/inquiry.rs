@@ -1,4 +1,4 @@
-//! What one node asks or orders of the others, and the values that they answer.
+//! Encodes queries, commands and their answers.
 
 use super::{
     reader::{Reader, write_text},
@@ -6,7 +6,7 @@ use super::{
 };
 use crate::protocol::{CloseReason, ConnectionId, GroupId, Recipient, UserId};
 
-/// What is asked of each node, or ordered.
+/// A query or command for each node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::hub) enum Question {
     /// How many sockets it has.

@@ -135,7 +135,7 @@ impl Outbox {
     /// Ends the gate of a socket that is closed.
     ///
     /// The client gets no message of a stream that follows others which it missed: it would ask for
-    /// those no more when it comes again.
+    /// those no more when it resumes.
     pub(super) fn close_gate(&self, state: &mut State, backlog: Backlog) {
         let Some(gate) = state.take_gate() else {
             return;

@@ -1,4 +1,4 @@
-//! What a lane knows of the order that a store says: its sequencer, and who waits for a place in it.
+//! A lane's order when a store gives it: the sequencer, and the callers and sockets that wait for it.
 
 mod order;
 mod sent;

@@ -1,4 +1,4 @@
-//! What a lane knows of the order that its store says.
+//! The order of one lane's stream, as its store gives it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,11 +19,11 @@ pub(in crate::hub::history) struct Order {
     /// When the worker looks at the lane.
     pub(in crate::hub::history) due: Option<Instant>,
     pub(in crate::hub::history) catching: Catching,
-    /// When the store was asked last that had nothing which the sockets do not have.
+    /// When the last read began that found nothing which the sockets do not have.
     pub(in crate::hub::history) confirmed: Option<Instant>,
 }
 
-/// The sockets that come again and lack what is not at hand here.
+/// Resuming sockets that wait for messages which this node does not hold.
 #[derive(Debug, Default)]
 pub(in crate::hub::history) struct Catching {
     pub(in crate::hub::history) waiting: Vec<Waiting>,

@@ -1,4 +1,4 @@
-//! The report of a message whose place a store has yet to say.
+//! The report of a message that still waits for its place.
 
 use std::{pin::Pin, time::Duration};
 
@@ -117,5 +117,5 @@ impl Receipt for Settling {
     }
 }
 
-/// More than a message waits for its place, so that only a runtime that has ended lets it pass.
+/// Longer than the 250 ms a message waits for its position, so it passes only if the runtime has stopped.
 const MAX_WAIT: Duration = Duration::from_secs(1);

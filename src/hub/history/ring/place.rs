@@ -1,4 +1,4 @@
-//! Where a message stands in one life of a stream, and what is known of what came after.
+//! A place in one life of a stream, and whether the messages after it are at hand.
 
 use crate::hub::history::entry::Entry;
 

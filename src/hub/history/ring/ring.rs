@@ -22,9 +22,9 @@ pub(in crate::hub::history) struct Ring {
     top: Place,
     /// The place of the last break.
     broken: Option<Place>,
-    /// Whether the tag of the floor is not known, so that none goes on from there.
+    /// Whether the tag of the floor is not known, so that no client can resume from there.
     is_vague: bool,
-    /// Whether the stream has had no message yet, so that from its beginning nothing can be had.
+    /// Whether the stream has had no message yet.
     is_fresh: bool,
 }
 
@@ -103,7 +103,7 @@ impl Ring {
         (known..=self.top.offset).contains(&offset)
     }
 
-    /// Adds a message behind the others, and lets go of those that are too many or too old.
+    /// Adds a message behind the others, and drops those that are too many or too old.
     pub(in crate::hub::history) fn push(
         &mut self,
         entry: Entry,
@@ -125,7 +125,7 @@ impl Ring {
         self.expire(keep, now);
     }
 
-    /// Lets go of what is older than twice the age.
+    /// Drops messages that are older than twice the age.
     pub(in crate::hub::history) fn expire(&mut self, keep: &Retention, now: Instant) {
         let gone = |entry: &Entry| now.duration_since(entry.at) > keep.age.saturating_mul(2);
         while self.entries.front().is_some_and(gone) {

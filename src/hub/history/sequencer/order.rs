@@ -43,7 +43,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.hold(held, now, effects);
     }
 
-    /// Delivers of what was held back what follows on the last entry.
+    /// Delivers buffered entries that directly follow the last one.
     pub(super) fn drain(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
         while let (Some(last), Some(first)) = (self.last, self.held.values().next()) {
             let place = first.place;
@@ -58,7 +58,7 @@ impl<T: Clone + Weight> Sequencer<T> {
                 self.place_late(held, now, effects);
             } else {
                 self.pass(held, now, effects);
-                // What lacks now does since now.
+                // A new hole starts now.
                 self.hole = None;
             }
         }
@@ -81,7 +81,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
         let (body, turn) = self.answer_early(place, effects).unwrap_or((body, turn));
         if let Some(turn) = turn {
-            // Those before it that the store has not taken before it.
+            // Older messages of this node, which the store places later.
             self.hurry(turn, now, effects);
         }
         match body {
@@ -122,7 +122,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         effects.push(Effect::TellGap(at.filter(|_| !self.is_open())));
     }
 
-    /// Has what lacks asked for, if something does.
+    /// Schedules a read if entries are missing.
     pub(super) fn settle(&mut self, now: Instant) {
         let is_behind = self.last.is_some_and(|last| last.offset < self.top);
         if is_behind || !self.strange.is_empty() {
@@ -363,7 +363,7 @@ pub(super) const MAX_HELD: usize = 256;
 
 const MAX_HELD_BYTES: usize = 1 << 20;
 
-/// How many of the last entries are known when they come again.
+/// How many of the last entries are recognized when they arrive twice.
 const MAX_SEEN: usize = 1_024;
 
 /// How long they are known: longer than it takes until all nodes have a message.

@@ -39,7 +39,7 @@ impl Scars {
         }
     }
 
-    /// Whether messages are not stored for which no scar is.
+    /// Whether a lost message has no stored scar yet.
     pub(super) fn is_open(&self) -> bool {
         !self.missed.is_empty() || self.appending.is_some()
     }

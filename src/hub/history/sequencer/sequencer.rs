@@ -34,7 +34,7 @@ pub(in crate::hub::history) struct Sequencer<T> {
     pub(super) voids: Voids,
     /// What was delivered lately: offset and id, and when.
     pub(super) seen: VecDeque<(u64, u64, Instant)>,
-    /// How many of them, from the last on, are all that there was.
+    /// How many of the newest `seen` entries are contiguous.
     pub(super) unbroken: usize,
     /// Where other epochs have ended.
     pub(super) before: VecDeque<Last>,
@@ -130,7 +130,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         now: Instant,
     ) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
-        // None if it came with a read, which was faster.
+        // A faster read has already brought it.
         let Some((body, turn)) = self.take_answered(place.id) else {
             return effects;
         };

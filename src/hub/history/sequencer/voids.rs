@@ -80,7 +80,7 @@ impl Voids {
         }
     }
 
-    /// Forgets what is old, and returns the messages of which no word has come for long.
+    /// Forgets old messages, and returns those of other nodes that are unresolved for [`PATIENCE`].
     pub(super) fn overdue(&mut self, now: Instant) -> Vec<u64> {
         while self.order.front().is_some_and(|id| {
             let void = &self.all[id];

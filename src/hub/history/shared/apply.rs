@@ -1,4 +1,4 @@
-//! What is published, what arrives and what the store answers, as the sockets of a lane get it.
+//! Applies sequencer effects to the ring, the sockets and other nodes.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a socket that comes again missed of a stream that a store keeps.
+//! Replays what a resuming socket missed of a stream that a store keeps.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ impl Streams {
         let order = state.order.as_ref();
         let unplaced = order.and_then(|order| order.unplaced);
         if let (Some(_), true) = (from, unplaced.is_some_and(|at| at >= since)) {
-            // It waits behind the gate, and no queue can tell whether it comes with what was missed, too.
+            // It waits behind the gate, where a replayed duplicate could not be recognized.
             return Step::Done(lost(lane, place(state), Lost::Gap));
         }
         let beginning = order.and_then(|order| order.sequencer.beginning(now));

@@ -1,4 +1,4 @@
-//! What a store answers to a read.
+//! Merges a page of the store into the sequencer and the ring.
 
 use std::{sync::Arc, time::Duration};
 
@@ -54,7 +54,7 @@ impl Streams {
         }
     }
 
-    /// Takes the answer to what sockets that come again have asked, and tells them.
+    /// Takes the answer to what resuming sockets have asked, and tells them.
     pub(super) fn continue_catching(
         &self,
         shared: &Shared,
@@ -140,14 +140,14 @@ impl Streams {
             |(_, body): &&(Place, Body<Sent>)| matches!(body, Body::Scar(_) | Body::Garbage);
         let scar = answer.entries.iter().rev().find(is_scar);
         let scar = scar.map(|(place, _)| ring_place(*place));
-        // Behind a scar nothing is lacking.
+        // Nothing after a scar is missing.
         let epoch = answer.epoch;
         let anchor = after.and_then(|(_, offset)| answer.place_at(lane, offset));
         let begin = scar.or(anchor);
         let scar = scar.map_or(0, |scar| scar.offset);
         let found = Found {
             epoch,
-            // From a place that the store does not know none goes on.
+            // A client cannot resume from an offset that the store does not know.
             is_whole: answer.is_whole && (after.is_none() || begin.is_some()),
             scar,
         };

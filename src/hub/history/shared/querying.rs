@@ -1,4 +1,4 @@
-//! What a store answers to the application.
+//! Answers the application's queries from the store.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The task that asks the store, and does what is due.
+//! The worker task: appends, reads and timers of stored streams.
 
 use std::{
     future::poll_fn,

@@ -1,4 +1,4 @@
-//! What waits for the store.
+//! Queues of appends and reads for the store.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::hub::history::{lane::Lane, sequencer::Last};
 #[derive(Debug, Default)]
 pub(in crate::hub::history) struct Calls {
     appends: VecDeque<Append>,
-    /// Reads for sockets that come again, which go first since they wait for no more than 2 s.
+    /// Reads for resuming sockets, which go first since they wait for no more than 2 s.
     catch_ups: VecDeque<Read>,
     reads: VecDeque<Read>,
     /// Appends that wait or are under way, and their bytes.

@@ -1,4 +1,4 @@
-//! When which lane has something to do.
+//! The moments at which lanes have something to do.
 
 use std::{
     collections::BTreeMap,
