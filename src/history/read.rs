@@ -1,20 +1,20 @@
-//! What is asked of a stream, and the answer.
+//! A read of a stream, and the page that answers it.
 
 use bytes::Bytes;
 
 use super::{retention::Retention, stream_key::StreamKey};
 
-/// A question for the entries of a stream.
+/// A request for the entries of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Read {
     /// The stream.
     pub stream: StreamKey,
-    /// The epoch and offset behind which all entries are asked for. `None` asks for the newest ones.
+    /// The epoch and offset after which all entries are wanted. `None` asks for the newest ones.
     pub after: Option<(u64, u64)>,
-    /// How many entries are of use. 0 asks for the top alone.
+    /// How many entries may be returned. 0 asks for the top alone.
     pub limit: usize,
-    /// How many bytes of entries are of use.
+    /// How many bytes of entries may be returned.
     pub max_bytes: usize,
     /// How much of the stream is kept.
     pub keep: Retention,
@@ -33,7 +33,7 @@ impl Read {
         }
     }
 
-    /// Asks for all entries behind an offset of an epoch, or none if they do not fit both bounds.
+    /// Asks for all entries after an offset of an epoch, or none if they do not fit both bounds.
     #[must_use]
     pub fn after(self, epoch: u64, offset: u64) -> Self {
         Self {
@@ -43,14 +43,14 @@ impl Read {
     }
 }
 
-/// What a stream holds.
+/// The answer to a [`Read`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Page {
     /// The epoch of the stream.
     pub epoch: u64,
-    /// The offset up to which the stream goes: that of its newest entry, also if it is gone by now. In a
-    /// stream that never had one it is 0, or what a store without offset 0 puts there.
+    /// The offset of the stream's newest entry, even if that is gone by now. In a stream that never had one
+    /// it is 0, or that of a placeholder in a store without offset 0.
     pub top: u64,
     /// The id of the entry at the top, 0 if there was none.
     pub top_id: u64,
@@ -59,11 +59,11 @@ pub struct Page {
     /// more says `None`, and then no client goes on from that offset: it might never have been there. That
     /// of an entry that has just gone is worth keeping beside the one behind it.
     pub anchor: Option<u64>,
-    /// Whether nothing is missing: behind an offset, that it is of the stream's epoch, that no entry
-    /// behind it was removed, and that all of them are in `entries`. Of the newest entries, whether there
-    /// are no older ones.
+    /// Whether nothing is missing: after an offset, that it is of the stream's epoch, that no later entry was
+    /// removed, and that all of them are in `entries`. For the newest entries, whether there are no older
+    /// ones.
     pub is_whole: bool,
-    /// The entries, the oldest first. Behind an offset there are none unless they are all there.
+    /// The entries, the oldest first; after an offset either all of them or none.
     pub entries: Vec<Entry>,
 }
 
@@ -86,13 +86,13 @@ impl Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Where it stands.
+    /// Its offset.
     pub offset: u64,
-    /// The offset of the entry before it, or 0 if there is none, or none any more.
+    /// The offset of the entry before it, or 0 if there is none, or that is gone.
     pub previous: u64,
-    /// Its own number.
+    /// Its id.
     pub id: u64,
-    /// What was added.
+    /// The bytes that were appended.
     pub entry: Bytes,
 }
 

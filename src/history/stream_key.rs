@@ -1,8 +1,8 @@
-//! What a stream is called in a store.
+//! The key of a stream in a store.
 
 use std::fmt;
 
-/// The name of a stream in a store: a hash, so that no name of a group or a user stands there.
+/// The key of a stream in a store: a hash, so that the store holds no names of groups or users.
 ///
 /// Its text is 32 lower-case hexadecimal digits.
 ///

@@ -106,7 +106,7 @@ impl Hub {
     ///     Config, WebConnectionSocketLayer, config::PresenceRule, testing::Server,
     /// };
     ///
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let layer = WebConnectionSocketLayer::new(Config::new().presence(PresenceRule::group("lobby")));
     /// let hub = layer.hub();
@@ -116,8 +116,8 @@ impl Hub {
     ///
     /// hub.set_presence(socket, &"typing")?;
     /// hub.watch_presence(socket, "lobby")?;
-    /// let frame = ann.receive().await?;
-    /// assert_eq!(frame.action, "__presence");
+    /// let frame = ann.receive_text().await?;
+    /// assert!(frame.contains(r#""joined":[{"userId":"ann","info":"typing"}]"#), "{frame}");
     /// assert!(hub.unwatch_presence(socket, "lobby"));
     /// # Ok(())
     /// # }

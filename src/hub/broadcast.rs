@@ -28,9 +28,10 @@ impl Hub {
     /// for that. If there is none then, the message is queued for no socket, and the report counts all of
     /// them as dropped.
     ///
-    /// The messages that one caller broadcasts one after the other reach each socket in that order. Those
-    /// of a stream that a store orders may come later, by 250 ms at most, than what the caller broadcasts
-    /// then to others; among themselves they keep their order.
+    /// Messages that one caller broadcasts one after the other reach each socket in that order. Those of a
+    /// stream that a store orders may arrive up to 250 ms later than the caller's following messages to other
+    /// recipients; among themselves they keep their order.
+    ///
     /// A [`shutdown`](Self::shutdown) closes sockets one by one: those whose turn is still to come are
     /// selected, and none after the last one's.
     pub fn broadcast(&self, message: &SocketMessage) -> BroadcastReport {

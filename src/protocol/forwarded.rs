@@ -32,7 +32,7 @@ pub enum Forwarded {
 pub enum NotForwarded {
     /// The hub has no backplane.
     NoBackplane,
-    /// The hub is closing its sockets, and hands nothing over any more.
+    /// The hub is closing its sockets and no longer forwards messages.
     ShuttingDown,
     /// No other node can have a recipient: the message is for connections of this one.
     NotNeeded,
@@ -48,7 +48,7 @@ pub enum NotForwarded {
     TooLarge,
     /// The broker refused it, or the link ended before it was sent.
     NotSent,
-    /// The server that was asked did not say. [`Broadcaster`](crate::Broadcaster) knows no more.
+    /// The server did not say why, as always with [`Broadcaster`](crate::Broadcaster).
     Unspecified,
 }
 

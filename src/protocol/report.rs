@@ -1,4 +1,4 @@
-//! The report of a broadcast: what the hub returns, and what a server answers to one that was posted.
+//! The report of a broadcast, from the hub or as the answer to a posted message.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 
-/// What became of a message when the broadcast was accepted.
+/// The outcome of a broadcast, as of the moment when it was accepted.
 ///
 /// [`Hub::broadcast`](crate::Hub::broadcast) returns it, and `POST …/__broadcastWebSocket.wc` answers
 /// it as JSON. The numbers are those of the node that was asked.
 ///
-/// Queued is not delivered: what a socket that ends later did not get is counted in
-/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event, and so is what
+/// Queued is not delivered: messages that a socket did not get before it ended are counted in
+/// [`Stats::undelivered`](crate::Stats::undelivered) and in its disconnect event, and so are those that
 /// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Each client that stays
-/// connected and reads sees what was queued for it.
+/// connected and reads gets the messages that were queued for it.
 ///
 /// As JSON it tells of other nodes what is known at that moment: await [`settled`](Self::settled) before.
 ///
@@ -32,6 +32,9 @@ use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 /// assert_eq!(serde_json::from_str::<BroadcastReport>(answer)?.matched, 0);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
+///
+/// Its JSON and its comparison with another report show what is known of other nodes at that moment: await
+/// [`forwarded`](Self::forwarded) first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {
@@ -86,11 +89,10 @@ impl BroadcastReport {
         self.forwarded.settled().await
     }
 
-    /// Returns where the message stands in its stream, for a page that loads its state first.
+    /// Returns the position of the message in its stream, for a page that loads its state first.
     ///
-    /// `None` if it belongs to no stream that has a
-    /// [`HistoryRule`](crate::config::HistoryRule): also a message for several groups or users, or for a
-    /// connection, is not kept.
+    /// `None` if it belongs to no stream that has a [`HistoryRule`](crate::config::HistoryRule), as a message
+    /// for several groups or users, or for a connection.
     ///
     /// # Examples
     ///
@@ -108,8 +110,7 @@ impl BroadcastReport {
         self.position.as_ref()
     }
 
-    /// Waits until all is known that there is to know of the message, at most a second from the
-    /// broadcast on, and returns the report as it is then.
+    /// Waits until the report is final, at most a second from the broadcast on, and returns it as it is then.
     ///
     /// # Cancel safety
     ///

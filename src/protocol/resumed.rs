@@ -1,4 +1,4 @@
-//! The frame that tells a client how it goes on in its streams.
+//! The `__resumed` frame, which tells a client how its streams resume.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 

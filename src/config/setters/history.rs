@@ -1,4 +1,4 @@
-//! Setters of what is kept for clients that reconnect.
+//! Setters of the messages that are kept for clients that reconnect.
 
 use crate::config::parse::nonzero;
 use crate::config::{Config, HistoryRule};
@@ -9,7 +9,7 @@ impl Config {
     ///
     /// May be called for several rules; one for the same streams as an earlier one replaces it. The page
     /// [`guide::history`](crate::guide::history) says what is promised. Messages without a rule cost
-    /// nothing; one with a rule costs its frame and some hundred bytes, within
+    /// nothing; each other costs its frame and some hundred bytes, within
     /// [`max_history_bytes`](Self::max_history_bytes).
     ///
     /// # Examples
@@ -32,9 +32,9 @@ impl Config {
 
     /// Sets how many bytes of messages are kept over all streams; 64 MiB by default.
     ///
-    /// Each message counts with its frame and 128 bytes, each stream with 512. When it is reached, the
-    /// streams that have had no message for the longest time are forgotten: clients that reconnect are
-    /// told that they may have missed something.
+    /// Each message counts with its frame and 128 bytes, each stream with 512. Beyond it, the least recently
+    /// used streams are forgotten: their clients that reconnect are told that they may have missed
+    /// something.
     ///
     /// # Panics
     ///

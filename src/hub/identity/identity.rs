@@ -67,9 +67,9 @@ impl Identity {
     }
 
     /// Allows the socket to watch the members of a group that it is not in, if the client asks for it
-    /// (`presence=lobby` in the query). With a `*` at the end it is all groups whose names begin so. A group
-    /// that the socket is in may be watched anyway. A rule of
-    /// [`Config::presence`](crate::Config::presence) must name the group.
+    /// (`presence=lobby` in the query). A `*` at the end makes it all groups with that prefix. A socket may
+    /// watch the groups that it is in anyway. A rule of [`Config::presence`](crate::Config::presence) must
+    /// name the group.
     ///
     /// # Examples
     ///

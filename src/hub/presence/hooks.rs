@@ -1,4 +1,4 @@
-//! The application's functions that are told of members.
+//! The application's functions that are told of members joining and leaving.
 
 use std::{fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What makes a layer's hub a node of a cluster.
+//! The options that make a layer's hub a node of a cluster.
 
 use crate::{
     backplane::Backplane, history::History, hub::ClusterEvent,
@@ -9,15 +9,15 @@ impl WebConnectionSocketLayer {
     /// Connects the hub with those of other processes through a broker, so that a broadcast on any of
     /// them reaches the right sockets on all.
     ///
-    /// Give the same broker and prefix to all copies of the application. No load balancer needs to be
-    /// told: each socket may be on any node. Delivery over nodes is at most once and in each publisher's
-    /// order, and every loss is reported ([`on_cluster_event`](Self::on_cluster_event),
-    /// [`Stats::cluster`](crate::Stats::cluster)). Sockets of the node that is asked neither wait for
-    /// the broker nor depend on it; [`BroadcastReport::forwarded`](crate::BroadcastReport::forwarded)
-    /// says what became of the rest.
+    /// Give the same broker and prefix to all copies of the application. Load balancers need no sticky
+    /// sessions: each socket may be on any node. Delivery between nodes is at most once and in each
+    /// publisher's order, and every loss is reported ([`on_cluster_event`](Self::on_cluster_event),
+    /// [`Stats::cluster`](crate::Stats::cluster)). Sockets of the publishing node neither wait for the broker
+    /// nor depend on it; [`BroadcastReport::forwarded`](crate::BroadcastReport::forwarded) says whether the
+    /// other nodes got the message.
     ///
-    /// The link is opened at once inside of a runtime, else when the first socket opens, and again for
-    /// as long as it takes. Without the broker the node is up and alone. [`Hub::cluster`] knows the nodes;
+    /// The link is opened at once inside of a runtime, else when the first socket opens, and reopened for as
+    /// long as the hub lives. Without the broker the node is up and alone. [`Hub::cluster`] knows the nodes;
     /// [`Config::cluster_key`](crate::Config::cluster_key) keeps other programs out.
     /// All nodes must run versions of this crate that speak the same protocol, else they refuse each
     /// other.
@@ -60,15 +60,14 @@ impl WebConnectionSocketLayer {
     /// resumes on any of them, and so that all nodes deliver each stream in the same order.
     ///
     /// Give the same store to all nodes, and the [`backplane`](Self::backplane) that connects them. A
-    /// message of a stream then goes to the store first, and to the sockets when that has said its place,
-    /// on all nodes in that order. If the store does not answer within 250 ms, the sockets get the message
+    /// message of a stream then goes to the store first, and to the sockets once the store has placed it, on
+    /// all nodes in that order. If the store does not answer within 250 ms, the sockets get the message
     /// without a place: its position is *void*, so that a client whose last message it was is told that it
-    /// cannot resume from there. [`BroadcastReport::settled`] says what became of a message. Messages of
+    /// cannot resume from there. [`BroadcastReport::settled`] waits for the outcome. Messages of
     /// other groups are not affected.
     ///
-    /// Set [`Config::cluster_key`](crate::Config::cluster_key): without it a client that has had no message
-    /// of a stream yet, and missed some, cannot resume on another node, since that cannot tell that the
-    /// client was there.
+    /// Set [`Config::cluster_key`](crate::Config::cluster_key): without it, a client that has had no message of
+    /// a stream yet and missed some cannot resume on another node, which does not recognize its position.
     ///
     /// [`Config::history`]: crate::Config::history
     /// [`BroadcastReport::settled`]: crate::BroadcastReport::settled
@@ -104,12 +103,12 @@ impl WebConnectionSocketLayer {
         self
     }
 
-    /// Calls a function for everything that happens to the link to other nodes: it comes and goes, nodes
-    /// do, messages are missed.
+    /// Calls a function for each event of the cluster: the link or another node comes or goes, or messages
+    /// were missed.
     ///
     /// The function is called from the tasks of the link and by threads that open sockets or enter groups,
-    /// perhaps at the same time, so it must be quick and must not block.
-    /// Before [`backplane`](Self::backplane) it misses nothing. Several functions are called in their
+    /// perhaps at the same time, so it must be quick and must not block. Set it before
+    /// [`backplane`](Self::backplane), so that it misses no event. Several functions are called in their
     /// order. One that panics is logged and counted ([`Stats::panics`](crate::Stats::panics)).
     ///
     /// # Examples

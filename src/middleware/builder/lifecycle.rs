@@ -115,13 +115,13 @@ impl WebConnectionSocketLayer {
     /// Calls a function for each user that joins a group, or has left it, if a rule of
     /// [`Config::presence`](crate::Config::presence) names the group.
     ///
-    /// A user has joined with its first socket in the group, and left once for each absence: when it has had
-    /// none for [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after), on any node. One
-    /// that comes back before has not left. Sockets without a user are not told of. In a cluster each node
-    /// tells its own functions, of the members of all nodes.
+    /// A user joins with its first socket in the group, and leaves once for each absence: when it has had
+    /// no socket for [`PresenceRule::leave_after`](crate::config::PresenceRule::leave_after), on any node. A
+    /// user that returns earlier has not left. Sockets without a user are not reported. In a cluster each
+    /// node calls its own functions, for the members of all nodes.
     ///
-    /// One task calls it for all groups, in the order of what happened, and tells watchers as well: so it
-    /// must be quick and must not block. Several functions are called in their order. One that panics is
+    /// One task calls it for all groups, in the order of events, and tells watchers as well: so it must be
+    /// quick and must not block. Several functions are called in their order. One that panics is
     /// logged and counted ([`Stats::panics`](crate::Stats::panics)).
     ///
     /// # Examples

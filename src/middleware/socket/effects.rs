@@ -140,8 +140,8 @@ impl Socket {
         }
     }
 
-    /// Says something of this socket's user to those that watch the members of its groups, such as a
-    /// picture or `"typing"`; see [`Hub::set_presence`].
+    /// Sets the presence value of this socket's user in all its groups, such as a picture or `"typing"`;
+    /// see [`Hub::set_presence`].
     ///
     /// [`Hub::set_presence`]: crate::Hub::set_presence
     ///
@@ -165,7 +165,7 @@ impl Socket {
         self.hub().set_presence(connection.entry.id, info)
     }
 
-    /// Has this socket told of the members of a group, whatever its identity allows; see
+    /// Reports the members of a group to this socket, whatever its identity allows; see
     /// [`Hub::watch_presence`].
     ///
     /// [`Hub::watch_presence`]: crate::Hub::watch_presence
