@@ -1,4 +1,4 @@
-//! Which of the handshake's headers go along with each message to the application.
+//! The choice of handshake headers that go along with each message to the application.
 
 use http::HeaderName;
 

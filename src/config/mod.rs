@@ -1,4 +1,4 @@
-//! What the middleware does, for which callers and within which limits: plain data, one setter per option.
+//! The options of the middleware, its callers and its limits: plain data, one setter per option.
 //!
 //! A [`Config`] is built once, in code, from a settings file or from the environment, and given to
 //! the layer. Text is parsed where it enters, so building a layer from a `Config` cannot fail.

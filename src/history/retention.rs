@@ -1,4 +1,4 @@
-//! How much of a stream is kept.
+//! The bounds on what is kept of a stream.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the middleware asks of the hub about the work that sockets cause.
+//! The hub's part in dispatching: turns, and notes of work that was dropped or panicked.
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! How many handshakes a hub takes per second.
+//! The limit on a hub's handshakes per second.
 
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! Whether a socket has work in hand, for whose end a shutdown waits before it closes the socket.
+//! Knows whether a socket has work in hand: a shutdown waits for its end before it closes the socket.
 
 use crate::sync::atomic::{
     AtomicU8,

@@ -1,4 +1,4 @@
-//! How far a hub's shutdown has come.
+//! The phases of a hub's shutdown.
 
 /// How far a hub's shutdown has come. It never goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

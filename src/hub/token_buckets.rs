@@ -1,4 +1,4 @@
-//! What may be sent: a token bucket for frames and one for bytes, where they are limited.
+//! A pair of token buckets, one for frames and one for bytes, where they are limited.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How fast all sockets of a user together may send.
+//! The limit on what all sockets of a user together may send.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

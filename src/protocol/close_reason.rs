@@ -1,4 +1,4 @@
-//! Why a socket is closed: a close code and a short reason.
+//! The reason why a socket is closed: a close code and a short text.
 
 use std::{borrow::Cow, error::Error, fmt, str::FromStr};
 

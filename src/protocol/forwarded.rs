@@ -1,4 +1,4 @@
-//! Whether a message was handed to the other nodes, as far as its report knows.
+//! The outcome of handing a message to the other nodes, as far as its report knows.
 
 use std::{fmt, pin::Pin, sync::Arc};
 

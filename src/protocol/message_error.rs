@@ -1,4 +1,4 @@
-//! Why a message could not be read or made.
+//! The error of a message that could not be read or made.
 
 use std::error::Error;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What travels between browser, server and application, as plain data.
+//! The messages and frames between browser, server and application, as plain data.
 //!
 //! Nothing here is async or does I/O: functions of their arguments read and write a message and find
 //! its audience.

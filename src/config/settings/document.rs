@@ -1,4 +1,4 @@
-//! What a settings file says about sockets.
+//! The settings of sockets in one settings file.
 
 use super::flaw::{Cause, Flaw};
 use super::link::Link;

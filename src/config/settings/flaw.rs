@@ -1,4 +1,4 @@
-//! What can be wrong with a settings file, in words for an operator.
+//! The flaws that a settings file can have, in words for an operator.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, io};

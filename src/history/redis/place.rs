@@ -1,4 +1,4 @@
-//! Where a Redis server is, and what this process is called there.
+//! The address of a Redis server, and the name of this process there.
 
 use super::scripts::Keys;
 use crate::{backplane::remote::Addresses, tls::Trust};

@@ -1,4 +1,4 @@
-//! How entries get into Redis and out of it.
+//! Appends entries to Redis and reads them back.
 
 use redis::{Pipeline, ServerError, Value};
 

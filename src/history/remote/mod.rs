@@ -1,4 +1,4 @@
-//! What the stores behind a network share: the queue of entries, and the task that keeps a link open and
+//! The parts that networked stores share: the queue of entries, and the task that keeps a link open and
 //! empties the queue over it.
 
 mod backoff;

@@ -1,4 +1,4 @@
-//! What one kind of store does over its links.
+//! The operations that one kind of store implements over its links.
 
 use super::job::Job;
 use crate::history::{

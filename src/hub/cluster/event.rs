@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::node_id::NodeId;
 
-/// What has happened to a node's link, or to other nodes.
+/// An event of a node's link, or of another node.
 ///
 /// [`WebConnectionSocketLayer::on_cluster_event`](crate::WebConnectionSocketLayer::on_cluster_event)
 /// hears of it; [`Stats::cluster`](crate::Stats::cluster) counts the same.

@@ -1,4 +1,4 @@
-//! How hubs of several processes act as one: what is published on one node reaches the sockets of all.
+//! Lets hubs of several processes act as one: a broadcast on one node reaches the sockets of all.
 //!
 //! ```text
 //!  Hub::broadcast ─▶ this node's sockets                               other nodes

@@ -1,4 +1,4 @@
-//! How many sockets there are: of all, of each user, of each client.
+//! Counts of sockets: of all, of each user, of each client.
 
 use std::{collections::HashMap, hash::Hash};
 

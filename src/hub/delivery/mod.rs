@@ -1,4 +1,4 @@
-//! How a message reaches its sockets, once the hub knows which they are.
+//! Delivers a message to its sockets, once the hub knows which they are.
 //!
 //! A broadcast to all waits once, in the log, for the sockets that are attached to it. Any other frame
 //! waits in the queue of each socket that is to get it.

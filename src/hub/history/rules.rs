@@ -1,4 +1,4 @@
-//! Which streams are kept, and how much of each.
+//! The rules that say which streams are kept, and how much of each.
 
 use std::{cmp::Reverse, collections::HashMap};
 

@@ -232,7 +232,7 @@ impl Streams {
     ) -> R {
         assert!(
             !Delivering::is_under_way(),
-            "a hook that is told of a delivery asked for a stream, and would wait for itself: ask in a task \
+            "code that runs inside a delivery asked for a stream, and would wait for itself: ask in a task \
              of your own"
         );
         loop {

@@ -44,7 +44,7 @@ impl<W: Clone> Table<W> {
         let own = member.and_then(|member| member.holder(node));
         let info = match &own {
             Some(own) => own.info.clone(),
-            // What was said of it holds until it has left, on whichever node it comes back.
+            // Its value counts until it has left, whichever node it returns to.
             None => member
                 .filter(|member| member.is_here())
                 .and_then(|member| member.info().cloned()),

@@ -1,4 +1,4 @@
-//! Which partitions of the cluster this node has to hear.
+//! The partitions of the cluster that have members on this node.
 
 use std::mem;
 

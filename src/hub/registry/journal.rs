@@ -1,4 +1,4 @@
-//! Which sockets have entered and left the groups that are kept track of.
+//! A journal of sockets that entered or left groups with a presence rule.
 
 use std::{mem, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! How many groups one socket may have, and how long their names may be.
+//! The limits on the number and length of a socket's names.
 
 use crate::{
     config::Config,

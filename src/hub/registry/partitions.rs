@@ -1,4 +1,4 @@
-//! How many names with active sockets each partition of the cluster has.
+//! Counts the names with active sockets in each partition of the cluster.
 
 use crate::hub::cluster::{Name, partition_of};
 

@@ -1,4 +1,4 @@
-//! Asking the registry who has entered and left the groups that are kept track of.
+//! Asks the registry for sockets that entered or left groups with a presence rule.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What waits for the broker, from the threads that broadcast to the task that sends.
+//! The queue to the broker, from the threads that broadcast to the task that sends.
 
 mod outgoing;
 mod waiting;

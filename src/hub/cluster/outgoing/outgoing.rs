@@ -1,4 +1,4 @@
-//! What waits for the broker: a bounded queue, in which every message has its number.
+//! The bounded queue to the broker, in which every message has its number.
 
 use std::{
     collections::{HashSet, VecDeque},

@@ -1,4 +1,4 @@
-//! What may wait for the broker.
+//! The commands that may wait for the broker.
 
 use std::sync::Arc;
 

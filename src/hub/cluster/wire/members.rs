@@ -1,4 +1,4 @@
-//! What a node says of the members of groups, and how far it has come with that.
+//! Encodes reports of a group's members, and the versions of reports in heartbeats.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +10,7 @@ use crate::{
     protocol::{GroupId, UserId},
 };
 
-/// What a node says of its members of groups of one partition.
+/// A node's report of its members of groups of one partition.
 #[derive(Clone, Debug)]
 pub(in crate::hub) struct MemberReport {
     /// How many reports the node has made of the partition, this one included. A snapshot is none.

@@ -1,4 +1,4 @@
-//! What nodes say to each other, as bytes.
+//! The frames between nodes, as bytes.
 //!
 //! ```text
 //! 0  "WC"         4  kind         6  node           22 topic: kind, number

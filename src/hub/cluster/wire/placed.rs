@@ -1,4 +1,4 @@
-//! Where an entry stands in its stream, as nodes tell each other.
+//! The place of an entry in its stream, as nodes tell each other.
 
 use super::reader::Reader;
 

@@ -1,4 +1,4 @@
-//! How long the next batch is held for messages that are about to come.
+//! Holds the next batch for messages that are about to come.
 
 use tokio::time::{Duration, Instant};
 

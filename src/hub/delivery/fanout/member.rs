@@ -1,11 +1,11 @@
-//! What delivery knows of a socket.
+//! The view that delivery has of a socket.
 
 use std::{fmt, sync::Arc};
 
 use super::crew::Crew;
 use crate::{hub::delivery::queue::Outbox, protocol::ConnectionId};
 
-/// What delivery knows of a socket: defined here, implemented by the hub's entry of it.
+/// A socket as delivery sees it: defined here, implemented by the hub's entry of it.
 pub(in crate::hub) trait Member: fmt::Debug + Send + Sync + Sized + 'static {
     fn id(&self) -> ConnectionId;
 

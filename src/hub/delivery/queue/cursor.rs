@@ -1,4 +1,4 @@
-//! How a socket takes broadcasts to all from the log: its cursor, and what it lacks.
+//! A socket's cursor in the log of broadcasts to all, and the messages that it lacks.
 
 use std::{io::IoSlice, task::Waker};
 

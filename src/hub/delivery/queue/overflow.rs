@@ -1,4 +1,4 @@
-//! What happens to a message when its queue is full, and what a queue gives up to make room.
+//! The overflow of a queue: which message is refused or dropped to make room.
 
 use super::{
     outbox::{Outbox, Push, wake},

@@ -1,4 +1,4 @@
-//! What a queue is written to: defined here, implemented by the session.
+//! The transport to which a queue is written: defined here, implemented by the session.
 
 use std::{
     fmt,
