@@ -26,7 +26,7 @@ impl Hub {
     /// for the group there are none, and the answer is not complete. Copies each name.
     ///
     /// In a cluster, asking about a group that no rule names in full subscribes this node to the group's
-    /// partition for a minute; that first answer is not complete.
+    /// partition for a minute. Answers are not complete until it hears that partition.
     ///
     /// # Examples
     ///
