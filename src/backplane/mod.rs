@@ -55,6 +55,7 @@
 //! }
 //! ```
 
+pub(crate) mod backoff;
 mod command;
 mod error;
 mod link;

@@ -8,10 +8,10 @@ use tokio::{
 };
 
 use super::{
-    backoff::Backoff,
     job::Job,
     server::{Driver, Server},
 };
+use crate::backplane::backoff::Backoff;
 
 /// What there is of a link.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(super) async fn run<S: Server>(
 
 /// Opens one link after another.
 async fn keep<S: Server>(server: &S, feeder: &mut Feeder, state: &watch::Sender<State<S::Link>>) {
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new("the history's store", "messages are not kept");
     loop {
         sleep(backoff.wait()).await;
         let mut attempt = pin!(timeout(MAX_CONNECT, server.connect()));

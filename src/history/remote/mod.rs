@@ -1,7 +1,6 @@
 //! The parts that networked stores share: the queue of entries, and the task that keeps a link open and
 //! empties the queue over it.
 
-mod backoff;
 mod feeder;
 mod job;
 mod remote;

@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    hash::{BuildHasher, RandomState},
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -23,7 +22,7 @@ use super::{
     wire::Draft,
 };
 use crate::{
-    backplane::{BackplaneError, Command, Inlet, Link, Outlet, Topic},
+    backplane::{BackplaneError, Command, Inlet, Link, Outlet, Topic, backoff::Backoff},
     protocol::Receipt,
     sync::atomic::Ordering::Relaxed,
 };
@@ -47,7 +46,7 @@ impl Node {
 /// Keeps a link open until the node leaves, or its hub is gone.
 async fn run(running: Running) {
     let node = running.0.clone();
-    let mut backoff = Backoff::default();
+    let mut backoff = Backoff::new("the broker", "messages stay on this node");
     let mut stage = node.stage.subscribe();
     loop {
         let attempt = async {
@@ -58,20 +57,23 @@ async fn run(running: Running) {
             attempt = attempt => attempt,
             () = leaving(&mut stage) => break,
         };
-        let (link, topics) = match attempt {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(error)) => {
-                backoff.failed(&node, &error.to_string());
-                continue;
-            }
-            Err(_elapsed) => {
-                backoff.failed(&node, "the broker did not answer within 5 s");
+        let opened = match attempt {
+            Ok(opened) => opened.map_err(|error| error.to_string()),
+            Err(_elapsed) => Err("the broker did not answer within 5 s".to_owned()),
+        };
+        let (link, topics) = match opened {
+            Ok(opened) => opened,
+            Err(why) => {
+                node.counters.failed_links.fetch_add(1, Relaxed);
+                backoff.failed(&why);
                 continue;
             }
         };
         let since = Instant::now();
         match serve(&node, link, &topics).await {
-            End::Link(why) => backoff.ended(since, &why.text),
+            End::Link(why) => {
+                backoff.ended(since, &why.text);
+            }
             End::Node => break,
         }
     }
@@ -240,62 +242,6 @@ pub(super) async fn receive(node: Arc<Node>, mut inlet: Box<dyn Inlet>) -> Half 
     Half::Receiver
 }
 
-/// The waits between attempts to open a link.
-#[derive(Debug, Default)]
-struct Backoff {
-    /// The longest that the next wait may be.
-    limit: Duration,
-    warned: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Backoff {
-    /// Returns a random part of the limit.
-    fn wait(&self) -> Duration {
-        // The keys of a `RandomState` are random.
-        let part = RandomState::new().hash_one("wait") % 1_000;
-        self.limit * part as u32 / 1_000
-    }
-
-    fn failed(&mut self, node: &Node, why: &str) {
-        self.limit = (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT);
-        node.counters.failed_links.fetch_add(1, Relaxed);
-        self.warn(why);
-    }
-
-    /// Says once a minute why there is no link.
-    fn warn(&mut self, why: &str) {
-        let now = Instant::now();
-        if self
-            .warned
-            .is_some_and(|last| now < last + BETWEEN_WARNINGS)
-        {
-            self.suppressed += 1;
-            return;
-        }
-        self.warned = Some(now);
-        let suppressed = mem::take(&mut self.suppressed);
-        tracing::warn!(
-            suppressed,
-            "there is no link to the broker, so messages stay on this node; trying again for as long as \
-             it takes: {why}"
-        );
-    }
-
-    /// Has the next attempt made at once, unless links do not last: then what is wrong may be what a link
-    /// is used for, and the log says so.
-    fn ended(&mut self, since: Instant, why: &str) {
-        tracing::debug!(why, "the link to the broker is over");
-        let lasted = since.elapsed() >= LAST_LIMIT;
-        self.limit = if lasted {
-            Duration::ZERO
-        } else {
-            self.warn(why);
-            (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT)
-        };
-    }
-}
-
 /// Says when the tasks are gone, also with their runtime.
 struct Running(Arc<Node>);
 
@@ -309,16 +255,11 @@ impl Drop for Running {
 /// How long a link may take to be open and subscribed.
 const MAX_CONNECT: Duration = Duration::from_secs(5);
 
-const FIRST_LIMIT: Duration = Duration::from_millis(100);
-const LAST_LIMIT: Duration = Duration::from_millis(1_500);
-
 /// How long it may take to take what has arrived on a link that is over: more than a full inbox needs.
 const DRAIN: Duration = Duration::from_millis(250);
 
 /// How long the half that sends may take to say why the link is over.
 const SAY_WHY: Duration = Duration::from_millis(10);
-
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 /// How many messages are taken before others of the thread's tasks have their turn.
 const BETWEEN_YIELDS: u32 = 64;

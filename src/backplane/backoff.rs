@@ -9,8 +9,12 @@ use std::{
 use tokio::time::Instant;
 
 /// The waits: none after a link that lasted, else a random time that grows to 1.5 s.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    /// What the link leads to.
+    server: &'static str,
+    /// What there is while there is no link.
+    meanwhile: &'static str,
     /// The longest that the next wait may be.
     limit: Duration,
     warned: Option<Instant>,
@@ -18,21 +22,32 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
+    pub(crate) fn new(server: &'static str, meanwhile: &'static str) -> Self {
+        Self {
+            server,
+            meanwhile,
+            limit: Duration::ZERO,
+            warned: None,
+            suppressed: 0,
+        }
+    }
+
     /// Returns a random part of the limit.
-    pub(super) fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         // The keys of a `RandomState` are random.
         let part = RandomState::new().hash_one("wait") % 1_000;
         self.limit * part as u32 / 1_000
     }
 
-    pub(super) fn failed(&mut self, why: &str) {
+    pub(crate) fn failed(&mut self, why: &str) {
         self.limit = (self.limit * 2).clamp(FIRST_LIMIT, LAST_LIMIT);
         self.warn(why);
     }
 
-    /// Has the next attempt made at once, unless links do not last. Returns whether it is.
-    pub(super) fn ended(&mut self, since: Instant, why: &str) -> bool {
-        tracing::debug!(why, "the link to the history's store is over");
+    /// Has the next attempt made at once, unless links do not last: then what is wrong may be what a link
+    /// is used for, and the log says so. Returns whether it is.
+    pub(crate) fn ended(&mut self, since: Instant, why: &str) -> bool {
+        tracing::debug!(why, "the link to {} is over", self.server);
         let lasted = since.elapsed() >= LAST_LIMIT;
         if lasted {
             self.limit = Duration::ZERO;
@@ -56,8 +71,9 @@ impl Backoff {
         let suppressed = mem::take(&mut self.suppressed);
         tracing::warn!(
             suppressed,
-            "there is no link to the history's store, so messages are not kept; trying again for as long \
-             as it takes: {why}"
+            "there is no link to {}, so {}; trying again for as long as it takes: {why}",
+            self.server,
+            self.meanwhile
         );
     }
 }
@@ -72,7 +88,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_attempt_after_a_link_that_lasted_is_made_at_once() {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new("a server", "nothing is sent");
         assert_eq!(backoff.wait(), Duration::ZERO);
         let since = Instant::now();
         for _ in 0..10 {
