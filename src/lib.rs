@@ -118,7 +118,7 @@
 //! | `frame` | RFC 6455: headers, decoding and encoding of frames, pure | `protocol` |
 //! | [`config`] | every option with its default; the environment, and settings files behind a feature | `protocol` |
 //! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync`, `tls` |
-//! | [`history`] | what numbers and keeps the messages of streams: the trait of a store, and stores | `sync`, `tls`, `backplane` |
+//! | [`history`] | what numbers and keeps the messages of streams: the trait of a store, and stores | `sync`, `backplane` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol`, `tls` |
 //! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`) for sockets that resume (`resuming`) and the application (`recall`), who is in a group (`presence`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane`, `history` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |

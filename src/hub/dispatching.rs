@@ -56,10 +56,7 @@ impl Hub {
     pub(crate) fn panicked(&self, what: &'static str) {
         self.counters.panicked();
         if let Some(suppressed) = self.work.log.pass(Line::Panicked(what)) {
-            tracing::error!(
-                suppressed,
-                "{what} panicked; if it was part of a socket, that has ended"
-            );
+            tracing::error!(suppressed, "{what} panicked");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 /// [`Overflow::DropOldest`](crate::config::Overflow::DropOldest) drops. Each client that stays
 /// connected and reads gets the messages that were queued for it.
 ///
-/// As JSON it tells of other nodes what is known at that moment: await [`settled`](Self::settled) before.
+/// Its JSON shows what is known of other nodes at that moment: await [`settled`](Self::settled) first.
 ///
 /// # Examples
 ///
@@ -32,9 +32,6 @@ use crate::protocol::{Forwarded, Forwarding, NotForwarded, Position};
 /// assert_eq!(serde_json::from_str::<BroadcastReport>(answer)?.matched, 0);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-///
-/// Its JSON and its comparison with another report show what is known of other nodes at that moment: await
-/// [`forwarded`](Self::forwarded) first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BroadcastReport {

@@ -1,18 +1,11 @@
 //! The type [`NatsBackplane`] and its options.
 
-use std::fmt;
-
-use async_nats::ConnectOptions;
-
-use super::connect;
-use crate::{
-    backplane::{
-        error::BackplaneError,
-        link::{Backplane, BoxFuture, Link},
-        prefix::Prefix,
-        remote::{Address, Addresses, Schemes, SetupError, SetupErrorKind, UrlFlaw},
-    },
-    tls::Trust,
+use super::{connect, endpoints::NatsEndpoints};
+use crate::backplane::{
+    error::BackplaneError,
+    link::{Backplane, BoxFuture, Link},
+    prefix::Prefix,
+    remote::SetupError,
 };
 
 /// Connects nodes through a NATS server, or a cluster of them (feature `nats`).
@@ -39,11 +32,10 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct NatsBackplane {
-    addresses: Addresses,
+    endpoints: NatsEndpoints,
     prefix: Prefix,
-    trust: Trust,
-    credentials: Option<String>,
 }
 
 impl NatsBackplane {
@@ -59,13 +51,9 @@ impl NatsBackplane {
     ///
     /// If a URL is not like that.
     pub fn new(urls: &str) -> Result<Self, SetupError> {
-        let addresses = Addresses::parse(urls, &SCHEMES)?;
-        addresses.iter().try_for_each(check)?;
         Ok(Self {
-            addresses,
+            endpoints: NatsEndpoints::parse(urls)?,
             prefix: Prefix::default(),
-            trust: Trust::of_machine(true)?,
-            credentials: None,
         })
     }
 
@@ -89,9 +77,7 @@ impl NatsBackplane {
     ///
     /// If the text holds no JWT or no key.
     pub fn credentials(mut self, text: &str) -> Result<Self, SetupError> {
-        ConnectOptions::with_credentials(text)
-            .map_err(|error| SetupError::new(SetupErrorKind::Credentials, error))?;
-        self.credentials = Some(text.to_owned());
+        self.endpoints.sign_in_with(text)?;
         Ok(self)
     }
 
@@ -103,88 +89,13 @@ impl NatsBackplane {
     ///
     /// If `pem` holds no certificate in PEM form, or one that is not valid.
     pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, SetupError> {
-        self.trust = self.trust.with_pem(pem)?;
+        self.endpoints.add_roots(pem)?;
         Ok(self)
-    }
-}
-
-impl fmt::Debug for NatsBackplane {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsBackplane")
-            .field("addresses", &self.addresses)
-            .field("prefix", &self.prefix)
-            .field("trust", &self.trust)
-            .finish_non_exhaustive()
     }
 }
 
 impl Backplane for NatsBackplane {
     fn connect(&self) -> BoxFuture<'_, Result<Link, BackplaneError>> {
-        let address = self.addresses.next();
-        let credentials = self.credentials.as_deref();
-        Box::pin(connect::connect(
-            address,
-            credentials,
-            &self.prefix,
-            &self.trust,
-        ))
-    }
-}
-
-fn check(address: &Address) -> Result<(), UrlFlaw> {
-    if address.user.is_none() && address.password.is_some() {
-        return Err(UrlFlaw::Unfit("it has a password without a user"));
-    }
-    let has_none = address.path.is_empty().then_some(());
-    has_none.ok_or(UrlFlaw::Unfit("it has a path"))
-}
-
-static SCHEMES: Schemes = Schemes {
-    plain: "nats",
-    tls: "tls",
-    port: 4222,
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_refused_at_once_and_a_secret_in_it_is_not_repeated() {
-        for (url, reason) in [
-            ("nats://:hunter2@h", "a password without a user"),
-            ("nats://hunter2@h/shop", "it has a path"),
-            ("nats://hunter2@h?tls", "no such options"),
-            ("redis://hunter2@h", "nats:// or tls://"),
-        ] {
-            let error = NatsBackplane::new(url).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                text.contains(reason) && text.contains("not tried"),
-                "{text}"
-            );
-            assert!(!format!("{text} {error:?}").contains("hunter2"));
-            assert_eq!(error.kind(), SetupErrorKind::Url);
-        }
-        for url in [
-            "nats://hunter2@h",
-            "tls://ann:hunter2@h/",
-            "nats://a,nats://b:4223",
-        ] {
-            let debug = format!("{:?}", NatsBackplane::new(url).unwrap());
-            assert!(
-                debug.contains("://") && !debug.contains("hunter2"),
-                "{debug}"
-            );
-        }
-    }
-
-    #[test]
-    fn credentials_and_certificates_that_are_none_are_refused() {
-        let nats = || NatsBackplane::new("nats://h").unwrap();
-        let error = nats().credentials("none").unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::Credentials);
-        let error = nats().root_certificates(b"none").unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::Certificate);
+        Box::pin(connect::connect(&self.endpoints, &self.prefix))
     }
 }

@@ -10,23 +10,26 @@ use async_nats::{
     Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, rustls::ClientConfig,
 };
 
+use super::endpoints::NatsEndpoints;
 use crate::{backplane::remote::Address, tls::Trust};
 
-/// Opens a client. `end` is called with the reason at the first event that means a loss, and may be
-/// called again: the client would connect once more by itself, and then send what was sent to the old
-/// connection.
-pub(crate) async fn open(
-    address: &Address,
-    credentials: Option<&str>,
-    trust: &Trust,
-    end: impl Fn(&str) + Send + Sync + 'static,
-) -> Result<Client, String> {
-    let options = log_in(options(address, trust, end), address, credentials)?;
-    // The login is not part of that text, which the client may log.
-    let opened = options.connect(address.to_string()).await;
-    let client = opened.map_err(|error| refusal(&error))?;
-    check(&client)?;
-    Ok(client)
+impl NatsEndpoints {
+    /// Opens a client of one of the servers. `end` is called with the reason at the first event that
+    /// means a loss, and may be called again: the client would connect once more by itself, and then
+    /// send what was sent to the old connection.
+    pub(crate) async fn open(
+        &self,
+        address: &Address,
+        end: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Client, String> {
+        let options = options(address, &self.trust, end);
+        let options = log_in(options, address, self.credentials.as_deref())?;
+        // The login is not part of that text, which the client may log.
+        let opened = options.connect(address.to_string()).await;
+        let client = opened.map_err(|error| refusal(&error))?;
+        check(&client)?;
+        Ok(client)
+    }
 }
 
 fn options(

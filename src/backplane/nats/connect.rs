@@ -3,35 +3,23 @@
 use std::sync::Arc;
 
 use super::{
-    client,
+    endpoints::NatsEndpoints,
     link::{NatsInlet, NatsOutlet},
     session::Session,
 };
-use crate::{
-    backplane::{error::BackplaneError, link::Link, prefix::Prefix, remote::Address},
-    tls::Trust,
-};
+use crate::backplane::{error::BackplaneError, link::Link, prefix::Prefix};
 
+/// Opens a link to the next of the servers.
 pub(super) async fn connect(
-    address: &Address,
-    credentials: Option<&str>,
+    endpoints: &NatsEndpoints,
     prefix: &Prefix,
-    trust: &Trust,
 ) -> Result<Link, BackplaneError> {
-    let opened = open(address, credentials, prefix, trust).await;
-    opened.map_err(|error| BackplaneError::not_sent(format!("{address} {error}")))
-}
-
-async fn open(
-    address: &Address,
-    credentials: Option<&str>,
-    prefix: &Prefix,
-    trust: &Trust,
-) -> Result<Link, String> {
-    let session = Arc::new(Session::new());
+    let address = endpoints.next();
+    let session = Arc::new(Session::default());
     let ended = session.clone();
-    let client = client::open(address, credentials, trust, move |reason| ended.end(reason)).await?;
-    session.open(client);
+    let client = endpoints.open(address, move |reason| ended.end(reason));
+    let client = client.await;
+    session.open(client.map_err(|why| BackplaneError::not_sent(format!("{address} {why}")))?);
     let outlet = NatsOutlet::new(session.clone(), prefix.clone());
     Ok((Box::new(outlet), Box::new(NatsInlet::new(session))))
 }

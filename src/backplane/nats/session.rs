@@ -11,6 +11,7 @@ use crate::{
 };
 
 /// What the halves of a link share with the client.
+#[derive(Default)]
 pub(super) struct Session {
     pub(super) inbox: Inbox,
     open: Mutex<Open>,
@@ -25,13 +26,6 @@ struct Open {
 }
 
 impl Session {
-    pub(super) fn new() -> Self {
-        Self {
-            inbox: Inbox::new(),
-            open: Mutex::default(),
-        }
-    }
-
     /// Keeps the connection until the link is over.
     pub(super) fn open(&self, client: Client) {
         self.open.lock().client = Some(client);

@@ -1,14 +1,11 @@
 //! The type [`RedisBackplane`] and its options.
 
-use super::connect;
-use crate::{
-    backplane::{
-        error::BackplaneError,
-        link::{Backplane, BoxFuture, Link},
-        prefix::Prefix,
-        remote::{Address, Addresses, Schemes, SetupError, UrlFlaw},
-    },
-    tls::Trust,
+use super::{connect, endpoints::RedisEndpoints};
+use crate::backplane::{
+    error::BackplaneError,
+    link::{Backplane, BoxFuture, Link},
+    prefix::Prefix,
+    remote::SetupError,
 };
 
 /// Connects nodes through Redis 6 or later, Valkey or a Redis Cluster (feature `redis`).
@@ -34,9 +31,8 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct RedisBackplane {
-    addresses: Addresses,
+    endpoints: RedisEndpoints,
     prefix: Prefix,
-    trust: Trust,
 }
 
 impl RedisBackplane {
@@ -53,13 +49,9 @@ impl RedisBackplane {
     ///
     /// If a URL is not like that.
     pub fn new(urls: &str) -> Result<Self, SetupError> {
-        let addresses = Addresses::parse(urls, &SCHEMES)?;
-        addresses.iter().try_for_each(check)?;
-        let is_tls = addresses.iter().any(|address| address.is_tls);
         Ok(Self {
-            addresses,
+            endpoints: RedisEndpoints::parse(urls)?,
             prefix: Prefix::default(),
-            trust: Trust::of_machine(is_tls)?,
         })
     }
 
@@ -94,71 +86,13 @@ impl RedisBackplane {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, SetupError> {
-        self.trust = self.trust.with_pem(pem)?;
+        self.endpoints.add_roots(pem)?;
         Ok(self)
     }
 }
 
 impl Backplane for RedisBackplane {
     fn connect(&self) -> BoxFuture<'_, Result<Link, BackplaneError>> {
-        let address = self.addresses.next();
-        Box::pin(connect::connect(address, &self.prefix, &self.trust))
-    }
-}
-
-fn check(address: &Address) -> Result<(), UrlFlaw> {
-    if address.user.is_some() && address.password.is_none() {
-        return Err(UrlFlaw::Unfit("it has a user without a password"));
-    }
-    let is_number = address.path.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then_some(()).ok_or(UrlFlaw::Unfit(
-        "its path is not the number of a database; channels belong to none, so leave it out",
-    ))
-}
-
-static SCHEMES: Schemes = Schemes {
-    plain: "redis",
-    tls: "rediss",
-    port: 6379,
-};
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::backplane::remote::SetupErrorKind;
-
-    #[test]
-    fn a_url_is_refused_at_once_and_a_password_in_it_is_not_repeated() {
-        for (url, reason) in [
-            ("redis://ann@h/", "a user without a password"),
-            ("redis://:hunter2@h/one", "not the number of a database"),
-            ("redis://:hunter2@h/?protocol=resp3", "no such options"),
-            ("nats://:hunter2@h", "redis:// or rediss://"),
-        ] {
-            let error = RedisBackplane::new(url).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                text.contains(reason) && text.contains("not tried"),
-                "{text}"
-            );
-            assert!(!format!("{text} {error:?}").contains("hunter2"));
-            assert_eq!(error.kind(), SetupErrorKind::Url);
-        }
-        for url in ["redis://h/0", "redis://h/3/", "redis://a,redis://b"] {
-            RedisBackplane::new(url).unwrap();
-        }
-        let redis = RedisBackplane::new("redis://ann:hunter2@h").unwrap();
-        let debug = format!("{redis:?}");
-        assert!(
-            debug.contains("redis://h:6379") && !debug.contains("hunter2"),
-            "{debug}"
-        );
-    }
-
-    #[test]
-    fn a_certificate_that_is_none_is_refused() {
-        let redis = RedisBackplane::new("redis://h").unwrap();
-        let error = redis.root_certificates(b"none").unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::Certificate);
+        Box::pin(connect::connect(&self.endpoints, &self.prefix))
     }
 }

@@ -8,31 +8,33 @@ use redis::{
 };
 
 use super::{
+    endpoints::RedisEndpoints,
     link::{RedisInlet, RedisOutlet},
-    session,
 };
-use crate::{
-    backplane::{
-        command::Arrival,
-        error::BackplaneError,
-        link::Link,
-        prefix::Prefix,
-        remote::{Address, Inbox},
-    },
-    tls::Trust,
+use crate::backplane::{
+    command::Arrival,
+    error::BackplaneError,
+    link::Link,
+    prefix::Prefix,
+    remote::{Address, Inbox},
 };
 
+/// Opens a link to the next of the servers.
 pub(super) async fn connect(
-    address: &Address,
+    endpoints: &RedisEndpoints,
     prefix: &Prefix,
-    trust: &Trust,
 ) -> Result<Link, BackplaneError> {
-    let opened = open(address, prefix, trust).await;
+    let address = endpoints.next();
+    let opened = open(endpoints, address, prefix).await;
     opened.map_err(|error| BackplaneError::not_sent(format!("{address} {error}")))
 }
 
-async fn open(address: &Address, prefix: &Prefix, trust: &Trust) -> Result<Link, String> {
-    let inbox = Arc::new(Inbox::new());
+async fn open(
+    endpoints: &RedisEndpoints,
+    address: &Address,
+    prefix: &Prefix,
+) -> Result<Link, String> {
+    let inbox = Arc::new(Inbox::default());
     let receive = {
         let (inbox, prefix) = (inbox.clone(), prefix.clone());
         move |push: PushInfo| -> Result<(), ()> {
@@ -42,7 +44,7 @@ async fn open(address: &Address, prefix: &Prefix, trust: &Trust) -> Result<Link,
     };
     let login = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
     let config = AsyncConnectionConfig::new().set_push_sender(receive);
-    let (connection, driver) = session::open(address, trust, login, config).await?;
+    let (connection, driver) = endpoints.open(address, login, config).await?;
     let session = inbox.clone();
     #[expect(
         clippy::disallowed_methods,

@@ -2,8 +2,9 @@
 
 mod backplane;
 mod connect;
+mod endpoints;
 mod link;
 mod session;
 
 pub use self::backplane::RedisBackplane;
-pub(crate) use self::session::{RedisDriver, open};
+pub(crate) use self::{endpoints::RedisEndpoints, session::RedisDriver};

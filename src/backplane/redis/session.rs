@@ -11,34 +11,38 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
-use crate::{backplane::remote::Address, tls::Trust};
+use super::endpoints::RedisEndpoints;
+use crate::backplane::remote::Address;
 
 /// What reads and writes a connection for as long as it is polled.
 pub(crate) type RedisDriver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Opens a session. No answer has a deadline.
-pub(crate) async fn open(
-    address: &Address,
-    trust: &Trust,
-    login: RedisConnectionInfo,
-    config: AsyncConnectionConfig,
-) -> Result<(MultiplexedConnection, RedisDriver), String> {
-    let unreachable = |error| format!("cannot be reached: {error}");
-    let server = (&*address.host, address.port);
-    let tcp = TcpStream::connect(server).await.map_err(unreachable)?;
-    tcp.set_nodelay(true).map_err(unreachable)?;
-    let login = with_password(login, address);
-    // An answer that is late is not one that does not come: who asks judges silence.
-    let config = config
-        .set_response_timeout(None)
-        .set_connection_timeout(None);
-    if !address.is_tls {
-        return log_in(tcp, &login, config).await;
+impl RedisEndpoints {
+    /// Opens a session with one of the servers, or another of its cluster. No answer has a deadline.
+    pub(crate) async fn open(
+        &self,
+        address: &Address,
+        login: RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> Result<(MultiplexedConnection, RedisDriver), String> {
+        let unreachable = |error| format!("cannot be reached: {error}");
+        let server = (&*address.host, address.port);
+        let tcp = TcpStream::connect(server).await.map_err(unreachable)?;
+        tcp.set_nodelay(true).map_err(unreachable)?;
+        let login = with_password(login, address);
+        // An answer that is late is not one that does not come: who asks judges silence.
+        let config = config
+            .set_response_timeout(None)
+            .set_connection_timeout(None);
+        if !address.is_tls {
+            return log_in(tcp, &login, config).await;
+        }
+        let host =
+            ServerName::try_from(address.host.clone()).map_err(|error| without_tls(&error))?;
+        let tls = TlsConnector::from(self.trust.config().clone());
+        let tls = tls.connect(host, tcp).await;
+        log_in(tls.map_err(|error| without_tls(&error))?, &login, config).await
     }
-    let host = ServerName::try_from(address.host.clone()).map_err(|error| without_tls(&error))?;
-    let tls = TlsConnector::from(trust.config().clone());
-    let tls = tls.connect(host, tcp).await;
-    log_in(tls.map_err(|error| without_tls(&error))?, &login, config).await
 }
 
 async fn log_in<S>(

@@ -2,17 +2,17 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
+use super::end::End;
 use crate::{backplane::command::Arrival, sync::Mutex};
 
 /// The messages of one link. Filled by what reads the connection, emptied by the cluster's task.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::backplane) struct Inbox {
     arrived: Mutex<Arrived>,
     changed: Notify,
-    /// Why the link is over, once it is.
-    over: watch::Sender<Option<Arc<str>>>,
+    end: End,
 }
 
 #[derive(Debug, Default)]
@@ -22,18 +22,10 @@ struct Arrived {
 }
 
 impl Inbox {
-    pub(in crate::backplane) fn new() -> Self {
-        Self {
-            arrived: Mutex::default(),
-            changed: Notify::new(),
-            over: watch::Sender::new(None),
-        }
-    }
-
     /// Takes a message in. Ends the link if there is no room: what comes after a message that was left
     /// out is of less use than a new link, with which the cluster finds out what is missing.
     pub(in crate::backplane) fn push(&self, arrival: Arrival) {
-        if self.over.borrow().is_some() {
+        if self.reason().is_some() {
             return;
         }
         let is_full = {
@@ -55,25 +47,18 @@ impl Inbox {
 
     /// Ends the link, unless it has ended before. What has arrived can still be taken.
     pub(in crate::backplane) fn end(&self, reason: &str) {
-        self.over.send_if_modified(|over| {
-            let is_first = over.is_none();
-            over.get_or_insert_with(|| reason.into());
-            is_first
-        });
+        self.end.end(reason);
         self.changed.notify_one();
     }
 
     /// Returns why the link is over, or `None` while it is not.
     pub(in crate::backplane) fn reason(&self) -> Option<Arc<str>> {
-        self.over.borrow().clone()
+        self.end.reason()
     }
 
     /// Waits until the link is over, and returns why.
     pub(in crate::backplane) async fn over(&self) -> Arc<str> {
-        let mut over = self.over.subscribe();
-        let reason = over.wait_for(Option::is_some).await;
-        let reason = reason.ok().and_then(|reason| reason.clone());
-        reason.unwrap_or_else(|| "dropped".into())
+        self.end.over().await
     }
 
     /// Takes the next message, or returns `None` when all were taken and the link is over.
@@ -84,7 +69,7 @@ impl Inbox {
     pub(in crate::backplane) async fn receive(&self) -> Option<Arrival> {
         loop {
             // Asked first, since no message is taken in after that.
-            let is_over = self.over.borrow().is_some();
+            let is_over = self.reason().is_some();
             if let Some(arrival) = self.take() {
                 return Some(arrival);
             }
@@ -120,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_arrived_before_the_end_is_taken_and_nothing_after_it() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         inbox.push(arrival(1));
         inbox.push(arrival(2));
         inbox.end("the server went away");
@@ -136,7 +121,7 @@ mod tests {
     #[tokio::test]
     async fn a_link_whose_messages_are_not_taken_ends_with_bounded_memory() {
         for (bytes, fit) in [(0, MAX_MESSAGES), (1 << 20, MAX_BYTES >> 20)] {
-            let inbox = Inbox::new();
+            let inbox = Inbox::default();
             for _ in 0..fit {
                 inbox.push(arrival(bytes));
             }
@@ -155,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_receive_has_taken_nothing() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         for count in 0..100 {
             {
                 let mut receive = std::pin::pin!(inbox.receive());
@@ -169,7 +154,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_receiver_that_waits_is_woken_by_a_message_and_by_the_end() {
-        let inbox = Inbox::new();
+        let inbox = Inbox::default();
         let later = async {
             tokio::task::yield_now().await;
             inbox.push(arrival(1));

@@ -7,12 +7,11 @@ use tokio::time::sleep;
 
 use super::{
     api::{self, Api, Failure, Info, Limits},
-    end::End,
     link::{Found, JetStreamLink},
     place::{JetStreamServer, Names},
 };
 use crate::{
-    backplane::{nats::open as open_client, remote::Address},
+    backplane::remote::{Address, end::End},
     history::{random::random, remote::Driver, retention::Retention},
 };
 
@@ -20,12 +19,12 @@ use crate::{
 pub(super) async fn connect(
     server: &JetStreamServer,
 ) -> Result<(Arc<JetStreamLink>, Driver), String> {
-    let address = server.addresses.next();
+    let address = server.endpoints.next();
     let end = Arc::new(End::default());
     let opened = tokio::select! {
         opened = open(server, address, &end) => opened,
         // Such as a user without permission.
-        why = end.over() => Err(why),
+        why = end.over() => Err(why.to_string()),
     };
     opened.map_err(|why| format!("{address} {why}"))
 }
@@ -36,10 +35,7 @@ async fn open(
     end: &Arc<End>,
 ) -> Result<(Arc<JetStreamLink>, Driver), String> {
     let ended = end.clone();
-    let credentials = server.credentials.as_deref();
-    let client = open_client(address, credentials, &server.trust, move |why| {
-        ended.end(why)
-    });
+    let client = server.endpoints.open(address, move |why| ended.end(why));
     let api = Api {
         client: client.await?,
         stream: server.names.stream(),

@@ -1,15 +1,10 @@
 //! The type [`JetStreamHistory`] and its options.
 
-use std::{fmt, sync::Arc};
-
-use async_nats::ConnectOptions;
+use std::sync::Arc;
 
 use super::place::{JetStreamServer, Names};
 use crate::{
-    backplane::{
-        prefix::Prefix,
-        remote::{Address, Addresses, Schemes, SetupError, SetupErrorKind, UrlFlaw},
-    },
+    backplane::{nats::NatsEndpoints, prefix::Prefix, remote::SetupError},
     history::{
         append::{Append, Appended},
         error::HistoryError,
@@ -18,7 +13,6 @@ use crate::{
         remote::Remote,
         store::{BoxFuture, History},
     },
-    tls::Trust,
 };
 
 /// Keeps the history of streams in JetStream, the store of NATS servers from 2.9 (feature `nats`).
@@ -72,6 +66,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct JetStreamHistory(Remote<JetStreamServer>);
 
 impl JetStreamHistory {
@@ -87,13 +82,9 @@ impl JetStreamHistory {
     ///
     /// If a URL is not like that.
     pub fn new(urls: &str) -> Result<Self, SetupError> {
-        let addresses = Addresses::parse(urls, &SCHEMES)?;
-        addresses.iter().try_for_each(check)?;
         Ok(Self(Remote::new(JetStreamServer {
-            addresses,
+            endpoints: NatsEndpoints::parse(urls)?,
             names: Names::new(&Prefix::default()),
-            trust: Trust::of_machine(true)?,
-            credentials: None,
             replicas: 1,
             publisher: random(),
             highest: Arc::default(),
@@ -108,9 +99,9 @@ impl JetStreamHistory {
     /// Unless it is 1 to 64 ASCII letters, digits, `-`, `_` or `:`.
     #[must_use]
     #[track_caller]
-    pub fn prefix(self, prefix: &str) -> Self {
-        let names = Names::new(&Prefix::new(prefix));
-        Self(self.0.with(|server| JetStreamServer { names, ..server }))
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.0.server_mut().names = Names::new(&Prefix::new(prefix));
+        self
     }
 
     /// Sets on how many servers of a cluster the stream is made, 1 by default; with 3 or 5 it survives
@@ -121,12 +112,13 @@ impl JetStreamHistory {
     /// Unless it is 1 to 5.
     #[must_use]
     #[track_caller]
-    pub fn replicas(self, replicas: usize) -> Self {
+    pub fn replicas(mut self, replicas: usize) -> Self {
         assert!(
             (1..=5).contains(&replicas),
             "JetStreamHistory::replicas: must be 1 to 5, but is {replicas}"
         );
-        Self(self.0.with(|server| JetStreamServer { replicas, ..server }))
+        self.0.server_mut().replicas = replicas;
+        self
     }
 
     /// Signs in with the text of a credentials file, which holds a user's JWT and key. A login in the
@@ -135,14 +127,9 @@ impl JetStreamHistory {
     /// # Errors
     ///
     /// If the text holds no JWT or no key.
-    pub fn credentials(self, text: &str) -> Result<Self, SetupError> {
-        ConnectOptions::with_credentials(text)
-            .map_err(|error| SetupError::new(SetupErrorKind::Credentials, error))?;
-        let credentials = Some(text.to_owned());
-        Ok(Self(self.0.with(|server| JetStreamServer {
-            credentials,
-            ..server
-        })))
+    pub fn credentials(mut self, text: &str) -> Result<Self, SetupError> {
+        self.0.server_mut().endpoints.sign_in_with(text)?;
+        Ok(self)
     }
 
     /// Trusts the certificate authorities in `pem` in addition to those of the machine.
@@ -152,11 +139,9 @@ impl JetStreamHistory {
     /// # Errors
     ///
     /// If `pem` holds no certificate in PEM form, or one that is not valid.
-    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, SetupError> {
-        let trust = self.0.server().trust.with_pem(pem)?;
-        Ok(Self(
-            self.0.with(|server| JetStreamServer { trust, ..server }),
-        ))
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, SetupError> {
+        self.0.server_mut().endpoints.add_roots(pem)?;
+        Ok(self)
     }
 }
 
@@ -170,64 +155,17 @@ impl History for JetStreamHistory {
     }
 }
 
-impl fmt::Debug for JetStreamHistory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let server = self.0.server();
-        f.debug_struct("JetStreamHistory")
-            .field("addresses", &server.addresses)
-            .field("names", &server.names)
-            .field("trust", &server.trust)
-            .field("replicas", &server.replicas)
-            .finish_non_exhaustive()
-    }
-}
-
-fn check(address: &Address) -> Result<(), UrlFlaw> {
-    if address.user.is_none() && address.password.is_some() {
-        return Err(UrlFlaw::Unfit("it has a password without a user"));
-    }
-    let has_none = address.path.is_empty().then_some(());
-    has_none.ok_or(UrlFlaw::Unfit("it has a path"))
-}
-
-static SCHEMES: Schemes = Schemes {
-    plain: "nats",
-    tls: "tls",
-    port: 4222,
-};
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_refused_at_once_and_a_secret_in_it_is_not_repeated() {
-        for (url, reason) in [
-            ("nats://:hunter2@h", "a password without a user"),
-            ("nats://hunter2@h/shop", "it has a path"),
-            ("redis://hunter2@h", "nats:// or tls://"),
-        ] {
-            let error = JetStreamHistory::new(url).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                text.contains(reason) && text.contains("not tried"),
-                "{text}"
-            );
-            assert!(!format!("{text} {error:?}").contains("hunter2"));
-            assert_eq!(error.kind(), SetupErrorKind::Url);
-        }
+    fn a_secret_in_a_url_is_not_shown() {
         let history = JetStreamHistory::new("nats://hunter2@h,nats://g:1").unwrap();
         let debug = format!("{:?}", history.prefix("shop").replicas(3));
-        assert!(debug.contains("nats://h:4222") && debug.contains("shop"));
+        for shown in ["nats://h:4222", "shop", "replicas: 3"] {
+            assert!(debug.contains(shown), "{debug}");
+        }
         assert!(!debug.contains("hunter2"), "{debug}");
-    }
-
-    #[test]
-    fn credentials_and_certificates_that_are_none_are_refused() {
-        let history = || JetStreamHistory::new("nats://h").unwrap();
-        let error = history().credentials("none").unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::Credentials);
-        let error = history().root_certificates(b"none").unwrap_err();
-        assert_eq!(error.kind(), SetupErrorKind::Certificate);
     }
 }

@@ -14,7 +14,6 @@ use tokio::{
 
 use super::{
     api::{self, Api, Failure, Limits},
-    end::End,
     heard::{Bridge, Heard, Spot},
     highest::Highest,
     message::{MESSAGE_ID, MessageId},
@@ -22,6 +21,7 @@ use super::{
     place::{JetStreamServer, Names},
 };
 use crate::{
+    backplane::remote::end::End,
     history::{append::Append, remote::Driver, retention::Retention, stream_key::StreamKey},
     sync::Mutex,
 };
@@ -170,7 +170,7 @@ impl JetStreamLink {
         let link = self.clone();
         Ok(Box::pin(async move {
             tokio::select! {
-                why = link.end.over() => why,
+                why = link.end.over() => why.to_string(),
                 why = link.take_in(stored, confirmed) => why,
                 why = link.watch() => why,
             }

@@ -2,7 +2,6 @@
 
 mod api;
 mod connect;
-mod end;
 mod heard;
 mod highest;
 mod history;

@@ -6,18 +6,15 @@ use serde_json::Value;
 
 use super::highest::Highest;
 use crate::{
-    backplane::{prefix::Prefix, remote::Addresses},
+    backplane::{nats::NatsEndpoints, prefix::Prefix},
     history::stream_key::StreamKey,
-    tls::Trust,
 };
 
 /// A server, or several of a cluster.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct JetStreamServer {
-    pub(super) addresses: Addresses,
+    pub(super) endpoints: NatsEndpoints,
     pub(super) names: Names,
-    pub(super) trust: Trust,
-    pub(super) credentials: Option<String>,
     /// On how many servers a stream is, if this creates it.
     pub(super) replicas: usize,
     /// Random: what this process is called in a stream.

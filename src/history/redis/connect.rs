@@ -10,14 +10,11 @@ use super::{
     place::RedisServer,
     scripts::{self, Hashes},
 };
-use crate::{
-    backplane::{redis::open as open_session, remote::Address},
-    history::remote::Driver,
-};
+use crate::{backplane::remote::Address, history::remote::Driver};
 
 /// Opens a link to the next of the servers, or to the one of its cluster that has the keys.
 pub(super) async fn connect(server: &RedisServer) -> Result<(RedisLink, Driver), String> {
-    let mut address = server.addresses.next().clone();
+    let mut address = server.endpoints.next().clone();
     for _ in 0..=MAX_MOVES {
         let opened = open(server, &address).await;
         match opened.map_err(|why| format!("{address} {why}"))? {
@@ -45,8 +42,7 @@ enum Opened {
 async fn open(server: &RedisServer, address: &Address) -> Result<Opened, String> {
     let login = RedisConnectionInfo::default().set_db(server.database);
     let config = AsyncConnectionConfig::new();
-    let opened = open_session(address, &server.trust, login, config).await;
-    let (connection, mut driver) = opened?;
+    let (connection, mut driver) = server.endpoints.open(address, login, config).await?;
     let greeted = tokio::select! {
         greeted = greet(server, &connection) => greeted?,
         () = &mut driver => return Err("has closed the connection".to_owned()),

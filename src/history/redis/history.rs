@@ -1,13 +1,8 @@
 //! The type [`RedisHistory`] and its options.
 
-use std::fmt;
-
 use super::{place::RedisServer, scripts::Keys};
 use crate::{
-    backplane::{
-        prefix::Prefix,
-        remote::{Address, Addresses, Schemes, SetupError, UrlFlaw},
-    },
+    backplane::{prefix::Prefix, redis::RedisEndpoints, remote::SetupError},
     history::{
         append::{Append, Appended},
         error::HistoryError,
@@ -16,7 +11,6 @@ use crate::{
         remote::Remote,
         store::{BoxFuture, History},
     },
-    tls::Trust,
 };
 
 /// Keeps the history of streams in Redis 6.2 or later, Valkey or a Redis Cluster (feature `redis`).
@@ -60,6 +54,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 pub struct RedisHistory(Remote<RedisServer>);
 
 impl RedisHistory {
@@ -75,14 +70,11 @@ impl RedisHistory {
     ///
     /// If a URL is not like that, or URLs name different databases.
     pub fn new(urls: &str) -> Result<Self, SetupError> {
-        let addresses = Addresses::parse(urls, &SCHEMES)?;
-        let database = database(&addresses)?;
-        let is_tls = addresses.iter().any(|address| address.is_tls);
+        let endpoints = RedisEndpoints::parse(urls)?;
         Ok(Self(Remote::new(RedisServer {
-            addresses,
-            database,
+            database: endpoints.database()?,
+            endpoints,
             keys: Keys::new(&Prefix::default()),
-            trust: Trust::of_machine(is_tls)?,
             trusts_restarts: false,
             publisher: format!("{:x}", random()),
         })))
@@ -96,9 +88,9 @@ impl RedisHistory {
     /// Unless it is 1 to 64 ASCII letters, digits, `-`, `_` or `:`.
     #[must_use]
     #[track_caller]
-    pub fn prefix(self, prefix: &str) -> Self {
-        let keys = Keys::new(&Prefix::new(prefix));
-        Self(self.0.with(|server| RedisServer { keys, ..server }))
+    pub fn prefix(mut self, prefix: &str) -> Self {
+        self.0.server_mut().keys = Keys::new(&Prefix::new(prefix));
+        self
     }
 
     /// Keeps the epochs of streams when the server restarts or a replica takes over, so that clients
@@ -112,11 +104,9 @@ impl RedisHistory {
     /// stream another epoch, and clients are told again and again that they may have missed something.
     /// So change it on all at once.
     #[must_use]
-    pub fn trust_restarts(self) -> Self {
-        Self(self.0.with(|server| RedisServer {
-            trusts_restarts: true,
-            ..server
-        }))
+    pub fn trust_restarts(mut self) -> Self {
+        self.0.server_mut().trusts_restarts = true;
+        self
     }
 
     /// Trusts the certificate authorities in `pem` in addition to those of the machine.
@@ -126,9 +116,9 @@ impl RedisHistory {
     /// # Errors
     ///
     /// If `pem` holds no certificate in PEM form, or one that is not valid.
-    pub fn root_certificates(self, pem: &[u8]) -> Result<Self, SetupError> {
-        let trust = self.0.server().trust.with_pem(pem)?;
-        Ok(Self(self.0.with(|server| RedisServer { trust, ..server })))
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, SetupError> {
+        self.0.server_mut().endpoints.add_roots(pem)?;
+        Ok(self)
     }
 }
 
@@ -142,88 +132,36 @@ impl History for RedisHistory {
     }
 }
 
-impl fmt::Debug for RedisHistory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let server = self.0.server();
-        f.debug_struct("RedisHistory")
-            .field("addresses", &server.addresses)
-            .field("keys", &server.keys)
-            .field("trust", &server.trust)
-            .field("trusts_restarts", &server.trusts_restarts)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Returns the number of the database that all URLs name.
-fn database(addresses: &Addresses) -> Result<i64, UrlFlaw> {
-    let mut databases = addresses.iter().map(database_of);
-    let first = databases.next().unwrap_or(Ok(0))?;
-    for database in databases {
-        if database? != first {
-            return Err(UrlFlaw::Unfit("it names another database than the first"));
-        }
-    }
-    Ok(first)
-}
-
-fn database_of(address: &Address) -> Result<i64, UrlFlaw> {
-    if address.user.is_some() && address.password.is_none() {
-        return Err(UrlFlaw::Unfit("it has a user without a password"));
-    }
-    if address.path.is_empty() {
-        return Ok(0);
-    }
-    let number = address.path.parse::<u16>();
-    let number = number.map_err(|_| UrlFlaw::Unfit("its path is not the number of a database"))?;
-    Ok(number.into())
-}
-
-static SCHEMES: Schemes = Schemes {
-    plain: "redis",
-    tls: "rediss",
-    port: 6379,
-};
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::backplane::SetupErrorKind;
+    use crate::{
+        backplane::SetupErrorKind,
+        history::{HistoryErrorKind, Retention, StreamKey},
+    };
 
     #[test]
-    fn a_url_is_refused_at_once_and_a_password_in_it_is_not_repeated() {
-        for (url, reason) in [
-            ("redis://ann@h/", "a user without a password"),
-            ("redis://:hunter2@h/one", "not the number of a database"),
-            ("redis://:hunter2@h/-1", "not the number of a database"),
-            ("redis://:hunter2@h/1,redis://h/2", "another database"),
-            ("redis://:hunter2@h/?protocol=resp3", "no such options"),
-            ("nats://:hunter2@h", "redis:// or rediss://"),
-        ] {
-            let error = RedisHistory::new(url).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                text.contains(reason) && text.contains("not tried"),
-                "{text}"
-            );
-            assert!(!format!("{text} {error:?}").contains("hunter2"));
-            assert_eq!(error.kind(), SetupErrorKind::Url);
-        }
+    fn a_history_lies_in_one_database() {
+        let error = RedisHistory::new("redis://:hunter2@h/1,redis://h/2").unwrap_err();
+        assert_eq!(error.kind(), SetupErrorKind::Url);
+        assert!(error.to_string().contains("another database"), "{error}");
         let redis = RedisHistory::new("redis://ann:hunter2@h/3,redis://g/3").unwrap();
-        assert_eq!(redis.0.server().database, 3);
         let debug = format!("{:?}", redis.prefix("shop").trust_restarts());
-        assert!(
-            debug.contains("redis://h:6379") && debug.contains("{shop}/history"),
-            "{debug}"
-        );
+        for shown in [
+            "redis://h:6379",
+            "database: 3",
+            "{shop}/history",
+            "trusts_restarts: true",
+        ] {
+            assert!(debug.contains(shown), "{debug}");
+        }
         assert!(!debug.contains("hunter2"), "{debug}");
     }
 
     #[tokio::test]
     async fn without_a_server_calls_fail_at_once_after_the_first_and_say_why() {
-        use std::time::Duration;
-
-        use crate::history::{HistoryErrorKind, Retention, StreamKey};
-
         // Nothing listens on port 1.
         let redis = RedisHistory::new("redis://127.0.0.1:1/").unwrap();
         let keep = Retention::new(1, Duration::from_secs(1));

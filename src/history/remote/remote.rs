@@ -1,6 +1,6 @@
 //! The handle of a store behind a network.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use tokio::{
     runtime::Handle,
@@ -49,16 +49,13 @@ impl<S: Server> Remote<S> {
         }
     }
 
-    /// Describes the store otherwise. No link to the one before is used any more.
-    pub(in crate::history) fn with(self, change: impl FnOnce(S) -> S) -> Self
+    /// Returns the description of the store, to be changed. No link to the one before is used any more.
+    pub(in crate::history) fn server_mut(&mut self) -> &mut S
     where
         S: Clone,
     {
-        Self::new(change(Arc::unwrap_or_clone(self.server)))
-    }
-
-    pub(in crate::history) fn server(&self) -> &S {
-        &self.server
+        self.running = Mutex::new(None);
+        Arc::make_mut(&mut self.server)
     }
 
     pub(in crate::history) fn append(
@@ -128,6 +125,12 @@ impl<S: Server> Remote<S> {
         let (links, state) = watch::channel(State::Opening);
         runtime.spawn(feeder::run(self.server.clone(), jobs, links));
         Ok(ask(running.insert(Running { queue, state })))
+    }
+}
+
+impl<S: Server + fmt::Debug> fmt::Debug for Remote<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.server.fmt(f)
     }
 }
 

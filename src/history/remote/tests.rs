@@ -280,6 +280,17 @@ async fn the_link_ends_with_the_store() {
     assert_eq!(fake.open_links(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_described_otherwise_is_asked_over_a_link_of_its_own() {
+    let (before, fake) = (Fake::default(), Fake::default());
+    let mut remote = Remote::new(before.clone());
+    remote.append(append(1)).await.unwrap();
+    *remote.server_mut() = fake.clone();
+    remote.append(append(1)).await.unwrap();
+    assert_eq!((before.open_links(), fake.open_links()), (0, 1));
+    assert_eq!(before.0.lock().came, [1]);
+}
+
 #[test]
 fn without_a_runtime_calls_fail_and_after_its_end_another_is_used() {
     let remote = Remote::new(Fake::default());

@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Carries bytes between nodes and knows no socket.
     ("backplane", &["sync", "tls"]),
     // Numbers and keeps entries of streams, which are bytes to it.
-    ("history", &["backplane", "sync", "tls"]),
+    ("history", &["backplane", "sync"]),
     ("hub", &["config", "frame", "protocol", "sync"]),
     // One node of several: it knows the others by a backplane.
     (
