@@ -1,8 +1,11 @@
 //! NATS servers, alone or as a cluster.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
-use crate::{port::free_port, program::Program};
+use crate::{port::free_port, program::Program, wait::wait_until};
 
 /// A NATS server.
 #[derive(Debug)]
@@ -47,6 +50,35 @@ impl Nats {
         let first = Self::with(&[&options[..], &[&*routes[0]]].concat());
         let second = [&options[..], &[&*routes[1], "--routes", &*routes[0]]].concat();
         [first, Self::with_ready(&second, "Route connection created")]
+    }
+
+    /// Starts a cluster of three servers with JetStream, whose files survive [`kill`](Self::kill) in
+    /// `folder`, and waits until they have a leader.
+    #[must_use]
+    pub fn jetstream_of_three(folder: &Path) -> [Self; 3] {
+        let ports = [(); 3].map(|()| free_port());
+        let routes = ports
+            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .join(",");
+        let servers = [0, 1, 2].map(|index| {
+            let name = format!("server-{index}");
+            let files = folder.join(&name);
+            let files = files.to_str().expect("a path that is text");
+            let listen = format!("nats://127.0.0.1:{}", ports[index]);
+            let mut options = vec!["--jetstream", "--store_dir", files, "--name", &name];
+            options.extend(["--cluster_name", "test", "--cluster", &listen]);
+            options.extend(["--routes", &routes]);
+            Self::with(&options)
+        });
+        // Of itself a server says "Self is new JetStream cluster metadata leader".
+        let knows_leader = |server: &Self| {
+            let log = server.running().log();
+            log.contains("cluster metadata leader") || log.contains("new metadata leader")
+        };
+        wait_until("the servers have a leader", || {
+            servers.iter().all(knows_leader)
+        });
+        servers
     }
 
     /// Returns where the server listens.
@@ -99,9 +131,10 @@ impl Nats {
     }
 
     fn signal(&self, name: &str) {
-        self.program
-            .as_ref()
-            .expect("a running server")
-            .signal(name);
+        self.running().signal(name);
+    }
+
+    fn running(&self) -> &Program {
+        self.program.as_ref().expect("a running server")
     }
 }

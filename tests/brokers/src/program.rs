@@ -53,7 +53,7 @@ impl Program {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         let log = fs::read(self.folder.0.join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }

@@ -424,9 +424,20 @@ pub(crate) async fn entries_are_there_for_their_age_and_gone_soon_after<S: Store
 
 /// Each of these for a store, beside the module of this file.
 macro_rules! contract {
-    ($store:ty) => {
+    // The attributes are one tree, since they stand with each name again.
+    (@all $attributes:tt $store:ty, $($name:ident,)+) => {
+        $(contract!(@one $attributes $store, $name);)+
+    };
+    (@one [$($attributes:tt)*] $store:ty, $name:ident) => {
+        #[tokio::test]
+        $($attributes)*
+        async fn $name() {
+            super::contract::$name::<$store>().await;
+        }
+    };
+    ($(#[$attribute:meta])* $store:ty) => {
         contract! {
-            $store,
+            @all [$(#[$attribute])*] $store,
             the_order_of_calls_is_the_order_of_entries_waited_for_or_not,
             entries_come_back_as_they_were,
             a_page_behind_a_place_is_whole_or_empty,
@@ -437,14 +448,6 @@ macro_rules! contract {
             a_reader_beside_writers_misses_nothing_and_sees_nothing_twice,
             entries_are_there_for_their_age_and_gone_soon_after,
         }
-    };
-    ($store:ty, $($name:ident,)+) => {
-        $(
-            #[tokio::test]
-            async fn $name() {
-                super::contract::$name::<$store>().await;
-            }
-        )+
     };
 }
 pub(crate) use contract;

@@ -5,6 +5,7 @@ mod contract;
 mod cutter;
 mod jetstream;
 mod jetstream_losses;
+mod jetstream_replicas;
 mod redis;
 mod redis_cluster;
 mod redis_logins;
