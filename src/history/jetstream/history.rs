@@ -33,8 +33,9 @@ use crate::{
 ///   power may lose what it had confirmed. A node that knows of later entries than the server notices,
 ///   and all streams get another epoch, so that clients are told that they may have missed something.
 ///   If all nodes restarted too, none notices: clients then miss messages without being told. With three
-///   [`replicas`](Self::replicas) on machines of their own, one may lose its power. They need nats-server
-///   2.10 or newer: 2.9 may lose entries of a replicated stream without a trace, and is refused for one.
+///   [`replicas`](Self::replicas) on machines of their own, one may lose its power. They need a
+///   current nats-server: tried with 2.15.1. Before 2.10 it may lose entries of a replicated stream without
+///   a trace, and is refused.
 /// - *The stream is purged*: clients are told what is gone, and the streams go on. *It is deleted*: it is
 ///   made again, with another epoch.
 /// - *It is full*: it refuses entries, or drops the oldest ones, as it is set; no stream has a silent

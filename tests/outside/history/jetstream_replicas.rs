@@ -1,6 +1,8 @@
 //! JetStream as a store of three servers, of which one may be gone.
 //!
-//! Servers before 2.10 are refused, and Debian 12 has one. With a newer `nats-server` in the `PATH`:
+//! Servers before 2.10 are refused, and Debian 12 has one. All of these held with nats-server 2.15.1; 2.10.25
+//! left reads unanswered while it was busy, and 2.11.11 did not come back when two of three had been killed.
+//! With another `nats-server` in the `PATH`:
 //! `cargo test --workspace --all-features --test outside -- --include-ignored jetstream_replicas`
 
 use std::{process::Command, sync::Arc};
@@ -96,7 +98,7 @@ async fn servers_that_lose_entries_of_replicated_streams_are_refused() {
 }
 
 #[tokio::test]
-#[ignore = "needs nats-server 2.10 or newer"]
+#[ignore = "needs a newer nats-server than Debian has"]
 async fn the_death_of_one_server_after_the_other_loses_nothing() {
     let mut store = Replicated::start();
     let [writer, reader] = [store.node(), store.node()].map(|node| Stream::on(node, 1, 200));
@@ -118,7 +120,7 @@ async fn the_death_of_one_server_after_the_other_loses_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "needs nats-server 2.10 or newer"]
+#[ignore = "needs a newer nats-server than Debian has"]
 async fn without_a_majority_nothing_is_said_to_be_stored() {
     let mut store = Replicated::start();
     let stream = Stream::on(store.node(), 1, 200);
@@ -147,6 +149,6 @@ async fn without_a_majority_nothing_is_said_to_be_stored() {
 }
 
 contract!(
-    #[ignore = "needs nats-server 2.10 or newer"]
+    #[ignore = "needs a newer nats-server than Debian has"]
     Replicated
 );
