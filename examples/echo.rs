@@ -2,11 +2,9 @@
 //!
 //! `cargo run --release --example echo -- --port 9001 --max-message 33554432`
 
-use std::{
-    error::Error,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
+use anyhow::Context;
 use axum::Router;
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -26,7 +24,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -43,7 +41,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .max_queue_bytes(options.max_message.saturating_mul(4).max(1024 * 1024));
     let layer = WebConnectionSocketLayer::new(config).on_raw(echo);
 
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     println!(
         "Echoing at ws://{}/; Ctrl+C ends it.",
         listener.local_addr()?

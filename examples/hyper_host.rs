@@ -8,12 +8,12 @@
 
 use std::{
     convert::Infallible,
-    error::Error,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use anyhow::Context;
 use bytes::Bytes;
 use clap::Parser;
 use http::{Extensions, HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
@@ -63,7 +63,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -82,7 +82,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Outside of the layer: sees requests, but no messages of sockets.
     let service = MapRequest::new(service, show);
 
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     let port = listener.local_addr()?.port();
     let tls = match options.certificate.zip(options.key) {
         Some((certificate, key)) => Some(acceptor(&certificate, &key)?),
@@ -172,7 +175,7 @@ fn answer(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// Reads the certificate and its key, and offers both versions of HTTP.
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, Box<dyn Error>> {
+fn acceptor(certificate: &Path, key: &Path) -> anyhow::Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
     let key = PrivateKeyDer::from_pem_file(key)?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -11,12 +11,12 @@
 //! that reconnects gets what it missed. The layer also tells it who is here.
 
 use std::{
-    error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use anyhow::Context;
 use axum::{
     Router,
     http::{
@@ -68,7 +68,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -83,7 +83,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = app(&options.script_map, layer.hub());
 
     // Local callers may broadcast: no other machine may reach this port.
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     println!(
         "Open http://{}/ in two browsers; Ctrl+C ends the chat.",
         listener.local_addr()?

@@ -11,11 +11,11 @@
 //! `curl http://127.0.0.1:5201/cluster` tells scripts the same. Without a broker the node is alone.
 
 use std::{
-    error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
 
+use anyhow::Context;
 use axum::{
     Router,
     http::{
@@ -60,7 +60,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs what happens to the cluster to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -75,7 +75,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = app(layer.hub());
 
     // Local callers may broadcast: no other machine may reach this port.
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     println!(
         "Node {} is at http://{}/; Ctrl+C ends it.",
         layer.hub().cluster().node(),
@@ -104,20 +107,31 @@ const LOBBY: &str = "lobby";
 fn in_cluster(
     layer: WebConnectionSocketLayer,
     options: &Options,
-) -> Result<WebConnectionSocketLayer, Box<dyn Error>> {
+) -> anyhow::Result<WebConnectionSocketLayer> {
     Ok(match (&options.redis, &options.nats) {
-        (Some(url), _) => layer
-            .backplane(RedisBackplane::new(url)?.prefix(PREFIX))
-            .history_store(RedisHistory::new(url)?.prefix(PREFIX)),
+        (Some(url), _) => {
+            let (backplane, history) = RedisBackplane::new(url)
+                .and_then(|backplane| Ok((backplane, RedisHistory::new(url)?)))
+                .with_context(|| format!("--redis {url}"))?;
+            layer
+                .backplane(backplane.prefix(PREFIX))
+                .history_store(history.prefix(PREFIX))
+        }
         (None, Some(url)) => {
-            let layer = layer.backplane(NatsBackplane::new(url)?.prefix(PREFIX));
+            let (backplane, history) = NatsBackplane::new(url)
+                .and_then(|backplane| Ok((backplane, JetStreamHistory::new(url)?)))
+                .with_context(|| format!("--nats {url}"))?;
+            let layer = layer.backplane(backplane.prefix(PREFIX));
             if options.jetstream {
-                layer.history_store(JetStreamHistory::new(url)?.prefix(PREFIX))
+                layer.history_store(history.prefix(PREFIX))
             } else {
                 layer
             }
         }
-        (None, None) => layer.backplane(MemoryBackplane::new()),
+        (None, None) => {
+            tracing::info!("without --redis or --nats this node is alone");
+            layer.backplane(MemoryBackplane::new())
+        }
     })
 }
 

@@ -6,7 +6,6 @@
 //! request that opens a socket, where `identify` finds it. Signing out closes that session's sockets.
 
 use std::{
-    error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
@@ -14,6 +13,7 @@ use std::{
     },
 };
 
+use anyhow::Context;
 use axum::{
     Form, Router,
     extract::State,
@@ -43,7 +43,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -76,7 +76,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(sockets)
         .service(app);
 
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     println!(
         "Open http://{}/ in two browsers; Ctrl+C ends the server.",
         listener.local_addr()?

@@ -8,12 +8,12 @@
 
 use std::{
     collections::HashSet,
-    error::Error,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context;
 use axum::{
     Router,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
@@ -43,7 +43,7 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Logs refusals and failures to stderr, and more with RUST_LOG=debug.
     tracing_subscriber::fmt()
@@ -56,7 +56,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
     let layer = layer(Duration::from_millis(options.pause));
 
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen at {address}"))?;
     println!("Open http://{}/; Ctrl+C ends it.", listener.local_addr()?);
     web_connection_socket::serve(listener, layer, app()).await?;
     Ok(())

@@ -228,16 +228,27 @@ export class WebConnectionWebSocket {
     this.#enter("waiting", { retryAt: Date.now() + delay, error });
   }
 
-  // The network or the page came back.
-  #return = ({ type }) => {
+  // The network or the page came back, or the visitor has left the page.
+  #return = ({ type, persisted }) => {
+    if (type === "pagehide") return persisted && this.#leave();
     if (type === "visibilitychange" && document.visibilityState === "hidden") return;
     if (this.#state !== "waiting") this.#connection?.check();
     else if (this.#mayHurry) this.#connect();
   };
 
   #watch(method) {
-    for (const type of ["online", "pageshow"]) globalThis[method]?.(type, this.#return);
+    for (const type of ["online", "pageshow", "pagehide"]) globalThis[method]?.(type, this.#return);
     globalThis.document?.[method]("visibilitychange", this.#return);
+  }
+
+  // Some browsers keep the socket of a page to which its visitor may come back, who would still be here.
+  #leave() {
+    if (!this.#retry || this.#state === "waiting") return;
+    if (this.connected) return this.#connection.cut("The page was left.");
+    this.#turn++;
+    this.#connection?.discard();
+    this.#connection = null;
+    this.#wait();
   }
 
   #refuse(error) {
@@ -332,11 +343,11 @@ class Connection {
     const late = `The server did not answer within ${connectTimeout / 1_000} s.`;
     this.#timer = alarm(connectTimeout, (isLate) => {
       // Messages that arrived while the page slept are reported after this.
-      if (isLate) this.#timer = setTimeout(() => this.#cut(late), LATE);
-      else this.#cut(late);
+      if (isLate) this.#timer = setTimeout(() => this.cut(late), LATE);
+      else this.cut(late);
     });
     const ask = () => this.send(JSON.stringify({ action: PING }));
-    this.#heartbeat = new Heartbeat(heartbeat, heartbeatTimeout, ask, () => this.#cut("The server stopped answering."));
+    this.#heartbeat = new Heartbeat(heartbeat, heartbeatTimeout, ask, () => this.cut("The server stopped answering."));
     socket.onopen = (event) => {
       if (this.#isOver || this.#openedAt !== null) return;
       clearTimeout(this.#timer);
@@ -390,7 +401,7 @@ class Connection {
   }
 
   // A network that drops everything would also drop the closing handshake.
-  #cut(reason) {
+  cut(reason) {
     this.#end(lost(reason));
     this.#socket.close();
   }

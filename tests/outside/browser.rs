@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,6 +16,7 @@ use crate::support::tcp_proxy::QuietCuttingProxy;
 
 in_each_browser! {
     a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly,
+    a_visitor_who_leaves_the_page_has_left_and_comes_back_to_it,
     a_message_is_marked_as_sending_until_it_was_sent,
 }
 
@@ -134,6 +136,30 @@ async fn a_page_shows_who_is_here_and_tells_of_comings_and_goings_quietly(engine
     ann.browser().until(&shows_people("ann")).await;
     ann.browser().until(&tells("bob joined,bob left")).await;
     assert_eq!(texts(&ann).await, [""; 0]);
+}
+
+/// Browsers keep the page for the case that its visitor comes back, and Chromium its socket as well.
+async fn a_visitor_who_leaves_the_page_has_left_and_comes_back_to_it(engine: Engine) {
+    let chat = Chat::start().await;
+    let origin = chat.url("");
+    let ann = Page::join_with(engine, &origin, "ann", "").await;
+    let bob = Page::join_with(engine, &origin, "bob", "").await;
+    ann.browser().until(&shows_people("ann,bob")).await;
+    let elsewhere = chat.url("/chat.css");
+    let go = format!("location.href = '{elsewhere}'");
+    bob.browser().evaluate::<Value>(&go).await;
+    bob.browser()
+        .until("location.pathname === '/chat.css'")
+        .await;
+    ann.browser().until(&shows_people("ann")).await;
+    ann.send("while bob is away").await;
+    ann.message("while bob is away").await;
+    bob.browser().evaluate::<Value>("history.back()").await;
+    bob.browser().until("location.pathname === '/'").await;
+    ann.send("now he is back").await;
+    bob.message("now he is back").await;
+    bob.message("while bob is away").await;
+    ann.browser().until(&shows_people("ann,bob")).await;
 }
 
 fn shows_people(names: &str) -> String {

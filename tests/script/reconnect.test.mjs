@@ -107,6 +107,37 @@ test("a page that comes back does not wait for its moment in a window", (t) => {
   assert.equal(socket.state, "connecting");
 });
 
+test("a page that was left closes its socket, and opens another one when its visitor is back", (t) => {
+  const { tell } = page(t);
+  control(t);
+  const { socket, changes } = client();
+  socket.tryConnect(true);
+  for (const isOpen of [true, false]) {
+    const left = FakeWebSocket.last;
+    if (isOpen) left.open();
+    // No page comes back from this.
+    tell("pagehide", { persisted: false });
+    assert.equal(left.readyState, isOpen ? 1 : 0);
+    tell("pagehide", { persisted: true });
+    assert.ok(left.readyState >= 2);
+    assert.deepEqual([socket.state, changes.at(-1).state], ["waiting", "waiting"]);
+    tell("pagehide", { persisted: true });
+    tell("pageshow", { persisted: true });
+    assert.equal(socket.state, "connecting");
+    assert.notEqual(FakeWebSocket.last, left);
+  }
+});
+
+test("a page that does not reconnect keeps its socket when it is left", (t) => {
+  const { tell } = page(t);
+  control(t);
+  const { socket } = client();
+  socket.tryConnect(false);
+  FakeWebSocket.last.open();
+  tell("pagehide", { persisted: true });
+  assert.equal(socket.state, "online");
+});
+
 test("a server that sends clients away with a final code is left alone, whatever its reason says", (t) => {
   control(t);
   const { socket } = client();

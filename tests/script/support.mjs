@@ -107,7 +107,10 @@ export function page(t) {
   t.after(() => {
     for (const name of ["addEventListener", "removeEventListener", "document"]) delete globalThis[name];
   });
-  const tell = (type) => (type === "visibilitychange" ? document : window).dispatchEvent(new Event(type));
+  const tell = (type, more) => {
+    const target = type === "visibilitychange" ? document : window;
+    target.dispatchEvent(Object.assign(new Event(type), more));
+  };
   return { tell, document };
 }
 
