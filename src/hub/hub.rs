@@ -174,6 +174,9 @@ impl Hub {
     /// Makes a socket a member of a group. Joining a group twice, or the default group (whose name
     /// is empty), changes nothing.
     ///
+    /// If the messages of the group are kept, a client that goes on in its streams (`resume=1`) is told where
+    /// it begins.
+    ///
     /// # Errors
     ///
     /// If the socket is not connected, is in [`Config::max_groups`](crate::Config::max_groups) groups
@@ -182,12 +185,14 @@ impl Hub {
     pub fn join(&self, socket: ConnectionId, group: impl Into<GroupId>) -> Result<(), SocketError> {
         let group = group.into();
         let mut state = self.state.lock();
+        let entering = self.entering(&state, socket);
         let joined = state.registry.join(socket, group).into_result();
         let grew = state.registry.take_growth();
         self.note_steps(&mut state, PresenceCause::LeftGroup);
         drop(state);
         self.attend();
         self.note_interest(grew);
+        self.entered(entering);
         joined
     }
 

@@ -10,6 +10,7 @@ mod connection_limits;
 mod counters;
 mod delivery;
 mod dispatching;
+mod entering;
 mod handshake_rate;
 mod history;
 mod hub;

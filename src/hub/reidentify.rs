@@ -113,6 +113,7 @@ impl Hub {
         if expected.is_some_and(|expected| !entry.stands(expected)) {
             return Err(SocketError::new(SocketErrorKind::NotConnected));
         }
+        let entering = self.entering(&state, socket);
         state
             .registry
             .identify(socket, user, groups)
@@ -128,6 +129,7 @@ impl Hub {
         drop(state);
         self.attend();
         self.note_interest(grew);
+        self.entered(entering);
         // Its task has another deadline now.
         entry.outbox.wake();
         Ok(())

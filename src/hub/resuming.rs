@@ -17,15 +17,17 @@ use super::{
     registration::Registration,
     socket_entry::SocketEntry,
 };
-use crate::{frame::Frame, sync};
+use crate::{
+    frame::Frame,
+    protocol::{GroupId, UserId},
+    sync,
+};
 
 impl Registration {
     /// Has broadcasts select the socket from now on, and messages wait until [`resume`](Self::resume).
     pub(crate) fn activate_gated(&self, asked: Asked) -> Gated {
         let (hub, entry) = (self.hub(), self.entry());
-        let (principal, groups) = hub.membership_of(entry);
-        let user = principal.user.id().clone();
-        entry.follow();
+        let (user, groups) = hub.follow(entry);
         let resume = Resume::new(hub.history.as_deref(), entry.id, user, groups, asked);
         let resume = Arc::new(resume);
         if resume.is_empty() {
@@ -85,7 +87,7 @@ impl Hub {
             return;
         }
         let Some(mut opened) = entry.outbox.gate_opened() else {
-            self.count_resume(&resume, None);
+            self.begin_without(entry, &resume);
             return;
         };
         let mut caught_up = Box::pin(timeout_at(Instant::now() + PATIENCE, caught_up));
@@ -99,7 +101,7 @@ impl Hub {
                 Some(Ok(caught_up)) => hub.open_with(&entry, &resume, caught_up),
                 Some(Err(_elapsed)) => hub.open_without(&entry, &resume, Lost::Timeout),
                 // It gave up or its socket has ended.
-                None => hub.count_resume(&resume, None),
+                None => hub.begin_without(&entry, &resume),
             }
         };
         #[expect(
@@ -107,6 +109,15 @@ impl Hub {
             reason = "a socket's messages wait for what its client missed, and nothing else does"
         )]
         sync::spawn(resuming);
+    }
+
+    /// Has a socket told of the streams that it enters from now on, and returns the user and the groups whose
+    /// streams it is in.
+    fn follow(&self, entry: &SocketEntry) -> (UserId, Vec<GroupId>) {
+        let state = self.state.lock();
+        entry.follow();
+        let groups = state.registry.groups_of(entry.id).to_vec();
+        (entry.user().id().clone(), groups)
     }
 
     fn open_with(&self, entry: &Arc<SocketEntry>, resume: &Resume, mut caught_up: Vec<CatchUp>) {
@@ -127,8 +138,11 @@ impl Hub {
                 .flat_map(|it| it.frames.drain(..))
                 .collect(),
         };
-        let is_open = self.open_gate(entry, opening);
-        self.count_resume(resume, is_open.then_some(&caught_up));
+        if self.open_gate(entry, opening) {
+            self.count_resume(resume, Some(&caught_up));
+        } else {
+            self.begin_without(entry, resume);
+        }
     }
 
     fn open_without(&self, entry: &Arc<SocketEntry>, resume: &Resume, why: Lost) {
@@ -138,7 +152,18 @@ impl Hub {
             replay: Vec::new(),
         };
         self.open_gate(entry, opening);
+        self.begin_without(entry, resume);
+    }
+
+    /// Tells a socket whose gate has opened without what it missed where it is in the other streams.
+    fn begin_without(&self, entry: &Arc<SocketEntry>, resume: &Resume) {
         self.count_resume(resume, None);
+        if entry.outbox.is_open() {
+            let (principal, groups) = self.membership_of(entry);
+            for stream in resume.begun(principal.user.id(), &groups) {
+                self.tell_beginning(entry, stream);
+            }
+        }
     }
 
     fn count_resume(&self, resume: &Resume, caught_up: Option<&[CatchUp]>) {

@@ -50,6 +50,11 @@ impl Position {
         }
     }
 
+    /// Returns what stands for a place that is not known: nothing is resumed from it.
+    pub(crate) const fn void(stream: u64) -> Self {
+        Self::new(stream, 0, 0, 0)
+    }
+
     pub(crate) const fn stream(&self) -> u64 {
         self.stream
     }

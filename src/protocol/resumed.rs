@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::protocol::{Position, StreamName};
 use crate::protocol::{keys::RESUMED_ACTION, write::write_json};
 
-/// What a client is told of its streams.
+/// What a client is told of its streams: of all when it opens, of one that it enters later, and of one of
+/// which messages are missing.
 #[derive(Serialize)]
 pub(crate) struct ResumedFrame<'a> {
     action: &'static str,
@@ -32,6 +33,16 @@ pub(crate) struct Resumed {
 }
 
 impl Resumed {
+    /// What a client is told that lacks nothing of a stream from a position on.
+    pub(crate) fn from_now_on(position: Position) -> Self {
+        Self {
+            recovered: true,
+            missed: Some(0),
+            reason: None,
+            position: Some(position),
+        }
+    }
+
     /// What a client is told that is connected and lacks messages of a stream.
     pub(crate) fn gap(position: Position) -> Self {
         Self {

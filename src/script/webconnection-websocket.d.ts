@@ -93,7 +93,7 @@ export interface Resume {
   recovered: boolean;
   /** How many messages follow that were sent meanwhile. */
   missed: number;
-  /** How many positions belong to no stream of this visitor any more; the client has forgotten them. */
+  /** How many positions belong to no stream of this visitor, any more or yet; the client names them no more. */
   refused: number;
   /** The streams by name of their group; the visitor's own is `__user`, that of all sockets `__all`. */
   streams: Record<string, StreamResume>;
@@ -113,6 +113,7 @@ export interface StreamResume {
    * - `timeout`, `unavailable`: the server's store did not answer
    * - `unknown`: the history holds no such position
    * - `unsent`: the client has too many streams to name them all
+   * - `refused`: the connection had opened without the group, which the server added later
    */
   reason?: string;
 }
@@ -215,8 +216,8 @@ export class WebConnectionWebSocket<Events extends object = Record<string, unkno
   onErrorHandler?: ((error: WebConnectionError) => void) | undefined;
 
   /**
-   * Called whenever a connection has opened, before the messages that were missed, and when the server itself missed
-   * some later on. A page that sets it before `tryConnect` is told from its first connection on.
+   * Called whenever a connection has opened, before the messages that were missed; when the server adds the page to a
+   * group later, from whose `position` on it gets all; and when the server itself missed some later on. A page that sets it before `tryConnect` is told from its first connection on.
    */
   onResumeHandler?: ((resume: Resume) => void) | undefined;
 

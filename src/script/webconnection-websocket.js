@@ -485,7 +485,8 @@ class Heartbeat {
 
 // How far the page has come in each stream.
 class Positions {
-  #known = new Map(); // By stream, the newest last: where to go on, and the position of the last message told.
+  // By stream, the newest last: where to go on, the position of the last message told, and whether the server refused it.
+  #known = new Map();
   #sent = new Set(); // Streams whose positions the connection was opened with.
   #unsent = new Set(); // Streams whose positions did not fit.
   #owner = ""; // Whose positions they are.
@@ -494,7 +495,7 @@ class Positions {
   #wereGiven = false;
 
   get newest() {
-    return [...this.#known.values()].map(({ position }) => position).reverse();
+    return [...this.#known.values()].filter(({ isRefused }) => !isRefused).map(({ position }) => position).reverse();
   }
 
   get areWanted() {
@@ -543,8 +544,9 @@ class Positions {
   resume({ streams, refused = 0 }) {
     const named = new Set();
     const told = Object.entries({ ...streams }).map(([name, about]) => [name, this.#resumeStream({ ...about }, named)]);
-    // The server knows these streams no more, or the page is not in them any more.
-    if (refused > 0) for (const stream of this.#sent) if (!named.has(stream)) this.#known.delete(stream);
+    // The server knows these streams no more, or the page is not in them any more, or not yet.
+    const isRefused = (stream) => refused > 0 && this.#sent.has(stream) && !named.has(stream);
+    for (const [stream, known] of this.#known) if (isRefused(stream)) known.isRefused = true;
     this.#sent.clear();
     this.#unsent.clear();
     this.#store();
@@ -562,10 +564,11 @@ class Positions {
     if (!stream) return { ...about, recovered, missed };
     named.add(stream);
     const known = this.#known.get(stream);
-    const isUnsent = recovered && this.#unsent.has(stream) && known?.position !== position;
+    const reason = this.#unsent.has(stream) ? "unsent" : known?.isRefused && "refused";
+    const isLost = recovered && reason && known?.position !== position;
     // The messages that were missed follow, each with its own position.
     if (!recovered || !missed) this.#set(position, known?.told);
-    return isUnsent ? { ...about, recovered: false, missed, reason: "unsent" } : { ...about, recovered, missed };
+    return isLost ? { ...about, recovered: false, missed, reason } : { ...about, recovered, missed };
   }
 
   #replace(positions) {

@@ -179,6 +179,83 @@ async fn a_client_goes_on_at_another_node() {
     assert_eq!(message(&mut bob).await.0, "8");
 }
 
+/// What a client is told of the lobby by its next frame.
+async fn told_of_the_lobby(client: &mut Client) -> Value {
+    let frame = frame(client).await;
+    assert_eq!(frame["action"], "__resumed", "{frame}");
+    frame["streams"]["lobby"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_enters_has_a_place_at_every_node() {
+    let store = MemoryHistory::new();
+    let [here, there] = nodes(store.clone()).await;
+    let enter = |node: &Node| {
+        let socket = node.hub.sockets_of("ann")[0];
+        node.hub.join(socket, "lobby").expect("an open socket");
+    };
+    let whole = |position: &str| json!({"recovered": true, "missed": 0, "position": position});
+    here.say("1").await.expect("the store has it");
+    let now = here.hub.position("lobby").await.unwrap().to_string();
+    // This node has delivered nothing of the stream: it asks the store.
+    let (mut ann, _) = there.follow_at("/?userId=ann", &[]).await;
+    enter(&there);
+    let first = told_of_the_lobby(&mut ann).await;
+    assert!(is_void(first["position"].as_str().unwrap()), "{first}");
+    assert_eq!(told_of_the_lobby(&mut ann).await, whole(&now));
+    drop(ann);
+    here.say("2").await.expect("the store has it");
+    let (mut ann, told) = here.follow(&[&now]).await;
+    assert_eq!(told["missed"], 1);
+    assert_eq!(message(&mut ann).await.0, "2");
+    drop(ann);
+
+    // This one knows.
+    let (mut ann, _) = here.follow_at("/?userId=ann", &[]).await;
+    enter(&here);
+    let now = here.hub.position("lobby").await.unwrap().to_string();
+    assert_eq!(told_of_the_lobby(&mut ann).await, whole(&now));
+    here.say("3").await.expect("the store has it");
+    assert_eq!(message(&mut ann).await.0, "3");
+    drop(ann);
+
+    // Without the store none does, and a client that comes again is told that it may lack something.
+    store.cut();
+    let [lonely] = nodes(store.clone()).await;
+    let (mut ann, _) = lonely.follow_at("/?userId=ann", &[]).await;
+    enter(&lonely);
+    let void = told_of_the_lobby(&mut ann).await;
+    assert_eq!(void["recovered"], true);
+    let void = void["position"].as_str().unwrap().to_owned();
+    assert!(is_void(&void));
+    store.restore();
+    let (_ann, told) = lonely.follow(&[&void]).await;
+    let outcome = (&told["recovered"], &told["reason"]);
+    assert_eq!(outcome, (&json!(false), &json!("elsewhere")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_that_enter_cost_one_read() {
+    let store = Liar::default();
+    let [here, there] = nodes(store.clone()).await;
+    here.say("1").await.expect("the store has it");
+    let now = here.hub.position("lobby").await.unwrap().to_string();
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(there.follow_at("/?userId=ann", &[]).await.0);
+    }
+    let reads = store.reads.load(Relaxed);
+    for socket in there.hub.sockets_of("ann") {
+        there.hub.join(socket, "lobby").expect("an open socket");
+    }
+    for client in &mut clients {
+        let void = told_of_the_lobby(client).await;
+        assert!(is_void(void["position"].as_str().unwrap()), "{void}");
+        assert_eq!(told_of_the_lobby(client).await["position"], now);
+    }
+    assert!(store.reads.load(Relaxed) - reads <= 2);
+}
+
 /// A position whose last part is another one.
 fn forged(position: &str) -> String {
     let (place, tag) = position.rsplit_once('.').expect("a position");

@@ -15,6 +15,7 @@ mod cors;
 mod delivery;
 mod dispatch;
 mod drain;
+mod entering;
 mod examples;
 mod expiry;
 mod fanout;

@@ -1,6 +1,18 @@
 //! Pages that lose their connection, are reloaded or meet another server: what they show is whole, once, or they say so.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use serde_json::{Value, json};
+use web_connection_socket::{
+    CloseReason, Config, Socket, SocketMessage, WebConnectionSocketLayer, config::HistoryRule,
+};
 
 use crate::support::{
     axe,
@@ -10,6 +22,7 @@ use crate::support::{
     page::Page,
     process::Process,
     silent_proxy::SilentProxy,
+    site::{self, Site},
 };
 
 in_each_browser! {
@@ -18,6 +31,7 @@ in_each_browser! {
     a_page_is_told_that_a_server_was_restarted,
     an_answer_is_whole_after_reloads_in_its_middle,
     an_answer_is_whole_after_a_lost_network,
+    a_page_that_a_handler_adds_to_a_room_has_a_place_there_before_the_first_message,
 }
 
 async fn what_is_said_while_a_page_is_away_appears_once(engine: Engine) {
@@ -174,6 +188,69 @@ async fn an_answer_is_whole_after_a_lost_network(engine: Engine) {
     let note = "document.querySelector('#note').textContent.startsWith('The page came back')";
     browser.until(note).await;
 }
+
+async fn a_page_that_a_handler_adds_to_a_room_has_a_place_there_before_the_first_message(
+    engine: Engine,
+) {
+    let is_remembered = Arc::new(AtomicBool::new(false));
+    let remembered = is_remembered.clone();
+    let config = Config::new().history(HistoryRule::group("room"));
+    let layer = WebConnectionSocketLayer::new(config)
+        .on_action("enter", async |socket: Socket| socket.join(socket.text()))
+        .on_connect(move |socket: Socket| {
+            let joins = remembered.load(Relaxed);
+            async move {
+                if joins {
+                    socket.join("room")?;
+                }
+                Ok(())
+            }
+        });
+    let hub = layer.hub();
+    let app = site::page("/", "<script type=module src=page.js></script>", ROOM);
+    let site = Site::start(layer, app).await;
+    let browser = Browser::open(engine, &site.url("/")).await;
+    let publish =
+        |text: &str| hub.broadcast(&SocketMessage::new("said").text(text).to_group("room"));
+    let told = async |count: usize| -> Value {
+        browser
+            .until(&format!("seen.told.length === {count}"))
+            .await;
+        browser.evaluate("return seen.told.splice(0)").await
+    };
+    assert_eq!(
+        told(2).await,
+        json!([[true, 0, null, null], [true, 0, 0, null]])
+    );
+
+    // The server does not know the page's rooms when it comes again.
+    hub.close_all(&CloseReason::new(4500, "come again"));
+    publish("away");
+    assert_eq!(
+        told(2).await,
+        json!([[false, 1, null, null], [false, 0, 0, "refused"]])
+    );
+    is_remembered.store(true, Relaxed);
+    hub.close_all(&CloseReason::new(4500, "come again"));
+    publish("away again");
+    assert_eq!(told(1).await, json!([[true, 0, 1, null]]));
+    publish("there");
+    browser.until("seen.said.at(-1) === 'there'").await;
+    let said: Value = browser.evaluate("return seen.said").await;
+    assert_eq!(said, json!(["away again", "there"]));
+}
+
+const ROOM: &str = "
+    import { WebConnectionWebSocket } from './scripts/webconnection-websocket.js';
+
+    const seen = globalThis.seen = { said: [], told: [] };
+    const socket = new WebConnectionWebSocket();
+    socket.onOpenHandler = () => socket.send(socket.createBroadcastMessage('enter', 'room'));
+    socket.onResumeHandler = ({ recovered, refused, streams: { room } }) => {
+        seen.told.push([recovered, refused, room?.missed ?? null, room?.reason ?? null]);
+    };
+    socket.on('said', ({ message }) => seen.said.push(message));
+    socket.tryConnect(true);";
 
 /// The example as a program of its own.
 #[derive(Debug)]

@@ -235,6 +235,50 @@ test("positions that the server refuses are told once and not sent again", (t) =
   assert.deepEqual(reopen(t).positions, [at(4)]);
 });
 
+test("a group that the page is added to later has a position at once", (t) => {
+  control(t);
+  const { socket, read, resumes } = reader();
+  socket.onResumeHandler = (resume) => resumes.push(resume);
+  open(socket);
+  resumed({});
+  const room = { room: { recovered: true, missed: 0, position: at(4) } };
+  resumed(room);
+  assert.deepEqual(structuredClone(resumes[1]), { recovered: true, missed: 0, refused: 0, streams: room });
+  assert.deepEqual(socket.positions, [at(4)]);
+  assert.deepEqual(reopen(t).positions, [at(4)]);
+  // One that the server does not know yet, and then does.
+  resumed({});
+  resumed({ room: { recovered: true, missed: 0, position: at(0, { epoch: "0" }) } });
+  assert.deepEqual(socket.positions, [at(0, { epoch: "0" })]);
+  resumed({ room: { recovered: true, missed: 0, position: at(5) } });
+  say("6", at(6));
+  assert.deepEqual(read, ["6"]);
+  assert.ok(resumes.every(({ recovered }) => recovered));
+  assert.deepEqual(reopen(t).positions, [at(6)]);
+});
+
+test("a group that the page is added to again is lost if something was said meanwhile", (t) => {
+  control(t);
+  for (const [offset, isWhole] of [[4, true], [5, false]]) {
+    const { socket, read, resumes } = reader({ positions: [at(4)] });
+    socket.onResumeHandler = ({ recovered, refused, streams }) => resumes.push([recovered, refused, streams.room?.reason]);
+    open(socket);
+    resumed({}, { refused: 1 });
+    assert.deepEqual(socket.positions, []);
+    // The page is added only over the next connection.
+    assert.deepEqual(reopen(t).positions, []);
+    resumed({});
+    resumed({ room: { recovered: true, missed: 0, position: at(offset) } });
+    assert.deepEqual(resumes, [[false, 1, undefined], [true, 0, undefined], [isWhole, 0, isWhole ? undefined : "refused"]]);
+    say("next", at(offset + 1));
+    assert.deepEqual(read, ["next"]);
+    // It is told once.
+    resumed({ room: { recovered: true, missed: 0, position: at(9) } });
+    assert.deepEqual(resumes[3], [true, 0, undefined]);
+    assert.deepEqual(reopen(t).positions, [at(9)]);
+  }
+});
+
 test("a resume is no reason to fail, whatever is in it", (t) => {
   control(t);
   const { socket, resumes } = reader({ positions: [at(4)] });

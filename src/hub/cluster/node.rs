@@ -186,8 +186,12 @@ impl Node {
 
     /// Whether this node hears all others that speak in a partition, as far as it knows.
     pub(in crate::hub) fn hears(&self, partition: u8) -> bool {
-        let is_synced = self.synced.borrow().partitions >> partition & 1 == 1;
-        is_synced && self.state.lock().is_acquainted(Instant::now())
+        self.is_synced(partition) && self.state.lock().is_acquainted(Instant::now())
+    }
+
+    /// Whether messages for a partition are known to arrive.
+    pub(in crate::hub) fn is_synced(&self, partition: u8) -> bool {
+        self.synced.borrow().partitions >> partition & 1 == 1
     }
 
     /// Waits until messages for these partitions are known to arrive, for a moment at most and not at

@@ -127,7 +127,17 @@ impl Lane {
 
     /// Returns the frame that tells a client that it lacks messages up to a position.
     pub(super) fn gap(&self, position: &Position) -> Frame {
-        let told = [(&self.name, Resumed::gap(*position))];
+        self.told(position, Resumed::gap(*position))
+    }
+
+    /// Returns the frame that tells clients which have all up to a position where they are.
+    pub(super) fn whole(&self, position: &Position) -> Frame {
+        self.told(position, Resumed::from_now_on(*position))
+    }
+
+    /// Marked, so that a client which resumes is not told of what lies before its place.
+    fn told(&self, position: &Position, about: Resumed) -> Frame {
+        let told = [(&self.name, about)];
         let json = ResumedFrame::new(&told, 0).encode();
         Frame::marked(mark_of(position).of_gap(), json.len(), |out| {
             out.extend_from_slice(&json);

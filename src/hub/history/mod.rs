@@ -18,13 +18,15 @@
 //! it, so each socket gets the messages of a stream in the order of their offsets, and a reader of a
 //! lane knows that each socket has what the ring holds, at least in its queue. A socket that resumes is
 //! selected by broadcasts before it reads, with its gate shut: what is not in the ring then waits for it
-//! behind the gate.
+//! behind the gate. One that is open and enters a stream is selected before it is told, under the lane's
+//! lock, where the ring ends: all up to there is older or in its queue, and all behind comes later.
 //!
 //! Locks are taken in this order: a lane, then those of a broadcast (the hub's, queues, the fan-out). The
 //! map of lanes is locked for a moment only, and a lane under it only if it is free. A log that is full
 //! may hold up a lane for 100 ms, which its other publishers would have to wait for anyway.
 
 mod catch_up;
+mod entering;
 mod entry;
 mod error;
 mod lane;

@@ -56,11 +56,22 @@ pub(in crate::hub) struct Resume {
 struct Followed {
     name: StreamName,
     keep: Retention,
+    /// What stands for the name in positions.
+    hash: u64,
     /// The client's position, if it sent one.
     from: Option<Position>,
 }
 
 impl Followed {
+    /// Whether a socket with this user and these groups is in the stream.
+    fn is_of(&self, user: &UserId, groups: &[GroupId]) -> bool {
+        match &self.name {
+            StreamName::Group(group) => groups.contains(group),
+            StreamName::User(name) => name == user,
+            StreamName::All => true,
+        }
+    }
+
     fn kept(&self) -> Kept<'_> {
         Kept {
             stream: self.name.as_ref(),
@@ -89,14 +100,15 @@ impl Resume {
         let followed = names.filter_map(|name| {
             let streams = streams?;
             let keep = streams.kept(name.as_ref())?.keep;
-            let from = if positions.is_empty() {
-                None
-            } else {
-                let hash = streams.hash_of(name.as_ref());
-                let found = positions.iter().position(|it| it.stream() == hash);
-                found.map(|index| positions.swap_remove(index))
-            };
-            Some(Followed { name, keep, from })
+            let hash = streams.hash_of(name.as_ref());
+            let found = positions.iter().position(|it| it.stream() == hash);
+            let from = found.map(|index| positions.swap_remove(index));
+            Some(Followed {
+                name,
+                keep,
+                hash,
+                from,
+            })
         });
         let streams = followed.collect();
         Self {
@@ -167,12 +179,7 @@ impl Resume {
         groups: &[GroupId],
     ) {
         for (followed, caught_up) in self.streams.iter().zip(caught_up) {
-            let is_its = match &followed.name {
-                StreamName::Group(group) => groups.contains(group),
-                StreamName::User(name) => name == user,
-                StreamName::All => true,
-            };
-            if !is_its {
+            if !followed.is_of(user, groups) {
                 caught_up.lose(Lost::Unknown);
             }
         }
@@ -212,13 +219,29 @@ impl Resume {
         self.frame(&streams.collect::<Vec<_>>())
     }
 
-    /// Returns the frame that tells the client that it gets nothing of what it missed. A stream without a
-    /// position is left out, since nothing of it can be missing.
+    /// Returns the frame that tells the client that it gets nothing of what it missed. Nothing is missing of a
+    /// stream without a position, whose place the client does not know yet.
     pub(in crate::hub) fn told_lost(&self, why: Lost) -> Frame {
-        let had = |followed: &&Followed| followed.from.is_some();
-        let streams = self.streams.iter().filter(had);
-        let streams = streams.map(|followed| (&followed.name, lost(why, None)));
+        let streams = self.streams.iter().map(|followed| {
+            let resumed = match followed.from {
+                Some(_) => lost(why, None),
+                None => Resumed::from_now_on(Position::void(followed.hash)),
+            };
+            (&followed.name, resumed)
+        });
         self.frame(&streams.collect::<Vec<_>>())
+    }
+
+    /// Returns the streams for which the client sent no position, and that a socket with this user and these
+    /// groups is in.
+    pub(in crate::hub) fn begun<'a>(
+        &'a self,
+        user: &'a UserId,
+        groups: &'a [GroupId],
+    ) -> impl Iterator<Item = &'a StreamName> {
+        let begun = self.streams.iter().filter(|it| it.from.is_none());
+        let begun = begun.filter(|it| it.is_of(user, groups));
+        begun.map(|followed| &followed.name)
     }
 
     /// Counts the outcome of each stream for which the client sent a position.

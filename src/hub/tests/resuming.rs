@@ -90,12 +90,12 @@ impl Transport for Page {
     }
 }
 
-/// What a client is written now: what it is told of the lobby, and the texts of messages.
-fn written(registration: &Registration) -> (Value, Vec<String>) {
+/// What a client is written now.
+fn frames(registration: &Registration) -> Vec<Value> {
     let mut page = Page::default();
     let drained = registration.outbox().drain(&mut page).expect("it is taken");
     assert_ne!(drained, Drained::Blocked);
-    let (mut told, mut texts) = (Value::Null, Vec::new());
+    let mut frames = Vec::new();
     let mut rest = &page.0[..];
     while let [first, length, behind @ ..] = rest {
         let (length, behind) = match (length, behind) {
@@ -106,10 +106,17 @@ fn written(registration: &Registration) -> (Value, Vec<String>) {
         };
         let (payload, behind) = behind.split_at(length);
         rest = behind;
-        if *first != 0x81 {
-            continue;
+        if *first == 0x81 {
+            frames.push(serde_json::from_slice(payload).expect("JSON"));
         }
-        let frame: Value = serde_json::from_slice(payload).expect("JSON");
+    }
+    frames
+}
+
+/// What a client is told of the lobby, and the texts of messages.
+fn written(registration: &Registration) -> (Value, Vec<String>) {
+    let (mut told, mut texts) = (Value::Null, Vec::new());
+    for frame in frames(registration) {
         if frame["action"] == "__resumed" {
             assert!(
                 told.is_null() && texts.is_empty(),
@@ -229,6 +236,76 @@ async fn more_than_may_wait_opens_the_gate() {
     let (hub, registration) = waiting.answer().await;
     assert_eq!(written(&registration), (Value::Null, vec![]));
     assert_eq!(totals(&hub), LOST);
+}
+
+/// It lacks nothing, and has a position when its connection breaks.
+#[tokio::test]
+async fn a_client_without_a_position_has_one_if_the_gate_gives_up() {
+    let rules = [HistoryRule::group("lobby"), HistoryRule::group("attic")];
+    let config = rules.into_iter().fold(Config::new(), Config::history);
+    let hub = Arc::new(Hub::new(&config.max_queue_bytes(4_000)));
+    let ann = Identity::user("ann").group("lobby").group("attic");
+    let registration = hub.register(ann, User::Claimed).expect("room in the hub");
+    for is_asked in [false, true] {
+        let gated = registration.activate_gated(Asked::default());
+        let (answer, answered) = oneshot::channel();
+        let caught_up = async move { answered.await.expect("an answer") };
+        if is_asked {
+            hub.resume(registration.entry(), gated.0.clone(), caught_up);
+        }
+        for _ in 0..12 {
+            publish(&hub, "x");
+        }
+        if is_asked {
+            turns().await;
+            assert!(answer.is_closed());
+        } else {
+            registration.resume(gated);
+        }
+        let frames = frames(&registration);
+        let told: Vec<_> = frames
+            .iter()
+            .filter(|it| it["action"] == "__resumed")
+            .collect();
+        let [first, lobby, attic] = &told[..] else {
+            panic!("{frames:?}");
+        };
+        assert_eq!(frames[0], **first);
+        for (name, now) in [("lobby", lobby), ("attic", attic)] {
+            let place = |told: &Value| -> Position {
+                let stream = &told["streams"][name];
+                assert_eq!(stream["missed"], 0);
+                serde_json::from_value(stream["position"].clone()).expect("a position")
+            };
+            assert_eq!(place(first).epoch(), 0);
+            assert_eq!(place(now), hub.position(name).await.expect("it has a rule"));
+        }
+        // It lacks nothing.
+        assert_eq!(totals(&hub), (0, 0));
+    }
+}
+
+/// As a subscriber may that is told of a delivery.
+#[tokio::test]
+async fn a_socket_that_enters_while_its_thread_delivers_does_not_wait_for_itself() {
+    let hub = Arc::new(Hub::new(
+        &Config::new().history(HistoryRule::group("lobby")),
+    ));
+    let ann = hub.register(Identity::user("ann"), User::Claimed);
+    let registration = ann.expect("room in the hub");
+    registration.resume(registration.activate_gated(Asked::default()));
+    frames(&registration);
+    let message = SocketMessage::new("news").to_group("lobby");
+    let streams = hub.history.as_ref().expect("there is a rule");
+    let kept = streams.kept_of(&message.recipients).expect("its rule");
+    let plain = Frame::message(&message);
+    let (_, joined) = streams.publish(kept, &message.recipients, &plain, |_| {
+        hub.join(registration.entry().id, "lobby")
+    });
+    joined.expect("an open socket");
+    let told = written(&registration).0;
+    let position: Position = serde_json::from_value(told["position"].clone()).expect("a position");
+    assert_eq!(position.epoch(), 0, "it is not known here");
 }
 
 #[tokio::test]

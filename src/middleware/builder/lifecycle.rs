@@ -49,7 +49,8 @@ impl WebConnectionSocketLayer {
     ///
     /// By now replies and broadcasts reach the socket, and what the function broadcasts reaches the
     /// sockets that opened before. Use it to greet the client, to join groups and to note who is
-    /// online; the [guide](crate::guide::messages#users-online) has the recipe.
+    /// online; the [guide](crate::guide::messages#users-online) has the recipe. Groups whose messages are
+    /// kept are better joined in [`on_connect`](Self::on_connect): a client that comes again goes on in those.
     ///
     /// The function is called once for every socket that opened, in the order `on_open`, messages,
     /// `on_disconnect`. Messages that the socket sends meanwhile wait, as behind any message in hand. A

@@ -138,6 +138,32 @@ async fn a_socket_that_opens_on_a_healthy_node_breaks_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_enters_before_the_node_hears_the_group_has_no_place_yet() {
+    let [here, there] = two_nodes().await;
+    for is_heard in [false, true] {
+        let mut ann = there.connect("/?userId=ann&resume=1").await;
+        assert_eq!(frame(&mut ann).await["action"], "__resumed");
+        let socket = there.hub.sockets_of("ann")[0];
+        there.hub.join(socket, "lobby").expect("an open socket");
+        let told = frame(&mut ann).await;
+        let position: Position =
+            serde_json::from_value(told["streams"]["lobby"]["position"].clone()).unwrap();
+        assert!(there.hub.joined(&"lobby".into()).await);
+        assert_eq!(position == there.now(&"lobby".into()).await, is_heard);
+        here.hub.broadcast(&lobby("1")).settled().await;
+        // It has one with the first message, and no gap.
+        let next = frame(&mut ann).await;
+        assert_eq!(next["message"], "1", "{next}");
+        leave(ann, &there.hub).await;
+        let path = format!("/?userId=ann&groupId=lobby&resume=1&position={position}");
+        let mut ann = there.connect(&path).await;
+        let told = frame(&mut ann).await;
+        assert_eq!(told["streams"]["lobby"]["recovered"], is_heard, "{told}");
+        leave(ann, &there.hub).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_goes_on_is_told_of_a_gap_before_what_comes_later() {
     let [here, there] = two_nodes().await;
     let mut ann = there.connect("/?userId=ann&groupId=lobby&resume=1").await;

@@ -32,6 +32,8 @@ pub(in crate::hub::history) struct Catching {
     pub(in crate::hub::history) has_tried_last: bool,
     /// Whether some that wait ask for more than the store has.
     pub(in crate::hub::history) is_narrowing: bool,
+    /// Whether open sockets have entered that are to be told where the stream is.
+    pub(in crate::hub::history) has_newcomers: bool,
 }
 
 #[derive(Debug)]

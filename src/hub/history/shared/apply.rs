@@ -300,7 +300,7 @@ pub(super) fn position_of(lane: &Lane, at: Option<Last>) -> Position {
             offset,
             id: Some(id),
         }) => lane.position(epoch, lane.place(epoch, offset, id)),
-        Some(Last { id: None, .. }) | None => Position::new(lane.hash, 0, 0, 0),
+        Some(Last { id: None, .. }) | None => Position::void(lane.hash),
     }
 }
 

@@ -66,6 +66,25 @@ impl Streams {
         })
     }
 
+    /// Returns where a lane is for a socket that has all from now on, or a void position. If the store can
+    /// say it, it is asked, and then all of the lane's sockets that follow it are told.
+    pub(in crate::hub::history) fn place_shared(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        lane: &Arc<Lane>,
+        state: &mut State,
+    ) -> Position {
+        let at = place(state);
+        if let (None, Some(order)) = (at, &mut state.order) {
+            if !order.is_open() {
+                worker::start(self, shared);
+                order.catching.has_newcomers = true;
+                self.read_for_waiting(shared, lane, state);
+            }
+        }
+        position_of(lane, at)
+    }
+
     #[expect(
         clippy::too_many_arguments,
         reason = "it is the body of the loop above"

@@ -1,6 +1,6 @@
 //! Merges a page of the store into the sequencer and the ring.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::{
         store::{Purpose, Shared},
         streams::Streams,
     },
-    sync::atomic::Ordering::Relaxed,
+    sync::{Delivering, atomic::Ordering::Relaxed},
 };
 
 /// A page whose entries are read, each with its age.
@@ -75,10 +75,14 @@ impl Streams {
                 order.confirm(epoch, top, began);
             }
             order.catching.is_reading = false;
+            let has_newcomers = mem::take(&mut order.catching.has_newcomers);
+            if let (true, Some(at)) = (has_newcomers, order.place()) {
+                tell_place(shared, lane, at);
+            }
             if let Told::Read(found) = told {
                 order.catching.is_narrowing |= !found.is_whole && after.is_some();
             }
-            let waiting = std::mem::take(&mut order.catching.waiting);
+            let waiting = mem::take(&mut order.catching.waiting);
             for waiting in waiting {
                 if told.is_for(after, waiting.after) {
                     // One that does not wait any more has nothing to be told.
@@ -101,11 +105,14 @@ impl Streams {
         if catching.is_reading {
             return;
         }
-        let Some(first) = catching.waiting.first() else {
+        let first = catching.waiting.first();
+        if first.is_none() {
             (catching.has_tried_last, catching.is_narrowing) = (false, false);
-            return;
-        };
-        let after = first.after.map(|(epoch, _)| {
+            if !catching.has_newcomers {
+                return;
+            }
+        }
+        let after = first.and_then(|first| first.after).map(|(epoch, _)| {
             let same = catching.waiting.iter().filter_map(|waiting| waiting.after);
             let same = same.filter(|(other, _)| *other == epoch);
             if catching.is_narrowing {
@@ -211,6 +218,15 @@ impl Streams {
             entries,
         };
         Decoded { answer, ages }
+    }
+}
+
+/// Tells sockets that have entered where the stream is. Others that hear it are there, too.
+fn tell_place(shared: &Shared, lane: &Lane, at: Last) {
+    if let Some(sockets) = shared.sockets.upgrade() {
+        let _delivering = Delivering::begin();
+        let position = position_of(lane, Some(at));
+        sockets.tell_followers(&lane.name, &lane.whole(&position));
     }
 }
 

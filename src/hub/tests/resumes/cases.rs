@@ -13,6 +13,7 @@ fn step() -> impl Strategy<Value = Step> {
     let to = prop_oneof![
         3 => Just(To::Lobby),
         1 => Just(To::Values),
+        2 => Just(To::Room),
         1 => (0..CLIENTS.len()).prop_map(To::User),
         1 => Just(To::All),
     ];
@@ -24,6 +25,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (to, except, 0_usize..400).prop_map(|(to, except, size)| Step::Publish { to, except, size }),
         2 => client.clone().prop_map(Step::Connect),
+        1 => client.clone().prop_map(Step::Enter),
         2 => client.clone().prop_map(Step::Resume),
         3 => client.clone().prop_map(Step::Read),
         1 => client.clone().prop_map(Step::Stall),

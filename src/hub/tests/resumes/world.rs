@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::advance;
 
-use super::client::{CLIENTS, Client, LOBBY, VALUES};
+use super::client::{CLIENTS, Client, LOBBY, ROOM, VALUES};
 use crate::{
     config::{Config, HistoryRule},
     hub::Hub,
@@ -20,6 +20,8 @@ pub(super) enum Step {
     },
     /// Opens a socket, whose messages wait.
     Connect(usize),
+    /// Adds an open socket to the room.
+    Enter(usize),
     /// Lets it have what its client missed.
     Resume(usize),
     /// The client reads what there is.
@@ -39,6 +41,7 @@ pub(super) enum Step {
 pub(super) enum To {
     Lobby,
     Values,
+    Room,
     User(usize),
     All,
 }
@@ -71,6 +74,7 @@ impl World {
             .max_history_bytes(room.history)
             .history(rule.age(Duration::from_secs(30)))
             .history(HistoryRule::group("value:*").latest())
+            .history(HistoryRule::group(ROOM).messages(4))
             .history(HistoryRule::users().messages(3))
             .history(HistoryRule::all().messages(3));
         let hub = Arc::new(Hub::new(&config));
@@ -93,6 +97,7 @@ impl World {
         match step {
             Step::Publish { to, except, size } => self.publish(to, except, size),
             Step::Connect(client) => self.clients[client].connect(&self.hub),
+            Step::Enter(client) => self.clients[client].enter(&self.hub),
             Step::Resume(client) => self.clients[client].resume(),
             Step::Read(client) => self.clients[client].read().await,
             Step::Stall(client) => self.clients[client].stall(),
@@ -109,6 +114,7 @@ impl World {
         let (recipient, key) = match to {
             To::Lobby => (Recipient::group(LOBBY), LOBBY),
             To::Values => (Recipient::group(VALUES), VALUES),
+            To::Room => (Recipient::group(ROOM), ROOM),
             To::User(client) => (Recipient::user(CLIENTS[client].0), "__user"),
             To::All => (Recipient::all(), "__all"),
         };
