@@ -120,7 +120,7 @@
 //! | [`backplane`] | what carries messages between nodes: the trait of a broker, and brokers | `sync`, `tls` |
 //! | [`history`] | what numbers and keeps the messages of streams: the trait of a store, and stores | `sync`, `backplane` |
 //! | [`Broadcaster`] | the sender for other programs, behind a feature | `protocol`, `tls` |
-//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`) for sockets that resume (`resuming`) and the application (`recall`), who is in a group (`presence`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `backplane`, `history` |
+//! | `hub` | which sockets are connected (`registry`) and with which identity (`identity`), how a broadcast reaches them (`delivery`) and the other nodes (`cluster`), what is kept of streams (`history`) for sockets that resume (`resuming`) and the application (`recall`), who is in a group (`presence`), turns with the application (`turns`), shutdown, statistics | `protocol`, `frame`, `config`, `sync`, `unwind`, `backplane`, `history` |
 //! | `session` | one task per socket over any byte stream: reading, heartbeat, rates, expiry, closing | `hub`, `frame`, `config`, `protocol`, `streams`, `unwind` |
 //! | `middleware` | the tower layer: what is known of a request, access, handshake, upgrade, dispatch, rejections | `session`, `hub`, `frame`, `config`, `protocol`, `streams`, `unwind`, `tls` |
 //! | [`Server`] | accepts connections, times them and ends them, behind a feature | `middleware`, `hub`, `streams` |

@@ -13,6 +13,7 @@ mod dispatching;
 mod entering;
 mod handshake_rate;
 mod history;
+mod hooks;
 mod hub;
 mod identity;
 mod log_limit;

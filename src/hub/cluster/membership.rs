@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{hooks::Hooks, node::Node};
+use super::{event::ClusterEvent, node::Node};
+use crate::hub::hooks::Hooks;
 
 /// A hub's place in a cluster, if it has one.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Membership {
     node: OnceLock<Arc<Node>>,
-    hooks: Hooks,
+    hooks: Hooks<ClusterEvent>,
 }
 
 impl Membership {
@@ -27,7 +28,7 @@ impl Membership {
         self.node.get()
     }
 
-    pub(in crate::hub) fn hooks(&self) -> &Hooks {
+    pub(in crate::hub) fn hooks(&self) -> &Hooks<ClusterEvent> {
         &self.hooks
     }
 }

@@ -26,7 +26,6 @@ mod bridge;
 mod cluster;
 mod continuity;
 mod event;
-mod hooks;
 mod inquiries;
 mod ledger;
 mod local;

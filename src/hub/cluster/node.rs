@@ -13,8 +13,7 @@ use tokio::{
 
 use super::{
     continuity::Continuity,
-    event::GarbageKind,
-    hooks::Hooks,
+    event::{ClusterEvent, GarbageKind},
     inquiries::Inquiries,
     local::Local,
     news::News,
@@ -29,7 +28,7 @@ use crate::{
     backplane::{Backplane, Topic},
     config::ClusterKey,
     frame::Frame,
-    hub::log_limit::LogLimit,
+    hub::{hooks::Hooks, log_limit::LogLimit},
     protocol::{ConnectionId, Forwarded, Forwarding, NotForwarded, Recipient, RecipientType},
     sync::{
         Mutex,
@@ -47,7 +46,7 @@ pub(in crate::hub) struct Node {
     pub(super) outgoing: Outgoing,
     pub(super) news: News,
     pub(super) inquiries: Inquiries,
-    pub(super) hooks: Hooks,
+    pub(super) hooks: Hooks<ClusterEvent>,
     pub(super) log: LogLimit<GarbageKind>,
     /// Of nodes with this one's id, which speak for as long as they run.
     pub(super) twin_log: LogLimit<GarbageKind>,
@@ -100,7 +99,7 @@ impl Node {
         key: Option<&ClusterKey>,
         backplane: impl Backplane,
         local: Weak<dyn Local>,
-        hooks: Hooks,
+        hooks: Hooks<ClusterEvent>,
     ) -> Arc<Self> {
         let id = NodeId(id);
         Arc::new(Self {

@@ -295,9 +295,9 @@ mod tests {
     use super::*;
     use crate::{
         backplane::MemoryBackplane,
-        hub::cluster::{
+        hub::{
+            cluster::wire::{Counts, MemberVersions, Placed, Question, Value},
             hooks::Hooks,
-            wire::{Counts, MemberVersions, Placed, Question, Value},
         },
         protocol::Recipient,
         sync::Mutex,

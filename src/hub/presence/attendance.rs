@@ -5,12 +5,14 @@ use std::{mem, sync::Arc};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    change::PresenceChange, hooks::Hooks, moves::Move, stats::PresenceStats, table::Table,
-    view::Presence,
+    change::PresenceChange, moves::Move, stats::PresenceStats, table::Table, view::Presence,
 };
 use crate::{
     config::{Config, PresenceRules, PresenceTerms},
-    hub::cluster::{MemberNews, MemberVersions, Name, partition_of},
+    hub::{
+        cluster::{MemberNews, MemberVersions, Name, partition_of},
+        hooks::Hooks,
+    },
     protocol::{ConnectionId, GroupId},
     sync::{
         Mutex,
@@ -32,7 +34,7 @@ pub(super) struct Shared<W> {
     /// all of it at once, so few wait.
     moves: Mutex<Vec<Move<W>>>,
     pub(super) table: Mutex<Table<W>>,
-    pub(super) hooks: Hooks,
+    pub(super) hooks: Hooks<PresenceChange>,
     /// Notified when something is due earlier, or the hub is gone.
     pub(super) changed: Notify,
     pub(super) is_running: AtomicBool,

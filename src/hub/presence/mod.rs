@@ -23,7 +23,6 @@
 mod attendance;
 mod change;
 mod group;
-mod hooks;
 mod info;
 mod interest;
 mod learning;

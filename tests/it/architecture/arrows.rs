@@ -28,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("backplane", &["sync", "tls"]),
     // Numbers and keeps entries of streams, which are bytes to it.
     ("history", &["backplane", "sync"]),
-    ("hub", &["config", "frame", "protocol", "sync"]),
+    ("hub", &["config", "frame", "protocol", "sync", "unwind"]),
     // One node of several: it knows the others by a backplane.
     (
         "hub/cluster",

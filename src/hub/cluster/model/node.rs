@@ -17,7 +17,10 @@ use super::played::{Sockets, Watched};
 use crate::{
     backplane::{MemoryBackplane, Topic},
     frame::Frame,
-    hub::cluster::{Local, Node, bridge, hooks::Hooks},
+    hub::{
+        cluster::{Local, Node, bridge},
+        hooks::Hooks,
+    },
     protocol::{Forwarding, Recipient},
     sync::atomic::{
         AtomicU32,

@@ -186,3 +186,48 @@ fn read_body(kind: u8, bytes: &Bytes) -> Option<Body> {
     };
     reader.is_empty().then_some(body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::cluster::wire::{Draft, ReportPart};
+
+    const NODE: NodeId = NodeId(7);
+    const TOPIC: Topic = Topic::partition(7);
+
+    fn arrival(mut draft: Draft) -> Arrival {
+        draft.stamp(NODE, 1, 2);
+        Arrival::new(draft.topic(), draft.finish(None))
+    }
+
+    #[test]
+    fn what_a_node_needs_not_hear_of_itself_is_known_by_its_head() {
+        let placed = Placed {
+            epoch: 1,
+            offset: 2,
+            previous: Some(1),
+            id: 3,
+        };
+        let report = MemberReport {
+            version: 1,
+            part: ReportPart::Changes,
+            entries: Vec::new(),
+        };
+        let other = NodeId(NODE.0 + 1);
+        for (draft, is_known) in [
+            (Draft::message(TOPIC, &[], b"{}"), true),
+            (Draft::entry(TOPIC, &[], placed, b"entry"), true),
+            (Draft::members(20, &report), true),
+            (Draft::mark(TOPIC, 5), false),
+            (Draft::sync(Topic::ALL, Topics::default()), false),
+        ] {
+            let arrival = arrival(draft);
+            assert_eq!(is_own_echo(&arrival, NODE), is_known, "{arrival:?}");
+            assert!(!is_own_echo(&arrival, other), "{arrival:?}");
+        }
+        assert!(!is_own_echo(
+            &Arrival::new(TOPIC, Bytes::from_static(b"WC")),
+            NODE
+        ));
+    }
+}

@@ -5,8 +5,7 @@ use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::{
     Body, Counts, Draft, Incoming, Key, MAX_FRAME, MAX_RECIPIENTS, MemberEntry, MemberReport,
-    MemberVersions, Order, Placed, Pulse, Question, Refused, ReportPart, Tails, Topics, Value,
-    is_own_echo, read,
+    MemberVersions, Order, Pulse, Question, Refused, ReportPart, Tails, Topics, Value, read,
 };
 use crate::{
     backplane::{Arrival, Topic},
@@ -72,37 +71,6 @@ fn the_bytes_of_a_message_are_part_of_the_protocol() {
     };
     assert_eq!(read, recipients);
     assert_eq!(json, br#"{"action":"a"}"#[..]);
-}
-
-#[test]
-fn what_a_node_needs_not_hear_of_itself_is_known_by_its_head() {
-    let placed = Placed {
-        epoch: 1,
-        offset: 2,
-        previous: Some(1),
-        id: 3,
-    };
-    let report = MemberReport {
-        version: 1,
-        part: ReportPart::Changes,
-        entries: Vec::new(),
-    };
-    let other = NodeId(NODE.0 + 1);
-    for (draft, is_known) in [
-        (message(&[]), true),
-        (Draft::entry(TOPIC, &[], placed, b"entry"), true),
-        (Draft::members(20, &report), true),
-        (Draft::mark(TOPIC, 5), false),
-        (Draft::sync(Topic::ALL, Topics::default()), false),
-    ] {
-        let arrival = arrival(draft, None);
-        assert_eq!(is_own_echo(&arrival, NODE), is_known, "{arrival:?}");
-        assert!(!is_own_echo(&arrival, other), "{arrival:?}");
-    }
-    assert!(!is_own_echo(
-        &Arrival::new(TOPIC, Bytes::from_static(b"WC")),
-        NODE
-    ));
 }
 
 #[test]
