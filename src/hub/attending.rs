@@ -15,7 +15,7 @@ use super::{
 use crate::{
     config::PresenceTerms,
     frame::Frame,
-    protocol::{CloseReason, ConnectionId, GroupId},
+    protocol::{ConnectionId, GroupId},
 };
 
 impl Hub {
@@ -40,13 +40,17 @@ impl Hub {
     /// ```
     #[must_use]
     pub fn presence(&self, group: &str) -> Presence {
-        let Some(mut presence) = self.attendance.view(group) else {
+        self.presence_up_to(group, usize::MAX)
+    }
+
+    /// Returns the members of a group, but lists them only up to a number of users.
+    pub(crate) fn presence_up_to(&self, group: &str, list_up_to: usize) -> Presence {
+        let Some(mut presence) = self.attendance.view(group, list_up_to) else {
             return Presence::default();
         };
         if let Some(node) = self.cluster.node() {
+            presence.is_complete &= node.hears(partition_of(Name::Group(group)));
             let is_new = self.attendance.ask_for(group);
-            let hears = node.hears(partition_of(Name::Group(group)));
-            presence.is_complete = hears && self.attendance.is_synced(group);
             self.note_interest(is_new);
         }
         presence
@@ -56,7 +60,7 @@ impl Hub {
     /// removes it.
     ///
     /// The value that was set last, on any of the user's sockets, counts until the user has left. Watchers
-    /// are told of it with all other changes, once a second.
+    /// are told of it with all other changes, once a second. A socket without a user has none.
     ///
     /// # Errors
     ///
@@ -94,8 +98,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If no rule of [`Config::presence`](crate::Config::presence) names the group, if the socket is not
-    /// connected, or if it watches 64 groups already.
+    /// If no rule of [`Config::presence`](crate::Config::presence) names the group, if its name is longer
+    /// than [`Config::max_name_length`](crate::Config::max_name_length), if the socket is not connected, or
+    /// if it watches 64 groups already.
     ///
     /// # Examples
     ///
@@ -130,6 +135,9 @@ impl Hub {
         let group = group.into();
         if self.attendance.terms(group.as_str()).is_none() {
             return Err(SocketError::new(SocketErrorKind::NoPresence));
+        }
+        if !self.may_have_members(&group) {
+            return Err(SocketError::new(SocketErrorKind::NameTooLong));
         }
         let state = self.state.lock();
         let registry = &state.registry;
@@ -224,17 +232,13 @@ impl Hub {
 
     /// Notes that a socket has another user, under the hub's lock and before it enters groups as that one.
     pub(super) fn note_another_user(&self, socket: ConnectionId) {
-        if self.keeps_track() {
-            self.attendance.push([Move::Renamed(socket)]);
-        }
+        self.attendance.push([Move::Renamed(socket)]);
     }
 
     /// Notes that a socket has ended, under the hub's lock.
-    pub(super) fn note_end(&self, state: &mut State, socket: ConnectionId) {
-        if self.keeps_track() {
-            self.note_steps(state, PresenceCause::Closed);
-            self.attendance.push([Move::Ended(socket)]);
-        }
+    pub(super) fn note_end(&self, state: &mut State, socket: ConnectionId, cause: PresenceCause) {
+        self.note_steps(state, cause);
+        self.attendance.push([Move::Ended(socket)]);
     }
 
     /// Ends what a socket may watch no longer, after its groups or its identity have changed. Under the
@@ -250,27 +254,6 @@ impl Hub {
                 principal: entry.principal(),
             }]);
         }
-    }
-
-    /// Notes how a socket has ended that was a member of groups.
-    pub(super) fn explain_end(&self, socket: ConnectionId, reason: &CloseReason) {
-        if !self.keeps_track() || !is_loss(reason) {
-            return;
-        }
-        let state = self.state.lock();
-        let Some(entry) = state.registry.get(socket) else {
-            return;
-        };
-        let user = entry.user().id().clone();
-        let groups = state.registry.groups_of(socket).iter();
-        let groups = groups.filter(|group| self.attendance.terms(group.as_str()).is_some());
-        self.attendance.push(groups.map(|group| Move::Explained {
-            group: group.clone(),
-            user: user.clone(),
-            cause: PresenceCause::Lost,
-        }));
-        drop(state);
-        self.attend();
     }
 
     /// Has a client's socket told of the members of the groups that it asks for, as far as its identity
@@ -290,9 +273,12 @@ impl Hub {
         }
         let principal = entry.principal();
         let own = state.registry.groups_of(entry.id);
-        let (allowed, refused): (Vec<_>, Vec<_>) = groups
-            .iter()
-            .partition(|group| own.contains(group) || principal.may_watch(group.as_str()));
+        let may_watch = |group: &GroupId| {
+            let has_right = own.contains(group) || principal.may_watch(group.as_str());
+            has_right && self.may_have_members(group)
+        };
+        let (allowed, refused): (Vec<_>, Vec<_>) =
+            groups.iter().partition(|group| may_watch(group));
         let is_heard = |group: &&GroupId| self.attendance.is_heard(group.as_str());
         let is_new = !allowed.iter().all(is_heard);
         let watching = allowed.into_iter().map(|group| Move::Watching {
@@ -307,6 +293,11 @@ impl Hub {
         drop(state);
         self.attend();
         self.note_interest(is_new);
+    }
+
+    /// Whether a socket may join a group of this name.
+    fn may_have_members(&self, group: &GroupId) -> bool {
+        group.as_str().len() <= self.name_limits.name
     }
 
     fn has_ended(&self, socket: ConnectionId) -> bool {
@@ -338,9 +329,4 @@ impl Audience<Arc<SocketEntry>> for Hub {
     fn presence_hook_panicked(&self) {
         self.panicked("a function of `on_presence`");
     }
-}
-
-/// Whether a socket ended without the will of either side.
-fn is_loss(reason: &CloseReason) -> bool {
-    reason.code() == CloseReason::LOST.code() || *reason == CloseReason::SLOW
 }

@@ -259,7 +259,7 @@ impl Hub {
             Push::Dropped => self.counters.dropped(1),
             Push::Overflow => {
                 self.counters.dropped(1);
-                self.deactivate(entry);
+                self.deactivate(entry, &CloseReason::SLOW);
             }
             Push::Queued | Push::Closed => {}
         }

@@ -93,7 +93,7 @@ impl Hub {
         reason: CloseReason,
         backlog: Backlog,
     ) -> bool {
-        self.deactivate(entry);
+        self.deactivate(entry, &reason);
         entry.outbox.close(reason, backlog)
     }
 

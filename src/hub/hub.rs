@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     config::{ClusterKey, Config, Overflow},
-    protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, UserId},
+    protocol::{CloseReason, ConnectionId, DefaultAudience, GroupId, Recipient, UserId},
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU64},
@@ -358,18 +358,19 @@ impl Hub {
         self.note_interest(grew);
     }
 
-    /// Has no broadcast select a socket any more. What selected it before is in its queue.
-    pub(super) fn deactivate(&self, entry: &SocketEntry) {
-        self.deselect(&mut self.state.lock(), entry);
+    /// Ends a socket's part in broadcasts, and its memberships for this reason. What selected it before is in
+    /// its queue.
+    pub(super) fn deactivate(&self, entry: &SocketEntry, reason: &CloseReason) {
+        self.deselect(&mut self.state.lock(), entry, reason);
         self.attend();
         self.fanout.depart(entry);
     }
 
     /// Has no broadcast select a socket any more. [`attend`](Self::attend) and [`Fanout::depart`] are to
     /// follow without the lock.
-    pub(super) fn deselect(&self, state: &mut State, entry: &SocketEntry) {
+    pub(super) fn deselect(&self, state: &mut State, entry: &SocketEntry, reason: &CloseReason) {
         state.registry.deactivate(entry.id);
-        self.note_end(state, entry.id);
+        self.note_end(state, entry.id, PresenceCause::of(reason));
         self.fanout.leave(entry);
     }
 

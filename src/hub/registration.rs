@@ -163,9 +163,10 @@ impl Registration {
         self.hub.fanout.attach(&self.entry);
     }
 
-    /// Has no broadcast select the socket any more. What selected it before is in its queue.
-    pub(crate) fn deactivate(&self) {
-        self.hub.deactivate(&self.entry);
+    /// Ends the socket's part in broadcasts, and its memberships for this reason. What selected it before is
+    /// in its queue.
+    pub(crate) fn deactivate(&self, reason: &CloseReason) {
+        self.hub.deactivate(&self.entry, reason);
     }
 
     /// Starts the closing handshake. Returns `false` if it was started before.
@@ -181,14 +182,9 @@ impl Registration {
 
     /// Notes that the peer has left: no broadcast selects the socket any more, and it counts as
     /// finishing. What is queued, and answers to what the peer sent before, are still written.
-    pub(crate) fn leave(&mut self) {
-        self.deactivate();
+    pub(crate) fn leave(&mut self, reason: &CloseReason) {
+        self.deactivate(reason);
         self.permit.finish();
-    }
-
-    /// Has the application learn how the socket ended, if it was a member of groups.
-    pub(crate) fn explain(&self, reason: &CloseReason) {
-        self.hub.explain_end(self.entry.id, reason);
     }
 
     /// Watches the members of groups, as far as the socket's identity allows it.
@@ -197,8 +193,8 @@ impl Registration {
     }
 
     /// Ends the session. What is left in the queue counts as undelivered, and that count is returned.
-    pub(crate) fn end(&mut self) -> u64 {
-        self.leave();
+    pub(crate) fn end(&mut self, reason: &CloseReason) -> u64 {
+        self.leave(reason);
         self.entry.outbox.finish();
         self.entry.outbox.undelivered()
     }
@@ -271,7 +267,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.end();
+        self.end(&CloseReason::LOST);
         self.hub.remove(self.entry.id);
     }
 }

@@ -74,7 +74,7 @@ impl Hub {
             return false;
         }
         // From here on it cannot be renewed.
-        self.deselect(&mut state, entry);
+        self.deselect(&mut state, entry, &reason);
         // The end may have come early; messages that wait for their turn must not get one.
         *entry.principal.lock() = ended.over();
         drop(state);

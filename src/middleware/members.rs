@@ -47,7 +47,7 @@ fn read(state: &State, surface: Surface, parts: &Parts) -> Result<Bytes, Rejecti
     let Some(terms) = state.hub.presence_terms(&group) else {
         return Err(Cause::NoPresence.into());
     };
-    let presence = state.hub.presence(&group);
+    let presence = state.hub.presence_up_to(&group, terms.list_up_to);
     Ok(presence
         .to_json(&GroupId::from(&*group), terms.list_up_to)
         .into())

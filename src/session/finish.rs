@@ -39,7 +39,6 @@ pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) 
         undelivered,
         stream,
     } = unfinished;
-    registration.explain(&reason);
     let held = match stream {
         Some(stream) => Box::pin(stream.end()).await,
         None => None,
@@ -79,11 +78,12 @@ pub(super) async fn finish_pending(unfinished: Unfinished, reason: CloseReason) 
 
 /// Finishes a socket whose connection was lost before it could be used.
 pub(crate) async fn run_unopened(mut registration: Registration, handler: Box<dyn MessageHandler>) {
+    let reason = CloseReason::LOST;
+    let undelivered = registration.end(&reason);
     let ending = Ending {
-        reason: CloseReason::LOST,
-        undelivered: registration.end(),
+        reason,
+        undelivered,
     };
-    registration.explain(&ending.reason);
     finish(&mut registration, handler, ending).await;
 }
 

@@ -115,7 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         self.half_closed = Some(Box::new(half_closed));
         // It can no longer answer a ping.
         self.heartbeat.pause();
-        self.registration.leave();
+        let reason = self.reason_or(CloseReason::LOST);
+        self.registration.leave(&reason);
     }
 
     fn take(&mut self, cx: &mut Context<'_>, event: Event) {
@@ -142,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// would only delay the close.
     fn refuse(&mut self, cx: &mut Context<'_>, reason: CloseReason, awaits_close: bool) {
         // The shared log may still hold the copy of a message that the peer itself broadcast.
-        self.registration.deactivate();
+        self.registration.deactivate(&reason);
         let answers = (self.registration.outbox()).drain(&mut self.stream.polled(cx));
         if let Err(error) = answers {
             tracing::debug!(%error, "the last answers did not reach their socket");

@@ -122,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> Future for SocketTask<S, R> 
 impl<S: AsyncRead + AsyncWrite + Unpin, R: Rest<S>> SocketTask<S, R> {
     /// Ends the connection and spawns a task for the work that is left.
     fn end(&mut self, reason: CloseReason) -> Option<JoinHandle<()>> {
-        let unfinished = self.session.take()?.end(&self.rest);
+        let unfinished = self.session.take()?.end(&reason, &self.rest);
         tracing::debug!(
             socket = %unfinished.registration.entry().id,
             ?reason,

@@ -140,8 +140,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
 
     /// Ends the connection, but for the part of the stream that `rest` keeps, and returns the work that
     /// is left.
-    pub(super) fn end(mut self, rest: impl Fn(S) -> Option<Http2Stream>) -> Unfinished {
-        let undelivered = self.registration.end();
+    pub(super) fn end(
+        mut self,
+        reason: &CloseReason,
+        rest: impl Fn(S) -> Option<Http2Stream>,
+    ) -> Unfinished {
+        let undelivered = self.registration.end(reason);
         let stream = contain(|| rest(self.stream.0)).unwrap_or_else(|Panicked| {
             self.registration.panicked(STREAM);
             None

@@ -47,6 +47,7 @@ mod patience;
 mod permits;
 mod presence;
 mod presence_cluster;
+mod presence_edges;
 mod probe;
 mod rates;
 mod raw;

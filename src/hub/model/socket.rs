@@ -15,7 +15,7 @@ use shuttle::{
 use super::pipe::{Pipe, Polled};
 use crate::{
     hub::{Attention, Drained, Hub, Identity, Registration, User},
-    protocol::ConnectionId,
+    protocol::{CloseReason, ConnectionId},
 };
 
 /// The recipients of a message.
@@ -102,7 +102,7 @@ fn run(mut registration: Registration, pipe: &Arc<Pipe>, open: &(Mutex<bool>, Co
     *open.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
     open.1.notify_all();
     block_on(poll_fn(|cx| poll(&registration, pipe, cx)));
-    registration.end()
+    registration.end(&CloseReason::LOST)
 }
 
 fn poll(registration: &Registration, pipe: &Pipe, cx: &mut Context<'_>) -> Poll<()> {

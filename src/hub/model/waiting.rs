@@ -13,6 +13,7 @@ use super::{explore, hub, wait_for_flushers};
 use crate::{
     config::Config,
     hub::{ConnectionPermit, Hub, Identity, Kill, Lane, User},
+    protocol::CloseReason,
 };
 
 /// What came of all visits.
@@ -97,7 +98,7 @@ fn visit(hub: &Arc<Hub>, permit: ConnectionPermit, seen: &Seen) {
         let mut turn = pin!(messages.turn(key.clone(), 1));
         // While the connection lasts.
         let first = poll_fn(|cx| Poll::Ready(turn.as_mut().poll(cx))).await;
-        registration.end();
+        registration.end(&CloseReason::LOST);
         let rest = async {
             let turn = match first {
                 Poll::Ready(turn) => turn,

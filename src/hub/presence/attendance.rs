@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::{Config, PresenceRules, PresenceTerms},
     hub::{
-        cluster::{MemberNews, MemberVersions, Name, partition_of},
+        cluster::{MemberNews, MemberVersions},
         hooks::Hooks,
     },
     protocol::{ConnectionId, GroupId},
@@ -69,9 +69,12 @@ impl<W: Clone> Attendance<W> {
         self.0.table.lock().has_hooks = true;
     }
 
-    /// Notes what has happened to sockets. [`settle`](Self::settle) is to follow without the hub's lock.
+    /// Notes what has happened to sockets, or nothing without rules. [`settle`](Self::settle) is to follow
+    /// without the hub's lock.
     pub(in crate::hub) fn push(&self, happened: impl IntoIterator<Item = Move<W>>) {
-        self.0.moves.lock().extend(happened);
+        if self.rules().is_some() {
+            self.0.moves.lock().extend(happened);
+        }
     }
 
     /// Has the table take what was noted. To be called without the hub's lock.
@@ -79,9 +82,9 @@ impl<W: Clone> Attendance<W> {
         self.0.settle(Instant::now());
     }
 
-    /// Returns the members of a group, if a rule names it.
-    pub(in crate::hub) fn view(&self, group: &str) -> Option<Presence> {
-        self.0.table.lock().view(group)
+    /// Returns the members of a group, if a rule names it, but lists them only up to a number of users.
+    pub(in crate::hub) fn view(&self, group: &str, list_up_to: usize) -> Option<Presence> {
+        self.0.table.lock().view(group, list_up_to)
     }
 
     /// Tells the other nodes of the members here from now on.
@@ -110,13 +113,6 @@ impl<W: Clone> Attendance<W> {
     /// Whether this node hears what the others say of a group.
     pub(in crate::hub) fn is_heard(&self, group: &str) -> bool {
         self.0.table.lock().is_heard(group)
-    }
-
-    /// Returns whether all that the others have said of a group's members is known.
-    pub(in crate::hub) fn is_synced(&self, group: &str) -> bool {
-        let partition = partition_of(Name::Group(group));
-        let table = self.0.table.lock();
-        table.remotes.is_synced(partition) && !table.is_truncated
     }
 
     pub(in crate::hub) fn member_versions(&self) -> MemberVersions {
@@ -167,5 +163,23 @@ impl<W: Clone> Shared<W> {
 impl<W> Drop for Attendance<W> {
     fn drop(&mut self) {
         self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PresenceRule;
+
+    #[test]
+    fn without_rules_nothing_is_kept_of_what_happens() {
+        for (config, kept) in [
+            (Config::new(), 0),
+            (Config::new().presence(PresenceRule::group("lobby")), 1),
+        ] {
+            let attendance = Attendance::<u64>::new(1, &config);
+            attendance.push([Move::Ended(ConnectionId::new(1, 1))]);
+            assert_eq!(attendance.0.moves.lock().len(), kept);
+        }
     }
 }

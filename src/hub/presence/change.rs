@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::protocol::{GroupId, UserId};
+use crate::protocol::{CloseReason, GroupId, UserId};
 
 /// A user that has joined a group, or has left it.
 ///
@@ -44,6 +44,12 @@ pub enum PresenceCause {
 }
 
 impl PresenceCause {
+    /// Returns the cause that a close reason stands for.
+    pub(in crate::hub) fn of(reason: &CloseReason) -> Self {
+        let is_loss = reason.code() == CloseReason::LOST.code() || *reason == CloseReason::SLOW;
+        if is_loss { Self::Lost } else { Self::Closed }
+    }
+
     /// Returns the cause as logs name it: `closed`, `lost`, `left_group` or `node_gone`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

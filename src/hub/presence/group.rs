@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::PresenceTerms,
     frame::Frame,
-    protocol::{GroupId, UserId},
+    protocol::{ConnectionId, GroupId, UserId},
 };
 
 /// The members of one group, and what its watchers have been told of them. Pure: the time is an
@@ -34,6 +34,8 @@ pub(super) struct Group<W> {
     pub(super) anonymous: HashMap<u64, u32>,
     /// Members that have not left.
     here: usize,
+    /// The sockets of all members.
+    sockets: u64,
     pub(super) watchers: Watchers<W>,
     /// Members whose changes watchers are to be told.
     dirty: Vec<UserId>,
@@ -47,11 +49,12 @@ pub(super) struct Group<W> {
     pub(super) due: Option<Instant>,
 }
 
-/// A frame, and the watchers that get it.
+/// A frame, and the watchers that get it if they still watch the group by then.
 #[derive(Debug)]
-pub(in crate::hub) struct Told<W> {
-    pub(in crate::hub) frame: Frame,
-    pub(in crate::hub) watchers: Vec<W>,
+pub(super) struct Told {
+    pub(super) group: GroupId,
+    pub(super) frame: Frame,
+    pub(super) watchers: Vec<ConnectionId>,
 }
 
 impl<W: Clone> Group<W> {
@@ -62,6 +65,7 @@ impl<W: Clone> Group<W> {
             members: BTreeMap::new(),
             anonymous: HashMap::new(),
             here: 0,
+            sockets: 0,
             watchers: Watchers::default(),
             dirty: Vec::new(),
             is_listed: false,
@@ -92,7 +96,9 @@ impl<W: Clone> Group<W> {
         } else {
             Duration::ZERO
         };
+        self.sockets -= member.sockets();
         let outcome = member.set(holder, cause, grace, now);
+        self.sockets += member.sockets();
         match outcome {
             Outcome::Arrived => self.here += 1,
             Outcome::Altered => _ = member.mark(Mark::Altered, true),
@@ -160,14 +166,19 @@ impl<W: Clone> Group<W> {
     }
 
     /// Sends changes to known watchers and the full list to new ones.
-    pub(super) fn tell(&mut self, name: &GroupId, now: Instant, out: &mut Vec<Told<W>>) {
+    pub(super) fn tell(&mut self, name: &GroupId, now: Instant, out: &mut Vec<Told>) {
         self.due = None;
         let count = self.count();
         let lists = self.here <= self.limit();
         let knows = !self.watchers.known.is_empty();
         let is_reset = knows && lists && !self.is_listed;
         let is_news = count != self.told || self.is_listed != lists;
-        let mut is_told = false;
+        let before = out.len();
+        let told = |frame, watchers| Told {
+            group: name.clone(),
+            frame,
+            watchers,
+        };
         if knows && !is_reset {
             let listed = lists.then(|| self.changes());
             if is_news || listed.as_ref().is_some_and(Listed::is_some) {
@@ -176,10 +187,7 @@ impl<W: Clone> Group<W> {
                     listed,
                     count,
                 };
-                let frame = notice.frame(name);
-                let watchers = self.watchers.known();
-                out.push(Told { frame, watchers });
-                is_told = true;
+                out.push(told(notice.frame(name), self.watchers.known()));
             }
         }
         if !(self.is_listed && knows && lists) {
@@ -193,13 +201,10 @@ impl<W: Clone> Group<W> {
         };
         whole.extend(self.watchers.welcome());
         if !whole.is_empty() {
-            let frame = self.whole(lists, count).frame(name);
-            let watchers = whole;
-            out.push(Told { frame, watchers });
-            is_told = true;
+            out.push(told(self.whole(lists, count).frame(name), whole));
         }
         self.told = count;
-        if is_told {
+        if out.len() > before {
             self.last = Some(now);
         }
     }
@@ -302,20 +307,21 @@ impl<W: Clone> Group<W> {
         self.anonymous.values().map(|count| *count as usize).sum()
     }
 
-    /// Returns the members at this moment.
-    pub(super) fn view(&self) -> Presence {
-        let here = self.members.iter().filter(|(_, member)| member.is_here());
+    /// Returns the members at this moment, but lists them only up to a number of users.
+    pub(super) fn view(&self, list_up_to: usize) -> Presence {
+        let listed = (self.here <= list_up_to).then_some(&self.members);
+        let here = listed.into_iter().flatten();
+        let here = here.filter(|(_, member)| member.is_here());
         let members = here.map(|(user, member)| {
-            PresenceMember::new(user.clone(), member.sockets(), member.info().cloned())
+            let sockets = member.sockets() as usize;
+            PresenceMember::new(user.clone(), sockets, member.info().cloned())
         });
-        let members: Vec<_> = members.collect();
-        let sockets: usize = members.iter().map(|member| member.sockets).sum();
         Presence {
-            users: members.len(),
-            sockets: sockets + self.anonymous(),
+            members: members.collect(),
+            users: self.here,
+            sockets: self.sockets as usize + self.anonymous(),
             count: self.count(),
-            members,
-            is_complete: true,
+            is_complete: false,
         }
     }
 

@@ -147,6 +147,9 @@ impl<W: Clone> Table<W> {
             self.set_anonymous(&group, node, sockets, now);
             return;
         }
+        if let Some((stamp, _)) = &info {
+            self.hear_word(*stamp);
+        }
         let info = info.map(|(stamp, json)| Arc::new(Info { stamp, json }));
         let holder = Holder {
             node,

@@ -38,7 +38,8 @@ pub(super) struct Holder {
 struct Absence {
     until: Instant,
     cause: PresenceCause,
-    info: Option<Arc<Info>>,
+    /// The latest value, which may be a removal.
+    word: Option<Arc<Info>>,
     is_over: bool,
 }
 
@@ -80,7 +81,7 @@ impl Member {
         grace: Duration,
         now: Instant,
     ) -> Outcome {
-        let info = self.info().cloned();
+        let word = self.last_word().cloned();
         let was_present = self.sockets > 0;
         if holder.sockets == 0 {
             self.remove(holder.node);
@@ -88,24 +89,24 @@ impl Member {
                 self.rest = Some(Box::new(Rest::Away(Absence {
                     until: now + grace,
                     cause,
-                    info,
+                    word,
                     is_over: false,
                 })));
                 return Outcome::Away;
             }
-            self.explain(cause);
+            self.is_away_again(cause, now + grace);
         } else {
             let was_here = was_present || self.absence().is_some_and(|absence| !absence.is_over);
             self.put(holder);
             if !was_here {
                 // Watchers may not have been told that it was gone.
-                if !self.says(info.as_deref()) {
+                if !self.says(word.as_deref()) {
                     self.mark(Mark::Altered, true);
                 }
                 return Outcome::Arrived;
             }
         }
-        if self.says(info.as_deref()) {
+        if self.says(word.as_deref()) {
             Outcome::Same
         } else {
             Outcome::Altered
@@ -115,14 +116,34 @@ impl Member {
     /// Whether its value is the same as before.
     fn says(&self, before: Option<&Info>) -> bool {
         let now = self.info().map(|info| info.json.get());
+        let before = before.filter(|info| !info.is_nothing());
         now == before.map(|info| info.json.get())
     }
 
-    /// Corrects how the last socket ended.
-    fn explain(&mut self, cause: PresenceCause) {
+    /// Notes that it returned and left again since, between two reports of its node.
+    fn is_away_again(&mut self, cause: PresenceCause, until: Instant) {
         if let Some(absence) = self.absence_mut().filter(|absence| !absence.is_over) {
-            absence.cause = cause;
+            (absence.cause, absence.until) = (cause, until);
         }
+    }
+
+    /// Copies the latest value to a node that has sockets of the user, so that it outlives the node on which
+    /// it was set. Returns whether that node had another one.
+    pub(super) fn carry_word(&mut self, node: u64) -> bool {
+        let Some(last) = self.last_word().cloned() else {
+            return false;
+        };
+        let own = if self.sockets > 0 && self.node == node {
+            Some(&mut self.info)
+        } else if let Some(Rest::Others(others)) = self.rest.as_deref_mut() {
+            let own = others.iter_mut().find(|other| other.node == node);
+            own.map(|own| &mut own.info)
+        } else {
+            None
+        };
+        let is_it = |own: &Arc<Info>| (own.stamp, own.json.get()) == (last.stamp, last.json.get());
+        let own = own.filter(|own| !own.as_ref().is_some_and(is_it));
+        own.map(|own| *own = Some(last)).is_some()
     }
 
     /// Sets a mark or takes it away. Returns whether it was set.
@@ -175,8 +196,9 @@ impl Member {
         self.absence().map(|absence| absence.cause)
     }
 
-    pub(super) fn sockets(&self) -> usize {
-        self.holders().map(|holder| holder.sockets as usize).sum()
+    pub(super) fn sockets(&self) -> u64 {
+        let others = self.others().iter().map(|other| u64::from(other.sockets));
+        u64::from(self.sockets) + others.sum::<u64>()
     }
 
     /// Returns its latest value from the nodes that have sockets of it, unless that was removed.
@@ -184,9 +206,10 @@ impl Member {
         self.last_word().filter(|info| !info.is_nothing())
     }
 
-    fn last_word(&self) -> Option<&Arc<Info>> {
+    /// Returns its latest value, which may be a removal.
+    pub(super) fn last_word(&self) -> Option<&Arc<Info>> {
         if let Some(absence) = self.absence() {
-            return absence.info.as_ref();
+            return absence.word.as_ref();
         }
         let first = self.info.as_ref().map(|info| (info, self.node));
         let others = self.others().iter();

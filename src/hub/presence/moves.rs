@@ -21,12 +21,6 @@ pub(in crate::hub) enum Move<W> {
         user: UserId,
         cause: PresenceCause,
     },
-    /// How a socket ended that has left already.
-    Explained {
-        group: GroupId,
-        user: UserId,
-        cause: PresenceCause,
-    },
     Ended(ConnectionId),
     /// The application sets its user's value, or removes it with `null`.
     Said {

@@ -2,8 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap},
-    mem,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -41,10 +40,12 @@ pub(super) struct Table<W> {
     pub(super) watches: HashMap<ConnectionId, HashMap<GroupId, Watch>>,
     /// The values that the application set on sockets.
     pub(super) infos: HashMap<ConnectionId, Arc<Info>>,
+    /// The least stamp of a value that is set from now on: later than all that was heard of.
+    pub(super) next_stamp: u64,
     /// Whether the application has functions that are told of changes.
     pub(super) has_hooks: bool,
     /// Members of which they are to be told.
-    unheard: Vec<(GroupId, UserId)>,
+    unheard: VecDeque<(GroupId, UserId)>,
     /// Until when the task that does what is due sleeps.
     pub(super) sleeps_until: Option<Instant>,
     /// Partitions with groups whose members the application has asked for, and until when they matter.
@@ -84,8 +85,9 @@ impl<W: Clone> Table<W> {
             notices: BTreeSet::new(),
             watches: HashMap::new(),
             infos: HashMap::new(),
+            next_stamp: 0,
             has_hooks: false,
-            unheard: Vec::new(),
+            unheard: VecDeque::new(),
             sleeps_until: None,
             asked: BTreeMap::new(),
             remotes: Remotes::default(),
@@ -108,15 +110,14 @@ impl<W: Clone> Table<W> {
                 user,
                 socket,
             } => self.entered(&group, &user, socket, now),
-            Move::Left { group, user, cause } => self.step(&group, &user, -1, cause, now),
-            Move::Explained { group, user, cause } => self.step(&group, &user, 0, cause, now),
+            Move::Left { group, user, cause } => self.left(&group, &user, cause, now),
             Move::Ended(socket) => self.ended(socket, now),
             Move::Said {
                 socket,
                 user,
                 groups,
                 info,
-            } => self.said(socket, &user, &groups, &info, now),
+            } => self.said(socket, &user, &groups, info, now),
             Move::Renamed(socket) => _ = self.infos.remove(&socket),
             Move::Watching {
                 socket,
@@ -169,7 +170,7 @@ impl<W: Clone> Table<W> {
             Outcome::Away => self.await_return(name, user),
             Outcome::Arrived | Outcome::Altered | Outcome::Same => {}
         }
-        if is_own {
+        if is_own || self.carry_word(name, user) {
             self.note_own(name, user, cause, now);
         }
         self.note_due(name);
@@ -216,10 +217,11 @@ impl<W: Clone> Table<W> {
         self.forget_if_over(name);
     }
 
-    /// Does what is due.
-    pub(super) fn tick(&mut self, now: Instant) -> Vec<Told<W>> {
-        while let Some(Reverse((at, ..))) = self.absences.peek() {
-            if *at > now {
+    /// Does what is due, as much as one turn may.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Told> {
+        for _ in 0..MEMBERS_PER_TURN {
+            let first = self.absences.peek();
+            if first.is_none_or(|Reverse((at, ..))| *at > now) {
                 break;
             }
             if let Some(Reverse((_, name, user))) = self.absences.pop() {
@@ -228,8 +230,8 @@ impl<W: Clone> Table<W> {
         }
         self.remotes.tick(now);
         let mut told = Vec::new();
-        while let Some((at, _)) = self.notices.first() {
-            if *at > now {
+        for _ in 0..GROUPS_PER_TURN {
+            if self.notices.first().is_none_or(|(at, _)| *at > now) {
                 break;
             }
             if let Some((at, name)) = self.notices.pop_first() {
@@ -240,17 +242,15 @@ impl<W: Clone> Table<W> {
                 self.forget_if_over(&name);
             }
         }
-        self.frames += told
-            .iter()
-            .map(|one| one.watchers.len() as u64)
-            .sum::<u64>();
         told
     }
 
-    /// Returns what the application is to be told.
+    /// Returns what the application is to be told, as much as one turn may.
     pub(super) fn take_changes(&mut self) -> Vec<PresenceChange> {
         let mut changes = Vec::new();
-        for (name, user) in mem::take(&mut self.unheard) {
+        let count = self.unheard.len().min(MEMBERS_PER_TURN);
+        let unheard: Vec<_> = self.unheard.drain(..count).collect();
+        for (name, user) in unheard {
             let Some(group) = self.groups.get_mut(&name) else {
                 continue;
             };
@@ -287,13 +287,13 @@ impl<W: Clone> Table<W> {
         due.into_iter().flatten().min()
     }
 
-    pub(super) fn view(&self, group: &str) -> Option<Presence> {
-        self.rules.of(group)?;
-        let view = self.groups.get(group).map(Group::view);
-        Some(view.unwrap_or_else(|| Presence {
-            is_complete: true,
-            ..Presence::default()
-        }))
+    pub(super) fn view(&self, name: &str, list_up_to: usize) -> Option<Presence> {
+        self.rules.of(name)?;
+        let group = self.groups.get(name);
+        let mut view = group.map_or_else(Presence::default, |group| group.view(list_up_to));
+        let is_synced = || self.remotes.is_synced(partition_of(Name::Group(name)));
+        view.is_complete = self.publishing.is_none() || (is_synced() && !self.is_truncated);
+        Some(view)
     }
 
     pub(super) fn figures(&self) -> Figures {
@@ -347,7 +347,7 @@ impl<W: Clone> Table<W> {
         let group = self.groups.get_mut(name);
         if let Some(member) = group.and_then(|group| group.members.get_mut(user)) {
             if !member.mark(Mark::Unheard, true) {
-                self.unheard.push((name.clone(), user.clone()));
+                self.unheard.push_back((name.clone(), user.clone()));
             }
         }
     }
@@ -378,6 +378,10 @@ impl<W: Clone> Table<W> {
         self.groups.get_mut(name)
     }
 }
+
+/// What one turn does under the table's lock, for which every socket that opens waits.
+const MEMBERS_PER_TURN: usize = 1_024;
+const GROUPS_PER_TURN: usize = 32;
 
 /// Past this, members leave at once: bounds the memory that visitors under ever-new names can take.
 const MAX_ABSENCES: usize = 1 << 19;

@@ -82,11 +82,11 @@ async fn work<W: Clone + Send + Sync>(shared: &Shared<W>, hub: &dyn Audience<W>)
             }
         }
         yield_now().await;
-        for mut one in work.told {
-            while !one.watchers.is_empty() {
-                let rest = one.watchers.len().saturating_sub(WATCHERS_PER_TURN);
-                let mut turn = one.watchers.split_off(rest);
-                hub.show(&mut turn, &one.frame);
+        for one in &work.told {
+            for turn in one.watchers.chunks(WATCHERS_PER_TURN) {
+                // Looked up only now, because a watch may have ended since.
+                let mut watchers = shared.table.lock().watchers(&one.group, turn);
+                hub.show(&mut watchers, &one.frame);
                 yield_now().await;
             }
         }
@@ -94,20 +94,20 @@ async fn work<W: Clone + Send + Sync>(shared: &Shared<W>, hub: &dyn Audience<W>)
 }
 
 /// What is to be done now, or when there will be something.
-enum Due<W> {
-    Now(Work<W>),
+enum Due {
+    Now(Work),
     At(Instant),
 }
 
 /// What is to be done now.
-struct Work<W> {
-    told: Vec<Told<W>>,
+struct Work {
+    told: Vec<Told>,
     changes: Vec<PresenceChange>,
     reports: Vec<(u8, MemberReport)>,
     wanted: Vec<(u64, u64)>,
 }
 
-impl<W> Work<W> {
+impl Work {
     fn is_some(&self) -> bool {
         let own = self.told.is_empty() && self.changes.is_empty();
         !(own && self.reports.is_empty() && self.wanted.is_empty())
@@ -115,7 +115,7 @@ impl<W> Work<W> {
 }
 
 impl<W: Clone> Shared<W> {
-    fn take_due(&self, now: Instant) -> Due<W> {
+    fn take_due(&self, now: Instant) -> Due {
         self.settle(now);
         let mut table = self.table.lock();
         let work = Work {
@@ -124,10 +124,10 @@ impl<W: Clone> Shared<W> {
             reports: table.reports(now),
             wanted: table.remotes.take_wanted(),
         };
-        if work.is_some() {
+        let due = table.deadline(now).unwrap_or(now + LONGEST_SLEEP);
+        if work.is_some() || due <= now {
             return Due::Now(work);
         }
-        let due = table.deadline(now).unwrap_or(now + LONGEST_SLEEP);
         table.sleeps_until = Some(due);
         Due::At(due)
     }

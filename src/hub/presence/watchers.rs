@@ -13,7 +13,7 @@ pub(super) struct Watchers<W> {
     pub(super) fresh: HashMap<ConnectionId, W>,
 }
 
-impl<W: Clone> Watchers<W> {
+impl<W> Watchers<W> {
     pub(super) fn add(&mut self, id: ConnectionId, watcher: W) {
         self.known.remove(&id);
         self.fresh.insert(id, watcher);
@@ -33,13 +33,13 @@ impl<W: Clone> Watchers<W> {
     }
 
     /// Returns those that have had the whole list.
-    pub(super) fn known(&self) -> Vec<W> {
-        self.known.values().cloned().collect()
+    pub(super) fn known(&self) -> Vec<ConnectionId> {
+        self.known.keys().copied().collect()
     }
 
     /// Returns the others, which have had it from now on.
-    pub(super) fn welcome(&mut self) -> Vec<W> {
-        let fresh = self.fresh.values().cloned().collect();
+    pub(super) fn welcome(&mut self) -> Vec<ConnectionId> {
+        let fresh = self.fresh.keys().copied().collect();
         self.known.extend(self.fresh.drain());
         fresh
     }

@@ -81,6 +81,16 @@ impl<W: Clone> Table<W> {
         }
     }
 
+    /// Returns those that still watch a group and have had its whole list.
+    pub(super) fn watchers(&mut self, group: &GroupId, watchers: &[ConnectionId]) -> Vec<W> {
+        let known = self.groups.get(group).map(|group| &group.watchers.known);
+        let known = known.into_iter();
+        let watching = known.flat_map(|known| watchers.iter().filter_map(|id| known.get(id)));
+        let watching: Vec<_> = watching.cloned().collect();
+        self.frames += watching.len() as u64;
+        watching
+    }
+
     pub(super) fn is_watching(&self, socket: ConnectionId, group: &GroupId) -> bool {
         let watched = self.watches.get(&socket);
         watched.is_some_and(|watched| watched.contains_key(group))

@@ -168,7 +168,7 @@ async fn play(
 
     let (mut delivered, mut undelivered) = (0, 0);
     for mut socket in sockets {
-        undelivered += socket.registration.end();
+        undelivered += socket.registration.end(&CloseReason::LOST);
         let numbers = socket.delivered();
         prop_assert!(
             numbers.is_sorted_by(|one, next| one < next),

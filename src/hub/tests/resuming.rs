@@ -354,7 +354,7 @@ async fn a_close_does_not_wait_for_the_answer() {
     );
     let (hub, mut registration) = waiting.answer().await;
     // The client asks for it when it comes again.
-    assert_eq!(registration.end(), 1);
+    assert_eq!(registration.end(&CloseReason::LOST), 1);
     assert_eq!(totals(&hub), LOST);
 }
 

@@ -14,6 +14,7 @@ use crate::{
             info::Info,
             moves::{Move, Watch},
             table::Table,
+            view::Presence,
         },
     },
     protocol::ConnectionId,
@@ -87,6 +88,16 @@ impl Clock {
         });
     }
 
+    /// Returns the lobby's members, with all their names.
+    pub(super) fn view(&self) -> Presence {
+        self.table.view(LOBBY, usize::MAX).expect("a rule")
+    }
+
+    /// Returns what is said of the first member.
+    pub(super) fn said(&self) -> Option<String> {
+        self.view().members[0].parse_info()
+    }
+
     pub(super) fn wait(&mut self, millis: u64) {
         self.now += Duration::from_millis(millis);
     }
@@ -94,13 +105,14 @@ impl Clock {
     /// Returns the frames that are due now, each with the watchers that get it.
     pub(super) fn frames(&mut self) -> Vec<(Vec<u64>, Value)> {
         let told = self.table.tick(self.now);
-        let frames = told.into_iter().map(|mut one| {
-            one.watchers.sort_unstable();
+        let frames = told.into_iter().map(|one| {
+            let mut watchers = self.table.watchers(&one.group, &one.watchers);
+            watchers.sort_unstable();
             let mut frame: Value = serde_json::from_slice(one.frame.payload()).expect("JSON");
             let frame = frame.as_object_mut().expect("an object");
             assert_eq!(frame.remove("action"), Some(json!("__presence")));
             assert_eq!(frame.remove("groupId"), Some(json!(LOBBY)));
-            (one.watchers, Value::Object(frame.clone()))
+            (watchers, Value::Object(frame.clone()))
         });
         frames.collect()
     }
@@ -108,7 +120,7 @@ impl Clock {
     /// Returns what the application is told now, in short.
     pub(super) fn changes(&mut self) -> Vec<String> {
         let told = self.table.tick(self.now);
-        assert!(told.is_empty(), "{told:?}");
+        assert_eq!(told.len(), 0, "{told:?}");
         let changes = self.table.take_changes().into_iter();
         let changes = changes.map(|change| match change {
             PresenceChange::Joined { user, .. } => format!("+{user}"),

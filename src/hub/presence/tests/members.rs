@@ -1,14 +1,11 @@
 //! Members that come, go and come back, and what is said of them.
 
-use std::sync::Arc;
-
 use serde_json::json;
 
 use super::clock::{Clock, LOBBY, id, users};
 use crate::hub::presence::{
     change::PresenceCause,
     info::Info,
-    member::Holder,
     moves::{Move, Watch},
     table::Figures,
 };
@@ -52,37 +49,12 @@ fn a_return_within_the_time_is_no_absence() {
 }
 
 #[test]
-fn a_better_word_on_the_cause_counts_until_the_user_has_left() {
-    let mut clock = Clock::lobby();
-    clock.enter("ann", 1);
-    clock.leave("ann", PresenceCause::Closed);
-    clock.apply(Move::Explained {
-        group: LOBBY.into(),
-        user: "ann".into(),
-        cause: PresenceCause::Lost,
-    });
-    assert_eq!(clock.changes(), ["+ann"]);
-    clock.wait(10_000);
-    assert_eq!(clock.changes(), ["-ann lost"]);
-    clock.apply(Move::Explained {
-        group: LOBBY.into(),
-        user: "ann".into(),
-        cause: PresenceCause::Closed,
-    });
-    assert!(clock.table.groups.is_empty());
-}
-
-#[test]
 fn what_is_said_of_a_user_is_told_and_stays_until_it_has_left() {
     let mut clock = Clock::lobby();
     clock.watch(9);
     assert_eq!(clock.frames().len(), 1);
     clock.say("ann", 1, "here");
-    assert_eq!(
-        clock.table.view(LOBBY).expect("a rule").users,
-        0,
-        "not in it"
-    );
+    assert_eq!(clock.view().users, 0, "not in it");
     clock.enter("ann", 1);
     clock.wait(1_000);
     let said = |text: &str| json!([{ "userId": "ann", "info": text }]);
@@ -98,7 +70,7 @@ fn what_is_said_of_a_user_is_told_and_stays_until_it_has_left() {
     clock.enter("ann", 2);
     clock.wait(5_000);
     assert_eq!(clock.frames(), []);
-    let view = clock.table.view(LOBBY).expect("a rule");
+    let view = clock.view();
     assert_eq!(view.members[0].info(), Some("\"typing\""));
     clock.apply(Move::Said {
         socket: id(2),
@@ -122,56 +94,7 @@ fn a_socket_that_ends_leaves_no_trace() {
     assert_eq!(clock.table.figures(), Figures::default());
     assert!(!clock.table.is_watching(id(1), &LOBBY.into()));
     clock.enter("ann", 1);
-    assert_eq!(
-        clock.table.view(LOBBY).expect("a rule").members[0].info(),
-        None
-    );
-}
-
-#[test]
-fn what_is_taken_back_is_taken_back_on_all_nodes() {
-    let mut clock = Clock::lobby();
-    let said = |clock: &Clock| {
-        let view = clock.table.view(LOBBY).expect("a rule");
-        view.members[0].info().map(ToOwned::to_owned)
-    };
-    clock.enter("ann", 1);
-    clock.watch(9);
-    assert_eq!(clock.frames().len(), 1);
-    let (group, user) = (LOBBY.into(), "ann".into());
-    let elsewhere = |clock: &mut Clock, info| {
-        let holder = Holder {
-            node: 2,
-            sockets: 1,
-            info: Some(info),
-        };
-        let (cause, now) = (PresenceCause::Closed, clock.now);
-        clock.table.set(&group, &user, holder, cause, now);
-    };
-    let word = Info::of(&"there").expect("it fits");
-    elsewhere(&mut clock, word);
-    assert_eq!(said(&clock).as_deref(), Some("\"there\""));
-    clock.wait(1_000);
-    assert_eq!(clock.frames().len(), 1);
-    let nothing = |stamp| {
-        Arc::new(Info {
-            stamp,
-            json: Info::of(&()).expect("it fits").json.clone(),
-        })
-    };
-    clock.apply(Move::Said {
-        socket: id(1),
-        user: "ann".into(),
-        groups: vec![LOBBY.into()],
-        info: nothing(u64::MAX - 1),
-    });
-    assert_eq!(said(&clock), None);
-    clock.wait(1_000);
-    assert_eq!(clock.frames()[0].1["joined"], users(&["ann"]));
-    // The other node takes it back as well, of which there is nothing to tell.
-    elsewhere(&mut clock, nothing(u64::MAX));
-    clock.wait(1_000);
-    assert_eq!(clock.frames(), []);
+    assert_eq!(clock.view().members[0].info(), None);
 }
 
 #[test]
@@ -187,7 +110,7 @@ fn members_that_are_away_are_under_a_bound() {
         clock.leave(user, PresenceCause::Closed);
         clock.changes();
     }
-    let view = clock.table.view(LOBBY).expect("a rule");
+    let view = clock.view();
     let away = view.members.iter().map(|member| member.user.as_str());
     assert_eq!(away.collect::<Vec<_>>(), ["ann", "bob"]);
     clock.wait(10_000);
@@ -198,4 +121,46 @@ fn members_that_are_away_are_under_a_bound() {
     assert_eq!(clock.changes(), ["+joe"]);
     clock.run_down();
     assert!(clock.table.groups.is_empty());
+}
+
+#[test]
+fn all_whose_time_has_come_have_left_after_some_turns() {
+    let mut clock = Clock::lobby();
+    for at in 0..5_000 {
+        clock.enter(&at.to_string(), at);
+    }
+    while !clock.changes().is_empty() {}
+    for at in 0..5_000 {
+        clock.leave(&at.to_string(), PresenceCause::Closed);
+    }
+    clock.wait(10_000);
+    let (mut left, mut turns) = (0, 0);
+    while clock
+        .table
+        .deadline(clock.now)
+        .is_some_and(|due| due <= clock.now)
+    {
+        let told = clock.changes().len();
+        assert!(told <= 1_024, "{told} at once");
+        (left, turns) = (left + told, turns + 1);
+    }
+    assert!((5..10).contains(&turns), "{turns}");
+    assert_eq!(left, 5_000);
+    assert!(clock.table.groups.is_empty());
+}
+
+#[test]
+fn a_list_that_is_left_out_is_counted_all_the_same() {
+    let mut clock = Clock::lobby();
+    for (user, socket) in [("ann", 1), ("ann", 2), ("bob", 3), ("", 4)] {
+        clock.enter(user, socket);
+    }
+    clock.leave("bob", PresenceCause::Closed);
+    let view = |up_to| clock.table.view(LOBBY, up_to).expect("a rule");
+    let (whole, counted) = (view(2), view(1));
+    assert_eq!((whole.members.len(), counted.members.len()), (2, 0));
+    for view in [whole, counted] {
+        assert_eq!((view.users, view.sockets, view.count), (2, 3, 3));
+        assert!(view.is_complete);
+    }
 }

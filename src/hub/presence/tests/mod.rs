@@ -4,5 +4,7 @@ mod clock;
 mod members;
 mod reports;
 mod simulation;
+mod storms;
 mod watchers;
+mod words;
 mod world;

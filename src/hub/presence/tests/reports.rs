@@ -14,6 +14,8 @@ use crate::hub::{
 struct Pair {
     own: Clock,
     other: Clock,
+    /// Of the first.
+    incarnation: u64,
 }
 
 impl Pair {
@@ -23,7 +25,11 @@ impl Pair {
         let mut other = Clock::lobby();
         (other.now, other.table.node) = (own.now, 2);
         other.learn(MemberNews::Hears(u64::MAX));
-        let mut pair = Self { own, other };
+        let mut pair = Self {
+            own,
+            other,
+            incarnation: 1,
+        };
         pair.beat(MemberVersions::default());
         pair
     }
@@ -31,7 +37,7 @@ impl Pair {
     fn beat(&mut self, versions: MemberVersions) {
         self.other.learn(MemberNews::Beat {
             node: 1,
-            incarnation: 1,
+            incarnation: self.incarnation,
             versions,
         });
     }
@@ -39,10 +45,17 @@ impl Pair {
     fn hear(&mut self, (partition, report): (u8, MemberReport)) {
         self.other.learn(MemberNews::Report {
             node: 1,
-            incarnation: 1,
+            incarnation: self.incarnation,
             partition,
             report,
         });
+    }
+
+    /// Has what is due by then arrive.
+    fn pass(&mut self, millis: u64) {
+        for report in self.reports(millis) {
+            self.hear(report);
+        }
     }
 
     fn reports(&mut self, millis: u64) -> Vec<(u8, MemberReport)> {
@@ -59,7 +72,7 @@ impl Pair {
     }
 
     fn seen(&self) -> usize {
-        self.other.table.view(LOBBY).expect("a rule").users
+        self.other.view().users
     }
 }
 
@@ -124,9 +137,7 @@ fn a_large_group_is_sent_in_small_parts_and_what_changes_meanwhile_is_not_lost()
         }
     }
     assert!(parts.len() > 30, "{}", parts.len());
-    for report in pair.reports(1_000) {
-        pair.hear(report);
-    }
+    pair.pass(1_000);
     assert_eq!(pair.seen(), 50_000 + rounds as usize);
     pair.beat(pair.own.table.member_versions());
     assert_eq!(pair.wanted(), None);
@@ -150,10 +161,8 @@ fn a_report_that_is_missing_has_the_node_asked_for_all() {
     assert_eq!(pair.wanted(), None, "once");
     pair.hear(lost);
     pair.own.learn(MemberNews::Wanted(wanted));
-    for report in pair.reports(0) {
-        pair.hear(report);
-    }
-    let view = pair.other.table.view(LOBBY).expect("a rule");
+    pair.pass(0);
+    let view = pair.other.view();
     let users: Vec<_> = view
         .members
         .iter()
@@ -250,9 +259,7 @@ fn a_forged_report_is_forgotten_with_the_heartbeats_that_follow() {
             let mut pair = Pair::new();
             if has_members {
                 pair.own.enter("ann", 1);
-                for report in pair.reports(0) {
-                    pair.hear(report);
-                }
+                pair.pass(0);
             }
             let ghost = MemberEntry {
                 group: LOBBY.into(),
@@ -273,18 +280,14 @@ fn a_forged_report_is_forgotten_with_the_heartbeats_that_follow() {
                 if let Some(wanted) = pair.wanted() {
                     pair.own.learn(MemberNews::Wanted(wanted));
                 }
-                for report in pair.reports(2_000) {
-                    pair.hear(report);
-                }
+                pair.pass(2_000);
             }
             pair.other.wait(10_000);
             pair.other.table.tick(pair.other.now);
             assert_eq!(pair.seen(), usize::from(has_members), "{part:?} {version}");
             assert!(pair.other.table.remotes.is_synced(partition));
             pair.own.enter("bob", 2);
-            for report in pair.reports(1_000) {
-                pair.hear(report);
-            }
+            pair.pass(1_000);
             assert_eq!(pair.seen(), 1 + usize::from(has_members));
             assert!(pair.other.table.remotes.is_synced(partition));
         }
@@ -296,9 +299,7 @@ fn a_name_that_is_too_long_here_hides_no_other() {
     let mut pair = Pair::new();
     pair.own.enter("ann", 1);
     pair.own.enter(&"x".repeat(300), 2);
-    for report in pair.reports(0) {
-        pair.hear(report);
-    }
+    pair.pass(0);
     assert_eq!(pair.seen(), 1);
     pair.beat(pair.own.table.member_versions());
     assert_eq!(pair.wanted(), None);
@@ -311,24 +312,18 @@ fn members_for_whom_there_was_no_room_are_asked_for_once_there_is_some() {
     for at in 0..40 {
         pair.own.enter(&at.to_string(), at);
     }
-    for report in pair.reports(0) {
-        pair.hear(report);
-    }
+    pair.pass(0);
     assert_eq!(pair.seen(), 32);
     assert!(pair.other.table.is_truncated);
     for at in 0..20 {
         pair.own.leave(&at.to_string(), PresenceCause::Closed);
     }
-    for report in pair.reports(1_000) {
-        pair.hear(report);
-    }
+    pair.pass(1_000);
     let wanted = pair.wanted().expect("it is asked");
     pair.own.learn(MemberNews::Wanted(wanted));
     // One partition after the other.
     for _ in 0..64 {
-        for report in pair.reports(200) {
-            pair.hear(report);
-        }
+        pair.pass(200);
     }
     pair.other.table.tick(pair.other.now);
     assert!(!pair.other.table.is_truncated);
@@ -339,4 +334,52 @@ fn members_for_whom_there_was_no_room_are_asked_for_once_there_is_some() {
             .remotes
             .is_synced(partition_of(Name::Group(LOBBY)))
     );
+}
+
+#[test]
+fn one_that_comes_back_and_goes_again_between_two_reports_is_away_from_then_on() {
+    let mut pair = Pair::new();
+    pair.own.enter("ann", 1);
+    pair.pass(0);
+    pair.own.leave("ann", PresenceCause::Closed);
+    pair.pass(1_000);
+    pair.own.wait(9_000);
+    pair.own.enter("ann", 2);
+    pair.own.leave("ann", PresenceCause::Lost);
+    pair.pass(0);
+    assert_eq!(pair.other.changes(), ["+ann"]);
+    pair.other.wait(9_900);
+    assert_eq!(pair.other.changes(), [""; 0], "it was here 9.9 s ago");
+    pair.other.wait(100);
+    assert_eq!(pair.other.changes(), ["-ann lost"]);
+}
+
+#[test]
+fn a_node_that_starts_again_under_its_name_has_other_members() {
+    let mut pair = Pair::new();
+    for user in ["ann", "bob"] {
+        pair.own.enter(user, 1);
+    }
+    let before = pair.reports(0).remove(0);
+    pair.hear(before.clone());
+    assert_eq!(pair.other.changes().len(), 2);
+    let now = pair.own.now;
+    pair.own = Clock::lobby();
+    pair.own.now = now;
+    pair.own.table.publish();
+    pair.own.enter("bob", 1);
+    let report = pair.reports(1_000).remove(0);
+    pair.incarnation = 2;
+    pair.beat(pair.own.table.member_versions());
+    // What is still on its way from the one before says nothing of this one.
+    pair.incarnation = 1;
+    pair.hear(before);
+    pair.incarnation = 2;
+    pair.hear(report);
+    let wanted = pair.wanted().expect("a report alone is not all");
+    pair.own.learn(MemberNews::Wanted(wanted));
+    (0..64).for_each(|_| pair.pass(200));
+    assert_eq!(pair.other.changes(), ["-ann node_gone"]);
+    let view = pair.other.view();
+    assert_eq!((view.users, view.sockets), (1, 1));
 }

@@ -13,11 +13,12 @@ fn play(seed: u64, loss: u64, faults: bool) -> World {
     let mut world = World::new(seed, 4, loss);
     let mut next_node = 5;
     world.run(3_000);
-    for _ in 0..120 {
+    for step in 0..120 {
         let (node, user) = (world.any_node(), world.any_user());
         match world.random(100) {
-            0..55 => world.enter(node, user),
-            55..95 => world.leave(node, user),
+            0..45 => world.enter(node, user),
+            45..78 => world.leave(node, user),
+            78..95 => world.say(node, user, &step.to_string()),
             95..97 if faults && world.nodes.len() > 2 && node != 1 => {
                 world.kill(node);
                 world.open(next_node);
@@ -41,7 +42,7 @@ fn play(seed: u64, loss: u64, faults: bool) -> World {
 
 fn check_convergence(world: &World, seed: u64) {
     for (name, node) in &world.nodes {
-        let view = node.table.view(LOBBY).expect("a rule");
+        let view = node.table.view(LOBBY, usize::MAX).expect("a rule");
         let seen: Vec<_> = view
             .members
             .iter()
@@ -53,6 +54,12 @@ fn check_convergence(world: &World, seed: u64) {
             .filter(|(_, count)| *count > 0)
             .collect();
         assert_eq!(seen, expected, "node {name} of run {seed}");
+        let sockets: usize = seen.iter().map(|(_, sockets)| sockets).sum();
+        assert_eq!(view.sockets, sockets, "node {name} of run {seed}");
+        for (user, _) in seen {
+            let said = [1, *name].map(|node| world.said(node, user));
+            assert_eq!(said[0], said[1], "{user}, node {name} of run {seed}");
+        }
         let partition = partition_of(Name::Group(LOBBY));
         assert!(
             node.table.remotes.is_synced(partition),

@@ -194,3 +194,45 @@ fn a_member_that_comes_back_before_watchers_are_told_is_told_with_what_is_said_o
     let back = json!({ "joined": users(&["ann"]), "left": [], "count": 1 });
     assert_eq!(clock.frames(), [(vec![9], back)]);
 }
+
+#[test]
+fn groups_that_are_due_at_once_are_told_in_turns() {
+    let mut clock = Clock::new(PresenceRule::group("room:*"));
+    for at in 0..100 {
+        clock.watch_as(at, &format!("room:{at}"), Watch::ByApplication);
+    }
+    let (mut told, mut turns) = (0, 0);
+    while clock
+        .table
+        .deadline(clock.now)
+        .is_some_and(|due| due <= clock.now)
+    {
+        let count = clock.table.tick(clock.now).len();
+        assert!((1..=32).contains(&count), "{count} at once");
+        (told, turns) = (told + count, turns + 1);
+    }
+    assert_eq!((told, turns), (100, 4));
+}
+
+#[test]
+fn one_that_watches_no_longer_is_not_told_what_was_under_way() {
+    let mut clock = Clock::lobby();
+    clock.enter("ann", 1);
+    (1..=3).for_each(|socket| clock.watch(socket));
+    assert_eq!(clock.frames().len(), 1);
+    clock.enter("bob", 2);
+    clock.wait(1_000);
+    let told = clock.table.tick(clock.now);
+    clock.apply(Move::Unwatching {
+        socket: id(1),
+        group: LOBBY.into(),
+    });
+    // This one is about to be told of all.
+    clock.watch(2);
+    let watchers = clock.table.watchers(&told[0].group, &told[0].watchers);
+    assert_eq!(watchers, [3]);
+    clock.wait(1_000);
+    let frames = clock.frames();
+    assert_eq!((frames.len(), &frames[0].0), (1, &vec![2]));
+    assert_eq!(clock.table.frames, 5);
+}

@@ -15,6 +15,7 @@ use crate::{
         cluster::{MemberNews, MemberReport, MemberVersions},
         presence::{
             change::{PresenceCause, PresenceChange},
+            info::Info,
             moves::Move,
             table::Table,
         },
@@ -142,9 +143,36 @@ impl World {
         let entered = Move::Entered {
             group: LOBBY.into(),
             user: user.into(),
-            socket: ConnectionId::new(0, 0),
+            socket: socket_of(user),
         };
         node.table.apply(entered, now);
+    }
+
+    /// Has the application say something of a user on a node, whose clock is seconds apart from the others.
+    pub(super) fn say(&mut self, node: u64, user: &'static str, text: &str) {
+        let stamp = (self.now - self.start).as_millis() as u64 + node * 5_000;
+        let said = Move::Said {
+            socket: socket_of(user),
+            user: user.into(),
+            groups: vec![LOBBY.into()],
+            info: Arc::new(Info {
+                stamp,
+                json: serde_json::value::to_raw_value(text).expect("JSON"),
+            }),
+        };
+        let now = self.now;
+        let node = self.nodes.get_mut(&node).expect("a node");
+        if node.sockets.get(user).is_some_and(|count| *count > 0) {
+            node.table.apply(said, now);
+        }
+    }
+
+    /// Returns what is said of a user, as a node knows it.
+    pub(super) fn said(&self, node: u64, user: &str) -> Option<String> {
+        let view = self.nodes[&node].table.view(LOBBY, usize::MAX)?;
+        let mut members = view.members.iter();
+        let member = members.find(|member| member.user.as_str() == user)?;
+        member.parse_info()
     }
 
     pub(super) fn leave(&mut self, node: u64, user: &'static str) {
@@ -159,7 +187,11 @@ impl World {
             user: user.into(),
             cause: PresenceCause::Closed,
         };
+        let is_last = *count == 0;
         of.table.apply(left, now);
+        if is_last {
+            of.table.apply(Move::Ended(socket_of(user)), now);
+        }
         if self.total(user) == 0 {
             self.note(user, false);
         }
@@ -304,6 +336,11 @@ impl Node {
     fn is_cut(&self) -> bool {
         self.cut_until.is_some()
     }
+}
+
+fn socket_of(user: &str) -> ConnectionId {
+    let at = USERS.iter().position(|one| *one == user);
+    ConnectionId::new(0, at.expect("a user") as u64)
 }
 
 /// After which a node is gone.
