@@ -129,11 +129,11 @@ impl BroadcastReport {
             Some(settlement) => settlement.settled().await,
             None => None,
         };
-        let report = placed.unwrap_or_else(|| self.clone());
         Self {
-            forwarded: Forwarding::Settled(report.forwarded().await),
+            // Its second began with the broadcast, that of the placed report may have begun with the place.
+            forwarded: Forwarding::Settled(self.forwarded().await),
             settlement: None,
-            ..report
+            ..placed.unwrap_or_else(|| self.clone())
         }
     }
 }

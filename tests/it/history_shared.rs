@@ -387,6 +387,24 @@ async fn a_report_is_settled_when_the_store_has_answered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_report_is_final_after_a_second_where_neither_the_store_nor_the_broker_answers() {
+    let store = MemoryHistory::new();
+    let [here, _there] = nodes(store.clone()).await;
+    let (_ann, _) = here.follow(&[]).await;
+    store.freeze();
+    here.backplane.freeze();
+    let begin = Instant::now();
+    let report = here.hub.broadcast(&lobby("1")).settled().await;
+    let waited = begin.elapsed();
+    assert!(
+        waited >= Duration::from_millis(900) && waited < Duration::from_millis(1_100),
+        "{waited:?}"
+    );
+    assert_eq!((report.matched, report.position()), (1, None));
+    assert_eq!(report.forwarded().await, Forwarded::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_slow_delays_a_message_by_250_ms_and_no_more() {
     let store = MemoryHistory::new();
     let [here, there] = nodes(store.clone()).await;

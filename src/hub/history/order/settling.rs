@@ -110,12 +110,15 @@ impl Receipt for Settling {
     fn settled(&self) -> Pin<Box<dyn Future<Output = Forwarded> + Send + '_>> {
         Box::pin(async {
             match self.wait().await {
-                Some(report) => report.forwarded.settled().await,
+                // The broker has what the store has left of the time.
+                Some(report) => timeout_at(self.deadline, report.forwarded.settled())
+                    .await
+                    .unwrap_or_else(|_| report.forwarded.now()),
                 None => self.peek().unwrap_or(Forwarded::Unknown),
             }
         })
     }
 }
 
-/// Longer than the 250 ms a message waits for its position, so it passes only if the runtime has stopped.
+/// From the broadcast on, for the store and the broker together. The store has 250 ms of it.
 const MAX_WAIT: Duration = Duration::from_secs(1);
