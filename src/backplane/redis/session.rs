@@ -60,11 +60,10 @@ where
 
 fn with_password(login: RedisConnectionInfo, address: &Address) -> RedisConnectionInfo {
     let mut login = login.set_lib_name(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
-    if let Some(user) = &address.user {
-        login = login.set_username(user);
-    }
     if let Some(password) = &address.password {
-        login = login.set_password(password);
+        // A password alone is that of this user, who is let in with any if the server asks for none.
+        let user = address.user.as_deref().unwrap_or("default");
+        login = login.set_username(user).set_password(password);
     }
     login
 }

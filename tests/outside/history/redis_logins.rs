@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use brokers::Redis;
-use web_connection_socket::history::{HistoryErrorKind, RedisHistory};
+use web_connection_socket::{
+    backplane::{Backplane, RedisBackplane},
+    history::{HistoryErrorKind, RedisHistory},
+};
 
 use super::contract::{Stream, texts, within};
 
@@ -26,6 +29,16 @@ async fn who_has_the_password_is_let_in_and_another_is_told_what_is_wrong() {
         assert!(!text.contains("hunter2"), "{text}");
     }
     let url = format!("redis://:open%3Asesame@{address}/");
+    let history = RedisHistory::new(&url).expect("a URL");
+    Stream::on(Arc::new(history), 1, 100).append("x").await;
+}
+
+#[tokio::test]
+async fn a_server_without_a_password_takes_any_as_for_a_backplane() {
+    let redis = Redis::start();
+    let url = format!("redis://:open%3Asesame@{}/", redis.address());
+    let backplane = RedisBackplane::new(&url).expect("a URL");
+    let _link = within(backplane.connect()).await.expect("a link");
     let history = RedisHistory::new(&url).expect("a URL");
     Stream::on(Arc::new(history), 1, 100).append("x").await;
 }
