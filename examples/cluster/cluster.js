@@ -14,7 +14,8 @@ socket.on("welcome", ({ message }) => {
   show();
 });
 socket.on("here", ({ message }) => {
-  const { node, names, sockets } = JSON.parse(message);
+  const { node, names, sockets } = parsed(message);
+  if (typeof node !== "string" || !Array.isArray(names)) return;
   nodes.set(node, { names, sockets, at: Date.now() });
   show();
 });
@@ -31,11 +32,21 @@ socket.onResumeHandler = ({ recovered }) => {
 socket.onCloseHandler = () => state("offline", "No connection to a node; trying again …");
 
 function say({ message, userId }) {
-  const { node, text } = JSON.parse(message);
+  const { node, text } = parsed(message);
+  if (typeof node !== "string" || typeof text !== "string") return;
   const article = element("article", "", strong(userId), " on ", name(node), `: ${text}`);
   article.dataset.node = node;
   paint(article, node);
   add(article);
+}
+
+// A program may broadcast anything under any action: what is not of this page's making is ignored.
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 function notice(text) {
@@ -105,7 +116,7 @@ async function askNode() {
     const { connected, nodes, gaps } = await answer.json();
     broker.dataset.connected = connected;
     broker.textContent = connected
-      ? `${nodes.length} ${nodes.length === 1 ? "node is" : "nodes are"} up, ${gaps} gaps reported.`
+      ? `${nodes.length} ${nodes.length === 1 ? "node is" : "nodes are"} up, ${gaps} ${gaps === 1 ? "gap" : "gaps"} reported.`
       : "This node has no link to the others: its own pages go on without them.";
   } catch {
     broker.dataset.connected = false;

@@ -159,6 +159,24 @@ async fn pages_of_all_nodes_know_who_is_in_the_lobby() {
     until_members(&mut cat, 1).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_program_says_reaches_the_pages_of_both_nodes() {
+    let broker = MemoryBackplane::new();
+    let first = node(broker.clone()).await;
+    let second = node(broker.another_node()).await;
+    let mut pages = [
+        first.connect(LOBBY_PAGE).await.unwrap(),
+        second.connect(LOBBY_PAGE).await.unwrap(),
+    ];
+    let request = Request::post("/__WebSocket.wwd").header("content-type", "application/json");
+    let line = r#"{"action":"say","message":"Hello from a terminal","userId":"curl"}"#;
+    let request = request.body(Bytes::from_static(line.as_bytes())).unwrap();
+    assert!(first.request(request).await.unwrap().status().is_success());
+    for page in &mut pages {
+        assert_eq!(said(page, "Hello from a terminal").await["userId"], "curl");
+    }
+}
+
 async fn until_members(page: &mut Client, count: usize) {
     loop {
         let frame: Value = serde_json::from_str(&page.receive_text().await.unwrap()).unwrap();
