@@ -204,7 +204,8 @@ impl From<Cause> for Rejection {
             Cause::NoPresence => Self::row(
                 Kind::NotFound,
                 StatusCode::NOT_FOUND,
-                "No rule of Config::presence names this group, so its members are not known.",
+                "This server keeps no list of who is in this group. An application in Rust names the \
+                 group in Config::presence.",
             ),
             Cause::ShuttingDown(ShuttingDown { retry_after }) => Self::row(
                 Kind::ShuttingDown,
