@@ -130,8 +130,8 @@ impl HistoryRule {
     /// Keeps only the newest message of each stream, for values of which only the last one counts: prices, a
     /// status, who is typing.
     ///
-    /// A client that has an older one gets the newest, and counts as having missed nothing. The later of
-    /// `latest` and [`messages`](Self::messages) wins.
+    /// A client that has an older one gets the newest alone and lacks nothing: it is told that one message was
+    /// missed and recovered. The later of `latest` and [`messages`](Self::messages) wins.
     pub fn latest(mut self) -> Self {
         self.keep.messages = 1;
         self.keep.is_latest = true;

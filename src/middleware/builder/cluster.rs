@@ -63,8 +63,8 @@ impl WebConnectionSocketLayer {
     /// message of a stream then goes to the store first, and to the sockets once the store has placed it, on
     /// all nodes in that order. If the store does not answer within 250 ms, the sockets get the message
     /// without a place: its position is *void*, so that a client whose last message it was is told that it
-    /// cannot resume from there. [`BroadcastReport::settled`] waits for the outcome. Messages of
-    /// other groups are not affected.
+    /// cannot resume from there. [`BroadcastReport::settled`] waits for the outcome. Other
+    /// messages do not wait for the store, and so may overtake those of the same caller.
     ///
     /// Set [`Config::cluster_key`](crate::Config::cluster_key): without it, a client that has had no message of
     /// a stream yet and missed some cannot resume on another node, which does not recognize its position.
