@@ -145,9 +145,9 @@ impl Local for Hub {
         self.broadcast_foreign(recipients, frame);
     }
 
-    fn enter(&self, recipients: &[Recipient], placed: Placed, entry: &Bytes) {
+    fn enter(&self, sender: u64, recipients: &[Recipient], placed: Placed, entry: &Bytes) {
         if let Some((streams, kept)) = self.kept_of(recipients).filter(|(it, _)| it.is_shared()) {
-            streams.arrive(kept, recipients, placed, entry);
+            streams.arrive(kept, sender, recipients, placed, entry);
             self.tend_history(streams);
         } else if let Some(frame) = message_of(entry) {
             // This node has another rule, or no store.

@@ -85,6 +85,12 @@ impl Sockets for Hub {
         self.state.lock().registry.has(stream)
     }
 
+    fn has_live_members(&self, stream: StreamRef<'_>) -> bool {
+        let state = self.state.lock();
+        let mut members = state.registry.members_of(stream);
+        members.any(|entry| !entry.is_follower() || !entry.outbox.is_gated())
+    }
+
     fn forward(
         &self,
         recipients: &[Recipient],

@@ -21,7 +21,7 @@ use web_connection_socket::{
     testing::{Client, Server},
 };
 
-use crate::support::{frame, news, serve, spawn, until};
+use crate::support::{frame, join, news, serve, spawn, until};
 
 /// One node, its way to the others, and the store that it shares with them.
 struct Node {
@@ -616,6 +616,35 @@ async fn what_the_backplane_has_lost_comes_from_the_store() {
     there.backplane.restore();
     assert_eq!(message(&mut bob).await.0, "4");
     assert_eq!(there.history().gaps, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_when_a_client_comes_again_reaches_those_who_are_there() {
+    let [here, there, third] = nodes(MemoryHistory::new()).await;
+    let (_ann, told) = here.follow(&[]).await;
+    let before = told["position"].as_str().unwrap().to_owned();
+    // A page that has not asked to go on anywhere.
+    let mut bob = join(&there.server, "bob", &["lobby"]).await;
+    for node in [&there, &third] {
+        node.backplane.delay(Duration::from_millis(500));
+    }
+    here.say("1").await.expect("the store has it");
+    let begin = Instant::now();
+    let (mut ann, told) = there.follow(&[&before]).await;
+    assert!(
+        begin.elapsed() >= Duration::from_secs(1),
+        "it may come late"
+    );
+    assert_eq!(told["missed"], 1);
+    // Where all go on it is known what they have.
+    let begin = Instant::now();
+    let (mut carol, told) = third.follow(&[&before]).await;
+    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert_eq!(told["missed"], 1);
+    here.say("2").await.expect("the store has it");
+    for client in [&mut ann, &mut bob, &mut carol] {
+        assert_eq!(texts(client, 2).await, ["1", "2"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,8 +10,8 @@ pub(in crate::hub) trait Local: Send + Sync {
     /// Queues another node's message for the sockets that its recipients select.
     fn deliver(&self, recipients: &[Recipient], frame: &Frame);
 
-    /// Takes an entry of a stream that another node has had appended to the stream's store.
-    fn enter(&self, recipients: &[Recipient], placed: Placed, entry: &Bytes);
+    /// Takes an entry of a stream that another node has had appended to the stream's store: the sender.
+    fn enter(&self, sender: u64, recipients: &[Recipient], placed: Placed, entry: &Bytes);
 
     /// Returns the partitions that have a member here, one bit for each.
     fn interest(&self) -> u64;

@@ -122,8 +122,8 @@ impl Node {
                 Effect::Deliver(recipients, json) => {
                     local.deliver(&recipients, &Frame::text(&json));
                 }
-                Effect::Enter(recipients, placed, entry) => {
-                    local.enter(&recipients, placed, &entry);
+                Effect::Enter(sender, recipients, placed, entry) => {
+                    local.enter(sender.0, &recipients, placed, &entry);
                 }
                 Effect::Answer(from, id, question) => {
                     let parts = local.answer(&question).parts();
@@ -310,7 +310,7 @@ mod tests {
     impl Local for Hearing {
         fn deliver(&self, _: &[Recipient], _: &Frame) {}
 
-        fn enter(&self, _: &[Recipient], _: Placed, _: &Bytes) {}
+        fn enter(&self, _: u64, _: &[Recipient], _: Placed, _: &Bytes) {}
 
         fn interest(&self) -> u64 {
             0

@@ -210,6 +210,18 @@ impl<T> Registry<T> {
         }
     }
 
+    /// Returns the active sockets of a stream.
+    pub(in crate::hub) fn members_of(&self, stream: StreamRef<'_>) -> impl Iterator<Item = &T> {
+        let (some, all) = match stream {
+            StreamRef::Group(group) => (self.groups.get(group), None),
+            StreamRef::User(user) => (self.users.get(user), None),
+            StreamRef::All => (None, Some(self.active.iter().copied())),
+        };
+        let some = some.into_iter().flat_map(Slots::iter);
+        let slots = some.chain(all.into_iter().flatten());
+        slots.map(|slot| &self.entries[slot].value)
+    }
+
     /// Returns the sockets of a selection that can be closed: active or about to be.
     pub(in crate::hub) fn present(&self, selection: &Selection<'_>) -> Vec<&T> {
         let mut slots = Vec::new();

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::{PresenceRule, PresenceRules},
-    protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection, UserId},
+    protocol::{ConnectionId, DefaultAudience, GroupId, Recipient, Selection, StreamRef, UserId},
 };
 
 fn id(serial: u64) -> ConnectionId {
@@ -69,6 +69,22 @@ fn a_pending_socket_has_groups_and_receives_nothing() {
     registry.activate(id(5));
     assert_eq!(audience(&mut registry, &[Recipient::group("a")]), [1, 4, 5]);
     assert_eq!(audience(&mut registry, &[Recipient::user("eve")]), [5]);
+}
+
+#[test]
+fn a_stream_has_the_sockets_that_are_active() {
+    let mut registry = registry();
+    registry.insert(id(5), 5);
+    registry.identify(id(5), "ann".into(), ["b".into()]);
+    for (stream, expected) in [
+        (StreamRef::Group("b"), &[1_u64, 2] as &[u64]),
+        (StreamRef::Group("c"), &[]),
+        (StreamRef::User("ann"), &[1, 2]),
+        (StreamRef::All, &[1, 2, 3, 4]),
+    ] {
+        let members = registry.members_of(stream).copied();
+        assert!(members.eq(expected.iter().copied()), "{stream:?}");
+    }
 }
 
 #[test]

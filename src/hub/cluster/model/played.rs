@@ -40,7 +40,7 @@ impl Local for Sockets {
         self.texts.lock().push(text.expect("a text"));
     }
 
-    fn enter(&self, _recipients: &[Recipient], _placed: Placed, _entry: &Bytes) {
+    fn enter(&self, _sender: u64, _: &[Recipient], _placed: Placed, _entry: &Bytes) {
         unreachable!("no stream has a store");
     }
 

@@ -36,8 +36,8 @@ pub(in crate::hub::cluster) enum Effect {
     Deliver(Vec<Recipient>, Bytes),
     /// This node hears of members of groups.
     Members(MemberNews),
-    /// This node's streams get an entry.
-    Enter(Vec<Recipient>, Placed, Bytes),
+    /// This node's streams get an entry that another node has sent.
+    Enter(NodeId, Vec<Recipient>, Placed, Bytes),
     /// This node answers a question.
     Answer(NodeId, u64, Question),
     /// Another node has answered: a part, its number, and whether it is the last.

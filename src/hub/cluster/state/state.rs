@@ -227,7 +227,7 @@ impl State {
                 placed,
                 entry,
             } => {
-                let enter = Effect::Enter(recipients, placed, entry);
+                let enter = Effect::Enter(node, recipients, placed, entry);
                 self.receive_message(sender, topic, number, now, enter, out);
             }
             Body::Mark { .. } => {

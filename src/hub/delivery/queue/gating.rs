@@ -71,6 +71,11 @@ impl Outbox {
         (true, state.wake_if_idle())
     }
 
+    /// Whether the gate is shut.
+    pub(in crate::hub) fn is_gated(&self) -> bool {
+        self.state().is_gated()
+    }
+
     /// Returns what is ready once the gate is open, if it is shut.
     pub(in crate::hub) fn gate_opened(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.state();

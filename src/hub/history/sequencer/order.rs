@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::{
     effect::{Body, Effect, Last, Place, Scar, Weight},
     sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, Sequencer},
-    turn::Turn,
 };
 
 impl<T: Clone + Weight> Sequencer<T> {
@@ -66,9 +65,10 @@ impl<T: Clone + Weight> Sequencer<T> {
 
     /// Delivers an entry, whatever was before it.
     pub(super) fn pass(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
-        let Held {
-            place, body, turn, ..
-        } = held;
+        let mut held = self.answer_early(held);
+        // Older messages of its node, which the store places later, go first.
+        self.go_out(&mut held, now, effects);
+        let place = held.place;
         self.last = Some(place.into());
         self.top = self.top.max(place.offset);
         // An entry may be stored again by a publisher whose first answer was lost.
@@ -79,12 +79,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         }
         self.seen.push_back((place.offset, place.id, now));
         self.unbroken = (self.unbroken + 1).min(MAX_SEEN);
-        let (body, turn) = self.answer_early(place, effects).unwrap_or((body, turn));
-        if let Some(turn) = turn {
-            // Older messages of this node, which the store places later.
-            self.hurry(turn, now, effects);
-        }
-        match body {
+        match held.body {
             Body::Message(message) if !is_known => effects.push(Effect::Deliver {
                 id: place.id,
                 message,
@@ -122,8 +117,9 @@ impl<T: Clone + Weight> Sequencer<T> {
         effects.push(Effect::TellGap(at.filter(|_| !self.is_open())));
     }
 
-    /// Schedules a read if entries are missing.
-    pub(super) fn settle(&mut self, now: Instant) {
+    /// Schedules a read if entries are missing, and tells the other nodes of what waits.
+    pub(super) fn settle(&mut self, now: Instant, effects: &mut Vec<Effect<T>>) {
+        self.tell_others(effects);
         let is_behind = self.last.is_some_and(|last| last.offset < self.top);
         if is_behind || !self.strange.is_empty() {
             if self.hole.is_none() {
@@ -154,17 +150,15 @@ impl<T: Clone + Weight> Sequencer<T> {
     /// Takes an entry whose place is gone. Its message is delivered without one, and no store has it.
     pub(super) fn deliver_unplaced(
         &mut self,
-        held: Held<T>,
+        mut held: Held<T>,
         now: Instant,
         effects: &mut Vec<Effect<T>>,
     ) {
         let id = held.place.id;
-        if let Some(turn) = held.turn {
-            self.hurry(turn, now, effects);
-        }
+        self.go_out(&mut held, now, effects);
         match held.body {
             Body::Message(message) => {
-                if self.voids.contains(id) || self.has_seen(id) {
+                if self.is_known(id) {
                     return;
                 }
                 self.voids.add(id, true, now);
@@ -176,7 +170,7 @@ impl<T: Clone + Weight> Sequencer<T> {
                     is_void: true,
                 });
             }
-            Body::Passed if held.is_own => self.scars.miss(id, now),
+            Body::Passed if held.is_own || self.voids.take_over(id) => self.scars.miss(id, now),
             Body::Scar(scar) if held.is_own => {
                 for id in scar.ids.iter() {
                     self.scars.miss(*id, now);
@@ -251,22 +245,19 @@ impl<T: Clone + Weight> Sequencer<T> {
     }
 
     /// Takes an entry whose place has passed.
-    fn place_late(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
-        let Held {
-            place,
-            body,
-            is_own,
-            turn,
-            ..
-        } = held;
-        if let Some(turn) = turn {
-            self.hurry(turn, now, effects);
-        }
+    fn place_late(&mut self, mut held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        let place = held.place;
         let is_known = self.voids.close(place.id) || self.has_seen(place.id);
         let beginning = self.beginning(now).and(self.beginning);
-        let is_due = is_own || beginning.is_some_and(|begun| place.offset < begun.offset);
-        match body {
-            Body::Message(message) if !is_known && is_due => {
+        let is_awaited = beginning.is_some_and(|begun| place.offset < begun.offset);
+        let is_due = !is_known && (held.is_own || is_awaited);
+        if held.is_own || is_due {
+            self.go_out(&mut held, now, effects);
+        }
+        match held.body {
+            Body::Message(message) if is_due => {
+                let late = self.late.map_or(0, |(offset, _)| offset);
+                self.late = Some((late.max(place.offset), now));
                 // The store may have it in another place.
                 self.voids.add(place.id, true, now);
                 self.voids.close(place.id);
@@ -278,35 +269,39 @@ impl<T: Clone + Weight> Sequencer<T> {
                 });
             }
             Body::Scar(scar) => _ = self.heal(&scar),
-            Body::Message(_) | Body::Passed | Body::Garbage => {
-                let first = self.seen.len() - self.unbroken.min(self.seen.len());
-                let first = self.seen.get(first);
-                let is_covered = first.is_some_and(|(from, ..)| *from <= place.offset);
-                if !is_known && is_covered {
-                    // Another entry was there: the store has gone back.
-                    self.read_soon(now);
-                }
-            }
+            Body::Message(_) | Body::Passed | Body::Garbage => {}
+        }
+        if !is_known && !is_awaited && self.is_doubtful(place.offset, now) {
+            self.read_soon(now);
         }
     }
 
-    /// Delivers a message of this node before its place has come, since it cannot be held back.
-    fn deliver_own(&mut self, held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
-        let Held {
-            place,
-            body,
-            is_own,
-            turn,
-            ..
-        } = held;
-        if let Some(turn) = turn {
-            self.hurry(turn, now, effects);
+    /// Whether a late entry that is unknown may mean that the store has gone back, or never had what was
+    /// delivered last.
+    fn is_doubtful(&self, offset: u64, now: Instant) -> bool {
+        let first = self.seen.len() - self.unbroken.min(self.seen.len());
+        let first = self.seen.get(first);
+        if first.is_some_and(|(from, ..)| *from <= offset) {
+            // Another entry was there.
+            return true;
         }
-        match body {
-            Body::Message(message) if is_own && !self.voids.contains(place.id) => {
-                self.voids.add(place.id, true, now);
+        // It may just have been under way for long, so the store is not asked about each.
+        let is_asking = self.is_reading || self.read_at.is_some();
+        !is_asking && self.said.is_none_or(|said| now >= said + GIVE_UP)
+    }
+
+    /// Delivers a message of this node before its place has come, since it cannot be held back.
+    fn deliver_own(&mut self, mut held: Held<T>, now: Instant, effects: &mut Vec<Effect<T>>) {
+        if !held.is_own {
+            return;
+        }
+        self.go_out(&mut held, now, effects);
+        let id = held.place.id;
+        match held.body {
+            Body::Message(message) if !self.voids.contains(id) => {
+                self.voids.add(id, true, now);
                 effects.push(Effect::Deliver {
-                    id: place.id,
+                    id,
                     message,
                     place: None,
                     is_void: true,
@@ -316,19 +311,18 @@ impl<T: Clone + Weight> Sequencer<T> {
         }
     }
 
-    /// Forwards an entry of this node that a read has brought before the answer to its append.
-    fn answer_early(
-        &mut self,
-        place: Place,
-        effects: &mut Vec<Effect<T>>,
-    ) -> Option<(Body<T>, Option<Turn>)> {
-        let (body, turn) = self.take_answered(place.id)?;
-        effects.push(Effect::Forward {
-            id: place.id,
-            place: Some(place),
-            body: body.clone(),
-        });
-        Some((body, turn))
+    /// Takes an entry for this node's, if a read has brought it before the answer to its append.
+    fn answer_early(&mut self, held: Held<T>) -> Held<T> {
+        let Some((body, turn)) = self.take_answered(held.place.id) else {
+            return held;
+        };
+        Held {
+            body,
+            turn,
+            is_own: true,
+            is_told: false,
+            ..held
+        }
     }
 
     /// Notes what a scar stands for. Returns whether this node has delivered all of it.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     effect::{Answer, Effect, Last, Weight},
     order::weight,
-    sequencer::{HOLE_WAIT, Held, Sequencer},
+    sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, Sequencer},
 };
 
 impl<T: Clone + Weight> Sequencer<T> {
@@ -52,9 +52,10 @@ impl<T: Clone + Weight> Sequencer<T> {
     ) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
         let Some(last) = self.last else {
-            self.begin(answer.top());
+            // It was forgotten meanwhile.
             return effects;
         };
+        self.said = Some(now);
         if after.epoch != last.epoch || after.offset > last.offset {
             if answer.epoch != last.epoch || after.epoch == last.epoch {
                 // A socket comes from a node that was faster, or knows another epoch.
@@ -76,12 +77,12 @@ impl<T: Clone + Weight> Sequencer<T> {
             // More was delivered meanwhile, so that less may be lacking than was asked for.
             self.read_soon(now);
         }
-        self.settle(now);
+        self.settle(now, &mut effects);
         effects
     }
 
-    /// Takes out what has come with an offset that the store did not know later, or all that is stored from
-    /// then on would be late.
+    /// Takes out what has come with an offset or epoch that the store did not know later, or all that is
+    /// stored from then on would be late.
     fn refute(
         &mut self,
         answer: &Answer<T>,
@@ -92,6 +93,8 @@ impl<T: Clone + Weight> Sequencer<T> {
         let Some(last) = self.last.filter(|last| last.epoch == answer.epoch) else {
             return;
         };
+        self.late
+            .take_if(|(offset, at)| *at <= began && *offset > answer.top);
         let unknown = self.held.range(answer.top.saturating_add(1)..);
         let unknown = unknown.filter(|(_, held)| held.came <= began);
         let unknown: Vec<_> = unknown.map(|(_, held)| held.place).collect();
@@ -100,17 +103,30 @@ impl<T: Clone + Weight> Sequencer<T> {
                 self.deliver_unplaced(held, now, effects);
             }
         }
+        let strange = mem::take(&mut self.strange).into_iter();
+        let (unknown, strange): (Vec<_>, _) = strange.partition(|held| held.came <= began);
+        self.strange = strange;
+        for held in unknown {
+            self.held_bytes -= weight(&held.body);
+            self.deliver_unplaced(held, now, effects);
+        }
         if self.grew.is_none_or(|at| at <= began) {
             let held = self.held.keys().next_back().copied();
             self.top = answer.top.max(last.offset).max(held.unwrap_or(0));
         }
     }
 
-    /// Begins after the newest entry, if nothing was delivered yet.
-    pub(in crate::hub::history) fn begin(&mut self, top: Last) {
+    /// Begins after the newest entry of the store, if nothing was delivered yet. Live sockets still get what
+    /// is under way.
+    pub(in crate::hub::history) fn begin(&mut self, top: Last, has_live: bool, now: Instant) {
         if self.last.is_none() {
             self.last = Some(top);
             self.top = top.offset;
+            self.said = Some(now);
+            self.beginning = (has_live && top.offset > 0).then_some(Beginning {
+                offset: top.offset.saturating_add(1),
+                until: now + GIVE_UP,
+            });
         }
     }
 
@@ -132,7 +148,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             if self.last.is_some_and(|last| place.offset > last.offset) {
                 let held = match self.take_held(place) {
                     Some(held) => Held { place, ..held },
-                    None => Held::foreign(place, body, now),
+                    None => Held::foreign(place, body, None, now),
                 };
                 self.pass(held, now, effects);
             }
@@ -156,8 +172,9 @@ impl<T: Clone + Weight> Sequencer<T> {
         let strange = self.strange.iter();
         let strange = strange.filter(|held| held.place.epoch != epoch);
         let unplaced = self.held.values().chain(strange);
-        if let Some(turn) = unplaced.filter_map(|held| held.turn).max() {
-            // In the order in which this node has published them.
+        let turns: Vec<_> = unplaced.filter_map(|held| held.turn).collect();
+        for turn in turns {
+            // In the order in which each node has published them.
             self.hurry(turn, now, effects);
         }
         self.release(now, effects);
@@ -168,6 +185,8 @@ impl<T: Clone + Weight> Sequencer<T> {
             self.before.push_back(last);
         }
         self.before.retain(|before| before.epoch != epoch);
+        self.late
+            .take_if(|_| self.last.is_none_or(|last| last.epoch != epoch));
         for held in mem::take(&mut self.strange) {
             self.held_bytes -= weight(&held.body);
             if held.place.epoch == epoch && !self.held.contains_key(&held.place.offset) {
@@ -197,7 +216,6 @@ impl<T: Clone + Weight> Sequencer<T> {
                 }
             }
             None => {
-                self.tell_gap(top, effects);
                 let offset = self.top;
                 let skipped = Last {
                     epoch,
@@ -205,6 +223,7 @@ impl<T: Clone + Weight> Sequencer<T> {
                     id: None,
                 };
                 self.last = Some(top.unwrap_or(skipped));
+                self.tell_gap(top, effects);
             }
         }
         self.drain(now, effects);

@@ -48,16 +48,21 @@ pub(in crate::hub::history) struct Sequencer<T> {
     pub(super) grew: Option<Instant>,
     /// Whether it is to be asked even if nothing is known to lack.
     pub(super) is_asked: bool,
+    /// The highest offset that was delivered late, and when.
+    pub(super) late: Option<(u64, Instant)>,
+    /// When the store answered a read last.
+    pub(super) said: Option<Instant>,
     pub(super) scars: Scars,
-    /// How many messages this node has published.
-    pub(super) published: u64,
+    /// How many turns were given.
+    pub(super) turns: u64,
 }
 
-/// An entry that came first, and not because the store was asked.
+/// Where a stream begins whose sockets still get what is under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beginning {
+    /// All of that is before this offset.
     pub(super) offset: u64,
-    /// When those before it have come.
+    /// When all of it has come.
     pub(super) until: Instant,
 }
 
@@ -68,7 +73,9 @@ pub(super) struct Held<T> {
     pub(super) body: Body<T>,
     /// Whether this node has had it appended.
     pub(super) is_own: bool,
-    /// The turn of this node's message whose caller waits.
+    /// Whether it needs no more forwarding.
+    pub(super) is_told: bool,
+    /// The turn of a message that the sockets do not have, unless only the store has brought it.
     pub(super) turn: Option<Turn>,
     pub(super) came: Instant,
 }
@@ -83,13 +90,14 @@ pub(super) struct Pending<T> {
 }
 
 impl<T> Held<T> {
-    /// Returns an entry that another node has had appended.
-    pub(super) fn foreign(place: Place, body: Body<T>, came: Instant) -> Self {
+    /// Returns an entry that another node has had appended. Without a turn it comes from the store.
+    pub(super) fn foreign(place: Place, body: Body<T>, turn: Option<Turn>, came: Instant) -> Self {
         Self {
             place,
             body,
             is_own: false,
-            turn: None,
+            is_told: true,
+            turn,
             came,
         }
     }
@@ -116,8 +124,10 @@ impl<T> Sequencer<T> {
             reading_since: None,
             grew: None,
             is_asked: false,
+            late: None,
+            said: None,
             scars: Scars::new(random),
-            published: 0,
+            turns: 0,
         }
     }
 }
@@ -134,28 +144,25 @@ impl<T: Clone + Weight> Sequencer<T> {
         let Some((body, turn)) = self.take_answered(place.id) else {
             return effects;
         };
-        effects.push(Effect::Forward {
-            id: place.id,
-            place: Some(place),
-            body: body.clone(),
-        });
         let held = Held {
             place,
             body,
             is_own: true,
+            is_told: false,
             turn,
             came: now,
         };
         self.place(held, now, &mut effects);
-        self.settle(now);
+        self.settle(now, &mut effects);
         effects
     }
 
-    /// Takes an entry that another node has had appended.
+    /// Takes an entry that another node has had appended, the sender.
     pub(in crate::hub::history) fn arrived(
         &mut self,
         place: Place,
         body: Body<T>,
+        sender: u64,
         now: Instant,
     ) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
@@ -166,31 +173,33 @@ impl<T: Clone + Weight> Sequencer<T> {
                 Some(_) => self.grow(place.offset, now),
                 None => {}
             }
-            self.settle(now);
+            self.settle(now, &mut effects);
             return effects;
         }
-        self.place(Held::foreign(place, body, now), now, &mut effects);
-        self.settle(now);
+        let is_message = matches!(body, Body::Message(_));
+        let turn = is_message.then(|| self.next_turn(Some(sender), now));
+        let held = Held::foreign(place, body, turn, now);
+        self.place(held, now, &mut effects);
+        self.settle(now, &mut effects);
         effects
     }
 
-    /// Takes a message that another node has delivered without a place.
+    /// Takes a message that another node has delivered without a place, the sender.
     pub(in crate::hub::history) fn arrived_void(
         &mut self,
         id: u64,
         message: T,
+        sender: u64,
         now: Instant,
     ) -> Vec<Effect<T>> {
-        if self.voids.contains(id) || self.has_seen(id) {
-            return Vec::new();
+        let mut effects = Vec::new();
+        if !self.is_known(id) {
+            let turn = self.next_turn(Some(sender), now);
+            // It may itself be one of those that wait.
+            self.hurry(turn, now, &mut effects);
+            self.deliver_void(turn, id, message, now, &mut effects);
         }
-        self.voids.add(id, false, now);
-        vec![Effect::Deliver {
-            id,
-            message,
-            place: None,
-            is_void: true,
-        }]
+        effects
     }
 
     /// Has the store asked, since something may be lacking that nothing here shows.
@@ -201,11 +210,16 @@ impl<T: Clone + Weight> Sequencer<T> {
     }
 
     /// Forgets the place in the stream, since it has no sockets here. What comes next is the first again.
-    pub(in crate::hub::history) fn forget(&mut self) -> Vec<Effect<T>> {
+    pub(in crate::hub::history) fn forget(&mut self, now: Instant) -> Vec<Effect<T>> {
         let mut effects = Vec::new();
+        let held = mem::take(&mut self.held).into_values();
         let strange = mem::take(&mut self.strange);
-        for held in mem::take(&mut self.held).into_values().chain(strange) {
-            if let (Body::Message(message), true) = (held.body, held.is_own) {
+        let own = held.chain(strange).filter(|held| held.is_own);
+        let mut own: Vec<_> = own.collect();
+        own.sort_by_key(|held| held.turn);
+        for mut held in own {
+            self.go_out(&mut held, now, &mut effects);
+            if let Body::Message(message) = held.body {
                 effects.push(Effect::Deliver {
                     id: held.place.id,
                     message,
@@ -219,7 +233,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         self.last = None;
         self.top = 0;
         (self.seen, self.unbroken) = (VecDeque::new(), 0);
-        self.beginning = None;
+        (self.beginning, self.late) = (None, None);
         (self.hole, self.read_at, self.is_asked) = (None, None, false);
         effects
     }
@@ -258,7 +272,7 @@ impl<T: Clone + Weight> Sequencer<T> {
                 effects.push(Effect::Read(last));
             }
         }
-        self.settle(now);
+        self.settle(now, &mut effects);
         effects
     }
 
@@ -267,7 +281,8 @@ impl<T: Clone + Weight> Sequencer<T> {
         let waiting = self.pending.iter().find(|one| one.message.is_some());
         let waiting = waiting.map(|one| one.turn);
         let held = self.held.values().chain(&self.strange);
-        let waiting = held.filter_map(|held| held.turn).chain(waiting).min();
+        let waiting = held.filter_map(|held| held.turn).chain(waiting);
+        let waiting = waiting.filter(Turn::is_own).min();
         let oldest = self.pending.front();
         [
             oldest.map(|one| one.turn.at + LOST),
@@ -297,7 +312,10 @@ impl<T: Clone + Weight> Sequencer<T> {
 
     /// Whether sockets must not resume now: they may have missed a message that no store holds.
     pub(in crate::hub::history) fn is_open(&self) -> bool {
-        self.voids.is_open() || self.scars.is_open()
+        // Behind what was delivered late, after the store has denied what was delivered before that.
+        let late = self.late.map_or(0, |(offset, _)| offset);
+        let is_behind = self.last.is_some_and(|last| last.offset < late);
+        is_behind || self.voids.is_open() || self.scars.is_open()
     }
 
     /// Whether the stream may be forgotten on this node.
@@ -319,6 +337,11 @@ impl<T: Clone + Weight> Sequencer<T> {
     pub(super) fn take_pending(&mut self, id: u64) -> Option<Pending<T>> {
         let at = self.pending.iter().position(|pending| pending.id == id)?;
         self.pending.remove(at)
+    }
+
+    /// Whether the sockets have had a message.
+    pub(super) fn is_known(&self, id: u64) -> bool {
+        self.voids.contains(id) || self.has_seen(id)
     }
 
     pub(super) fn has_seen(&self, id: u64) -> bool {

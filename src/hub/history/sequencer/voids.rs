@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     time::Duration,
 };
 
@@ -66,6 +67,12 @@ impl Voids {
         true
     }
 
+    /// Makes this node responsible for an open message. Returns `false` if there is nothing to be done.
+    pub(super) fn take_over(&mut self, id: u64) -> bool {
+        let void = self.all.get_mut(&id).filter(|void| void.is_open);
+        void.is_some_and(|void| !mem::replace(&mut void.is_awaited, true))
+    }
+
     /// Notes that all were before what comes now.
     pub(super) fn close_all(&mut self) {
         self.all.values_mut().for_each(|void| void.is_open = false);
@@ -87,6 +94,9 @@ impl Voids {
             !void.is_open && now >= void.since + KEPT
         }) {
             self.forget_oldest();
+        }
+        if self.order.is_empty() {
+            *self = Self::default();
         }
         if self.open == 0 {
             return Vec::new();
@@ -123,7 +133,8 @@ impl Voids {
     }
 }
 
-/// How many are known at a time.
+/// How many are known at a time: at most some 300 KiB for a stream whose store has failed within the last
+/// two minutes, and nothing for others.
 const MAX_VOIDS: usize = 4_096;
 
 /// After how long without word another node's message counts as not stored: its node may be gone.
@@ -134,3 +145,20 @@ const RECHECK: Duration = Duration::from_secs(1);
 
 /// How long a message is known after it was delivered. No frame is under way for longer.
 const KEPT: Duration = Duration::from_secs(120);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_no_more_takes_no_room() {
+        let (mut voids, now) = (Voids::default(), Instant::now());
+        for id in 0..2 * MAX_VOIDS as u64 {
+            voids.add(id, true, now);
+        }
+        assert_eq!(voids.all.len(), MAX_VOIDS);
+        voids.close_all();
+        voids.overdue(now + KEPT);
+        assert_eq!((voids.all.capacity(), voids.order.capacity()), (0, 0));
+    }
+}

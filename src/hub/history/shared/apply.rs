@@ -64,10 +64,11 @@ impl Streams {
         settling
     }
 
-    /// Takes an entry that another node has had appended, or was to.
+    /// Takes an entry that another node has had appended, or was to: the sender.
     pub(in crate::hub) fn arrive(
         self: &Arc<Self>,
         kept: Kept<'_>,
+        sender: u64,
         recipients: &[Recipient],
         placed: Placed,
         bytes: &Bytes,
@@ -82,8 +83,10 @@ impl Streams {
             let now = state.used;
             self.act(shared, lane, state, |sequencer| {
                 match (Place::told(placed), body) {
-                    (Some(place), body) => sequencer.arrived(place, body, now),
-                    (None, Body::Message(sent)) => sequencer.arrived_void(placed.id, sent, now),
+                    (Some(place), body) => sequencer.arrived(place, body, sender, now),
+                    (None, Body::Message(sent)) => {
+                        sequencer.arrived_void(placed.id, sent, sender, now)
+                    }
                     // What no node sends.
                     (None, _) => Vec::new(),
                 }

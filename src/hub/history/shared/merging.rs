@@ -168,13 +168,19 @@ impl Streams {
             offset: answer.top,
             id: Some(answer.top_id),
         };
+        let last = state
+            .order
+            .as_ref()
+            .and_then(|order| order.sequencer.last());
+        // Asked under the lane's lock: a socket that comes later needs nothing from before.
+        let has_live = last.is_none() && shared.has_live_members(lane.name.as_ref());
         self.act(shared, lane, state, |sequencer| {
+            if last.is_none() {
+                sequencer.begin(top, has_live, now);
+                return Vec::new();
+            }
             let Some((epoch, offset)) = after else {
-                let is_new = sequencer.last().is_none();
-                sequencer.begin(top);
-                if !is_new {
-                    sequencer.ask(now);
-                }
+                sequencer.ask(now);
                 return Vec::new();
             };
             let id = None;

@@ -255,7 +255,7 @@ impl Streams {
                     Vec::new()
                 } else {
                     // No socket has missed it. One that comes asks.
-                    sequencer.forget()
+                    sequencer.forget(now)
                 }
             });
         }

@@ -68,6 +68,12 @@ impl Shared {
         }
     }
 
+    /// Whether a stream has a socket whose messages do not wait behind a gate.
+    pub(in crate::hub::history) fn has_live_members(&self, stream: StreamRef<'_>) -> bool {
+        let sockets = self.sockets.upgrade();
+        sockets.is_some_and(|sockets| sockets.has_live_members(stream))
+    }
+
     /// Queues an append. Returns `false` if there is no room.
     pub(in crate::hub::history) fn queue_append(&self, append: Append) -> bool {
         let is_queued = self.calls.lock().append(append);

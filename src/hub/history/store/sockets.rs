@@ -19,6 +19,9 @@ pub(in crate::hub) trait Sockets: Send + Sync {
     /// Whether a stream has a socket.
     fn has_members(&self, stream: StreamRef<'_>) -> bool;
 
+    /// Whether a stream has a socket whose messages do not wait behind a gate. Visits the sockets one by one.
+    fn has_live_members(&self, stream: StreamRef<'_>) -> bool;
+
     /// Hands an entry to the other nodes, if there may be some.
     fn forward(
         &self,

@@ -32,6 +32,8 @@ pub(super) struct Totals {
     pub(super) lost: u64,
     pub(super) rewinds: u64,
     pub(super) scars: u64,
+    /// Nodes that began where the store was when they asked, and not with its first entry.
+    pub(super) begun: u64,
 }
 
 /// No message twice, and places in order.
@@ -58,7 +60,12 @@ pub(super) fn check_order(seed: u64, log: &[Event]) {
 /// What one node has published comes in that order: its ids grow.
 pub(super) fn check_caller(seed: u64, log: &[Event], is_its: impl Fn(u64) -> bool) {
     let ids = log.iter().filter_map(Event::id).filter(|id| is_its(*id));
-    assert!(ids.is_sorted(), "seed {seed}: out of order: {log:?}");
+    let ids: Vec<_> = ids.collect();
+    let wrong = ids.windows(2).find(|two| two[0] > two[1]);
+    assert!(
+        wrong.is_none(),
+        "seed {seed}: {wrong:?} out of order: {log:?}"
+    );
 }
 
 /// Whatever was published while a socket was there is in its log, or it was told of a gap.
@@ -155,5 +162,6 @@ impl Totals {
         self.lost += other.lost;
         self.rewinds += other.rewinds;
         self.scars += other.scars;
+        self.begun += other.begun;
     }
 }

@@ -1,5 +1,6 @@
 //! The rules one by one.
 
+mod doubts;
 mod order;
 mod setup;
 mod voids;

@@ -1,7 +1,9 @@
 //! Which entry is delivered when, and what is a gap.
 
-use super::setup::{Test, deliver, deliver_void, expired, forward, last, page, place};
-use crate::hub::history::sequencer::{Answer, Body, Effect, Place, Sequencer};
+use super::setup::{
+    Test, deliver, deliver_open, deliver_void, expired, forward, last, page, place,
+};
+use crate::hub::history::sequencer::{Body, Effect, Place, Sequencer};
 
 #[test]
 fn what_follows_is_delivered_and_what_was_there_is_not() {
@@ -21,7 +23,7 @@ fn what_comes_first_is_the_beginning() {
     test.sequencer = Sequencer::new(7);
     assert_eq!(test.arrived(40), [deliver(place(1, 40))]);
     assert_eq!(test.arrived(41), [deliver(place(1, 41))]);
-    assert_eq!(test.sequencer.forget(), []);
+    assert_eq!(test.sequencer.forget(test.now), []);
     assert_eq!(
         test.arrived(50),
         [deliver(place(1, 50))],
@@ -31,22 +33,16 @@ fn what_comes_first_is_the_beginning() {
 
 #[test]
 fn what_was_under_way_when_the_first_came_is_delivered() {
-    let late = |offset| Effect::Deliver {
-        id: offset * 100,
-        message: offset * 100,
-        place: Some(place(1, offset)),
-        is_void: true,
-    };
     let mut test = Test::new();
     test.sequencer = Sequencer::new(7);
     assert_eq!(test.arrived(40), [deliver(place(1, 40))]);
-    assert_eq!(test.arrived(38), [late(38)]);
+    assert_eq!(test.arrived(38), [deliver_open(38)]);
     for known in [38, 40] {
         assert_eq!(test.arrived(known), [], "{known}");
     }
     assert!(test.sequencer.beginning(test.now).is_some());
     test.wait(999);
-    assert_eq!(test.arrived(39), [late(39)]);
+    assert_eq!(test.arrived(39), [deliver_open(39)]);
     test.wait(1);
     assert!(test.sequencer.beginning(test.now).is_none());
     assert_eq!(test.arrived(37), [], "it was there before the sockets");
@@ -55,6 +51,33 @@ fn what_was_under_way_when_the_first_came_is_delivered() {
     let mut test = Test::new();
     test.sequencer = Sequencer::new(7);
     assert_eq!(test.arrived(1), [deliver(place(1, 1))]);
+    assert!(test.sequencer.beginning(test.now).is_none());
+}
+
+#[test]
+fn what_was_under_way_when_the_store_was_asked_is_delivered_to_those_who_are_there() {
+    for has_live in [true, false] {
+        let mut test = Test::new();
+        test.sequencer = Sequencer::new(7);
+        test.sequencer.begin(last(1, 40), has_live, test.now);
+        let is_beginning = test.sequencer.beginning(test.now).is_some();
+        assert_eq!(is_beginning, has_live, "resumes wait for nothing else");
+        for offset in [39, 40] {
+            let late = [deliver_open(offset)];
+            assert_eq!(test.arrived(offset), late[..usize::from(has_live)]);
+            assert_eq!(test.arrived(offset), []);
+        }
+        assert_eq!(test.arrived(41), [deliver(place(1, 41))]);
+        assert_eq!(test.wait(999), []);
+        let late = [deliver_open(38)];
+        assert_eq!(test.arrived(38), late[..usize::from(has_live)]);
+        assert_eq!(test.wait(1), []);
+        assert_eq!(test.arrived(37), [], "it was there before the sockets");
+    }
+    // Nothing was published yet.
+    let mut test = Test::new();
+    test.sequencer = Sequencer::new(7);
+    test.sequencer.begin(last(1, 0), true, test.now);
     assert!(test.sequencer.beginning(test.now).is_none());
 }
 
@@ -158,47 +181,6 @@ fn another_epoch_is_believed_if_the_store_says_so() {
 }
 
 #[test]
-fn a_store_that_has_gone_back_within_an_epoch_is_found_out() {
-    let mut test = Test::new();
-    test.arrived(6);
-    test.arrived(7);
-    let other = Place {
-        id: 9,
-        ..place(1, 7)
-    };
-    assert_eq!(test.arrived_at(other), []);
-    assert_eq!(test.wait(0), [Effect::Read(last(1, 7))]);
-    let answer = Answer {
-        anchor: Some(9),
-        ..page(1, [], 7)
-    };
-    let gap = [Effect::TellGap(Some(last(1, 7)))];
-    assert_eq!(test.read(last(1, 7), answer), gap);
-
-    let mut test = Test::new();
-    test.publish(9);
-    let delivered = test.answered(Place {
-        id: 9,
-        ..place(1, 3)
-    });
-    assert!(
-        matches!(
-            delivered[1],
-            Effect::Deliver {
-                id: 9,
-                is_void: true,
-                ..
-            }
-        ),
-        "at once"
-    );
-    test.sequencer.ask(test.now);
-    test.wait(0);
-    let gap = [Effect::TellGap(Some(last(1, 3)))];
-    assert_eq!(test.read(last(1, 5), page(1, [], 3)), gap);
-}
-
-#[test]
 fn an_own_entry_that_a_read_brings_first_is_forwarded_and_not_doubled() {
     let mut test = Test::new();
     test.publish(600);
@@ -217,7 +199,9 @@ fn an_own_entry_that_a_read_brings_first_is_forwarded_and_not_doubled() {
 #[test]
 fn an_entry_that_no_node_can_have_written_is_a_gap() {
     let mut test = Test::new();
-    let effects = test.sequencer.arrived(place(1, 6), Body::Garbage, test.now);
+    let effects = test
+        .sequencer
+        .arrived(place(1, 6), Body::Garbage, 1, test.now);
     let gap = Effect::TellGap(Some(last(1, 6)));
     assert_eq!(effects, [Effect::Pass(place(1, 6)), gap]);
 }
@@ -259,27 +243,8 @@ fn what_was_delivered_long_ago_takes_no_room() {
     test.sequencer.forget_seen(test.now);
     assert_eq!(test.sequencer.seen.capacity(), 0);
     test.arrived(1_000);
-    test.sequencer.forget();
+    test.sequencer.forget(test.now);
     assert_eq!(test.sequencer.seen.capacity(), 0);
-}
-
-#[test]
-fn an_offset_that_the_store_does_not_know_silences_no_stream() {
-    for body in [Body::Message(place(1, 6).id), Body::Passed] {
-        let mut test = Test::new();
-        let made_up = Place {
-            offset: u64::MAX,
-            previous: Some(7),
-            ..place(1, 6)
-        };
-        assert_eq!(test.sequencer.arrived(made_up, body.clone(), test.now), []);
-        assert_eq!(test.wait(100), [Effect::Read(last(1, 5))]);
-        let effects = test.read(last(1, 5), page(1, [], 5));
-        let void = [deliver_void(made_up.id)];
-        assert_eq!(effects, void[..usize::from(body != Body::Passed)]);
-        test.wait(1_000);
-        assert_eq!(test.sequencer.last(), Some(last(1, 5)));
-    }
 }
 
 #[test]

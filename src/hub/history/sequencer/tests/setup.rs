@@ -12,6 +12,9 @@ pub(super) struct Test {
     pub(super) now: Instant,
 }
 
+/// The node that sends what is not said to be another's.
+const OTHER: u64 = 1;
+
 impl Weight for u64 {
     fn weight(&self) -> usize {
         1_000
@@ -22,8 +25,8 @@ impl Test {
     /// Begins after entry 5 of epoch 1.
     pub(super) fn new() -> Self {
         let mut sequencer = Sequencer::new(7);
-        sequencer.begin(last(1, 5));
         let now = Instant::now();
+        sequencer.begin(last(1, 5), false, now);
         Self { sequencer, now }
     }
 
@@ -46,8 +49,16 @@ impl Test {
     }
 
     pub(super) fn arrived_at(&mut self, place: Place) -> Vec<Effect<u64>> {
+        self.arrived_from(OTHER, place)
+    }
+
+    pub(super) fn arrived_from(&mut self, sender: u64, place: Place) -> Vec<Effect<u64>> {
         let body = Body::Message(place.id);
-        self.sequencer.arrived(place, body, self.now)
+        self.sequencer.arrived(place, body, sender, self.now)
+    }
+
+    pub(super) fn arrived_void(&mut self, id: u64) -> Vec<Effect<u64>> {
+        self.sequencer.arrived_void(id, id, OTHER, self.now)
     }
 
     pub(super) fn read(&mut self, after: Last, answer: Answer<u64>) -> Vec<Effect<u64>> {
@@ -99,6 +110,17 @@ pub(super) fn deliver(place: Place) -> Effect<u64> {
         message: place.id,
         place: Some(place),
         is_void: false,
+    }
+}
+
+/// A message in its place, from whose position nothing is to be resumed.
+pub(super) fn deliver_open(offset: u64) -> Effect<u64> {
+    let place = place(1, offset);
+    Effect::Deliver {
+        id: place.id,
+        message: place.id,
+        place: Some(place),
+        is_void: true,
     }
 }
 

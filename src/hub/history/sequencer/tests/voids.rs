@@ -1,6 +1,8 @@
 //! Messages without a place, and scars.
 
-use super::setup::{Test, deliver, deliver_void, forward, forward_void, last, page, place};
+use super::setup::{
+    Test, deliver, deliver_open, deliver_void, expired, forward, forward_void, last, page, place,
+};
 use crate::hub::history::sequencer::{Body, Effect, Place, Scar};
 
 #[test]
@@ -24,14 +26,8 @@ fn positions_are_void_until_the_place_of_a_void_message_has_passed() {
     let mut test = Test::new();
     test.publish(800);
     test.wait(250);
-    let void = |place: Place| Effect::Deliver {
-        id: place.id,
-        message: place.id,
-        place: Some(place),
-        is_void: true,
-    };
     for offset in [6, 7] {
-        assert_eq!(test.arrived(offset), [void(place(1, offset))]);
+        assert_eq!(test.arrived(offset), [deliver_open(offset)]);
     }
     test.answered(place(1, 8));
     assert_eq!(test.arrived(9), [deliver(place(1, 9))]);
@@ -65,9 +61,10 @@ fn what_goes_out_without_its_place_overtakes_none_of_this_node() {
     let mut test = Test::new();
     test.publish(1);
     test.publish(700);
-    assert_eq!(test.answered(place(1, 7)).len(), 1, "it is held back");
+    assert_eq!(test.answered(place(1, 7)), [], "it is held back");
     let full = test.sequencer.publish_void(3, 3, test.now);
-    assert_eq!(full, void(&[1, 700, 3]));
+    assert_eq!(full[..6], void(&[1, 700, 3]));
+    assert_eq!(full[6..], [forward(place(1, 7), Body::Passed)]);
     // One that has its place, and one that has none.
     let mut test = Test::new();
     test.publish(700);
@@ -79,33 +76,97 @@ fn what_goes_out_without_its_place_overtakes_none_of_this_node() {
     let mut test = Test::new();
     test.publish(1);
     test.publish(600);
+    let second = [forward(place(1, 6), Body::Message(600)), deliver_open(6)];
     let effects = test.answered(place(1, 6));
-    assert_eq!(effects[1..3], void(&[1]));
-    assert!(matches!(
-        effects[3],
-        Effect::Deliver {
-            id: 600,
-            is_void: true,
-            ..
-        }
-    ));
+    assert_eq!(effects[..2], void(&[1]), "also where it goes to");
+    assert_eq!(effects[2..], second);
+    // And a read says so first.
+    let mut test = Test::new();
+    test.publish(1);
+    test.publish(600);
+    test.sequencer.ask(test.now);
+    test.wait(0);
+    let effects = test.read(last(1, 5), page(1, [6], 6));
+    assert_eq!(effects[..2], void(&[1]));
+    assert_eq!(effects[2..], second);
+    // It cannot be delivered yet.
+    let mut test = Test::new();
+    test.publish(1);
+    test.publish(700);
+    assert_eq!(test.answered(place(1, 7)), []);
+    let effects = test.sequencer.failed(1, test.now);
+    assert_eq!(effects[..2], void(&[1]));
+    assert_eq!(effects[2..], [forward(place(1, 7), Body::Message(700))]);
+}
+
+#[test]
+fn answers_that_come_in_another_order_make_no_message_void() {
+    let mut test = Test::new();
+    test.publish(600);
+    test.publish(700);
+    assert_eq!(test.answered(place(1, 7)), []);
+    let both = [6, 7].map(|offset| {
+        let place = place(1, offset);
+        [forward(place, Body::Message(place.id)), deliver(place)]
+    });
+    assert_eq!(test.answered(place(1, 6)), both.concat());
+}
+
+#[test]
+fn a_void_message_of_another_node_overtakes_none_of_that_node() {
+    let mut test = Test::new();
+    test.arrived(7);
+    test.arrived_from(2, place(1, 8));
+    test.arrived(9);
+    let all = [700, 900, 1].map(deliver_void);
+    assert_eq!(test.arrived_void(1), all);
+    let passed = |offset| Effect::Pass(place(1, offset));
+    let placed = [deliver_open(6), passed(7), deliver_open(8), passed(9)];
+    assert_eq!(test.arrived(6), placed);
+    // The same message with a place and without, and one of an epoch that is not known yet.
+    let mut test = Test::new();
+    test.arrived(7);
+    test.arrived_at(place(2, 3));
+    assert_eq!(test.arrived_void(700), [700, 300].map(deliver_void));
+    assert_eq!(test.arrived(6), [deliver_open(6), passed(7)]);
+    // One that has its place overtakes none of another epoch either.
+    let mut test = Test::new();
+    test.arrived_at(place(2, 3));
+    assert_eq!(test.arrived(6), [deliver_void(300), deliver_open(6)]);
+    // Its place goes, and this node sees to it like to one that had waited until then.
+    let mut test = Test::new();
+    test.arrived(7);
+    test.arrived_void(1);
+    test.arrived_at(place(2, 2));
+    test.wait(0);
+    test.read(last(1, 5), expired(2, 2));
+    let effects = test.wait(500);
+    assert!(
+        matches!(&effects[..], [Effect::Scar { scar, .. }] if *scar.ids == [700]),
+        "{effects:?}"
+    );
 }
 
 #[test]
 fn a_void_message_of_another_node_is_delivered_once() {
     let mut test = Test::new();
-    let void = |test: &mut Test, id| test.sequencer.arrived_void(id, id, test.now);
-    assert_eq!(void(&mut test, 600), [deliver_void(600)]);
-    assert_eq!(void(&mut test, 600), []);
+    assert_eq!(test.arrived_void(600), [deliver_void(600)]);
+    assert_eq!(test.arrived_void(600), []);
     assert_eq!(test.arrived(6), [Effect::Pass(place(1, 6))]);
     assert_eq!(test.arrived(7), [deliver(place(1, 7))]);
-    assert_eq!(void(&mut test, 700), [], "a read was faster than its node");
+    assert_eq!(
+        test.arrived_void(700),
+        [],
+        "a read was faster than its node"
+    );
 }
 
 #[test]
 fn an_echo_whose_message_was_lost_is_read() {
     let mut test = Test::new();
-    let echo = test.sequencer.arrived(place(1, 6), Body::Passed, test.now);
+    let echo = test
+        .sequencer
+        .arrived(place(1, 6), Body::Passed, 1, test.now);
     assert_eq!(echo, []);
     assert_eq!(test.wait(100), [Effect::Read(last(1, 5))]);
     assert_eq!(
@@ -152,14 +213,14 @@ fn a_scar_tells_a_gap_where_its_messages_have_not_come() {
     for has_come in [true, false] {
         let mut test = Test::new();
         if has_come {
-            test.sequencer.arrived_void(1, 1, test.now);
-            test.sequencer.arrived_void(2, 2, test.now);
+            test.arrived_void(1);
+            test.arrived_void(2);
         }
         let scar = Body::Scar(Scar {
             ids: [1, 2].into(),
             has_more: false,
         });
-        let effects = test.sequencer.arrived(place(1, 6), scar, test.now);
+        let effects = test.sequencer.arrived(place(1, 6), scar, 1, test.now);
         let mut expected = vec![Effect::Pass(place(1, 6))];
         if !has_come {
             expected.push(Effect::TellGap(Some(last(1, 6))));
@@ -172,7 +233,7 @@ fn a_scar_tells_a_gap_where_its_messages_have_not_come() {
 #[test]
 fn a_void_message_of_a_node_that_is_gone_gets_its_scar_here() {
     let mut test = Test::new();
-    test.sequencer.arrived_void(1, 1, test.now);
+    test.arrived_void(1);
     assert_eq!(test.wait(30_000), []);
     let effects = test.wait(500);
     assert!(
