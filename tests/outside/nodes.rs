@@ -183,7 +183,7 @@ async fn pages_miss_nothing(options: &[&str]) {
     let mut numbers = told
         .split(' ')
         .filter_map(|word| word.parse::<usize>().ok());
-    let (connections, gaps) = (numbers.next(), numbers.last());
+    let (connections, gaps) = (numbers.next(), numbers.next_back());
     assert!(
         gaps.zip(connections)
             .is_some_and(|(gaps, of)| gaps * 20 <= of),

@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "hub",
             "protocol",
             "sync",
+            "unwind",
         ],
     ),
     ("hub/sharing", &["frame", "history", "hub", "protocol"]),

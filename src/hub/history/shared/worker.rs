@@ -1,10 +1,7 @@
 //! The worker task: appends, reads and timers of stored streams.
 
 use std::{
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Weak},
-    task::Poll,
     time::Duration,
 };
 
@@ -23,6 +20,7 @@ use crate::{
         streams::Streams,
     },
     sync::atomic::Ordering::Relaxed,
+    unwind::{Contained, Panicked, contain},
 };
 
 /// Starts the worker, if there is a runtime and it does not run. Returns whether it runs.
@@ -142,8 +140,8 @@ impl Streams {
         let bytes = entry.len();
         let room = Room(shared.clone(), bytes);
         let call = lane.key().map(|key| {
-            let call = AssertUnwindSafe(|| shared.append(&lane, id, entry, key));
-            catch_unwind(call).map_err(|_| panicked())
+            let call = contain(|| shared.append(&lane, id, entry, key));
+            call.map_err(|Panicked| panicked())
         });
         async move {
             let appended = answer(call).await;
@@ -163,8 +161,8 @@ impl Streams {
         };
         let began = Instant::now();
         let call = read.lane.key().map(|key| {
-            let call = AssertUnwindSafe(|| shared.read(&read.lane, key, after, limit));
-            catch_unwind(call).map_err(|_| panicked())
+            let call = contain(|| shared.read(&read.lane, key, after, limit));
+            call.map_err(|Panicked| panicked())
         });
         async move {
             let page = answer(call).await;
@@ -275,13 +273,13 @@ type Call<T> = Option<Result<BoxFuture<'static, Result<T, HistoryError>>, Histor
 
 /// Waits for a call, for a bounded time. A panic of the store is an error.
 async fn answer<T>(call: Call<T>) -> Result<T, HistoryError> {
-    let mut call = call.unwrap_or_else(|| Err(error("the stream is not shared")))?;
-    let answered = poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| Poll::Ready(Err(panicked())))
-    });
-    let answered = timeout(MAX_CALL, answered).await;
-    answered.unwrap_or_else(|_| Err(error("no answer within 5 s")))
+    let call = call.unwrap_or_else(|| Err(error("the stream is not shared")))?;
+    let dropped = || tracing::error!("the history's store panicked when a call was given up");
+    match timeout(MAX_CALL, Contained::new(call, dropped)).await {
+        Ok(Ok(answered)) => answered,
+        Ok(Err(Panicked)) => Err(panicked()),
+        Err(_elapsed) => Err(error("no answer within 5 s")),
+    }
 }
 
 fn panicked() -> HistoryError {
