@@ -1,6 +1,7 @@
 //! A node's knowledge of its cluster, as plain state: each event is one method call, which returns the
 //! effects to carry out.
 
+mod backlog;
 mod beats;
 mod effect;
 mod interest;

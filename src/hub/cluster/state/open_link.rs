@@ -46,4 +46,4 @@ impl OpenLink {
 }
 
 /// How long this node's own heartbeat may not be heard.
-const DEAF: Duration = Duration::from_secs(6);
+pub(super) const DEAF: Duration = Duration::from_secs(6);

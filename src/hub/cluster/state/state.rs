@@ -3,6 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
+    backlog::Backlog,
     effect::Effect,
     interest::{Change, Interest},
     marks::Marks,
@@ -31,6 +32,8 @@ pub(in crate::hub::cluster) struct State {
     syncing: Syncing,
     marks: Marks,
     pub(super) link: Option<OpenLink>,
+    /// What has arrived during a stall and may not be read yet.
+    pub(super) backlog: Option<Backlog>,
     /// The number of the last heartbeat.
     pub(super) beat: u64,
     pub(super) next_beat: Instant,
@@ -59,6 +62,7 @@ impl State {
             syncing: Syncing::default(),
             marks: Marks::default(),
             link: None,
+            backlog: None,
             beat: 0,
             next_beat: now,
             introduced: now,
@@ -135,6 +139,7 @@ impl State {
     }
 
     pub(in crate::hub::cluster) fn link_down(&mut self, out: &mut Vec<Effect>) {
+        self.backlog = None;
         if self.link.take().is_some() {
             self.marks.clear();
             self.introduction = None;
@@ -208,6 +213,7 @@ impl State {
             number,
             body,
         } = frame;
+        self.backlog.iter_mut().for_each(|it| it.hear(now));
         if node == self.node {
             if self.is_twin(incarnation, &body) {
                 out.push(Effect::Refuse(GarbageKind::SameNode));

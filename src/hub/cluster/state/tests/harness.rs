@@ -46,6 +46,7 @@ impl Test {
         let until = self.now + Duration::from_millis(milliseconds);
         while let Some(due) = self.state.deadline().filter(|due| *due < until) {
             self.now = due.max(self.now);
+            self.state.catch_up(self.now);
             if self.state.is_deaf(self.now) {
                 break;
             }

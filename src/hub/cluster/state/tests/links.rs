@@ -55,11 +55,13 @@ fn a_node_that_was_stopped_reads_before_it_judges() {
     let told = test.take();
     assert!(!told.iter().any(|text| text.contains("Gone")), "{told:?}");
     assert!(!told.iter().any(|text| text.contains("Gap")), "{told:?}");
-    test.wait(499);
+    test.wait(999);
     // What has waited for it.
     test.hear((THERE, 1), 9);
     test.receive((NodeId(3), 1), 2, Draft::message(Topic::ALL, &[], b"{}"));
     test.receive((NodeId(3), 1), 3, Draft::message(Topic::ALL, &[], b"{}"));
+    test.wait(999);
+    assert!(!test.state.is_deaf(test.now), "there may be more");
     test.wait(1);
     assert!(test.state.is_deaf(test.now), "its own was not among it");
     assert!(test.state.knows(THERE));
@@ -67,6 +69,44 @@ fn a_node_that_was_stopped_reads_before_it_judges() {
     assert!(!told.iter().any(|text| text.contains("Gap")), "{told:?}");
     test.stall(500);
     assert!(test.state.is_deaf(test.now), "that is no stop");
+}
+
+#[test]
+fn a_node_that_was_stopped_reads_for_as_long_as_something_arrives() {
+    let mut test = Test::new();
+    test.is_heard = false;
+    test.hear((THERE, 1), 1);
+    test.take();
+    test.stall(20_000);
+    for number in 1..=8 {
+        test.wait(600);
+        let message = Draft::message(Topic::ALL, &[], b"{}");
+        test.receive((THERE, 1), number, message);
+    }
+    test.wait(600);
+    assert!(!test.state.is_deaf(test.now));
+    test.hear((THERE, 1), 11);
+    test.hear((HERE, BEGUN), test.state.last_beat() - 1);
+    test.wait(5_999);
+    assert!(!test.state.is_deaf(test.now));
+    let told = test.take();
+    assert!(!told.iter().any(|text| text.contains("Gone")), "{told:?}");
+}
+
+#[test]
+fn a_link_that_carries_others_messages_alone_is_deaf_after_a_stop_as_well() {
+    let mut test = Test::new();
+    test.is_heard = false;
+    test.stall(20_000);
+    let mut number = 0;
+    let stopped = test.now;
+    while !test.state.is_deaf(test.now) {
+        number += 1;
+        let message = Draft::message(Topic::ALL, &[], b"{}");
+        test.receive((THERE, 1), number, message);
+        test.wait(100);
+    }
+    assert_eq!(test.now - stopped, Duration::from_secs(6));
 }
 
 #[test]
