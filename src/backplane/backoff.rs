@@ -3,6 +3,7 @@
 use std::{
     hash::{BuildHasher, RandomState},
     mem,
+    num::NonZeroU64,
     time::Duration,
 };
 
@@ -68,7 +69,8 @@ impl Backoff {
             return;
         }
         self.warned = Some(now);
-        let suppressed = mem::take(&mut self.suppressed);
+        let suppressed = NonZeroU64::new(mem::take(&mut self.suppressed));
+        let why = one_line(why);
         tracing::warn!(
             suppressed,
             "there is no link to {}, so {}; trying again for as long as it takes: {why}",
@@ -78,6 +80,13 @@ impl Backoff {
     }
 }
 
+/// Joins the lines of a text: those of clients of brokers may have several.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
+    lines.join("; ")
+}
+
 const FIRST_LIMIT: Duration = Duration::from_millis(100);
 const LAST_LIMIT: Duration = Duration::from_millis(1_500);
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
@@ -85,6 +94,14 @@ const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_says_why_on_one_line() {
+        let error = "redis://h did not open a session: Parse error at 0\nUnexpected `H`\n\n  Expected `+`\r\n";
+        let expected =
+            "redis://h did not open a session: Parse error at 0; Unexpected `H`; Expected `+`";
+        assert_eq!(one_line(error), expected);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_attempt_after_a_link_that_lasted_is_made_at_once() {

@@ -13,7 +13,7 @@ use std::{error::Error, fmt};
 /// assert!(error.is_unknown());
 /// assert_eq!(
 ///     error.to_string(),
-///     "the broker did not answer, and may have got the messages: connection reset by peer",
+///     "connection reset by peer; whether the last messages have reached the broker is not known",
 /// );
 /// ```
 #[derive(Debug)]
@@ -51,10 +51,11 @@ impl BackplaneError {
 
 impl fmt::Display for BackplaneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)?;
         if self.is_unknown {
-            f.write_str("the broker did not answer, and may have got the messages: ")?;
+            f.write_str("; whether the last messages have reached the broker is not known")?;
         }
-        self.cause.fmt(f)
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A limit on the log lines that clients can cause.
 
-use std::{collections::HashMap, hash::Hash, mem, time::Duration};
+use std::{collections::HashMap, hash::Hash, mem, num::NonZeroU64, time::Duration};
 
 use tokio::time::Instant;
 
@@ -31,9 +31,9 @@ impl<K> LogLimit<K> {
 }
 
 impl<K: Eq + Hash> LogLimit<K> {
-    /// Returns the number of lines of this kind that were left out since the last one, if this one may
-    /// be written.
-    pub(crate) fn pass(&self, kind: K) -> Option<u64> {
+    /// Returns the number of lines of this kind that were left out since the last one, if there are any and
+    /// this one may be written.
+    pub(crate) fn pass(&self, kind: K) -> Option<Option<NonZeroU64>> {
         let mut kinds = self.kinds.lock();
         let passed = kinds.entry(kind).or_default();
         let now = Instant::now();
@@ -42,7 +42,7 @@ impl<K: Eq + Hash> LogLimit<K> {
             return None;
         }
         passed.last = Some(now);
-        Some(mem::take(&mut passed.suppressed))
+        Some(NonZeroU64::new(mem::take(&mut passed.suppressed)))
     }
 }
 
@@ -61,10 +61,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn lines_left_out_are_counted() {
         let limit = LogLimit::default();
-        assert_eq!(limit.pass("one"), Some(0));
+        assert_eq!(limit.pass("one"), Some(None));
         assert_eq!((limit.pass("one"), limit.pass("one")), (None, None));
-        assert_eq!(limit.pass("other"), Some(0));
+        assert_eq!(limit.pass("other"), Some(None));
         tokio::time::advance(INTERVAL).await;
-        assert_eq!(limit.pass("one"), Some(2));
+        assert_eq!(limit.pass("one"), Some(NonZeroU64::new(2)));
     }
 }

@@ -1,6 +1,9 @@
 //! The middleware's log lines: limited by kind, and each text on one line.
 
-use std::fmt::{self, Display, Write};
+use std::{
+    fmt::{self, Display, Write},
+    num::NonZeroU64,
+};
 
 use http::Uri;
 
@@ -11,9 +14,9 @@ use crate::{hub::LogLimit, protocol::RejectionKind};
 pub(super) struct Log(LogLimit<Kind>);
 
 impl Log {
-    /// Calls `write` with the number of lines left out since the last of this kind, at most once in the
-    /// interval of [`LogLimit`].
-    pub(super) fn write(&self, kind: Kind, write: impl FnOnce(u64)) {
+    /// Calls `write` with the number of lines left out since the last of this kind, if any were, at most once
+    /// in the interval of [`LogLimit`].
+    pub(super) fn write(&self, kind: Kind, write: impl FnOnce(Option<NonZeroU64>)) {
         if let Some(suppressed) = self.0.pass(kind) {
             write(suppressed);
         }
@@ -107,7 +110,7 @@ mod tests {
             Kind::NotHandled("one"),
             Kind::NotHandled("other"),
         ] {
-            assert_eq!(written(kind), Some(0), "{kind:?}");
+            assert_eq!(written(kind), Some(None), "{kind:?}");
             assert_eq!(written(kind), None, "{kind:?}");
         }
     }

@@ -1,6 +1,6 @@
 //! How a socket opens: the steps of an upgrade in their order, then each of them.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -234,7 +234,7 @@ async fn verified(
 }
 
 /// Logs that the hook named more than a socket may have.
-fn complain_of(excess: RegisterError, suppressed: u64) {
+fn complain_of(excess: RegisterError, suppressed: Option<NonZeroU64>) {
     match excess {
         RegisterError::NameTooLong(bytes) => tracing::error!(
             bytes,

@@ -149,7 +149,7 @@ async fn a_flood_of_one_kind_hides_no_other_and_is_counted() {
     assert_eq!(lines.len(), kinds.len(), "{lines:?}");
     for (line, kind) in lines.iter().zip(kinds) {
         assert!(
-            line.contains(kind) && line.contains("suppressed=0"),
+            line.contains(kind) && !line.contains("suppressed"),
             "{line}"
         );
     }

@@ -25,8 +25,9 @@ impl NatsEndpoints {
         let options = options(address, &self.trust, end);
         let options = log_in(options, address, self.credentials.as_deref())?;
         // The login is not part of that text, which the client may log.
-        let opened = options.connect(address.to_string()).await;
-        let client = opened.map_err(|error| refusal(&error))?;
+        let opening = options.connect(address.to_string());
+        let opening = async { opening.await.map_err(|error| refusal(&error)) };
+        let client = address.opened(Box::pin(opening)).await?;
         check(&client)?;
         Ok(client)
     }
@@ -38,6 +39,7 @@ fn options(
     end: impl Fn(&str) + Send + Sync + 'static,
 ) -> ConnectOptions {
     let was_connected = AtomicBool::new(false);
+    let server = address.to_string();
     ConnectOptions::new()
         .name(env!("CARGO_PKG_NAME"))
         // 0 means for ever.
@@ -51,9 +53,9 @@ fn options(
             match &event {
                 Event::Connected if !was_connected.swap(true, Relaxed) => {}
                 Event::Connected | Event::Disconnected | Event::Closed => {
-                    end("the connection was closed");
+                    end(&format!("the connection to {server} was closed"));
                 }
-                Event::ServerError(error) => end(&format!("the server refused a command: {error}")),
+                Event::ServerError(error) => end(&format!("{server} refused a command: {error}")),
                 Event::SlowConsumer(_) => end("messages come faster than they are taken"),
                 // Before it stops, a server closes the connection; the client's own errors are those
                 // of its attempts to connect.

@@ -56,7 +56,7 @@ async fn open(
             _ = session.over() => {}
         }
     });
-    let outlet = RedisOutlet::new(connection, inbox.clone(), prefix.clone());
+    let outlet = RedisOutlet::new(connection, address, inbox.clone(), prefix.clone());
     Ok((Box::new(outlet), Box::new(RedisInlet::new(inbox))))
 }
 

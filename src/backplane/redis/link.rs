@@ -9,12 +9,13 @@ use crate::backplane::{
     error::BackplaneError,
     link::{BoxFuture, Inlet, Outlet},
     prefix::Prefix,
-    remote::Inbox,
+    remote::{Address, Inbox},
 };
 
 /// The half that sends. Dropping it ends the connection.
 pub(super) struct RedisOutlet {
     connection: MultiplexedConnection,
+    address: Address,
     inbox: Arc<Inbox>,
     prefix: Prefix,
 }
@@ -22,11 +23,13 @@ pub(super) struct RedisOutlet {
 impl RedisOutlet {
     pub(super) fn new(
         connection: MultiplexedConnection,
+        address: &Address,
         inbox: Arc<Inbox>,
         prefix: Prefix,
     ) -> Self {
         Self {
             connection,
+            address: address.clone(),
             inbox,
             prefix,
         }
@@ -45,7 +48,8 @@ impl RedisOutlet {
             answers = self.connection.send_packed_commands(&pipeline, 0, count) => answers,
             reason = self.inbox.over() => return Err(BackplaneError::unknown(&*reason)),
         };
-        check(&answers.map_err(BackplaneError::unknown)?)
+        let answers = answers.map_err(BackplaneError::unknown)?;
+        check(&self.address, &answers)
     }
 }
 
@@ -106,7 +110,7 @@ fn pipeline(commands: &[Command], prefix: &Prefix) -> Pipeline {
     pipeline
 }
 
-fn check(answers: &[Value]) -> Result<(), BackplaneError> {
+fn check(address: &Address, answers: &[Value]) -> Result<(), BackplaneError> {
     let refusals = answers.iter().filter_map(|answer| match answer {
         Value::ServerError(error) => Some(error),
         _ => None,
@@ -114,7 +118,7 @@ fn check(answers: &[Value]) -> Result<(), BackplaneError> {
     let Some(first) = refusals.clone().next() else {
         return Ok(());
     };
-    let text = format!("the server refused a command: {first}");
+    let text = format!("{address} refused a command: {first}");
     if refusals.count() == answers.len() {
         Err(BackplaneError::not_sent(text))
     } else {

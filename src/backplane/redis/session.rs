@@ -18,8 +18,18 @@ use crate::backplane::remote::Address;
 pub(crate) type RedisDriver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl RedisEndpoints {
-    /// Opens a session with one of the servers, or another of its cluster. No answer has a deadline.
+    /// Opens a session with one of the servers, or another of its cluster. Once it is open, no answer has a
+    /// deadline.
     pub(crate) async fn open(
+        &self,
+        address: &Address,
+        login: RedisConnectionInfo,
+        config: AsyncConnectionConfig,
+    ) -> Result<(MultiplexedConnection, RedisDriver), String> {
+        address.opened(self.connect(address, login, config)).await
+    }
+
+    async fn connect(
         &self,
         address: &Address,
         login: RedisConnectionInfo,

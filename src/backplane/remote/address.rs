@@ -4,10 +4,12 @@ use std::{
     error::Error,
     fmt,
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
 };
 
 use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode_str;
+use tokio::time::timeout;
 
 /// How the URLs of a kind of broker begin, and where it listens unless they say so.
 #[derive(Debug)]
@@ -15,6 +17,12 @@ pub(crate) struct Schemes {
     pub(crate) plain: &'static str,
     pub(crate) tls: &'static str,
     pub(crate) port: u16,
+}
+
+impl Schemes {
+    fn of(&self, is_tls: bool) -> &'static str {
+        if is_tls { self.tls } else { self.plain }
+    }
 }
 
 /// The servers of a broker; each attempt to connect asks another one.
@@ -62,7 +70,7 @@ impl fmt::Debug for Addresses {
 /// One server. Neither its `Debug` nor its text shows the user or the password.
 #[derive(Clone)]
 pub(crate) struct Address {
-    scheme: &'static str,
+    schemes: &'static Schemes,
     pub(crate) is_tls: bool,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: String,
@@ -107,7 +115,7 @@ impl Address {
         };
         let user = decoded(user)?;
         Ok(Self {
-            scheme,
+            schemes,
             is_tls: scheme == tls,
             host: host.trim_matches(['[', ']']).to_owned(),
             port,
@@ -118,6 +126,28 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Waits for a session with this server, which opens or does not, a little less than the cluster and a
+    /// history wait for their links: they do not know which server is silent.
+    pub(crate) async fn opened<T>(
+        &self,
+        opening: impl Future<Output = Result<T, String>>,
+    ) -> Result<T, String> {
+        let opened = timeout(MAX_SILENCE, opening).await;
+        opened.unwrap_or_else(|_elapsed| Err(self.silence()))
+    }
+
+    /// Says what may be wrong with a server that does not answer.
+    fn silence(&self) -> String {
+        let other = self.schemes.of(!self.is_tls);
+        let with = if self.is_tls { "without" } else { "with" };
+        format!(
+            "did not answer within 4 s: it hangs or is out of reach, or what listens there speaks another \
+             protocol, such as its own {with} TLS (then its URL begins with {other}://)"
+        )
+    }
+}
+
 fn decoded(text: &str) -> Result<String, UrlFlaw> {
     let decoded = percent_decode_str(text).decode_utf8();
     Ok(decoded.map_err(|_| UrlFlaw::NotText)?.into_owned())
@@ -125,9 +155,8 @@ fn decoded(text: &str) -> Result<String, UrlFlaw> {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            scheme, host, port, ..
-        } = self;
+        let Self { host, port, .. } = self;
+        let scheme = self.schemes.of(self.is_tls);
         if host.contains(':') {
             write!(f, "{scheme}://[{host}]:{port}")
         } else {
@@ -174,8 +203,13 @@ impl fmt::Display for UrlFlaw {
 
 impl Error for UrlFlaw {}
 
+/// How long a server may be silent before its session is open.
+const MAX_SILENCE: Duration = Duration::from_secs(4);
+
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     static SCHEMES: Schemes = Schemes {
@@ -269,5 +303,23 @@ mod tests {
         assert!(!format!("{addresses:?}").contains("hunter2"));
         assert!(Addresses::parse("redis://a,", &SCHEMES).is_err());
         assert!(Addresses::parse("redis://a,b", &SCHEMES).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_silent_is_given_up_with_what_may_be_wrong() {
+        for (url, hint) in [
+            ("redis://h", "with TLS (then its URL begins with rediss://)"),
+            (
+                "rediss://h",
+                "without TLS (then its URL begins with redis://)",
+            ),
+        ] {
+            let address = parse(url).unwrap();
+            let opened = address.opened(pending::<Result<(), _>>());
+            let why = timeout(Duration::from_millis(4_999), opened).await;
+            let why = why.expect("before the cluster gives up").unwrap_err();
+            assert!(why.starts_with("did not answer within 4 s: "), "{why}");
+            assert!(why.ends_with(hint), "{why}");
+        }
     }
 }

@@ -21,12 +21,11 @@ pub(super) async fn connect(
 ) -> Result<(Arc<JetStreamLink>, Driver), String> {
     let address = server.endpoints.next();
     let end = Arc::new(End::default());
-    let opened = tokio::select! {
-        opened = open(server, address, &end) => opened,
+    tokio::select! {
+        opened = open(server, address, &end) => opened.map_err(|why| format!("{address} {why}")),
         // Such as a user without permission.
         why = end.over() => Err(why.to_string()),
-    };
-    opened.map_err(|why| format!("{address} {why}"))
+    }
 }
 
 async fn open(

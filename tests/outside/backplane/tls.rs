@@ -63,6 +63,20 @@ async fn nats_is_spoken_to_over_tls_if_its_authority_is_trusted() {
     refuses(&demanding, "tls://").await;
 }
 
+#[tokio::test]
+async fn a_server_that_is_silent_is_named_with_what_may_be_wrong() {
+    let redis = Redis::start();
+    let address = redis.address();
+    let with_tls = RedisBackplane::new(&format!("rediss://{address}/")).expect("a URL");
+    let with_tls_text = format!("rediss://{address} did not answer within 4 s");
+    let nats = NatsBackplane::new(&format!("nats://{address}")).expect("a URL");
+    let nats_text = format!("nats://{address} did not answer within 4 s");
+    tokio::join!(
+        refuses(&with_tls, &with_tls_text),
+        refuses(&nats, &nats_text)
+    );
+}
+
 #[test]
 fn what_is_no_certificate_is_refused_at_once() {
     let redis = RedisBackplane::new("redis://h").expect("a URL");
