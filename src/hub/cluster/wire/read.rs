@@ -1,7 +1,5 @@
 //! Reading of frames from other nodes, which may be forged, damaged or of another version.
 
-use std::str;
-
 use bytes::Bytes;
 
 use super::{
@@ -20,7 +18,7 @@ use super::{
 use crate::{
     backplane::{Arrival, Topic},
     hub::cluster::{event::GarbageKind, node_id::NodeId},
-    protocol::Recipient,
+    protocol::{Recipient, foreign_text},
 };
 
 /// A frame of a node.
@@ -37,7 +35,7 @@ pub(in crate::hub::cluster) struct Incoming {
 pub(in crate::hub::cluster) enum Body {
     Message {
         recipients: Vec<Recipient>,
-        /// What goes to the sockets, UTF-8.
+        /// What goes to the sockets: a text that is an object, as far as its ends tell.
         json: Bytes,
     },
     /// An entry of a stream, of which the cluster knows no more.
@@ -148,8 +146,7 @@ fn read_body(kind: u8, bytes: &Bytes) -> Option<Body> {
         MESSAGE => {
             let recipients = read_recipients(&mut reader)?;
             let json = bytes.slice_ref(reader.rest());
-            // A text frame that is not UTF-8 would close every socket that gets it.
-            str::from_utf8(&json).ok().filter(|json| !json.is_empty())?;
+            foreign_text(&json)?;
             return Some(Body::Message { recipients, json });
         }
         ENTRY => {

@@ -231,6 +231,9 @@ fn what_would_close_sockets_or_take_much_memory_is_refused() {
         b"\x01\x07{}",
         b"\x01\x01\x05chat",
         b"\x01\x03short{}",
+        b"\0hello",
+        b"\0[1]",
+        b"\0{\"action\":\"t\",\"messa",
         &too_many,
     ] {
         assert_eq!(

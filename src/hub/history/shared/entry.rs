@@ -20,7 +20,7 @@ use crate::{
         order::Sent,
         sequencer::{Body, Scar},
     },
-    protocol::{DefaultAudience, Recipient, SocketMessage, StreamRef, stream_of},
+    protocol::{DefaultAudience, Recipient, SocketMessage, StreamRef, foreign_text, stream_of},
 };
 
 /// Writes an entry that was published now.
@@ -66,10 +66,7 @@ pub(super) fn read(
 /// Returns the message of an entry that another node has sent, if it is one.
 pub(in crate::hub) fn message_of(bytes: &[u8]) -> Option<Frame> {
     let json = bytes.get(HEADER..).filter(|_| bytes[0] == MESSAGE)?;
-    std::str::from_utf8(json)
-        .ok()
-        .filter(|json| !json.is_empty())?;
-    Some(Frame::text(json))
+    foreign_text(json).map(|json| Frame::text(json.as_bytes()))
 }
 
 fn message(
@@ -78,8 +75,7 @@ fn message(
     stream: StreamRef<'_>,
     audience: DefaultAudience,
 ) -> Option<Body<Sent>> {
-    // A text frame that is not UTF-8 would close every socket that gets it.
-    std::str::from_utf8(json).ok()?;
+    foreign_text(json)?;
     let read;
     let recipients = match recipients {
         Some(recipients) => recipients,
