@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    task::yield_now,
+    task::{JoinSet, yield_now},
     time::{sleep, timeout},
 };
 
@@ -31,7 +31,7 @@ pub(super) async fn run<L, T, F, IO>(
 {
     let Server {
         mut listener,
-        hub,
+        hubs,
         drain_timeout,
         connections: options,
         ..
@@ -60,8 +60,13 @@ pub(super) async fn run<L, T, F, IO>(
     drop(listener);
 
     // The sockets first: an HTTP/2 connection ends when its last stream does.
-    let end = hub.shutdown(drain_timeout).await;
-    tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
+    let mut ends = JoinSet::new();
+    for hub in hubs {
+        ends.spawn(async move { hub.shutdown(drain_timeout).await });
+    }
+    for end in ends.join_all().await {
+        tracing::info!(closed = end.closed, cut = end.cut, "sockets are closed");
+    }
     connections.send_replace(true);
     // A client that reads nothing keeps its connection.
     if timeout(drain_timeout, connections.closed()).await.is_err() {

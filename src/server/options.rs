@@ -55,7 +55,7 @@ use crate::hub::Hub;
 #[must_use = "a server serves nothing before `serve`"]
 pub struct Server<L = TcpListener> {
     pub(super) listener: L,
-    pub(super) hub: Arc<Hub>,
+    pub(super) hubs: Vec<Arc<Hub>>,
     /// `None`: the process's signals.
     pub(super) stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pub(super) drain_timeout: Duration,
@@ -67,7 +67,7 @@ impl<L: Listener> Server<L> {
     pub fn new(listener: L, hub: &Arc<Hub>) -> Self {
         Self {
             listener,
-            hub: Arc::clone(hub),
+            hubs: vec![Arc::clone(hub)],
             stop: None,
             drain_timeout: Duration::from_secs(10),
             connections: connection::Options {
@@ -76,6 +76,29 @@ impl<L: Listener> Server<L> {
                 http2: true,
             },
         }
+    }
+
+    /// Closes the sockets of another hub as well on a stop, at the same time: for an application inside the
+    /// layers of several. Without it those of the other hub are cut off.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::Router;
+    /// use tokio::net::TcpListener;
+    /// use tower::Layer;
+    /// use web_connection_socket::{Config, Server, WebConnectionSocketLayer};
+    ///
+    /// async fn run(listener: TcpListener) -> std::io::Result<()> {
+    ///     let shop = WebConnectionSocketLayer::new(Config::new().base_path("/shop"));
+    ///     let office = WebConnectionSocketLayer::new(Config::new().base_path("/office"));
+    ///     let server = Server::new(listener, &shop.hub()).with_hub(&office.hub());
+    ///     server.serve(shop.layer(office.layer(Router::new()))).await
+    /// }
+    /// ```
+    pub fn with_hub(mut self, hub: &Arc<Hub>) -> Self {
+        self.hubs.push(Arc::clone(hub));
+        self
     }
 
     /// Stops when `stop` is done instead of on Ctrl+C and SIGTERM.

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tower::Layer;
 use tracing::Level;
-use web_connection_socket::Server;
+use web_connection_socket::{Config, Server, WebConnectionSocketLayer};
 
 use super::{Pipes, Site};
 use crate::support::{
@@ -92,6 +92,30 @@ async fn what_does_not_end_is_cut_after_the_time_to_drain_and_told() {
         "{}",
         log.text()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sockets_of_each_hub_are_closed_at_the_same_time() {
+    let layer = |path| WebConnectionSocketLayer::new(Config::new().base_path(path)).relay();
+    let (shop, office) = (layer("/shop"), layer("/office"));
+    let other = office.hub();
+    let options = |server: Server<Pipes>| server.with_hub(&other);
+    let app = shop.layer(office.layer(Router::new()));
+    let site = Site::start(&shop.hub(), options, app);
+    let mut sockets = Vec::new();
+    for path in ["/shop/", "/office/"] {
+        let mut socket = Wire::over(site.connect().await);
+        socket.send(handshake(path).as_bytes()).await;
+        assert!(socket.head().await.starts_with("HTTP/1.1 101 "));
+        sockets.push(socket);
+    }
+    let stopping = spawn(site.stop());
+    for socket in &mut sockets {
+        assert_eq!(socket.frame().await.expect("a close frame").close().0, 1001);
+        assert!(shop.hub().is_shutting_down() && other.is_shutting_down());
+        socket.send(&masked(true, wire::CLOSE, &[])).await;
+    }
+    soon("the end", stopping).await.expect("no panic");
 }
 
 #[tokio::test]
