@@ -55,7 +55,7 @@ struct Options {
     #[arg(long)]
     nats: Option<String>,
     /// Keeps what was said in JetStream, if the NATS server has it, instead of on each node by itself.
-    #[arg(long, requires = "nats")]
+    #[arg(long, requires = "nats", conflicts_with = "redis")]
     jetstream: bool,
 }
 

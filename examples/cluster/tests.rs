@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Parser;
 use http::Request;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -12,7 +13,7 @@ use web_connection_socket::{
     testing::{Client, Server},
 };
 
-use super::{app, layer};
+use super::{Options, app, layer};
 
 /// Starts a node.
 async fn node(backplane: MemoryBackplane) -> Server {
@@ -216,4 +217,15 @@ async fn a_script_learns_how_the_node_is() {
     while state(&first).await["connected"] == json!(true) {
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[test]
+fn jetstream_is_of_nats_alone() {
+    let parses = |options: &[&str]| {
+        let options = ["cluster"].iter().chain(options);
+        Options::try_parse_from(options).is_ok()
+    };
+    assert!(parses(&["--jetstream", "--nats", "nats://h"]));
+    assert!(!parses(&["--jetstream"]));
+    assert!(!parses(&["--jetstream", "--redis", "redis://h"]));
 }
