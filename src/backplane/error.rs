@@ -7,10 +7,10 @@ use std::{error::Error, fmt};
 /// # Examples
 ///
 /// ```
-/// use web_connection_socket::backplane::BackplaneError;
+/// use web_connection_socket::backplane::{BackplaneError, BackplaneErrorKind};
 ///
-/// let error = BackplaneError::unknown("connection reset by peer");
-/// assert!(error.is_unknown());
+/// let error = BackplaneError::unconfirmed("connection reset by peer");
+/// assert_eq!(error.kind(), BackplaneErrorKind::Unconfirmed);
 /// assert_eq!(
 ///     error.to_string(),
 ///     "connection reset by peer; whether the last messages have reached the broker is not known",
@@ -18,7 +18,7 @@ use std::{error::Error, fmt};
 /// ```
 #[derive(Debug)]
 pub struct BackplaneError {
-    is_unknown: bool,
+    kind: BackplaneErrorKind,
     cause: Box<dyn Error + Send + Sync>,
 }
 
@@ -27,32 +27,31 @@ impl BackplaneError {
     #[must_use]
     pub fn not_sent(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            is_unknown: false,
+            kind: BackplaneErrorKind::NotSent,
             cause: cause.into(),
         }
     }
 
     /// Returns the error of commands that were sent and not confirmed: each may have been executed.
     #[must_use]
-    pub fn unknown(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn unconfirmed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
-            is_unknown: true,
+            kind: BackplaneErrorKind::Unconfirmed,
             cause: cause.into(),
         }
     }
 
-    /// Whether the commands were sent and the broker has not answered, so that it may have executed
-    /// them.
+    /// Returns what is known of the commands.
     #[must_use]
-    pub fn is_unknown(&self) -> bool {
-        self.is_unknown
+    pub fn kind(&self) -> BackplaneErrorKind {
+        self.kind
     }
 }
 
 impl fmt::Display for BackplaneError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)?;
-        if self.is_unknown {
+        if self.kind == BackplaneErrorKind::Unconfirmed {
             f.write_str("; whether the last messages have reached the broker is not known")?;
         }
         Ok(())
@@ -64,4 +63,14 @@ impl Error for BackplaneError {
         // The cause is part of the text already.
         self.cause.source()
     }
+}
+
+/// What is known of the commands of a link that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BackplaneErrorKind {
+    /// The link was not opened, or none of the commands reached the broker.
+    NotSent,
+    /// The commands were sent and the broker has not confirmed them: it may have executed each.
+    Unconfirmed,
 }

@@ -53,8 +53,9 @@ pub trait Outlet: Send {
     ///
     /// # Errors
     ///
-    /// The link is over with the first error: the cluster drops both halves and opens another. The error
-    /// [is unknown](BackplaneError::is_unknown) if a command may have reached the broker, else none did.
+    /// The link is over with the first error: the cluster drops both halves and opens another. The error's
+    /// kind is [`Unconfirmed`](super::BackplaneErrorKind::Unconfirmed) if a command may have reached the
+    /// broker, else [`NotSent`](super::BackplaneErrorKind::NotSent).
     ///
     /// # Cancel safety
     ///

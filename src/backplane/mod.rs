@@ -71,7 +71,7 @@ mod topic;
 
 pub use self::{
     command::{Arrival, Command},
-    error::BackplaneError,
+    error::{BackplaneError, BackplaneErrorKind},
     link::{Backplane, BoxFuture, Inlet, Link, Outlet},
     memory::MemoryBackplane,
     topic::{ParseTopicError, Topic},

@@ -62,10 +62,10 @@ impl Outlet for MemoryOutlet {
             loop {
                 let changed = port.lock().changed();
                 if link.is_over() {
-                    return Err(BackplaneError::unknown(OVER));
+                    return Err(BackplaneError::unconfirmed(OVER));
                 }
                 tokio::select! {
-                    result = &mut confirmed => return result.map_err(|_| BackplaneError::unknown(OVER)),
+                    result = &mut confirmed => return result.map_err(|_| BackplaneError::unconfirmed(OVER)),
                     () = changed => {}
                 }
             }

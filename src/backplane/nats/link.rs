@@ -33,12 +33,12 @@ impl NatsOutlet {
                 Command::Unsubscribe(topic) => self.session.unsubscribe(topic).await,
                 Command::Publish(topic, payload) => {
                     let published = client.publish(self.subject(topic), payload).await;
-                    published.map_err(BackplaneError::unknown)?;
+                    published.map_err(BackplaneError::unconfirmed)?;
                 }
             }
         }
         // The client has written everything, or handed it to the kernel, once this is answered.
-        client.flush().await.map_err(BackplaneError::unknown)
+        client.flush().await.map_err(BackplaneError::unconfirmed)
     }
 
     async fn subscribe(&self, client: &Client, topic: Topic) -> Result<(), BackplaneError> {
@@ -46,7 +46,7 @@ impl NatsOutlet {
             return Ok(());
         }
         let subscriber = client.subscribe(self.subject(topic)).await;
-        let subscriber = subscriber.map_err(BackplaneError::unknown)?;
+        let subscriber = subscriber.map_err(BackplaneError::unconfirmed)?;
         #[expect(
             clippy::disallowed_methods,
             reason = "the task of a subscription ends with it, or with its link"
@@ -67,7 +67,7 @@ impl Outlet for NatsOutlet {
             let client = self.session.client().map_err(BackplaneError::not_sent)?;
             let result = tokio::select! {
                 result = self.execute(&client, commands) => result,
-                reason = self.session.inbox.over() => Err(BackplaneError::unknown(&*reason)),
+                reason = self.session.inbox.over() => Err(BackplaneError::unconfirmed(&*reason)),
             };
             if let Err(error) = &result {
                 self.session.end(&error.to_string());

@@ -46,9 +46,9 @@ impl RedisOutlet {
         let count = commands.len();
         let answers = tokio::select! {
             answers = self.connection.send_packed_commands(&pipeline, 0, count) => answers,
-            reason = self.inbox.over() => return Err(BackplaneError::unknown(&*reason)),
+            reason = self.inbox.over() => return Err(BackplaneError::unconfirmed(&*reason)),
         };
-        let answers = answers.map_err(BackplaneError::unknown)?;
+        let answers = answers.map_err(BackplaneError::unconfirmed)?;
         check(&self.address, &answers)
     }
 }
@@ -122,7 +122,7 @@ fn check(address: &Address, answers: &[Value]) -> Result<(), BackplaneError> {
     if refusals.count() == answers.len() {
         Err(BackplaneError::not_sent(text))
     } else {
-        Err(BackplaneError::unknown(text))
+        Err(BackplaneError::unconfirmed(text))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{any::Any, time::Duration};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::timeout;
-use web_connection_socket::backplane::Command;
+use web_connection_socket::backplane::{BackplaneErrorKind, Command};
 
 use super::node::{A_WHILE, Broker, Node, topic, within};
 use crate::support::{PATIENCE, eventually};
@@ -221,7 +221,7 @@ async fn dropping_either_half_ends_the_other<B: Broker>() {
     let error = within(outlet.send(publish()))
         .await
         .expect_err("half a link");
-    assert!(!error.is_unknown(), "{error}");
+    assert_eq!(error.kind(), BackplaneErrorKind::NotSent, "{error}");
 }
 
 async fn no_connection_outlives_its_link_or_a_dropped_attempt<B: Broker>() {
@@ -276,17 +276,16 @@ async fn a_link_whose_broker_dies_is_over_at_once_and_says_what_became_of_comman
     for _ in 0..2 {
         let publish = vec![Command::Publish(news, Bytes::new())];
         let error = ann.send(publish).await.expect_err("a link that is over");
-        assert!(
-            !error.is_unknown(),
+        assert_eq!(
+            error.kind(),
+            BackplaneErrorKind::NotSent,
             "the link was known to be over: {error}"
         );
     }
     assert!(within(ann.inlet.receive()).await.is_none(), "over is over");
     let error = within(backplane.connect()).await.err().expect("no broker");
-    assert!(
-        !error.is_unknown() && !error.to_string().is_empty(),
-        "{error}"
-    );
+    assert_eq!(error.kind(), BackplaneErrorKind::NotSent, "{error}");
+    assert!(!error.to_string().is_empty(), "{error:?}");
 }
 
 async fn prefixes_keep_applications_apart<B: Broker>() {

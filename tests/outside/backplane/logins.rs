@@ -2,13 +2,15 @@
 
 use brokers::{Nats, Redis};
 use bytes::Bytes;
-use web_connection_socket::backplane::{Backplane, Command, NatsBackplane, RedisBackplane};
+use web_connection_socket::backplane::{
+    Backplane, BackplaneErrorKind, Command, NatsBackplane, RedisBackplane,
+};
 
 use super::node::{Node, topic, within};
 
 async fn refusal(backplane: &dyn Backplane) -> String {
     let error = within(backplane.connect()).await.err().expect("a refusal");
-    assert!(!error.is_unknown());
+    assert_eq!(error.kind(), BackplaneErrorKind::NotSent);
     error.to_string()
 }
 
@@ -57,7 +59,12 @@ async fn a_redis_user_needs_three_commands_and_the_channels_of_the_prefix() {
         let error = node.send(vec![command]).await.expect_err("no permission");
         let refused = format!("redis://{} refused a command", redis.address());
         assert!(error.to_string().starts_with(&refused), "{error}");
-        assert!(!error.is_unknown(), "nothing was executed: {error}");
+        let kind = error.kind();
+        assert_eq!(
+            kind,
+            BackplaneErrorKind::NotSent,
+            "nothing was executed: {error}"
+        );
         node.ended().await;
     }
 }

@@ -10,7 +10,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::waiting::Waiting;
 use crate::{
-    backplane::{BackplaneError, Command, Topic},
+    backplane::{BackplaneError, BackplaneErrorKind, Command, Topic},
     hub::cluster::{
         node_id::NodeId,
         receipt::Ticket,
@@ -336,10 +336,10 @@ impl<'a> Batch<'a> {
 
     /// Tells the publishers what the broker has answered.
     pub(in crate::hub::cluster) fn settle(mut self, result: Result<(), &BackplaneError>) {
-        self.settle_with(match result {
+        self.settle_with(match result.map_err(BackplaneError::kind) {
             Ok(()) => Forwarded::Yes,
-            Err(error) if error.is_unknown() => Forwarded::Unknown,
-            Err(_) => Forwarded::No(NotForwarded::NotSent),
+            Err(BackplaneErrorKind::NotSent) => Forwarded::No(NotForwarded::NotSent),
+            Err(BackplaneErrorKind::Unconfirmed) => Forwarded::Unknown,
         });
     }
 

@@ -78,9 +78,24 @@ async fn the_queue_is_bounded_in_bytes_and_time() {
     let batch = outgoing.next(None).await;
     assert_eq!(published(&batch), [(Topic::ALL, 6)]);
     assert!(waiting.iter().all(|ticket| ticket.peek() == expired));
-    batch.settle(Err(&BackplaneError::not_sent("x")));
-    let not_sent = Some(Forwarded::No(NotForwarded::NotSent));
-    assert_eq!(last.peek(), not_sent);
+    batch.settle(Ok(()));
+    assert_eq!(last.peek(), Some(Forwarded::Yes));
+}
+
+#[tokio::test(start_paused = true)]
+async fn publishers_are_told_what_the_link_says_of_its_end() {
+    let outgoing = open();
+    for (error, expected) in [
+        (BackplaneError::unconfirmed("x"), Forwarded::Unknown),
+        (
+            BackplaneError::not_sent("x"),
+            Forwarded::No(NotForwarded::NotSent),
+        ),
+    ] {
+        let ticket = outgoing.message(message(Topic::ALL, 1)).unwrap();
+        outgoing.next(None).await.settle(Err(&error));
+        assert_eq!(ticket.peek(), Some(expected));
+    }
 }
 
 #[tokio::test(start_paused = true)]
