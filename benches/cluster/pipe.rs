@@ -85,7 +85,7 @@ async fn bare(pipe: &Pipe) -> Result<Took> {
 async fn link(pipe: &Pipe) -> Result<Took> {
     let redis = RedisBackplane::new(&pipe.broker)?;
     let (mut outlet, mut inlet) = redis.connect().await?;
-    let topic = "everybody".parse()?;
+    let topic = "all".parse()?;
     outlet.send(vec![Command::Subscribe(topic)]).await?;
     #[expect(clippy::disallowed_methods, reason = "it ends with the process")]
     tokio::spawn(async move { while inlet.receive().await.is_some() {} });

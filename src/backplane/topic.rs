@@ -4,7 +4,7 @@ use std::{error::Error, fmt, str::FromStr};
 
 /// The topic on which a message between nodes is published.
 ///
-/// Its text names it on a broker, behind a prefix that keeps applications apart: `everybody`,
+/// Its text names it on a broker, behind a prefix that keeps applications apart: `all`,
 /// `node/00000000000000ab` (a node's id) or `partition/07` (of 64). It consists of lower-case ASCII
 /// letters, digits and `/`, which a broker may write as another sign.
 ///
@@ -121,7 +121,7 @@ fn is_lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
-const ALL: &str = "everybody";
+const ALL: &str = "all";
 const NODE: &str = "node/";
 const PARTITION: &str = "partition/";
 
@@ -131,7 +131,9 @@ pub struct ParseTopicError(());
 
 impl fmt::Display for ParseTopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a topic is `everybody`, `node/` and 16 hexadecimal digits, or `partition/` and two digits")
+        f.write_str(
+            "a topic is `all`, `node/` and 16 hexadecimal digits, or `partition/` and two digits",
+        )
     }
 }
 
@@ -169,8 +171,8 @@ mod tests {
     fn a_topic_has_one_spelling() {
         for text in [
             "",
-            "Everybody",
-            "everybody/",
+            "All",
+            "all/",
             "node/",
             "node/ab",
             "node/00000000000000AB",

@@ -16,7 +16,7 @@ use crate::support::{news, text};
 async fn publish(backplane: &MemoryBackplane, payload: impl Into<Bytes>) {
     let stranger = backplane.another_node();
     let (mut outlet, _inlet) = stranger.connect().await.expect("a link");
-    let topic = "everybody".parse().expect("a topic");
+    let topic = "all".parse().expect("a topic");
     let command = Command::Publish(topic, payload.into());
     let sent = outlet.send(vec![command]).await;
     sent.expect("the broker has it");
@@ -29,7 +29,7 @@ async fn overhear(backplane: &MemoryBackplane) -> Bytes {
 
 async fn overhear_kind(backplane: &MemoryBackplane, kind: u8) -> Bytes {
     let (mut outlet, mut inlet) = backplane.another_node().connect().await.expect("a link");
-    let topic = "everybody".parse().expect("a topic");
+    let topic = "all".parse().expect("a topic");
     let sent = outlet.send(vec![Command::Subscribe(topic)]).await;
     sent.expect("the broker has it");
     loop {

@@ -191,11 +191,7 @@ async fn ten_thousand_groups_cost_66_subscriptions_after_a_reconnect() {
         broker.disconnect();
         eventually(|| hub.stats().cluster.expect("a backplane").links > round).await;
         hub.cluster().connected().await;
-        assert_eq!(
-            count.load(Relaxed),
-            66,
-            "everybody, its own and 64 partitions"
-        );
+        assert_eq!(count.load(Relaxed), 66, "all, its own and 64 partitions");
         for (number, client) in clients.iter_mut().enumerate() {
             let group = Recipient::group(format!("{number} {round}"));
             other.hub.broadcast(&news_to(round.to_string(), [group]));

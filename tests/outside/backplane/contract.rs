@@ -14,7 +14,7 @@ async fn a_message_reaches_every_subscribed_link_once_in_order_the_senders_own_i
     B: Broker,
 >() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let mut ann = Node::open(&broker).await;
     let mut bob = Node::open(&broker).await;
     ann.subscribe(news).await;
@@ -51,7 +51,7 @@ async fn a_link_receives_its_own_topics_alone<B: Broker>() {
     ann.subscribe(seven).await;
     ann.subscribe(own).await;
     bob.publish(eight, "not for her").await;
-    bob.publish(topic("everybody"), "not for her").await;
+    bob.publish(topic("all"), "not for her").await;
     bob.publish(own, "for her").await;
     bob.publish(seven, "and this").await;
     let mut received = [ann.receive().await, ann.receive().await];
@@ -143,7 +143,7 @@ async fn a_topic_that_is_left_and_entered_at_once_brings_nothing_twice_or_out_of
 
 async fn a_message_of_a_mebibyte_arrives_whole<B: Broker>() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let mut ann = Node::open(&broker).await;
     let mut bob = Node::open(&broker).await;
     ann.subscribe(news).await;
@@ -164,7 +164,7 @@ async fn nothing_is_lost_while_both_halves_are_busy<B: Broker>() {
     const BATCHES: usize = 400;
     const BATCH: usize = 32;
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let mut ann = Node::open(&broker).await;
     ann.subscribe(news).await;
     let Node { outlet, inlet } = &mut ann;
@@ -187,7 +187,7 @@ async fn nothing_is_lost_while_both_halves_are_busy<B: Broker>() {
 
 async fn a_receive_that_is_dropped_has_taken_nothing<B: Broker>() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let mut ann = Node::open(&broker).await;
     ann.subscribe(news).await;
     for number in 0..200 {
@@ -206,7 +206,7 @@ async fn a_receive_that_is_dropped_has_taken_nothing<B: Broker>() {
 
 async fn dropping_either_half_ends_the_other<B: Broker>() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let Node { outlet, inlet } = Node::open(&broker).await;
     drop(outlet);
     let mut rest = Node::open(&broker).await;
@@ -229,7 +229,7 @@ async fn no_connection_outlives_its_link_or_a_dropped_attempt<B: Broker>() {
     let backplane = broker.backplane("test");
     for is_outlet in [true, false] {
         let mut node = Node::open_on(&*backplane).await;
-        node.subscribe(topic("everybody")).await;
+        node.subscribe(topic("all")).await;
         let Node { outlet, inlet } = node;
         let _kept: Box<dyn Any> = match is_outlet {
             true => {
@@ -264,7 +264,7 @@ async fn no_connection_outlives_its_link_or_a_dropped_attempt<B: Broker>() {
 
 async fn a_link_whose_broker_dies_is_over_at_once_and_says_what_became_of_commands<B: Broker>() {
     let mut broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let backplane = broker.backplane("test");
     let mut ann = Node::open_on(&*backplane).await;
     ann.subscribe(news).await;
@@ -290,7 +290,7 @@ async fn a_link_whose_broker_dies_is_over_at_once_and_says_what_became_of_comman
 
 async fn prefixes_keep_applications_apart<B: Broker>() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let shop = broker.backplane("shop");
     let bank = broker.backplane("bank");
     let mut ann = Node::open_on(&*shop).await;
@@ -304,7 +304,7 @@ async fn prefixes_keep_applications_apart<B: Broker>() {
 
 async fn links_of_one_backplane_are_independent<B: Broker>() {
     let broker = B::start();
-    let news = topic("everybody");
+    let news = topic("all");
     let backplane = broker.backplane("test");
     let first = Node::open_on(&*backplane).await;
     let mut second = Node::open_on(&*backplane).await;

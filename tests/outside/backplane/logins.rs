@@ -27,10 +27,7 @@ async fn redis_lets_in_who_has_the_password_and_says_what_is_wrong_with_another(
     }
     for login in [":open%3Asesame@", "default:open%3Asesame@"] {
         let right = RedisBackplane::new(&format!("redis://{login}{address}/7")).expect("a URL");
-        Node::open_on(&right)
-            .await
-            .subscribe(topic("everybody"))
-            .await;
+        Node::open_on(&right).await.subscribe(topic("all")).await;
     }
 }
 
@@ -52,8 +49,8 @@ async fn a_redis_user_needs_three_commands_and_the_channels_of_the_prefix() {
 
     let other = RedisBackplane::new(&url).expect("a URL").prefix("bank");
     for command in [
-        Command::Subscribe(topic("everybody")),
-        Command::Publish(topic("everybody"), Bytes::new()),
+        Command::Subscribe(topic("all")),
+        Command::Publish(topic("all"), Bytes::new()),
     ] {
         let mut node = Node::open_on(&other).await;
         let error = node.send(vec![command]).await.expect_err("no permission");
@@ -93,10 +90,7 @@ async fn nats_lets_in_who_has_the_login_and_says_what_is_wrong_with_another() {
             assert!(!text.contains("hunter2"), "{text}");
         }
         let right = NatsBackplane::new(&format!("nats://{right}{address}")).expect("a URL");
-        Node::open_on(&right)
-            .await
-            .subscribe(topic("everybody"))
-            .await;
+        Node::open_on(&right).await.subscribe(topic("all")).await;
     }
 }
 
@@ -113,15 +107,12 @@ async fn a_nats_user_without_permission_ends_the_link_with_the_servers_reason() 
     let nats = Nats::with(&["--config", config.path()]);
     let url = format!("nats://shop:secret@{}", nats.address());
     let allowed = NatsBackplane::new(&url).expect("a URL").prefix("shop");
-    Node::open_on(&allowed)
-        .await
-        .subscribe(topic("everybody"))
-        .await;
+    Node::open_on(&allowed).await.subscribe(topic("all")).await;
 
     let other = NatsBackplane::new(&url).expect("a URL").prefix("bank");
     for command in [
-        Command::Subscribe(topic("everybody")),
-        Command::Publish(topic("everybody"), Bytes::new()),
+        Command::Subscribe(topic("all")),
+        Command::Publish(topic("all"), Bytes::new()),
     ] {
         let mut node = Node::open_on(&other).await;
         // The server's refusal comes when it comes: a write is not confirmed.

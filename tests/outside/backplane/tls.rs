@@ -26,10 +26,7 @@ async fn redis_is_spoken_to_over_tls_if_its_authority_is_trusted() {
     refuses(&stranger, "did not open TLS").await;
     let trusting = stranger.root_certificates(certificate.pem.as_bytes());
     let trusting = trusting.expect("a certificate");
-    Node::open_on(&trusting)
-        .await
-        .subscribe(topic("everybody"))
-        .await;
+    Node::open_on(&trusting).await.subscribe(topic("all")).await;
 
     let plain = RedisBackplane::new(&format!("redis://localhost:{port}/")).expect("a URL");
     refuses(&plain, "did not open a session").await;
@@ -53,10 +50,7 @@ async fn nats_is_spoken_to_over_tls_if_its_authority_is_trusted() {
         refuses(&stranger, "certificate").await;
         let trusting = stranger.root_certificates(certificate.pem.as_bytes());
         let trusting = trusting.expect("a certificate");
-        Node::open_on(&trusting)
-            .await
-            .subscribe(topic("everybody"))
-            .await;
+        Node::open_on(&trusting).await.subscribe(topic("all")).await;
     }
     let plain = Nats::start();
     let demanding = NatsBackplane::new(&plain.url().replace("nats:", "tls:")).expect("a URL");

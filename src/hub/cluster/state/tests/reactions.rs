@@ -13,9 +13,9 @@ fn a_new_link_is_announced_and_asks_for_marks() {
     let expected = [
         "Up".to_owned(),
         "beat 1".to_owned(),
-        "own mark everybody 101".to_owned(),
+        "own mark all 101".to_owned(),
         format!("own mark {node} 102"),
-        "send to everybody".to_owned(),
+        "send to all".to_owned(),
     ];
     assert_eq!(test.take(), expected);
     assert_eq!(test.state.synced(), (0, false));
@@ -35,7 +35,7 @@ fn a_new_partition_waits_for_its_own_mark_and_those_of_the_others() {
     let expected = [
         "subscribe partition/03",
         "own mark partition/03 103",
-        "send to everybody",
+        "send to all",
     ];
     assert_eq!(test.take(), expected);
     test.receive((HERE, BEGUN), 0, Draft::mark(PARTITION, 103));
@@ -89,7 +89,7 @@ fn a_question_for_marks_is_answered_in_each_topic() {
     }
     test.receive((THERE, 1), 0, Draft::sync(Topic::ALL, topics));
     let node = format!("mark {}", Topic::node(2));
-    let expected = ["mark everybody", &node, "mark partition/03", "repeat beat"];
+    let expected = ["mark all", &node, "mark partition/03", "repeat beat"];
     assert_eq!(test.take(), expected);
     for milliseconds in [0, 20, 29] {
         test.wait(milliseconds);
