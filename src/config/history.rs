@@ -52,7 +52,9 @@ pub(crate) struct Retention {
 
 impl HistoryRule {
     /// Keeps messages to the group of this name, or with `*` at its end to each group with that prefix; `*`
-    /// alone is every group. The empty name is the default group, which holds every socket.
+    /// alone is every group. The empty name is the default group, which holds every socket: the same as
+    /// [`all`](Self::all). [`PresenceRule::group`](super::PresenceRule::group) refuses it, since a list of its
+    /// members would be one of all users.
     ///
     /// A group whose own name ends with `*` can only be named by a prefix. Groups named `__user` or `__all`
     /// are never kept: `__resumed` frames use these names for other streams.

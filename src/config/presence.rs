@@ -16,6 +16,7 @@ use std::{collections::HashMap, time::Duration};
 ///     .presence(PresenceRule::group("room:*").leave_after(Duration::from_secs(3)).list_up_to(50));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct PresenceRule {
     pattern: String,
     leave_after: Duration,
@@ -26,22 +27,23 @@ impl PresenceRule {
     /// Makes a rule for a group, or, with a `*` at the end of the name, for all groups with that prefix.
     ///
     /// A group whose own name ends with `*` can only be named by a prefix. `*` alone is every group except the
-    /// default one, which holds each socket and has no name.
+    /// default one, whose name is empty. That one holds every socket, so that its members are the users that
+    /// [`Hub::users`](crate::Hub::users) lists; [`HistoryRule::group`](super::HistoryRule::group) does take the
+    /// empty name, since messages to all sockets can be kept.
     ///
     /// # Panics
     ///
     /// If the name is empty.
-    #[must_use]
     #[track_caller]
-    pub fn group(name: impl Into<String>) -> Self {
-        let pattern = name.into();
+    pub fn group(name: impl AsRef<str>) -> Self {
+        let pattern = name.as_ref();
         assert!(
             !pattern.is_empty(),
             "PresenceRule::group: the default group has no name and no presence; have sockets join a \
              group of their own"
         );
         Self {
-            pattern,
+            pattern: pattern.to_owned(),
             leave_after: LEAVE_AFTER,
             list_up_to: LIST_UP_TO,
         }
@@ -53,7 +55,6 @@ impl PresenceRule {
     /// A user that returns in this time has never left: with less than a few seconds, or zero, each reload of
     /// a page is a departure. A user that left stays listed for that long, and in a cluster for up to 7 s more
     /// if its node died.
-    #[must_use]
     pub fn leave_after(mut self, time: Duration) -> Self {
         self.leave_after = time;
         self
@@ -64,7 +65,6 @@ impl PresenceRule {
     /// Above it, watchers get only the count. Raising it enlarges the first frame of each watcher (names, and
     /// up to 1 KiB per user of [`Socket::set_presence`](crate::Socket::set_presence)) and the answer of
     /// `GET __presence.wc`. [`Hub::presence`](crate::Hub::presence) always lists all.
-    #[must_use]
     pub fn list_up_to(mut self, users: usize) -> Self {
         self.list_up_to = users;
         self
