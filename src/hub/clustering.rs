@@ -20,7 +20,7 @@ use crate::{
     backplane::Backplane,
     frame::Frame,
     protocol::{
-        BroadcastReport, Forwarded, Forwarding, GroupId, NotForwarded, Recipient, RecipientType,
+        BroadcastReport, Forwarded, Forwarding, NotForwarded, Recipient, RecipientType,
         SocketMessage,
     },
 };
@@ -55,15 +55,15 @@ impl Hub {
     ///     let room = socket.text();
     ///     socket.join(room)?;
     ///     // The application now loads the past messages; later ones are not missed.
-    ///     socket.hub().joined(&room.into()).await;
+    ///     socket.hub().joined(room).await;
     ///     socket.reply(&SocketMessage::new("history"))
     /// }
     /// ```
-    pub async fn joined(&self, group: &GroupId) -> bool {
+    pub async fn joined(&self, group: &str) -> bool {
         let Some(node) = self.cluster.node() else {
             return true;
         };
-        let partition = match group.as_str() {
+        let partition = match group {
             "" => 0,
             group => 1 << partition_of(Name::Group(group)),
         };

@@ -238,7 +238,7 @@ impl<'a> Cluster<'a> {
     pub async fn leave(
         &self,
         sockets: &Recipient,
-        group: impl Into<GroupId>,
+        group: &str,
         within: Duration,
     ) -> ClusterAnswer<usize> {
         let order = Order::Leave(group.into());

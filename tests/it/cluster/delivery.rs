@@ -310,7 +310,7 @@ async fn joining_returns_at_once_and_joined_waits() {
     let start = Instant::now();
     second.hub.join(id, "chat").unwrap();
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert!(second.hub.joined(&"chat".into()).await);
+    assert!(second.hub.joined("chat").await);
     assert!(start.elapsed() >= Duration::from_millis(30));
     first
         .hub
@@ -318,9 +318,9 @@ async fn joining_returns_at_once_and_joined_waits() {
     assert_eq!(text(&mut ann).await, "x");
     second.backplane.delay(Duration::from_secs(1));
     second.hub.join(id, "sales").unwrap();
-    assert!(!second.hub.joined(&"sales".into()).await);
+    assert!(!second.hub.joined("sales").await);
     let alone = Hub::new(&Config::new());
-    assert!(alone.joined(&"chat".into()).await);
+    assert!(alone.joined("chat").await);
 }
 
 #[tokio::test(start_paused = true)]

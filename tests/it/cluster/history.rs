@@ -148,7 +148,7 @@ async fn a_client_that_enters_before_the_node_hears_the_group_has_no_place_yet()
         let told = frame(&mut ann).await;
         let position: Position =
             serde_json::from_value(told["streams"]["lobby"]["position"].clone()).unwrap();
-        assert!(there.hub.joined(&"lobby".into()).await);
+        assert!(there.hub.joined("lobby").await);
         assert_eq!(position == there.now(&"lobby".into()).await, is_heard);
         here.hub.broadcast(&lobby("1")).settled().await;
         // It has one with the first message, and no gap.

@@ -345,7 +345,7 @@ async fn a_group_that_is_entered_as_soon_as_there_is_a_link_is_subscribed_to() {
     sleep(Duration::from_secs(4)).await;
     broker.restore();
     eventually(|| hub.stats().cluster.unwrap().links == 2).await;
-    assert!(hub.joined(&"chat".into()).await);
+    assert!(hub.joined("chat").await);
     other.hub.cluster().connected().await;
     sleep(Duration::from_secs(3)).await;
     other
