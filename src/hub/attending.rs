@@ -70,8 +70,7 @@ impl Hub {
         socket: ConnectionId,
         info: &impl Serialize,
     ) -> Result<(), SocketError> {
-        let unsuitable = |_| SocketError::new(SocketErrorKind::UnsuitablePresence);
-        let info = Info::of(info).map_err(unsuitable)?;
+        let info = Info::of(info)?;
         let state = self.state.lock();
         let registry = &state.registry;
         let Some(entry) = registry

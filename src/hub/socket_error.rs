@@ -1,6 +1,6 @@
 //! The error of calls on a socket.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, sync::Arc};
 
 /// Why a call on a socket failed.
 ///
@@ -14,14 +14,22 @@ use std::{error::Error, fmt};
 /// let error = hub.join(gone, "news").unwrap_err();
 /// assert_eq!(error.kind(), SocketErrorKind::NotConnected);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SocketError {
     kind: SocketErrorKind,
+    cause: Option<Arc<serde_json::Error>>,
 }
 
 impl SocketError {
     pub(crate) fn new(kind: SocketErrorKind) -> Self {
-        Self { kind }
+        Self { kind, cause: None }
+    }
+
+    pub(super) fn presence_not_json(cause: serde_json::Error) -> Self {
+        Self {
+            kind: SocketErrorKind::PresenceNotJson,
+            cause: Some(Arc::new(cause)),
+        }
     }
 
     /// Returns what went wrong.
@@ -54,15 +62,20 @@ impl fmt::Display for SocketError {
             SocketErrorKind::NoPresence => {
                 "no rule of `Config::presence` names the group, so its members are not known"
             }
-            SocketErrorKind::UnsuitablePresence => {
-                "what is said of a member is not JSON, or longer than 1 KiB: say where the rest is found"
+            SocketErrorKind::PresenceNotJson => "the presence value does not convert to JSON",
+            SocketErrorKind::PresenceTooLarge => {
+                "the presence value takes more than 1 KiB as JSON; put in it where the rest is found"
             }
             SocketErrorKind::TooManyWatches => "the socket watches 64 groups already",
         })
     }
 }
 
-impl Error for SocketError {}
+impl Error for SocketError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| &**cause as _)
+    }
+}
 
 /// The kinds of [`SocketError`].
 ///
@@ -98,8 +111,10 @@ pub enum SocketErrorKind {
     TooManyReplies,
     /// No rule of [`Config::presence`](crate::Config::presence) names the group.
     NoPresence,
-    /// What is said of a member does not serialize to JSON, or takes more than 1 KiB.
-    UnsuitablePresence,
+    /// A presence value does not serialize to JSON; the source of the error says why.
+    PresenceNotJson,
+    /// A presence value takes more than 1 KiB.
+    PresenceTooLarge,
     /// The socket watches the members of 64 groups already.
     TooManyWatches,
 }

@@ -216,7 +216,7 @@ async fn the_application_has_sockets_watch_and_says_something_of_them() {
     let too_long = hub.set_presence(socket, &"x".repeat(1_100));
     assert_eq!(
         too_long.map_err(kind),
-        Err(SocketErrorKind::UnsuitablePresence)
+        Err(SocketErrorKind::PresenceTooLarge)
     );
     let no_rule = hub.watch_presence(socket, "hall");
     assert_eq!(no_rule.map_err(kind), Err(SocketErrorKind::NoPresence));

@@ -8,6 +8,8 @@ use std::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::hub::socket_error::{SocketError, SocketErrorKind};
+
 /// The presence value that an application sets for a member.
 #[derive(Debug)]
 pub(in crate::hub) struct Info {
@@ -22,10 +24,11 @@ impl Info {
     /// # Errors
     ///
     /// If it does not serialize, or takes too many bytes.
-    pub(in crate::hub) fn of(value: &impl Serialize) -> Result<Arc<Self>, Unsuitable> {
-        let json = serde_json::value::to_raw_value(value).map_err(|_| Unsuitable)?;
+    pub(in crate::hub) fn of(value: &impl Serialize) -> Result<Arc<Self>, SocketError> {
+        let json =
+            serde_json::value::to_raw_value(value).map_err(SocketError::presence_not_json)?;
         if json.get().len() > MAX_INFO {
-            return Err(Unsuitable);
+            return Err(SocketError::new(SocketErrorKind::PresenceTooLarge));
         }
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let stamp = since.map_or(0, |since| since.as_millis() as u64);
@@ -39,15 +42,15 @@ impl Info {
     }
 }
 
-/// The value is not JSON or is too long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::hub) struct Unsuitable;
-
 /// In bytes.
 pub(super) const MAX_INFO: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error;
+
+    use serde::{Serializer, ser::Error as _};
+
     use super::*;
 
     #[test]
@@ -56,7 +59,23 @@ mod tests {
         let info = text(1_024).expect("it fits");
         assert_eq!(info.json.get().len(), 1_024);
         assert!(info.stamp > 0 && !info.is_nothing());
-        assert_eq!(text(1_025).err(), Some(Unsuitable));
+        let error = text(1_025).expect_err("a byte too many");
+        assert_eq!(error.kind(), SocketErrorKind::PresenceTooLarge);
+        assert!(error.source().is_none());
         assert!(Info::of(&()).expect("it fits").is_nothing());
+    }
+
+    #[test]
+    fn a_value_that_is_not_json_says_why() {
+        struct Unwritable;
+        impl Serialize for Unwritable {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(S::Error::custom("no picture"))
+            }
+        }
+        let error = Info::of(&Unwritable).expect_err("it does not serialize");
+        assert_eq!(error.kind(), SocketErrorKind::PresenceNotJson);
+        let source = error.source().expect("a source");
+        assert_eq!(source.to_string(), "no picture");
     }
 }

@@ -7,8 +7,8 @@ use crate::{
 };
 
 /// Answers 409 if the sender has no open socket, or is in too many groups or watches too many, 400 if a
-/// name is too long, 503 if its queue is full, 422 if what is said of it is unsuitable, 500 if a posted
-/// message got too many replies or the members of a group are not known.
+/// name is too long, 503 if its queue is full, 422 if a presence value is too large, 500 if one is not
+/// JSON, a posted message got too many replies or the members of a group are not known.
 impl From<SocketError> for Rejection {
     fn from(error: SocketError) -> Self {
         Cause::Socket(error).into()
@@ -67,8 +67,9 @@ mod tests {
             (SocketErrorKind::QueueFull, (503, "queue_full")),
             (SocketErrorKind::TooManyReplies, (500, "handler_failed")),
             (SocketErrorKind::NoPresence, (500, "handler_failed")),
+            (SocketErrorKind::PresenceNotJson, (500, "handler_failed")),
             (
-                SocketErrorKind::UnsuitablePresence,
+                SocketErrorKind::PresenceTooLarge,
                 (422, "unsuitable_message"),
             ),
             (SocketErrorKind::TooManyWatches, (409, "too_many_groups")),

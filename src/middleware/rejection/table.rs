@@ -302,10 +302,12 @@ fn of_socket(kind: SocketErrorKind) -> (Kind, StatusCode) {
         SocketErrorKind::TooManyGroups => (Kind::TooManyGroups, StatusCode::CONFLICT),
         SocketErrorKind::NameTooLong => (Kind::NameTooLong, StatusCode::BAD_REQUEST),
         SocketErrorKind::QueueFull => (Kind::QueueFull, StatusCode::SERVICE_UNAVAILABLE),
-        SocketErrorKind::TooManyReplies | SocketErrorKind::NoPresence => {
+        SocketErrorKind::TooManyReplies
+        | SocketErrorKind::NoPresence
+        | SocketErrorKind::PresenceNotJson => {
             (Kind::HandlerFailed, StatusCode::INTERNAL_SERVER_ERROR)
         }
-        SocketErrorKind::UnsuitablePresence => {
+        SocketErrorKind::PresenceTooLarge => {
             (Kind::UnsuitableMessage, StatusCode::UNPROCESSABLE_ENTITY)
         }
         SocketErrorKind::TooManyWatches => (Kind::TooManyGroups, StatusCode::CONFLICT),
