@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::protocol::keys::PING_ACTION;
 
-/// A message could not be read or made.
+/// A message could not be read or made, or the presence value of a member could not be read.
 ///
 /// Its text says what to change and never repeats the content of the message: it may be logged, and
 /// the sender sees it in an error frame.
@@ -50,6 +50,11 @@ impl MessageError {
         }
     }
 
+    /// Returns the error of a value that the application has set itself and reads as another type.
+    pub(crate) fn presence(cause: serde_json::Error) -> Self {
+        Self::conversion(cause).in_making()
+    }
+
     pub(super) fn conversion(cause: serde_json::Error) -> Self {
         Self {
             cause: Some(cause),
@@ -62,7 +67,7 @@ impl MessageError {
         self.kind == MessageErrorKind::ReservedAction && self.key == PING_ACTION
     }
 
-    /// Marks the error as one of making a message, not of reading one.
+    /// Marks the error as one of the application's own values, not of a message that came in.
     pub(super) fn in_making(self) -> Self {
         Self {
             is_made: true,
@@ -70,7 +75,7 @@ impl MessageError {
         }
     }
 
-    /// Tells whether the message was being made, so that the fault is not its sender's.
+    /// Tells whether the value is the application's own, so that the fault is not a sender's.
     pub(crate) fn is_made(&self) -> bool {
         self.is_made
     }

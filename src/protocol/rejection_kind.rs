@@ -78,7 +78,8 @@ pub enum RejectionKind {
     QueueFull,
     /// The handler cannot use the content of the message.
     UnsuitableMessage,
-    /// A handler could not make a message, or made too many replies to a posted one.
+    /// A handler could not make a message, could not write or read a presence value, or made too many
+    /// replies to a posted message.
     HandlerFailed,
     /// The server does not hand over the connection.
     NoUpgradeHandle,

@@ -1,6 +1,7 @@
 //! Who is in a group: what watchers, the application and other programs are told of it.
 
 use std::{
+    error::Error,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -9,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::Layer;
 use web_connection_socket::{
-    CloseReason, Config, Hub, Identity, PresenceChange, Socket, SocketErrorKind,
-    WebConnectionSocketLayer,
+    CloseReason, Config, Hub, Identity, MessageErrorKind, PresenceChange, Rejection, Socket,
+    SocketErrorKind, WebConnectionSocketLayer,
     config::{IpNet, PresenceRule},
     testing::{Client, Server},
 };
@@ -205,10 +206,15 @@ async fn the_application_has_sockets_watch_and_says_something_of_them() {
     assert_eq!(notice(&mut ann).await["joined"], info);
     let here = hub.presence("lobby");
     assert!(here.is_complete);
-    assert_eq!(
-        here.members[0].parse_info::<String>().as_deref(),
-        Some("typing")
-    );
+    let member = &here.members[0];
+    let info: Option<String> = member.parse_info().expect("a text");
+    assert_eq!(info.as_deref(), Some("typing"));
+    let error = member.parse_info::<u32>().expect_err("no number");
+    assert_eq!(error.kind(), MessageErrorKind::Conversion);
+    let source = error.source().expect("what serde says").to_string();
+    assert!(source.contains("expected u32"), "{source}");
+    let rejection = Rejection::from(error);
+    assert_eq!(rejection.status(), 500, "no sender's fault: {rejection}");
 
     assert!(hub.unwatch_presence(socket, "lobby"));
     assert!(!hub.unwatch_presence(socket, "lobby"));
@@ -384,7 +390,8 @@ async fn what_is_said_of_one_user_is_not_said_of_the_next_of_the_same_socket() {
     let said = |user: &str| {
         let here = hub.presence("lobby").members.into_iter();
         let mut here = here.filter(|member| member.user.as_str() == user && member.sockets > 0);
-        here.next().map(|member| member.parse_info::<String>())
+        let member = here.next();
+        member.map(|member| member.parse_info::<String>().expect("a text or none"))
     };
     // The same user again has what was said of it.
     hub.reidentify(socket, Identity::user("ann").group("lobby"))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::info::Info;
-use crate::protocol::{GroupId, UserId};
+use crate::protocol::{GroupId, MessageError, UserId};
 
 /// The members of a group at one moment, from [`Hub::presence`](crate::Hub::presence).
 #[derive(Clone, Debug, Default)]
@@ -54,10 +54,32 @@ impl PresenceMember {
         self.info.as_ref().map(|info| info.json.get())
     }
 
-    /// Returns the same, deserialized; `None` if no value was set, or it is not a `T`.
-    #[must_use]
-    pub fn parse_info<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
-        serde_json::from_str(self.info()?).ok()
+    /// Parses [`info`](Self::info); `Ok(None)` if no value was set.
+    ///
+    /// # Errors
+    ///
+    /// If the value is not JSON of a `T`; the source of the error says where.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::Deserialize;
+    /// use web_connection_socket::{Hub, MessageError};
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Profile {
+    ///     picture: String,
+    /// }
+    ///
+    /// fn pictures(hub: &Hub) -> Result<Vec<String>, MessageError> {
+    ///     let members = hub.presence("lobby").members;
+    ///     let profiles = members.iter().map(|member| member.parse_info::<Profile>());
+    ///     profiles.filter_map(|profile| Some(profile.transpose()?.map(|it| it.picture))).collect()
+    /// }
+    /// ```
+    pub fn parse_info<'a, T: Deserialize<'a>>(&'a self) -> Result<Option<T>, MessageError> {
+        let parse = |json| serde_json::from_str(json).map_err(MessageError::presence);
+        self.info().map(parse).transpose()
     }
 }
 

@@ -16,7 +16,7 @@ impl From<SocketError> for Rejection {
 }
 
 /// Answers 400 if the message is not valid, 422 if only its content is not what the handler reads,
-/// 500 if the handler could not make a message.
+/// 500 if the handler could not make a message or read a presence value.
 impl From<MessageError> for Rejection {
     fn from(error: MessageError) -> Self {
         let why = error.to_string().into();

@@ -64,7 +64,7 @@ pub(crate) enum Cause {
     Socket(SocketError),
     /// What a handler could not read out of a message.
     UnsuitableMessage(Box<str>),
-    /// Why a handler could not make a message.
+    /// Why a handler could not make a message or read a presence value.
     MessageNotMade(Box<str>),
     NoUpgradeHandle,
     NotFound,
@@ -250,7 +250,7 @@ impl From<Cause> for Rejection {
             Cause::MessageNotMade(why) => Self::row(
                 Kind::HandlerFailed,
                 StatusCode::INTERNAL_SERVER_ERROR,
-                format!("The handler could not make a message: {why}."),
+                format!("The handler could not make a message or read a presence value: {why}."),
             ),
             Cause::NoUpgradeHandle => Self::row(
                 Kind::NoUpgradeHandle,

@@ -95,7 +95,7 @@ impl Clock {
 
     /// Returns what is said of the first member.
     pub(super) fn said(&self) -> Option<String> {
-        self.view().members[0].parse_info()
+        self.view().members[0].parse_info().expect("a text")
     }
 
     pub(super) fn wait(&mut self, millis: u64) {

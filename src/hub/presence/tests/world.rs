@@ -172,7 +172,7 @@ impl World {
         let view = self.nodes[&node].table.view(LOBBY, usize::MAX)?;
         let mut members = view.members.iter();
         let member = members.find(|member| member.user.as_str() == user)?;
-        member.parse_info()
+        member.parse_info().expect("a text or none")
     }
 
     pub(super) fn leave(&mut self, node: u64, user: &'static str) {
