@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn s13_both_names_are_the_same_script() {
+    fn both_names_are_the_same_script() {
         for path in [
             "/webconnection-websocket.js",
             "/web-connection-websocket.js",

@@ -134,7 +134,7 @@ impl History for RedisHistory {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{net::TcpListener, time::Duration};
 
     use super::*;
     use crate::{
@@ -162,14 +162,17 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_server_calls_fail_at_once_after_the_first_and_say_why() {
-        // Nothing listens on port 1.
-        let redis = RedisHistory::new("redis://127.0.0.1:1/").unwrap();
+        // Nothing listens on a port that was free a moment ago.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let redis = RedisHistory::new(&url).unwrap();
         let keep = Retention::new(1, Duration::from_secs(1));
         let append = Append::new(StreamKey::new(1), 1, "x".into(), keep);
         for _ in 0..2 {
             let error = redis.append(append.clone()).await.unwrap_err();
             assert_eq!(error.kind(), HistoryErrorKind::Unreachable);
-            assert!(error.to_string().contains("redis://127.0.0.1:1"), "{error}");
+            assert!(error.to_string().contains(&url), "{error}");
         }
         let read = Read::newest(StreamKey::new(1), 1, 1, keep);
         let error = redis.read(read).await.unwrap_err();

@@ -4,27 +4,35 @@ use std::time::Duration;
 
 use super::{
     clock::LOBBY,
-    world::{USERS, World},
+    world::{Totals, USERS, World},
 };
 use crate::hub::cluster::{Name, partition_of};
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Faults {
+    None,
+    Deaths,
+    /// A node without a link is as good as dead for the others, so its users leave and return.
+    DeathsAndCuts,
+}
+
 /// Lets users come and go for a minute, and all news arrive.
-fn play(seed: u64, loss: u64, faults: bool) -> World {
+fn play(seed: u64, loss: u64, faults: Faults) -> World {
     let mut world = World::new(seed, 4, loss);
     let mut next_node = 5;
     world.run(3_000);
     for step in 0..120 {
         let (node, user) = (world.any_node(), world.any_user());
         match world.random(100) {
-            0..45 => world.enter(node, user),
-            45..78 => world.leave(node, user),
+            0..33 => world.enter(node, user),
+            33..78 => world.leave(node, user),
             78..95 => world.say(node, user, &step.to_string()),
-            95..97 if faults && world.nodes.len() > 2 && node != 1 => {
+            95..97 if faults != Faults::None && world.nodes.len() > 2 && node != 1 => {
                 world.kill(node);
                 world.open(next_node);
                 next_node += 1;
             }
-            97..99 if faults => {
+            97..99 if faults == Faults::DeathsAndCuts => {
                 let seconds = 1 + world.random(14);
                 world.cut(node, seconds);
             }
@@ -82,9 +90,15 @@ fn check_convergence(world: &World, seed: u64) {
 }
 
 /// Each absence was told once, as far as it was clearly one, and no shorter one was.
-fn check_absences(world: &World, seed: u64, detection: u64) {
-    let node = &world.nodes[&1];
-    for (user, history) in &world.history {
+fn check_absences(world: &mut World, seed: u64, detection: u64) {
+    let World {
+        nodes,
+        history,
+        totals,
+        ..
+    } = world;
+    let node = &nodes[&1];
+    for (user, history) in history {
         let ends = history
             .iter()
             .filter(|(_, is_here)| !is_here)
@@ -111,31 +125,66 @@ fn check_absences(world: &World, seed: u64, detection: u64) {
             "run {seed}: {user} left {left} times, {sure} to {} in truth: {history:?}",
             sure + unsure
         );
+        totals.absences += sure;
     }
 }
 
 #[test]
 fn without_losses_each_absence_is_told_once() {
+    let mut totals = Totals::default();
     for seed in 0..25 {
-        let world = play(seed, 0, false);
+        let mut world = play(seed, 0, Faults::None);
         check_convergence(&world, seed);
-        check_absences(&world, seed, 0);
+        check_absences(&mut world, seed, 0);
+        totals.add(&world.totals);
     }
+    // Without them the rest proves nothing.
+    assert!(totals.absences > 25 && totals.left > 100, "{totals:?}");
 }
 
 #[test]
 fn what_is_lost_is_asked_for_and_all_nodes_come_to_know_the_same() {
+    let mut totals = Totals::default();
     for seed in 1_000..1_025 {
-        let world = play(seed, 30, false);
+        let world = play(seed, 30, Faults::None);
         check_convergence(&world, seed);
+        totals.add(&world.totals);
     }
+    // Without them the rest proves nothing.
+    assert!(
+        totals.lost_frames > 5_000 && totals.left > 100,
+        "{totals:?}"
+    );
+}
+
+#[test]
+fn of_nodes_that_die_each_absence_is_told_once() {
+    let mut totals = Totals::default();
+    for seed in 2_000..2_030 {
+        let mut world = play(seed, 0, Faults::Deaths);
+        check_convergence(&world, seed);
+        check_absences(&mut world, seed, 7);
+        totals.add(&world.totals);
+    }
+    // Without them the rest proves nothing.
+    assert!(
+        totals.kills > 30 && totals.absences > 30 && totals.left > 100,
+        "{totals:?}"
+    );
 }
 
 #[test]
 fn nodes_that_die_or_lose_their_link_leave_no_ghost() {
-    for seed in 2_000..2_030 {
+    let mut totals = Totals::default();
+    for seed in 3_000..3_030 {
         let loss = if seed % 2 == 0 { 0 } else { 15 };
-        let world = play(seed, loss, true);
+        let world = play(seed, loss, Faults::DeathsAndCuts);
         check_convergence(&world, seed);
+        totals.add(&world.totals);
     }
+    // Without them the rest proves nothing.
+    assert!(
+        totals.kills > 30 && totals.cuts > 50 && totals.lost_frames > 1_500 && totals.left > 100,
+        "{totals:?}"
+    );
 }

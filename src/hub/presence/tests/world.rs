@@ -37,8 +37,21 @@ pub(super) struct World {
     last: HashMap<(u64, u64), Instant>,
     /// In percent.
     pub(super) loss: u64,
+    pub(super) totals: Totals,
     /// For each user the moments at which its first socket opened and its last one ended.
     pub(super) history: BTreeMap<&'static str, Vec<(Duration, bool)>>,
+}
+
+/// How much there was of what makes it hard.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Absences that are to be told.
+    pub(super) absences: usize,
+    /// Departures that nodes told their applications.
+    pub(super) left: usize,
+    pub(super) kills: usize,
+    pub(super) cuts: usize,
+    pub(super) lost_frames: usize,
 }
 
 /// One node.
@@ -75,6 +88,7 @@ impl World {
             sent: 0,
             last: HashMap::new(),
             loss,
+            totals: Totals::default(),
             history: BTreeMap::new(),
         };
         (1..=nodes).for_each(|node| world.open(node));
@@ -118,6 +132,7 @@ impl World {
 
     /// Ends a node without a word.
     pub(super) fn kill(&mut self, node: u64) {
+        self.totals.kills += 1;
         let users = self.nodes[&node].sockets.clone();
         self.nodes.remove(&node);
         for (user, count) in users {
@@ -129,6 +144,7 @@ impl World {
 
     /// Has a node be without a link for a time.
     pub(super) fn cut(&mut self, node: u64, seconds: u64) {
+        self.totals.cuts += 1;
         let until = self.now + Duration::from_secs(seconds);
         self.nodes.get_mut(&node).expect("a node").cut_until = Some(until);
     }
@@ -280,7 +296,10 @@ impl World {
                 PresenceChange::Joined { user, .. } => {
                     node.told.entry(user).or_default().push(true)
                 }
-                PresenceChange::Left { user, .. } => node.told.entry(user).or_default().push(false),
+                PresenceChange::Left { user, .. } => {
+                    self.totals.left += 1;
+                    node.told.entry(user).or_default().push(false);
+                }
             }
         }
         for (partition, report) in node.table.reports(now) {
@@ -305,7 +324,11 @@ impl World {
             .filter(|to| *to != from)
             .collect();
         for other in others {
-            if to.is_some_and(|to| to != other) || self.random(100) < self.loss {
+            if to.is_some_and(|to| to != other) {
+                continue;
+            }
+            if self.random(100) < self.loss {
+                self.totals.lost_frames += 1;
                 continue;
             }
             let mut at = self.now + Duration::from_millis(1 + self.random(200));
@@ -322,6 +345,16 @@ impl World {
     fn note(&mut self, user: &'static str, is_here: bool) {
         let at = self.now - self.start;
         self.history.entry(user).or_default().push((at, is_here));
+    }
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.absences += other.absences;
+        self.left += other.left;
+        self.kills += other.kills;
+        self.cuts += other.cuts;
+        self.lost_frames += other.lost_frames;
     }
 }
 
