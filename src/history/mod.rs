@@ -13,7 +13,7 @@
 //! entry could not be stored, and delivery in order are the hub's, the same for all stores.
 //!
 //! One thing must never happen: a confirmed entry is missing from a page that says it
-//! [is whole](Page::is_whole). A store that may have lost entries begins another
+//! [is complete](Page::is_complete). A store that may have lost entries begins another
 //! [epoch](Appended::epoch).
 //!
 //! ```
@@ -54,7 +54,7 @@
 //!         // A part of what is missing is of no use: all of it, or none.
 //!         let bytes: usize = behind.iter().map(|entry| entry.entry.len()).sum();
 //!         if behind.len() <= read.limit && bytes <= read.max_bytes {
-//!             page.is_whole = read.after.is_some() || behind.len() == stream.len();
+//!             page.is_complete = read.after.is_some() || behind.len() == stream.len();
 //!             page.entries = behind.to_vec();
 //!         }
 //!         ready(page)

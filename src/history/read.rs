@@ -55,20 +55,20 @@ pub struct Page {
     /// The id of the entry at the top, 0 if there was none.
     pub top_id: u64,
     /// The id of the entry at the offset that was asked for, 0 of the place before the first entry. A store
-    /// that finds out otherwise that the page is not whole need not look; one that does not know the id any
+    /// that finds out otherwise that the page is not complete need not look; one that does not know the id any
     /// more says `None`, and then no client goes on from that offset: it might never have been there. That
     /// of an entry that has just gone is worth keeping beside the one behind it.
     pub anchor: Option<u64>,
     /// Whether nothing is missing: after an offset, that it is of the stream's epoch, that no later entry was
     /// removed, and that all of them are in `entries`. For the newest entries, whether there are no older
     /// ones.
-    pub is_whole: bool,
+    pub is_complete: bool,
     /// The entries, the oldest first; after an offset either all of them or none.
     pub entries: Vec<Entry>,
 }
 
 impl Page {
-    /// Returns a page without entries that is not whole.
+    /// Returns a page without entries that is not complete.
     #[must_use]
     pub fn new(epoch: u64, top: u64, top_id: u64) -> Self {
         Self {
@@ -76,7 +76,7 @@ impl Page {
             top,
             top_id,
             anchor: None,
-            is_whole: false,
+            is_complete: false,
             entries: Vec::new(),
         }
     }

@@ -45,7 +45,7 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     ///
     /// If the store could not be asked, or has not answered in time. Missing entries are not an error: the
-    /// page is then not whole.
+    /// page is then not complete.
     ///
     /// # Cancel safety
     ///

@@ -36,7 +36,7 @@ impl Hub {
     /// assert_eq!(page.messages.len(), 2);
     /// let page = hub.history("lobby").since(&first).await?;
     /// assert_eq!(page.messages[0].message, said("is it you?"));
-    /// assert!(page.is_whole);
+    /// assert!(page.is_complete);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
     /// # Ok::<(), std::io::Error>(())

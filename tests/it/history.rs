@@ -217,7 +217,7 @@ async fn a_page_is_read_on_from_its_end() {
     };
     let newest = site.hub.history("lobby").limit(2).await.unwrap();
     assert_eq!(
-        (texts(&newest), newest.is_whole),
+        (texts(&newest), newest.is_complete),
         (vec!["3".into(), "4".into()], true)
     );
     assert_eq!(newest.position, all[4]);
@@ -234,7 +234,7 @@ async fn a_page_is_read_on_from_its_end() {
             .limit(2)
             .await
             .unwrap();
-        assert!(page.is_whole);
+        assert!(page.is_complete);
         read.push(texts(&page).concat());
         since = page.position;
     }
@@ -259,11 +259,11 @@ async fn a_page_says_when_something_before_it_is_missing() {
         site.publish(&at.to_string());
     }
     let page = site.hub.history("lobby").since(&begin).await.unwrap();
-    assert_eq!((page.messages.len(), page.is_whole), (2, false));
+    assert_eq!((page.messages.len(), page.is_complete), (2, false));
     // Of another process, for all that is known.
     let elsewhere = Site::lobby().publish("1");
     let page = site.hub.history("lobby").since(&elsewhere).await.unwrap();
-    assert_eq!((page.messages.len(), page.is_whole), (2, false));
+    assert_eq!((page.messages.len(), page.is_complete), (2, false));
 }
 
 #[tokio::test]
@@ -297,7 +297,7 @@ async fn no_message_is_older_than_the_age_of_its_rule() {
     advance(Duration::from_secs(5)).await;
     assert_eq!(site.kept().await, ["2"]);
     let page = site.hub.history("lobby").since(&begin).await.unwrap();
-    assert_eq!((page.messages.len(), page.is_whole), (1, false));
+    assert_eq!((page.messages.len(), page.is_complete), (1, false));
     advance(Duration::from_secs(6)).await;
     assert_eq!(site.kept().await, [""; 0]);
 }

@@ -711,7 +711,7 @@ async fn the_application_asks_the_store() {
     }
     assert_eq!(there.hub.position("lobby").await.unwrap(), positions[2]);
     let page = there.hub.history("lobby").since(&begin).await.unwrap();
-    assert!(page.is_whole && page.position == positions[2]);
+    assert!(page.is_complete && page.position == positions[2]);
     let found: Vec<_> = page.messages.iter().map(|one| one.position).collect();
     assert_eq!(found, positions);
     assert_eq!(page.messages[0].message, lobby("1"));
@@ -737,7 +737,7 @@ async fn the_application_asks_the_store() {
         .since(&positions[1])
         .await
         .unwrap();
-    assert_eq!((page.messages.len(), page.is_whole), (1, true));
+    assert_eq!((page.messages.len(), page.is_complete), (1, true));
     let page = there.hub.history("lobby").limit(1).await.unwrap();
     assert_eq!(page.messages[0].message, lobby("3"));
     let other = here.hub.position("price:1").await.unwrap();

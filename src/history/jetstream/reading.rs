@@ -43,7 +43,7 @@ async fn look(link: &JetStreamLink, read: &Read) -> Result<Option<Page>, Failure
     let Some((epoch, offset)) = read.after else {
         if top.id.sender.is_none() {
             // A mark is put into a stream without entries.
-            page.is_whole = true;
+            page.is_complete = true;
         } else if limit > 0 && !newest(link, read, &subject, &mut page).await? {
             return Ok(None);
         }
@@ -69,7 +69,7 @@ async fn look(link: &JetStreamLink, read: &Read) -> Result<Option<Page>, Failure
     };
     let mut is_there = true;
     if from > top.sequence {
-        page.is_whole = true;
+        page.is_complete = true;
     } else {
         is_there = behind(link, read, &subject, from, limit, &mut page).await?;
     }
@@ -135,7 +135,7 @@ async fn behind(
             is_there = entries.last >= page.top;
             let is_all = entries.list.len() + marks == count && entries.list.len() <= limit;
             if is_there && is_all {
-                page.is_whole = true;
+                page.is_complete = true;
                 entries.fill(page);
             }
         }
@@ -154,7 +154,7 @@ async fn newest(
     let (consumer, count) = link.api.consumer(subject, None).await?;
     let oldest = now().saturating_sub(read.keep.lifetime());
     let mut entries = Kept::new(0);
-    let mut is_whole = true;
+    let mut is_complete = true;
     fetch(link, &consumer, count, |message| {
         if message.time < oldest || message.id.sender.is_none() {
             entries.last = message.sequence;
@@ -166,14 +166,14 @@ async fn newest(
         }
         while entries.list.len() > read.limit || entries.bytes > read.max_bytes {
             entries.pop();
-            is_whole = false;
+            is_complete = false;
         }
         true
     })
     .await?;
     link.api.forget(&consumer).await;
     let is_there = entries.last >= page.top;
-    page.is_whole = is_whole;
+    page.is_complete = is_complete;
     entries.fill(page);
     Ok(is_there)
 }

@@ -41,7 +41,7 @@ use crate::{
 ///
 /// let missed = Read::newest(lobby, 300, 1 << 20, keep).after(first.epoch, first.offset);
 /// let page = store.read(missed).await?;
-/// assert!(page.is_whole);
+/// assert!(page.is_complete);
 /// assert_eq!(page.entries[0].entry, "second");
 ///
 /// store.cut(); // what a test does to the store

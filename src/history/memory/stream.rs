@@ -74,7 +74,7 @@ impl Stream {
                 left.is_some()
             });
             let count = fitting.count();
-            page.is_whole = count == self.entries.len();
+            page.is_complete = count == self.entries.len();
             page.entries = self.behind(self.top - count as u64);
             return page;
         };
@@ -90,7 +90,7 @@ impl Stream {
         let entries = self.behind(offset);
         let bytes: usize = entries.iter().map(|entry| entry.entry.len()).sum();
         if entries.len() <= read.limit && bytes <= read.max_bytes {
-            page.is_whole = true;
+            page.is_complete = true;
             page.entries = entries;
         }
         page
@@ -173,7 +173,7 @@ mod tests {
     fn the_newest_that_fit_are_read_in_their_order() {
         let now = Instant::now();
         let mut stream = of_ten(now);
-        for (limit, max_bytes, expected, is_whole) in [
+        for (limit, max_bytes, expected, is_complete) in [
             (0, 100, &[][..], false),
             (2, 100, &[9, 10], false),
             (4, 100, &[7, 8, 9, 10], true),
@@ -183,7 +183,7 @@ mod tests {
         ] {
             let page = stream.read(&read(limit, max_bytes), now);
             assert_eq!(offsets(&page), expected, "{limit} {max_bytes}");
-            assert_eq!(page.is_whole, is_whole, "{limit} {max_bytes}");
+            assert_eq!(page.is_complete, is_complete, "{limit} {max_bytes}");
             assert_eq!((page.top, page.top_id, page.anchor), (10, 1000, None));
         }
     }
@@ -207,7 +207,7 @@ mod tests {
         ] {
             let read = read(limit, max_bytes).after(epoch, offset);
             let page = stream.read(&read, now);
-            assert_eq!(page.is_whole, expected.is_some(), "{read:?}");
+            assert_eq!(page.is_complete, expected.is_some(), "{read:?}");
             assert_eq!(offsets(&page), expected.unwrap_or_default(), "{read:?}");
             assert_eq!(page.anchor, anchor, "{read:?}");
         }
@@ -228,8 +228,8 @@ mod tests {
         assert_eq!((offsets(&page), page.top, page.top_id), (vec![], 2, 2));
         // The end of the stream is known to be the end.
         let epoch = page.epoch;
-        assert!(stream.read(&read(9, 99).after(epoch, 2), later).is_whole);
-        assert!(!stream.read(&read(9, 99).after(epoch, 1), later).is_whole);
+        assert!(stream.read(&read(9, 99).after(epoch, 2), later).is_complete);
+        assert!(!stream.read(&read(9, 99).after(epoch, 1), later).is_complete);
         stream.append(append(3, "newest", 4), later);
         let page = stream.read(&read(9, 99).after(epoch, 2), later);
         assert_eq!((offsets(&page), page.anchor), (vec![3], Some(2)));
@@ -240,13 +240,13 @@ mod tests {
         let now = Instant::now();
         let mut stream = Stream::new(now);
         let page = stream.read(&read(9, 99), now);
-        assert_eq!((page.top, page.top_id, page.is_whole), (0, 0, true));
+        assert_eq!((page.top, page.top_id, page.is_complete), (0, 0, true));
         assert!(!stream.is_over(now + AGE * 2));
         assert!(stream.is_over(now + AGE * 2 + Duration::from_millis(1)));
         stream.read(&read(9, 99), now + AGE);
         assert!(!stream.is_over(now + AGE * 3));
         let epoch = page.epoch;
         let page = stream.read(&read(9, 99).after(epoch, 0), now + AGE * 3);
-        assert_eq!((page.is_whole, page.anchor), (true, Some(0)));
+        assert_eq!((page.is_complete, page.anchor), (true, Some(0)));
     }
 }

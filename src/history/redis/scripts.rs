@@ -134,7 +134,7 @@ pub(super) fn page(read: &Read, answer: Value) -> Option<Page> {
     let entries = entries?;
     let extra = list(extra);
     let Some((epoch, after)) = read.after else {
-        page.is_whole = extra.is_none();
+        page.is_complete = extra.is_none();
         page.entries = entries;
         return Some(page);
     };
@@ -147,7 +147,7 @@ pub(super) fn page(read: &Read, answer: Value) -> Option<Page> {
     // All offsets are taken, so a hole is one that the server made for lack of memory.
     let offsets = entries.iter().map(|entry| entry.offset);
     if after <= page.top && offsets.eq(after + 1..=page.top) {
-        page.is_whole = true;
+        page.is_complete = true;
         page.entries = entries;
     }
     Some(page)

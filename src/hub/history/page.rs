@@ -13,7 +13,7 @@ pub struct HistoryPage {
     pub position: Position,
     /// Whether no message is missing between the position that was asked for and the first one here;
     /// `true` if no position was given.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// One message of a [`HistoryPage`].

@@ -26,7 +26,7 @@ impl Streams {
         since: Option<&Position>,
         limit: usize,
     ) -> Result<HistoryPage, HistoryQueryError> {
-        let (entries, hash, epoch, end, is_whole) = self.with_lane(kept, |lane, state| {
+        let (entries, hash, epoch, end, is_complete) = self.with_lane(kept, |lane, state| {
             let now = state.used;
             self.change(state, |ring| ring.expire(&lane.keep, now));
             if since.is_some_and(|since| since.stream() != lane.hash) {
@@ -47,7 +47,7 @@ impl Streams {
                     _ => None,
                 }
             });
-            let (range, is_whole) = match found {
+            let (range, is_complete) = match found {
                 Some(Some(begin)) => {
                     let first = begin.max(fresh);
                     let last = all.len().min(first.saturating_add(limit));
@@ -60,7 +60,7 @@ impl Streams {
             };
             let end = ring.place_before(range.end);
             let entries: Vec<Entry> = all.range(range).cloned().collect();
-            Ok((entries, lane.hash, state.epoch, end, is_whole))
+            Ok((entries, lane.hash, state.epoch, end, is_complete))
         })?;
         self.keep_bound();
         let position = |offset, tag| Position::new(hash, epoch, offset, tag);
@@ -74,7 +74,7 @@ impl Streams {
             })
             .collect();
         Ok(HistoryPage {
-            is_whole: is_whole && messages.len() == entries.len(),
+            is_complete: is_complete && messages.len() == entries.len(),
             messages,
             position: position(end.offset, end.tag),
         })
@@ -103,9 +103,9 @@ mod tests {
         };
         publish(r#"{"action":"a"}"#);
         let page = streams.page(kept, None, 10).unwrap();
-        assert_eq!((page.messages.len(), page.is_whole), (1, true));
+        assert_eq!((page.messages.len(), page.is_complete), (1, true));
         publish(r#"{"action":7}"#);
         let page = streams.page(kept, None, 10).unwrap();
-        assert_eq!((page.messages.len(), page.is_whole), (1, false));
+        assert_eq!((page.messages.len(), page.is_complete), (1, false));
     }
 }

@@ -63,7 +63,7 @@ async fn each_node_gives_its_own_positions() {
     assert_ne!(report.position(), Some(&position));
     assert_eq!(Some(&here.now(&stream).await), report.position());
     // Of the other node's it knows nothing.
-    assert!(!here.since(&stream, &position).await.is_whole);
+    assert!(!here.since(&stream, &position).await.is_complete);
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,7 +81,7 @@ async fn a_stream_stays_whole_while_its_members_are_away() {
     let is_there = || there.stats().received == 2;
     eventually(is_there).await;
     let page = there.since(&stream, &position).await;
-    assert_eq!((page.messages.len(), page.is_whole), (1, true));
+    assert_eq!((page.messages.len(), page.is_complete), (1, true));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +98,7 @@ async fn what_was_not_heard_is_a_break_in_what_is_kept() {
         };
         there.hub.broadcast(&publish("1"));
         let before = there.now(&stream).await;
-        assert!(there.since(&stream, &before).await.is_whole);
+        assert!(there.since(&stream, &before).await.is_complete);
         there.backplane.cut();
         eventually(|| !there.hub.cluster().is_connected()).await;
         here.hub.broadcast(&publish("2"));
@@ -108,7 +108,7 @@ async fn what_was_not_heard_is_a_break_in_what_is_kept() {
         eventually(|| there.hub.cluster().is_connected()).await;
         for lost in [&before, &meanwhile] {
             let page = there.since(&stream, lost).await;
-            assert_eq!((page.messages.len(), page.is_whole), (2, false));
+            assert_eq!((page.messages.len(), page.is_complete), (2, false));
         }
         // All is known to be well again.
         sleep(Duration::from_secs(30)).await;
@@ -117,7 +117,7 @@ async fn what_was_not_heard_is_a_break_in_what_is_kept() {
         eventually(|| there.hub.stats().history.unwrap().bytes > 0).await;
         sleep(Duration::from_secs(1)).await;
         let page = there.since(&stream, &after).await;
-        assert_eq!((page.messages.len(), page.is_whole), (1, true));
+        assert_eq!((page.messages.len(), page.is_complete), (1, true));
     }
 }
 

@@ -160,7 +160,7 @@ pub(crate) async fn the_order_of_calls_is_the_order_of_entries_waited_for_or_not
     let last = stream.append("last").await;
     assert_eq!(last.epoch, first.epoch);
     let page = stream.behind(place(&first)).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     let mut expected = numbers(0..100);
     expected.push("last".to_owned());
     assert_eq!(texts(&page), expected);
@@ -184,7 +184,7 @@ pub(crate) async fn entries_come_back_as_they_were<S: Store>() {
         writer.append(bytes.slice(..length)).await;
     }
     let page = reader.behind((begin.epoch, begin.top)).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     for (entry, length) in page.entries.iter().zip(lengths) {
         assert_eq!(entry.entry, bytes.slice(..length), "{length}");
         assert_eq!(entry.id, id_of(&entry.entry));
@@ -192,7 +192,7 @@ pub(crate) async fn entries_come_back_as_they_were<S: Store>() {
     assert_eq!(page.entries.len(), lengths.len());
 }
 
-pub(crate) async fn a_page_behind_a_place_is_whole_or_empty<S: Store>() {
+pub(crate) async fn a_page_behind_a_place_is_complete_or_empty<S: Store>() {
     let store = S::start();
     let stream = Stream::new(&store, 1, 20);
     let places = stream.append_many(30).await;
@@ -212,7 +212,7 @@ pub(crate) async fn a_page_behind_a_place_is_whole_or_empty<S: Store>() {
             .read_within(after, limit, max_bytes)
             .await
             .expect("a page");
-        assert_eq!(page.is_whole, fits, "{at} {limit} {max_bytes}");
+        assert_eq!(page.is_complete, fits, "{at} {limit} {max_bytes}");
         let expected = if fits { 10 + at + 1..30 } else { 0..0 };
         assert_eq!(texts(&page), numbers(expected));
         assert_eq!((page.epoch, page.top), place(&places[29]));
@@ -224,7 +224,7 @@ pub(crate) async fn a_page_behind_a_place_is_whole_or_empty<S: Store>() {
     }
     // What stood there has gone, and was there.
     let page = stream.behind((epoch, places[9].offset)).await;
-    assert!(!page.is_whole || page.anchor == Some(id_of(b"9")));
+    assert!(!page.is_complete || page.anchor == Some(id_of(b"9")));
     for after in [
         (epoch, places[0].offset),
         (epoch, places[8].offset),
@@ -235,7 +235,7 @@ pub(crate) async fn a_page_behind_a_place_is_whole_or_empty<S: Store>() {
         (u64::MAX, kept[5].offset),
     ] {
         let page = stream.behind(after).await;
-        assert!(!page.is_whole && page.entries.is_empty(), "{after:?}");
+        assert!(!page.is_complete && page.entries.is_empty(), "{after:?}");
         assert_eq!((page.epoch, page.top), place(&places[29]));
     }
 }
@@ -244,7 +244,7 @@ pub(crate) async fn the_newest_that_fit_are_read_in_their_order<S: Store>() {
     let store = S::start();
     let stream = Stream::new(&store, 1, 20);
     let places = stream.append_many(30).await;
-    for (limit, max_bytes, expected, is_whole) in [
+    for (limit, max_bytes, expected, is_complete) in [
         (20, 1_000, 10..30, true),
         (100, 40, 10..30, true),
         (100, 39, 11..30, false),
@@ -265,7 +265,7 @@ pub(crate) async fn the_newest_that_fit_are_read_in_their_order<S: Store>() {
         let offsets = page.entries.iter().map(|entry| entry.offset);
         let places = places[expected].iter().map(|place| place.offset);
         assert!(offsets.eq(places));
-        assert_eq!(page.is_whole, is_whole, "{limit} {max_bytes}");
+        assert_eq!(page.is_complete, is_complete, "{limit} {max_bytes}");
         assert_eq!((page.epoch, page.top), place(&places_last(&stream).await));
     }
 }
@@ -279,18 +279,18 @@ pub(crate) async fn a_stream_without_entries_has_a_place_that_holds<S: Store>() 
     let store = S::start();
     let stream = Stream::new(&store, 1, 10);
     let empty = stream.newest().await;
-    assert!(empty.is_whole && empty.entries.is_empty());
+    assert!(empty.is_complete && empty.entries.is_empty());
     assert_ne!(empty.epoch, 0);
     let again = Stream::new(&store, 1, 10).newest().await;
     assert_eq!(again, empty, "another node finds the same");
     let nothing = stream.behind((empty.epoch, empty.top)).await;
-    assert!(nothing.is_whole && nothing.entries.is_empty());
+    assert!(nothing.is_complete && nothing.entries.is_empty());
 
     let first = stream.append("first").await;
     assert_eq!(first.epoch, empty.epoch);
     assert_eq!(first.previous, Some(empty.top));
     let page = stream.behind((empty.epoch, empty.top)).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     assert_eq!(texts(&page), ["first"]);
     assert_eq!(follow(&page, empty.top), first.offset);
 }
@@ -305,8 +305,8 @@ pub(crate) async fn streams_are_independent<S: Store>() {
         bob.append(number.to_string()).await;
     }
     let page = ann.behind(place(&first)).await;
-    assert!(page.is_whole && page.entries.is_empty());
-    assert!(!bob.behind((before.epoch, before.top)).await.is_whole);
+    assert!(page.is_complete && page.entries.is_empty());
+    assert!(!bob.behind((before.epoch, before.top)).await.is_complete);
     let second = ann.append("b").await;
     assert_eq!(second.previous, Some(first.offset));
     assert_eq!(texts(&ann.newest().await), ["a", "b"]);
@@ -380,7 +380,7 @@ pub(crate) async fn a_reader_beside_writers_misses_nothing_and_sees_nothing_twic
         while seen.len() < ENTRIES as usize {
             let confirmed = confirmed.load(Relaxed);
             let page = reader.behind(place).await;
-            assert!(page.is_whole);
+            assert!(page.is_complete);
             assert!(page.top >= confirmed, "a confirmed entry is not there");
             let last = follow(&page, place.1);
             assert_eq!(last, page.top);
@@ -403,7 +403,7 @@ pub(crate) async fn entries_are_there_for_their_age_and_gone_soon_after<S: Store
     let added = Instant::now();
     loop {
         let page = stream.behind(begin).await;
-        if !page.is_whole {
+        if !page.is_complete {
             break;
         }
         assert_eq!(texts(&page), ["first"]);
@@ -440,7 +440,7 @@ macro_rules! contract {
             @all [$(#[$attribute])*] $store,
             the_order_of_calls_is_the_order_of_entries_waited_for_or_not,
             entries_come_back_as_they_were,
-            a_page_behind_a_place_is_whole_or_empty,
+            a_page_behind_a_place_is_complete_or_empty,
             the_newest_that_fit_are_read_in_their_order,
             a_stream_without_entries_has_a_place_that_holds,
             streams_are_independent,

@@ -36,11 +36,11 @@ async fn each_rule_holds_though_the_stream_keeps_what_the_largest_says() {
     many.append_many(60).await;
     let again = few.append_many(20).await;
     let page = few.newest().await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     assert_eq!(texts(&page), ["15", "16", "17", "18", "19"]);
-    assert!(few.behind(place(&again[14])).await.is_whole);
-    assert!(!few.behind(place(&again[13])).await.is_whole);
-    assert!(!few.behind(place(&places[9])).await.is_whole);
+    assert!(few.behind(place(&again[14])).await.is_complete);
+    assert!(!few.behind(place(&again[13])).await.is_complete);
+    assert!(!few.behind(place(&places[9])).await.is_complete);
     assert_eq!(many.newest().await.entries.len(), 50);
     // A longer age has been asked for meanwhile.
     let brief = Stream::on(node.clone(), 3, 5).with_age(Duration::from_millis(300));

@@ -62,7 +62,7 @@ async fn a_server_that_is_killed_and_started_again_has_lost_nothing() {
     assert_eq!(new.epoch, places[0].epoch);
     assert_eq!(new.previous, Some(places[9].offset));
     let page = stream.behind(place(&places[5])).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     assert_eq!(texts(&page), ["6", "7", "8", "9", "new"]);
 }
 
@@ -76,7 +76,7 @@ async fn a_server_that_starts_again_without_its_files_has_another_epoch() {
     let new = append_again(&stream, "new").await;
     assert_ne!(new.epoch, places[0].epoch);
     let page = stream.behind(place(&places[0])).await;
-    assert!(!page.is_whole && page.epoch == new.epoch);
+    assert!(!page.is_complete && page.epoch == new.epoch);
     assert_eq!(texts(&stream.newest().await), ["new"]);
 }
 
@@ -109,19 +109,19 @@ async fn a_server_that_lost_what_it_had_confirmed_has_another_epoch() {
     assert_ne!(new.epoch, places[0].epoch);
     for place_then in [&places[10], &places[29], &lost[0], &lost[49]] {
         let page = other.behind(place(place_then)).await;
-        assert!(!page.is_whole, "{place_then:?}");
+        assert!(!page.is_complete, "{place_then:?}");
     }
     let page = eventually("the first node is there", PATIENCE, async || {
         stream.try_read(Some(place(&places[10]))).await.ok()
     })
     .await;
-    assert!(!page.is_whole && page.epoch == new.epoch);
+    assert!(!page.is_complete && page.epoch == new.epoch);
     let page = stream.newest().await;
     assert_eq!(page.entries.len(), 31, "what is there is there");
     let next = append_again(&stream, "next").await;
     assert_eq!((next.epoch, next.previous), (new.epoch, Some(new.offset)));
     let page = other.behind((page.epoch, page.entries[20].offset)).await;
-    assert!(page.is_whole && page.entries.len() == 11);
+    assert!(page.is_complete && page.entries.len() == 11);
 }
 
 /// Copies a folder with all that is in it.
@@ -146,13 +146,13 @@ async fn a_stream_that_was_purged_says_what_is_gone_and_goes_on() {
     order(&server.0, "PURGE").await;
     for place_then in [&places[0], &places[8]] {
         let page = stream.behind(place(place_then)).await;
-        assert!(!page.is_whole && page.entries.is_empty());
+        assert!(!page.is_complete && page.entries.is_empty());
     }
     let new = stream.append("new").await;
     assert_eq!(new.epoch, places[0].epoch);
     assert!(new.offset > places[9].offset);
     assert_eq!(texts(&stream.newest().await), ["new"]);
-    assert!(stream.behind(place(&new)).await.is_whole);
+    assert!(stream.behind(place(&new)).await.is_complete);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_stream_whose_last_entry_is_gone_goes_on_for_those_who_had_it() {
         if round > 0 {
             // This puts a mark there.
             let page = other.behind(place(&last)).await;
-            assert!(page.is_whole && page.entries.is_empty());
+            assert!(page.is_complete && page.entries.is_empty());
             assert!(page.anchor.is_some() && page.top > last.offset);
         }
         if round == 2 {
@@ -183,16 +183,16 @@ async fn a_stream_whose_last_entry_is_gone_goes_on_for_those_who_had_it() {
         stream.append("newer").await;
         for node in [&stream, &other] {
             let page = node.behind(place(&last)).await;
-            assert!(page.is_whole, "{round}");
+            assert!(page.is_complete, "{round}");
             assert_eq!(texts(&page), ["new", "newer"]);
-            assert!(!node.behind(place(&places[8])).await.is_whole);
+            assert!(!node.behind(place(&places[8])).await.is_complete);
         }
         last = stream.append("last").await;
     }
     // A node that has not heard of it cannot know.
     order(&server.0, "PURGE").await;
     let late = Stream::new(&server, 1, 100);
-    assert!(!late.behind(place(&last)).await.is_whole);
+    assert!(!late.behind(place(&last)).await.is_complete);
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_stream_that_was_deleted_is_made_again_with_another_epoch() {
     let stream = Stream::new(&server, 1, 100);
     let other = Stream::new(&server, 1, 100);
     let places = stream.append_many(10).await;
-    assert!(other.behind(place(&places[3])).await.is_whole);
+    assert!(other.behind(place(&places[3])).await.is_complete);
     order(&server.0, "DELETE").await;
     let mut new = append_again(&stream, "0").await;
     assert_ne!(new.epoch, places[0].epoch);
@@ -211,12 +211,12 @@ async fn a_stream_that_was_deleted_is_made_again_with_another_epoch() {
         (page.epoch == new.epoch).then_some(page)
     })
     .await;
-    assert!(!page.is_whole);
+    assert!(!page.is_complete);
     for text in ["1", "2", "3", "4", "5"] {
         new = append_again(&other, text).await;
         assert_eq!(new.epoch, page.epoch);
     }
-    assert!(!stream.behind(place(&places[3])).await.is_whole);
+    assert!(!stream.behind(place(&places[3])).await.is_complete);
     assert_eq!(stream.newest().await.entries.len(), 6);
 }
 
@@ -251,7 +251,7 @@ async fn what_was_sent_over_a_connection_that_broke_is_stored_once_and_in_order(
         expected.push("linked".to_owned());
     }
     let page = stream.behind(place(&first)).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     assert_eq!(texts(&page), expected);
 }
 
@@ -274,12 +274,12 @@ async fn a_server_without_room_refuses_entries_or_says_what_it_threw_away() {
     config["max_msgs"] = 50.into();
     ask("UPDATE", config.clone()).await;
     let page = stream.behind(place(&places[10])).await;
-    assert!(!page.is_whole && page.entries.is_empty());
+    assert!(!page.is_complete && page.entries.is_empty());
     let page = stream.behind(place(&places[50])).await;
-    assert!(page.is_whole && page.entries.len() == 49);
+    assert!(page.is_complete && page.entries.len() == 49);
     Stream::on(node, 2, 100_000).append_many(30).await;
-    assert!(!stream.behind(place(&places[50])).await.is_whole);
-    assert!(stream.behind(place(&places[80])).await.is_whole);
+    assert!(!stream.behind(place(&places[50])).await.is_complete);
+    assert!(stream.behind(place(&places[80])).await.is_complete);
 
     config["discard"] = "new".into();
     ask("UPDATE", config).await;
@@ -305,7 +305,7 @@ async fn an_entry_that_the_server_does_not_carry_is_refused_alone() {
     assert_eq!(before.previous, Some(largest.offset));
     assert_eq!(after.previous, Some(before.offset));
     let page = stream.behind(place(&first)).await;
-    assert!(page.is_whole && page.entries.len() == 3);
+    assert!(page.is_complete && page.entries.len() == 3);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn the_death_of_one_server_after_the_other_loses_nothing() {
         assert_eq!(new.epoch, places[0].epoch, "round {round}");
         let page = eventually("it is read elsewhere", PATIENCE, async || {
             let read = reader.try_read(Some(place(&places[47]))).await.ok();
-            read.filter(|page| page.is_whole)
+            read.filter(|page| page.is_complete)
         })
         .await;
         let expected = ["48", "49", "0", "1", "2"];
@@ -140,7 +140,7 @@ async fn without_a_majority_nothing_is_said_to_be_stored() {
     assert_eq!(new.epoch, places[0].epoch);
     let page = eventually("all is read", PATIENCE, async || {
         let read = stream.try_read(Some(place(&places[17]))).await.ok();
-        read.filter(|page| page.is_whole)
+        read.filter(|page| page.is_complete)
     })
     .await;
     let texts = texts(&page);

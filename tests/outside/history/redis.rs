@@ -73,7 +73,7 @@ async fn a_server_that_lost_the_scripts_gets_them_again() {
         assert_eq!(redis.cli(&["SCRIPT", "FLUSH"]), "OK\n");
         stream.append_many(10).await;
         assert_eq!(redis.cli(&["SCRIPT", "FLUSH"]), "OK\n");
-        assert!(stream.behind(place(&first)).await.is_whole);
+        assert!(stream.behind(place(&first)).await.is_complete);
     }
     assert_eq!(stream.behind(place(&first)).await.entries.len(), 30);
 }

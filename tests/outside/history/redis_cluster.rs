@@ -33,7 +33,7 @@ async fn a_cluster_keeps_all_streams_of_a_prefix_on_one_server_that_each_other_n
     let urls = servers.each_ref().map(Redis::url).join(",");
     let history = Arc::new(RedisHistory::new(&urls).expect("URLs").prefix("shop"));
     let stream = Stream::on(history, 1, 100);
-    assert!(stream.behind(place(&firsts[0])).await.is_whole);
+    assert!(stream.behind(place(&firsts[0])).await.is_complete);
     servers[(owner + 1) % 3].kill();
     stream.append("without another").await;
     servers[owner].kill();
@@ -69,7 +69,7 @@ async fn while_a_slot_moves_what_is_there_yet_is_served() {
     order(owner, &["MIGRATING", &id(other)]);
 
     let during = on(1);
-    assert!(during.behind(place(&first)).await.is_whole);
+    assert!(during.behind(place(&first)).await.is_complete);
     during.append("second").await;
     let absent = within(on(2).send("x")).await.expect_err("no place for it");
     assert_eq!(absent.kind(), HistoryErrorKind::Refused);

@@ -49,7 +49,7 @@ async fn a_server_that_starts_again_without_its_memory_has_another_epoch() {
     assert_ne!(place_now.epoch, places[0].epoch);
     for lost in [&places[0], &places[4], &places[9]] {
         let page = stream.behind(place(lost)).await;
-        assert!(!page.is_whole && page.anchor.is_none(), "{lost:?}");
+        assert!(!page.is_complete && page.anchor.is_none(), "{lost:?}");
         assert_eq!(page.epoch, place_now.epoch);
     }
     assert_eq!(texts(&stream.newest().await), ["new"]);
@@ -78,7 +78,7 @@ async fn a_server_that_starts_again_with_its_memory_is_trusted_if_told_so() {
         redis.start_again();
         let new = append_again(&stream, "new").await;
         let page = stream.behind(place(&places[5])).await;
-        assert_eq!(page.is_whole, is_trusted);
+        assert_eq!(page.is_complete, is_trusted);
         assert_eq!(new.epoch == places[0].epoch, is_trusted);
         if is_trusted {
             assert_eq!(texts(&page), ["6", "7", "8", "9", "new"]);
@@ -87,7 +87,7 @@ async fn a_server_that_starts_again_with_its_memory_is_trusted_if_told_so() {
         let page = stream.newest().await;
         assert_eq!(page.entries.len(), 11);
         let from_there = stream.behind((page.epoch, page.entries[5].offset)).await;
-        assert!(from_there.is_whole);
+        assert!(from_there.is_complete);
         assert_eq!(texts(&from_there), ["6", "7", "8", "9", "new"]);
     }
 }
@@ -99,7 +99,7 @@ async fn a_server_that_was_emptied_has_another_epoch() {
     let places = stream.append_many(10).await;
     assert_eq!(redis.cli(&["FLUSHALL"]), "OK\n");
     let page = stream.behind(place(&places[9])).await;
-    assert!(!page.is_whole);
+    assert!(!page.is_complete);
     assert_eq!((page.top, page.top_id, page.entries.len()), (0, 0, 0));
 
     stream.append_many(10).await;
@@ -107,8 +107,8 @@ async fn a_server_that_was_emptied_has_another_epoch() {
     // As many entries as before, and none of them is one of those.
     let places_now = stream.append_many(10).await;
     assert_ne!(places_now[0].epoch, places[0].epoch);
-    assert!(!stream.behind(place(&places[4])).await.is_whole);
-    assert!(stream.behind(place(&places_now[4])).await.is_whole);
+    assert!(!stream.behind(place(&places[4])).await.is_complete);
+    assert!(stream.behind(place(&places_now[4])).await.is_complete);
 }
 
 #[tokio::test]
@@ -124,10 +124,10 @@ async fn a_stream_that_lost_one_of_its_keys_has_no_silent_hole() {
     let places = stream.append_many(10).await;
     assert_eq!(redis.cli(&["DEL", &key(false)]), "1\n");
     let page = stream.behind(place(&places[4])).await;
-    assert!(!page.is_whole && page.entries.is_empty());
+    assert!(!page.is_complete && page.entries.is_empty());
     let next = stream.append("next").await;
     assert_eq!(next, Appended::new(places[0].epoch, 11, Some(10)));
-    assert!(!stream.behind(place(&places[4])).await.is_whole);
+    assert!(!stream.behind(place(&places[4])).await.is_complete);
     assert_eq!(texts(&stream.behind(place(&places[9])).await), ["next"]);
     assert_ne!(
         redis.cli(&["PTTL", &key(false)]),
@@ -137,7 +137,7 @@ async fn a_stream_that_lost_one_of_its_keys_has_no_silent_hole() {
 
     assert_eq!(redis.cli(&["DEL", &key(true)]), "1\n");
     let page = stream.behind(place(&next)).await;
-    assert!(!page.is_whole && page.epoch != next.epoch && page.top == 0);
+    assert!(!page.is_complete && page.epoch != next.epoch && page.top == 0);
     assert_eq!(texts(&stream.newest().await), [""; 0]);
 }
 
@@ -179,7 +179,7 @@ async fn what_was_sent_over_a_connection_that_broke_is_stored_once_and_in_order(
         }
     }
     let page = stream.behind(place(&first)).await;
-    assert!(page.is_whole);
+    assert!(page.is_complete);
     let offsets = page.entries.iter().map(|entry| entry.offset);
     let found: Vec<_> = offsets.zip(texts(&page)).collect();
     assert_eq!(found, expected);
@@ -217,7 +217,7 @@ async fn a_replica_that_lacks_the_last_entries_and_takes_over_has_another_epoch(
     assert_ne!(new.epoch, places[0].epoch);
     for place_then in [&places[10], &places[29], &lost[0], &lost[49]] {
         let page = stream.behind(place(place_then)).await;
-        assert!(!page.is_whole, "{place_then:?}");
+        assert!(!page.is_complete, "{place_then:?}");
     }
     assert_eq!(stream.newest().await.entries.len(), 31);
 }
@@ -255,7 +255,7 @@ async fn sentinels_have_a_replica_take_over_and_the_last_entries_are_told_to_be_
     assert_eq!((new.offset, new.previous), (31, Some(30)));
     assert_ne!(new.epoch, first.epoch);
     for place_then in [&first, &places[28], &lost[0], &lost[49]] {
-        assert!(!stream.behind(place(place_then)).await.is_whole);
+        assert!(!stream.behind(place(place_then)).await.is_complete);
     }
     // The old primary comes back as a replica, and what it has does not count.
     primary.start_again();
@@ -289,12 +289,12 @@ async fn a_primary_that_was_a_replica_for_a_moment_has_another_epoch() {
         stream.try_read(Some(place(&places[10]))).await.ok()
     })
     .await;
-    assert!(!page.is_whole);
+    assert!(!page.is_complete);
     assert_ne!(page.epoch, places[0].epoch);
     assert_eq!(page.top, 30);
     let new = append_again(&stream, "new").await;
     assert_eq!(place(&new), (page.epoch, 31));
-    assert!(!stream.behind(place(&lost[0])).await.is_whole);
+    assert!(!stream.behind(place(&lost[0])).await.is_complete);
 }
 
 /// Makes a server the replica of another, and waits until it has its data.
@@ -338,7 +338,7 @@ async fn a_server_without_memory_refuses_entries_or_says_what_it_threw_away() {
     );
     assert_eq!(set("1mb"), "OK\n");
     let page = stream.behind(place(&first)).await;
-    assert!(page.is_whole && page.top == stored + 1, "{}", page.top);
+    assert!(page.is_complete && page.top == stored + 1, "{}", page.top);
 
     let evicting = Redis::with(&["--maxmemory", "3mb", "--maxmemory-policy", "allkeys-random"]);
     let node = Arc::new(history(&evicting));
@@ -355,7 +355,7 @@ async fn a_server_without_memory_refuses_entries_or_says_what_it_threw_away() {
             let appended = stream.append(format!("{round}/{text}")).await;
             if round % 10 == 9 {
                 let page = stream.behind(place(last)).await;
-                if page.is_whole {
+                if page.is_complete {
                     assert_eq!(page.entries.len(), 10, "a silent hole");
                     whole += 1;
                 } else {

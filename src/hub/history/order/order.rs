@@ -54,7 +54,7 @@ pub(in crate::hub::history) enum Told {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::hub::history) struct Found {
     pub(in crate::hub::history) epoch: u64,
-    pub(in crate::hub::history) is_whole: bool,
+    pub(in crate::hub::history) is_complete: bool,
     /// Where the last scar is.
     pub(in crate::hub::history) scar: u64,
 }

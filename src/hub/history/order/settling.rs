@@ -60,12 +60,12 @@ impl Settling {
     fn change(&self, change: impl FnOnce(&mut State)) -> bool {
         let mut state = self.state.lock();
         change(&mut state);
-        let is_whole = state.delivered.is_some() && state.forwarding.is_some();
+        let is_complete = state.delivered.is_some() && state.forwarding.is_some();
         drop(state);
-        if is_whole {
+        if is_complete {
             self.changed.notify_waiters();
         }
-        is_whole
+        is_complete
     }
 
     /// Returns the report, if it is known.

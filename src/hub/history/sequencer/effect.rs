@@ -79,7 +79,7 @@ pub(in crate::hub::history) struct Answer<T> {
     pub(in crate::hub::history) top_id: u64,
     /// The id of the entry after which was asked, if it is still there.
     pub(in crate::hub::history) anchor: Option<u64>,
-    pub(in crate::hub::history) is_whole: bool,
+    pub(in crate::hub::history) is_complete: bool,
     pub(in crate::hub::history) entries: Vec<(Place, Body<T>)>,
 }
 

@@ -69,7 +69,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         };
         if answer.epoch != last.epoch || answer.top < after.offset || is_other {
             self.change_epoch(&answer, now, &mut effects);
-        } else if answer.is_whole {
+        } else if answer.is_complete {
             self.fill(answer, now, &mut effects);
         } else if after.offset == last.offset {
             self.go_on(answer.epoch, Some(answer.top()), now, &mut effects);

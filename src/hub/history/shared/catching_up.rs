@@ -176,7 +176,7 @@ impl Streams {
 fn why_lost(((epoch, offset), found): ((u64, u64), Found)) -> Option<Lost> {
     if found.epoch != epoch {
         Some(Lost::Elsewhere)
-    } else if !found.is_whole {
+    } else if !found.is_complete {
         Some(Lost::Expired)
     } else if found.scar > offset {
         Some(Lost::Gap)

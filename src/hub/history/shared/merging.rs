@@ -80,7 +80,7 @@ impl Streams {
                 tell_place(shared, lane, at);
             }
             if let Told::Read(found) = told {
-                order.catching.is_narrowing |= !found.is_whole && after.is_some();
+                order.catching.is_narrowing |= !found.is_complete && after.is_some();
             }
             let waiting = mem::take(&mut order.catching.waiting);
             for waiting in waiting {
@@ -155,7 +155,7 @@ impl Streams {
         let found = Found {
             epoch,
             // A client cannot resume from an offset that the store does not know.
-            is_whole: answer.is_whole && (after.is_none() || begin.is_some()),
+            is_complete: answer.is_complete && (after.is_none() || begin.is_some()),
             scar,
         };
         let entries = answer.entries.iter().zip(ages);
@@ -188,7 +188,7 @@ impl Streams {
             sequencer.feed(after, answer, now)
         });
         self.follow(lane, state);
-        if found.is_whole && state.epoch == epoch {
+        if found.is_complete && state.epoch == epoch {
             self.change(state, |ring| ring.extend_back(older, begin));
         }
         found
@@ -220,7 +220,7 @@ impl Streams {
             top: page.top,
             top_id: page.top_id,
             anchor: page.anchor,
-            is_whole: page.is_whole,
+            is_complete: page.is_complete,
             entries,
         };
         Decoded { answer, ages }
@@ -279,7 +279,7 @@ impl Told {
         match (read, wanted) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some((epoch, from)), Some((of, wanted))) if found.is_whole => {
+            (Some((epoch, from)), Some((of, wanted))) if found.is_complete => {
                 of != found.epoch || epoch == of && from <= wanted
             }
             // More may be there of what came later.

@@ -51,12 +51,12 @@ impl Streams {
             let is_its = page
                 .anchor
                 .is_none_or(|id| id == 0 || id as u32 == since.tag());
-            if page.is_whole && page.epoch == since.epoch() && is_its {
+            if page.is_complete && page.epoch == since.epoch() && is_its {
                 if limit == 0 {
                     return Ok(HistoryPage {
                         messages: Vec::new(),
                         position: *since,
-                        is_whole: true,
+                        is_complete: true,
                     });
                 }
                 return Ok(self.page_of(shared, &lane, &page, Some(limit), true));
@@ -111,9 +111,9 @@ impl Streams {
         lane: &Lane,
         page: &Page,
         limit: Option<usize>,
-        is_whole: bool,
+        is_complete: bool,
     ) -> HistoryPage {
-        let mut is_whole = is_whole;
+        let mut is_complete = is_complete;
         let mut end = self.end(lane, page);
         let mut messages = Vec::new();
         for stored in &page.entries {
@@ -127,7 +127,7 @@ impl Streams {
             let position = position_of(lane, Some(at));
             match body {
                 // The age is an upper bound here.
-                Body::Message(_) if age > lane.keep.age => is_whole &= limit.is_none(),
+                Body::Message(_) if age > lane.keep.age => is_complete &= limit.is_none(),
                 Body::Message(sent) => {
                     if limit.is_some_and(|limit| messages.len() >= limit) {
                         break;
@@ -135,24 +135,24 @@ impl Streams {
                     let read = SocketMessage::read(sent.plain().payload(), usize::MAX);
                     match read {
                         Ok(message) => messages.push(HistoryMessage { message, position }),
-                        Err(_) => is_whole = false,
+                        Err(_) => is_complete = false,
                     }
                     if limit.is_some_and(|limit| messages.len() == limit) {
                         end = position;
                     }
                 }
-                Body::Scar(_) => is_whole &= limit.is_none(),
+                Body::Scar(_) => is_complete &= limit.is_none(),
                 Body::Passed => {}
                 Body::Garbage => {
                     shared.totals.garbage.fetch_add(1, Relaxed);
-                    is_whole = false;
+                    is_complete = false;
                 }
             }
         }
         HistoryPage {
             messages,
             position: end,
-            is_whole,
+            is_complete,
         }
     }
 }

@@ -149,8 +149,8 @@ impl Event {
 pub(super) fn check_gaps(seed: u64, log: &[Event], published: &[u64]) {
     let had: HashSet<_> = log.iter().filter_map(Event::id).collect();
     let is_gap = log.iter().any(|event| matches!(event, Event::Gap(_)));
-    let is_whole = published.iter().all(|id| had.contains(id));
-    assert!(!is_gap || !is_whole, "seed {seed}: a false gap: {log:?}");
+    let is_complete = published.iter().all(|id| had.contains(id));
+    assert!(!is_gap || !is_complete, "seed {seed}: a false gap: {log:?}");
 }
 
 impl Totals {

@@ -78,7 +78,7 @@ impl Store {
         let later = entries.iter().filter(|one| one.offset > after.offset);
         let first = later.clone().next();
         let is_same = after.epoch == self.epoch;
-        let is_whole = is_same && first.is_none_or(|first| first.previous <= after.offset);
+        let is_complete = is_same && first.is_none_or(|first| first.previous <= after.offset);
         let entry = |one: &Stored| {
             let place = Place {
                 epoch: self.epoch,
@@ -93,8 +93,8 @@ impl Store {
             top: self.top(),
             top_id: entries.last().map_or(0, |top| top.id),
             anchor: anchor.map(|anchor| anchor.id),
-            is_whole,
-            entries: later.filter(|_| is_whole).map(entry).collect(),
+            is_complete,
+            entries: later.filter(|_| is_complete).map(entry).collect(),
         }
     }
 

@@ -92,14 +92,14 @@ pub(super) fn page(epoch: u64, entries: impl IntoIterator<Item = u64>, top: u64)
         top,
         top_id: top * 100,
         anchor: None,
-        is_whole: true,
+        is_complete: true,
         entries: entries.collect(),
     }
 }
 
 pub(super) fn expired(epoch: u64, top: u64) -> Answer<u64> {
     Answer {
-        is_whole: false,
+        is_complete: false,
         ..page(epoch, [], top)
     }
 }
