@@ -1,12 +1,8 @@
 //! The tasks of a node's link: one keeps it open and does what is due, one sends, one receives.
 
 use std::{
-    future::poll_fn,
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
     sync::{Arc, Weak},
-    task::Poll,
     time::Duration,
 };
 
@@ -25,6 +21,7 @@ use crate::{
     backplane::{BackplaneError, Command, Inlet, Link, Outlet, Topic, backoff::Backoff},
     protocol::Receipt,
     sync::atomic::Ordering::Relaxed,
+    unwind::{Contained, Panicked},
 };
 
 impl Node {
@@ -51,14 +48,16 @@ async fn run(running: Running) {
     loop {
         let attempt = async {
             sleep(backoff.wait()).await;
-            timeout(MAX_CONNECT, caught(open(&node))).await
+            // A panic of the backplane is an error, after which it is tried again.
+            timeout(MAX_CONNECT, Contained::new(open(&node), || {})).await
         };
         let attempt = tokio::select! {
             attempt = attempt => attempt,
             () = leaving(&mut stage) => break,
         };
         let opened = match attempt {
-            Ok(opened) => opened.map_err(|error| error.to_string()),
+            Ok(Ok(opened)) => opened.map_err(|error| error.to_string()),
+            Ok(Err(Panicked)) => Err("the backplane panicked".to_owned()),
             Err(_elapsed) => Err("the broker did not answer within 5 s".to_owned()),
         };
         let (link, topics) = match opened {
@@ -88,19 +87,6 @@ pub(super) async fn open(node: &Node) -> Result<(Link, Vec<Topic>), BackplaneErr
     let commands = topics.iter().copied().map(Command::Subscribe).collect();
     outlet.send(commands).await?;
     Ok(((outlet, inlet), topics))
-}
-
-/// Makes a panic of a backplane an error, after which it is tried again.
-async fn caught<T>(
-    opening: impl Future<Output = Result<T, BackplaneError>>,
-) -> Result<T, BackplaneError> {
-    let mut opening = pin!(opening);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| opening.as_mut().poll(context)));
-        let panicked = || Err(BackplaneError::not_sent("the backplane panicked"));
-        polled.unwrap_or_else(|_| Poll::Ready(panicked()))
-    })
-    .await
 }
 
 /// Why a link is not used any more.

@@ -32,7 +32,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     // One node of several: it knows the others by a backplane.
     (
         "hub/cluster",
-        &["backplane", "config", "frame", "hub", "protocol", "sync"],
+        &[
+            "backplane",
+            "config",
+            "frame",
+            "hub",
+            "protocol",
+            "sync",
+            "unwind",
+        ],
     ),
     // Keeps streams itself, or in a store that nodes share.
     (
