@@ -112,7 +112,7 @@ fn in_cluster(
         (Some(url), _) => {
             let (backplane, history) = RedisBackplane::new(url)
                 .and_then(|backplane| Ok((backplane, RedisHistory::new(url)?)))
-                .with_context(|| format!("--redis {url}"))?;
+                .context("--redis")?;
             layer
                 .backplane(backplane.prefix(PREFIX))
                 .history_store(history.prefix(PREFIX))
@@ -120,7 +120,7 @@ fn in_cluster(
         (None, Some(url)) => {
             let (backplane, history) = NatsBackplane::new(url)
                 .and_then(|backplane| Ok((backplane, JetStreamHistory::new(url)?)))
-                .with_context(|| format!("--nats {url}"))?;
+                .context("--nats")?;
             let layer = layer.backplane(backplane.prefix(PREFIX));
             if options.jetstream {
                 layer.history_store(history.prefix(PREFIX))

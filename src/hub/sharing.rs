@@ -87,8 +87,16 @@ impl Sockets for Hub {
 
     fn has_live_members(&self, stream: StreamRef<'_>) -> bool {
         let state = self.state.lock();
-        let mut members = state.registry.members_of(stream);
-        members.any(|entry| !entry.is_follower() || !entry.outbox.is_gated())
+        let mut followers = Vec::new();
+        for entry in state.registry.members_of(stream) {
+            if !entry.is_follower() {
+                return true;
+            }
+            followers.push(entry.clone());
+        }
+        // A queue's lock, which a write may hold, is not taken under the hub's.
+        drop(state);
+        followers.iter().any(|entry| !entry.outbox.is_gated())
     }
 
     fn forward(

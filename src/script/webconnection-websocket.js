@@ -485,7 +485,8 @@ class Heartbeat {
 
 // How far the page has come in each stream.
 class Positions {
-  // By stream, the newest last: where to go on, the position of the last message told, and whether the server refused it.
+  // By stream, the newest last: where to go on, the position of the last message told, whether the server refused it, and
+  // whether it is that of a message before which some are missing, which the page is still to be told.
   #known = new Map();
   #sent = new Set(); // Streams whose positions the connection was opened with.
   #unsent = new Set(); // Streams whose positions did not fit.
@@ -532,10 +533,12 @@ class Positions {
   take(position) {
     const next = read(position);
     if (!next) return true;
-    const last = read(this.#known.get(next.stream)?.told);
+    const known = this.#known.get(next.stream);
+    const last = read(known?.told);
     // Epoch 0 stands for messages that have no place in their stream.
     if (next.epoch && next.epoch === last?.epoch && next.offset <= last.offset) return false;
-    this.#set(position, position);
+    // What is missing before this message is still to be told.
+    this.#set(position, position, known?.isRefused || known?.isLost);
     this.#store();
     return true;
   }
@@ -564,10 +567,12 @@ class Positions {
     if (!stream) return { ...about, recovered, missed };
     named.add(stream);
     const known = this.#known.get(stream);
-    const reason = this.#unsent.has(stream) ? "unsent" : known?.isRefused && "refused";
-    const isLost = recovered && reason && known?.position !== position;
+    const reason = this.#unsent.has(stream) ? "unsent" : (known?.isRefused || known?.isLost) && "refused";
+    // Once a message has come, an equal position proves nothing.
+    const isLost = recovered && reason && (known?.isLost || known?.position !== position);
     // The messages that were missed follow, each with its own position.
     if (!recovered || !missed) this.#set(position, known?.told);
+    else if (known) this.#set(known.position, known.told); // A loss is told once.
     return isLost ? { ...about, recovered: false, missed, reason } : { ...about, recovered, missed };
   }
 
@@ -576,10 +581,10 @@ class Positions {
     for (const position of positions) if (read(position)) this.#set(position, position);
   }
 
-  #set(position, told) {
+  #set(position, told, isLost = false) {
     const { stream } = read(position);
     this.#known.delete(stream);
-    this.#known.set(stream, { position, told });
+    this.#known.set(stream, { position, told, isLost });
     if (this.#known.size > MOST_STREAMS) this.#known.delete(this.#known.keys().next().value);
   }
 

@@ -235,6 +235,36 @@ async fn a_client_that_enters_has_a_place_at_every_node() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_enters_while_earlier_messages_may_come_has_its_place_afterwards() {
+    let [here, there] = nodes(MemoryHistory::new()).await;
+    here.say("1").await.expect("the store has it");
+    let mut bob = there
+        .server
+        .connect("/?userId=bob&groupId=lobby")
+        .await
+        .expect("an open socket");
+    there.hub.joined("lobby").await;
+    // The first that this node sees, and not the first of the stream.
+    here.say("2").await.expect("the store has it");
+    let (text, position) = message(&mut bob).await;
+    assert!(text == "2" && is_void(&position), "{text} {position}");
+    let (mut ann, _) = there.follow_at("/?userId=ann", &[]).await;
+    let socket = there.hub.sockets_of("ann")[0];
+    there.hub.join(socket, "lobby").expect("an open socket");
+    let (mut cat, fresh) = there.follow_at("/?userId=cat&groupId=lobby", &[]).await;
+    assert!(
+        is_void(fresh["streams"]["lobby"]["position"].as_str().unwrap()),
+        "{fresh}"
+    );
+    let first = told_of_the_lobby(&mut ann).await;
+    assert!(is_void(first["position"].as_str().unwrap()), "{first}");
+    let now = there.hub.position("lobby").await.unwrap().to_string();
+    for client in [&mut ann, &mut cat] {
+        assert_eq!(told_of_the_lobby(client).await["position"], json!(now));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_that_enter_cost_one_read() {
     let store = Liar::default();
     let [here, there] = nodes(store.clone()).await;
@@ -794,6 +824,7 @@ impl History for Liar {
 
     fn read(&self, read: Read) -> BoxFuture<'static, Result<Page, HistoryError>> {
         self.reads.fetch_add(1, Relaxed);
+        assert!(!self.panics.load(Relaxed), "the store panics");
         let page = self.store.read(read);
         let is_garbled = self.is_garbled.load(Relaxed);
         Box::pin(async move {
@@ -929,6 +960,8 @@ async fn a_store_that_panics_is_one_that_fails() {
     let (mut ann, _) = node.follow(&[]).await;
     store.panics.store(true, Relaxed);
     assert_eq!(node.say("1").await, None);
+    let query = node.hub.history("lobby").await.unwrap_err();
+    assert_eq!(query.kind(), HistoryQueryErrorKind::Unavailable);
     store.panics.store(false, Relaxed);
     sleep(Duration::from_secs(3)).await;
     node.say("2").await.expect("the store has it");

@@ -279,6 +279,60 @@ test("a group that the page is added to again is lost if something was said mean
   }
 });
 
+test("a message that comes before its group's position does not hide that the group is lost", (t) => {
+  control(t);
+  const refused = () => {
+    const one = reader({ positions: [at(5)] });
+    one.socket.onResumeHandler = ({ recovered, streams }) => one.resumes.push([recovered, streams.room?.reason]);
+    open(one.socket);
+    resumed({}, { refused: 1 });
+    return one;
+  };
+  const joined = (offset, more = {}) => resumed({ room: { recovered: true, missed: 0, position: at(offset), ...more } });
+  const [away, lost, whole] = [[false, undefined], [false, "refused"], [true, undefined]];
+
+  // 6 to 8 are missing, although the page is at 9 as the server is.
+  const live = refused();
+  say("9", at(9));
+  joined(9);
+  say("10", at(10));
+  // It is told once.
+  joined(10);
+  assert.deepEqual([live.resumes, live.read], [[away, lost, whole], ["9", "10"]]);
+
+  // What came after 9 can be had.
+  const back = refused();
+  say("9", at(9));
+  assert.deepEqual(reopen(t).positions, [at(9)]);
+  joined(10, { missed: 1 });
+  say("10", at(10));
+  joined(10);
+  assert.deepEqual([back.resumes, back.read], [[away, lost, whole], ["9", "10"]]);
+
+  // It may be refused again before the page is told.
+  const again = refused();
+  say("9", at(9));
+  reopen(t);
+  resumed({}, { refused: 1 });
+  joined(9);
+  joined(9);
+  assert.deepEqual(again.resumes, [away, away, lost, whole]);
+
+  // A message that was announced comes after the loss was told.
+  const announced = refused();
+  joined(9, { missed: 1 });
+  say("9", at(9));
+  joined(9);
+  assert.deepEqual(announced.resumes, [away, lost, whole]);
+
+  // A loss that the server tells is the same loss.
+  const gap = refused();
+  say("9", at(9));
+  resumed({ room: { recovered: false, reason: "gap", position: at(9) } });
+  joined(9);
+  assert.deepEqual(gap.resumes, [away, [false, "gap"], whole]);
+});
+
 test("a resume is no reason to fail, whatever is in it", (t) => {
   control(t);
   const { socket, resumes } = reader({ positions: [at(4)] });

@@ -11,8 +11,8 @@ use crate::{
 
 impl Streams {
     /// Has a socket told where it begins in a stream, which broadcasts select it for already: it gets, or
-    /// has got, all that comes behind. The position is void if it is not known; if a store can say it, the
-    /// socket is told again then.
+    /// has got, all that comes behind. The position is void if it is not known. The socket is told again
+    /// when a store has said it, unless the store fails or the socket enters during a delivery.
     ///
     /// `is_heard`: whether messages of the stream are known to arrive from other nodes.
     ///

@@ -341,7 +341,7 @@ impl<T: Clone + Weight> Sequencer<T> {
     fn has_no_room(&self, body: &Body<T>) -> bool {
         let weight = weight(body);
         let is_full = self.held.len() + self.strange.len() >= MAX_HELD;
-        weight > 0 && (is_full || self.held_bytes + weight > MAX_HELD_BYTES)
+        is_full || weight > 0 && self.held_bytes + weight > MAX_HELD_BYTES
     }
 }
 
@@ -361,4 +361,4 @@ const MAX_HELD_BYTES: usize = 1 << 20;
 const MAX_SEEN: usize = 1_024;
 
 /// How long they are known: longer than it takes until all nodes have a message.
-const SEEN: Duration = Duration::from_secs(30);
+pub(super) const SEEN: Duration = Duration::from_secs(30);

@@ -104,8 +104,10 @@ impl<T: Clone + Weight> Sequencer<T> {
             }
         }
         let strange = mem::take(&mut self.strange).into_iter();
-        let (unknown, strange): (Vec<_>, _) = strange.partition(|held| held.came <= began);
+        let (mut unknown, strange): (Vec<_>, _) = strange.partition(|held| held.came <= began);
         self.strange = strange;
+        // In the order in which each node has sent them.
+        unknown.sort_by_key(|held| held.turn);
         for held in unknown {
             self.held_bytes -= weight(&held.body);
             self.deliver_unplaced(held, now, effects);

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     effect::{Body, Effect, Last, Place, Weight},
+    order::SEEN,
     scars::Scars,
     turn::{OWN_WAIT, Turn},
     voids::Voids,
@@ -256,6 +257,7 @@ impl<T: Clone + Weight> Sequencer<T> {
         if self.hole.is_some_and(|since| now >= since + GIVE_UP) {
             self.skip_hole(now, &mut effects);
         }
+        self.late.take_if(|(_, at)| now >= *at + SEEN);
         let overdue = self.voids.overdue(now);
         for id in overdue {
             self.scars.miss(id, now);
@@ -289,6 +291,7 @@ impl<T: Clone + Weight> Sequencer<T> {
             waiting.map(|turn| turn.at + OWN_WAIT),
             self.hole.map(|since| since + GIVE_UP),
             self.beginning.map(|beginning| beginning.until),
+            self.late.map(|(_, at)| at + SEEN),
             self.read_at.filter(|_| !self.is_reading),
             self.scars.due(),
             self.voids.due(now),

@@ -128,6 +128,9 @@ impl Streams {
         }
         let now = Instant::now();
         if let Some(order) = &mut state.order {
+            if let Some(at) = order.place_of_newcomers(now) {
+                tell_place(shared, lane, at);
+            }
             let due = order.sequencer.due(now);
             if let Some(at) = due.filter(|at| order.due.is_none_or(|due| *at < due)) {
                 order.due = Some(at);
@@ -287,11 +290,31 @@ impl Streams {
     }
 }
 
+/// Tells sockets that have entered where the stream is. Others that hear it are there, too.
+fn tell_place(shared: &Shared, lane: &Lane, at: Last) {
+    if let Some(sockets) = shared.sockets.upgrade() {
+        let _delivering = Delivering::begin();
+        let position = position_of(lane, Some(at));
+        sockets.tell_followers(&lane.name, &lane.whole(&position));
+    }
+}
+
 impl Order {
     /// Returns where the stream goes on for a socket that has all until now, if that is known.
     pub(super) fn place(&self) -> Option<Last> {
         let last = self.sequencer.last()?;
         (last.id.is_some() && !self.sequencer.is_open()).then_some(last)
+    }
+
+    /// Returns where sockets begin that entered when that was not known, once it is. They are not asked for
+    /// again.
+    fn place_of_newcomers(&mut self, now: Instant) -> Option<Last> {
+        let is_settled = self.sequencer.beginning(now).is_none();
+        let at = self
+            .place()
+            .filter(|_| self.catching.has_newcomers && is_settled)?;
+        self.catching.has_newcomers = false;
+        Some(at)
     }
 }
 

@@ -32,8 +32,8 @@ impl Streams {
     /// Returns what a socket missed of a stream since a position, or where the stream is now: from the
     /// ring, or else from the store, of which all sockets of a stream that come at the time ask together.
     ///
-    /// Broadcasts must select the socket already, and its gate be shut, not before `since`. What the answer
-    /// holds, the live sockets have too.
+    /// Since `since` or later, broadcasts must select the socket and its gate be shut. What the answer holds,
+    /// the live sockets have too.
     ///
     /// Cancel safe.
     pub(in crate::hub::history) async fn catch_up_shared(
@@ -74,8 +74,14 @@ impl Streams {
         lane: &Arc<Lane>,
         state: &mut State,
     ) -> Position {
-        let at = place(state);
-        if let (None, Some(order)) = (at, &mut state.order) {
+        let now = state.used;
+        let Some(order) = &mut state.order else {
+            return position_of(lane, None);
+        };
+        // While an earlier message may come late, no place is behind it.
+        let is_beginning = order.sequencer.beginning(now).is_some();
+        let at = order.place().filter(|_| !is_beginning);
+        if at.is_none() {
             if !order.is_open() {
                 worker::start(self, shared);
                 order.catching.has_newcomers = true;
@@ -119,9 +125,17 @@ impl Streams {
             return Step::Done(lost(lane, place(state), Lost::Gap));
         }
         let beginning = order.and_then(|order| order.sequencer.beginning(now));
-        if let (Some(until), Some(_)) = (beginning, from) {
+        match (beginning, from) {
             // It must not get twice what may come late.
-            return Step::Sleep(until);
+            (Some(until), Some(_)) => return Step::Sleep(until),
+            // What may come late is behind no place, so it is told later where it begins.
+            (Some(_), None) => {
+                if let Some(order) = &mut state.order {
+                    order.catching.has_newcomers = true;
+                }
+                return Step::Done(recovered(lane, None, Vec::new()));
+            }
+            (None, _) => {}
         }
         // A node that is gone may have had a message stored that has come nowhere.
         let is_confirmed = order.is_some_and(|order| order.confirmed.is_some_and(|at| at >= since));

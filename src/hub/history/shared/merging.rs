@@ -19,7 +19,7 @@ use crate::{
         store::{Purpose, Shared},
         streams::Streams,
     },
-    sync::{Delivering, atomic::Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
 };
 
 /// A page whose entries are read, each with its age.
@@ -75,12 +75,12 @@ impl Streams {
                 order.confirm(epoch, top, began);
             }
             order.catching.is_reading = false;
-            let has_newcomers = mem::take(&mut order.catching.has_newcomers);
-            if let (true, Some(at)) = (has_newcomers, order.place()) {
-                tell_place(shared, lane, at);
-            }
-            if let Told::Read(found) = told {
-                order.catching.is_narrowing |= !found.is_complete && after.is_some();
+            match told {
+                Told::Read(found) => {
+                    order.catching.is_narrowing |= !found.is_complete && after.is_some();
+                }
+                // Their positions stay void.
+                Told::Failed => order.catching.has_newcomers = false,
             }
             let waiting = mem::take(&mut order.catching.waiting);
             for waiting in waiting {
@@ -108,7 +108,8 @@ impl Streams {
         let first = catching.waiting.first();
         if first.is_none() {
             (catching.has_tried_last, catching.is_narrowing) = (false, false);
-            if !catching.has_newcomers {
+            // Where nothing is known of the stream, the store knows where they begin.
+            if !catching.has_newcomers || order.sequencer.last().is_some() {
                 return;
             }
         }
@@ -224,15 +225,6 @@ impl Streams {
             entries,
         };
         Decoded { answer, ages }
-    }
-}
-
-/// Tells sockets that have entered where the stream is. Others that hear it are there, too.
-fn tell_place(shared: &Shared, lane: &Lane, at: Last) {
-    if let Some(sockets) = shared.sockets.upgrade() {
-        let _delivering = Delivering::begin();
-        let position = position_of(lane, Some(at));
-        sockets.tell_followers(&lane.name, &lane.whole(&position));
     }
 }
 

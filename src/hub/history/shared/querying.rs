@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::timeout;
-
-use super::{apply::position_of, entry};
+use super::{apply::position_of, entry, worker};
 use crate::{
     history::Page,
     hub::history::{
@@ -12,7 +10,7 @@ use crate::{
         lane::Lane,
         page::{HistoryMessage, HistoryPage},
         sequencer::{Body, Last},
-        store::{MAX_CALL, Shared},
+        store::Shared,
         streams::{Kept, Streams},
     },
     protocol::{Position, SocketMessage},
@@ -79,15 +77,13 @@ impl Streams {
         limit: usize,
     ) -> Result<Page, HistoryQueryError> {
         let key = lane.key().ok_or_else(unavailable)?;
-        let read = shared.read(lane, key, after, limit);
-        let failed = match timeout(MAX_CALL, read).await {
-            Ok(Ok(page)) => return Ok(page),
-            Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
-        };
-        shared.totals.failed_calls.fetch_add(1, Relaxed);
-        tracing::debug!(error = failed, "the history's store did not answer a query");
-        Err(unavailable())
+        let call = worker::begin(|| shared.read(lane, key, after, limit));
+        let page = worker::answer(call).await;
+        page.map_err(|error| {
+            shared.totals.failed_calls.fetch_add(1, Relaxed);
+            tracing::debug!(%error, "the history's store did not answer a query");
+            unavailable()
+        })
     }
 
     /// Returns where a page ends.

@@ -139,10 +139,10 @@ impl Streams {
         let Append { lane, id, entry } = append;
         let bytes = entry.len();
         let room = Room(shared.clone(), bytes);
-        let call = lane.key().map(|key| {
-            let call = contain(|| shared.append(&lane, id, entry, key));
-            call.map_err(|Panicked| panicked())
-        });
+        let call = match lane.key() {
+            Some(key) => begin(|| shared.append(&lane, id, entry, key)),
+            None => Err(not_shared()),
+        };
         async move {
             let appended = answer(call).await;
             drop(room);
@@ -160,10 +160,10 @@ impl Streams {
             _ => MAX_ENTRIES,
         };
         let began = Instant::now();
-        let call = read.lane.key().map(|key| {
-            let call = contain(|| shared.read(&read.lane, key, after, limit));
-            call.map_err(|Panicked| panicked())
-        });
+        let call = match read.lane.key() {
+            Some(key) => begin(|| shared.read(&read.lane, key, after, limit)),
+            None => Err(not_shared()),
+        };
         async move {
             let page = answer(call).await;
             Over::Read(read, began, page)
@@ -269,11 +269,16 @@ impl Drop for Room {
     }
 }
 
-type Call<T> = Option<Result<BoxFuture<'static, Result<T, HistoryError>>, HistoryError>>;
+type Answer<T> = BoxFuture<'static, Result<T, HistoryError>>;
 
-/// Waits for a call, for a bounded time. A panic of the store is an error.
-async fn answer<T>(call: Call<T>) -> Result<T, HistoryError> {
-    let call = call.unwrap_or_else(|| Err(error("the stream is not shared")))?;
+/// Begins a call. A panic of the store is an error.
+pub(super) fn begin<T>(call: impl FnOnce() -> Answer<T>) -> Result<Answer<T>, HistoryError> {
+    contain(call).map_err(|Panicked| panicked())
+}
+
+/// Waits for the answer to a call, for a bounded time. A panic of the store is an error.
+pub(super) async fn answer<T>(call: Result<Answer<T>, HistoryError>) -> Result<T, HistoryError> {
+    let call = call?;
     let dropped = || tracing::error!("the history's store panicked when a call was given up");
     match timeout(MAX_CALL, Contained::new(call, dropped)).await {
         Ok(Ok(answered)) => answered,
@@ -284,6 +289,10 @@ async fn answer<T>(call: Call<T>) -> Result<T, HistoryError> {
 
 fn panicked() -> HistoryError {
     error("the store panicked")
+}
+
+fn not_shared() -> HistoryError {
+    error("the stream is not shared")
 }
 
 fn error(text: &'static str) -> HistoryError {
