@@ -100,16 +100,17 @@ impl<W: Clone> Table<W> {
         }
     }
 
-    /// Notes the stamp of another node's value.
+    /// Notes the stamp of a value, here or on another node: those that are set from now on are later.
     pub(super) fn hear_word(&mut self, stamp: u64) {
         self.next_stamp = self.next_stamp.max(stamp.saturating_add(1));
     }
 
-    /// Stamps a value later than all that this node has heard of, even if its clock is behind.
+    /// Stamps a value later than all that this node has set or heard of, even if its clock is behind, or
+    /// shows the same millisecond still.
     fn stamped(&mut self, info: Arc<Info>) -> Arc<Info> {
         let latest = info.stamp.saturating_add(MAX_AHEAD);
         let stamp = self.next_stamp.clamp(info.stamp, latest);
-        self.next_stamp = self.next_stamp.max(stamp);
+        self.hear_word(stamp);
         if stamp == info.stamp {
             return info;
         }

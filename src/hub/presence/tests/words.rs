@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::json;
 
 use super::{
@@ -16,6 +17,11 @@ use crate::{
 /// Has another node say something of ann, by a clock that is so many milliseconds ahead.
 fn elsewhere(clock: &mut Clock, sockets: u32, word: Option<&str>, ahead: u64) -> u64 {
     let info = word.map(|word| later(&Info::of(&word).expect("it fits"), ahead));
+    report(clock, sockets, info)
+}
+
+/// Has another node report a value of ann, and returns its stamp.
+fn report(clock: &mut Clock, sockets: u32, info: Option<Arc<Info>>) -> u64 {
     let stamp = info.as_ref().map_or(0, |info| info.stamp);
     let (group, user) = (GroupId::from(LOBBY), UserId::from("ann"));
     clock.table.hear_word(stamp);
@@ -37,12 +43,21 @@ fn later(info: &Info, ahead: u64) -> Arc<Info> {
 }
 
 fn take_back(clock: &mut Clock, socket: u64) {
+    say(clock, socket, Info::of(&()).expect("it fits"));
+}
+
+fn say(clock: &mut Clock, socket: u64, info: Arc<Info>) {
     clock.apply(Move::Said {
         socket: id(socket),
         user: "ann".into(),
         groups: vec![LOBBY.into()],
-        info: Info::of(&()).expect("it fits"),
+        info,
     });
+}
+
+fn at(stamp: u64, value: &impl Serialize) -> Arc<Info> {
+    let json = Info::of(value).expect("it fits").json.clone();
+    Arc::new(Info { stamp, json })
 }
 
 #[test]
@@ -86,6 +101,21 @@ fn it_counts_although_the_clocks_of_the_nodes_are_apart() {
     });
     clock.enter("ann", 2);
     assert_eq!(clock.said().as_deref(), Some("on its way"));
+}
+
+#[test]
+fn of_two_values_in_one_millisecond_the_later_one_counts() {
+    let mut clock = Clock::lobby();
+    clock.enter("ann", 1);
+    say(&mut clock, 1, at(1_000, &"typing"));
+    let ann = &clock.table.groups[&GroupId::from(LOBBY)].members[&UserId::from("ann")];
+    let carried = ann.last_word().cloned();
+    say(&mut clock, 1, at(1_000, &()));
+    // The other node has heard of the first one alone, and carries it.
+    report(&mut clock, 1, carried);
+    assert_eq!(clock.said(), None);
+    say(&mut clock, 1, at(1_000, &"here"));
+    assert_eq!(clock.said().as_deref(), Some("here"));
 }
 
 #[test]
