@@ -278,9 +278,7 @@ impl Hub {
         };
         let (allowed, refused): (Vec<_>, Vec<_>) =
             groups.iter().partition(|group| may_watch(group));
-        let is_heard = |group: &&GroupId| self.attendance.is_heard(group.as_str());
-        let is_new = !allowed.iter().all(is_heard);
-        let watching = allowed.into_iter().map(|group| Move::Watching {
+        let watching = allowed.iter().map(|&group| Move::Watching {
             socket: entry.id,
             watcher: entry.clone(),
             group: group.clone(),
@@ -291,7 +289,8 @@ impl Hub {
             .push([Move::NotWatched((refused.len() + beyond) as u64)]);
         drop(state);
         self.attend();
-        self.note_interest(is_new);
+        let is_heard = |group: &&GroupId| self.attendance.is_heard(group.as_str());
+        self.note_interest(!allowed.iter().all(is_heard));
     }
 
     /// Whether a socket may join a group of this name.
