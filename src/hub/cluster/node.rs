@@ -57,6 +57,8 @@ pub(in crate::hub) struct Node {
     /// Notified when something else may be due first.
     pub(super) changed: Notify,
     pub(super) is_running: AtomicBool,
+    /// Whether the state postponed judgements when it last did what was due.
+    pub(super) is_catching_up: AtomicBool,
     pub(super) counters: Counters,
     pub(super) continuity: Arc<Continuity>,
 }
@@ -119,6 +121,7 @@ impl Node {
             stage: watch::Sender::new(Stage::Running),
             changed: Notify::new(),
             is_running: AtomicBool::new(false),
+            is_catching_up: AtomicBool::new(false),
             counters: Counters::default(),
             continuity: Arc::default(),
         })

@@ -43,6 +43,9 @@ impl Node {
     /// Takes what has arrived from the broker.
     pub(super) fn receive(&self, local: &dyn Local, arrival: &Arrival, effects: &mut Vec<Effect>) {
         if wire::is_own_echo(arrival, self.id) {
+            if self.is_catching_up.load(Relaxed) {
+                self.state.lock().note_arrival(Instant::now());
+            }
             return;
         }
         let frame = match wire::read(arrival, self.key.as_ref()) {
@@ -215,7 +218,7 @@ impl Node {
         let interest = local.interest();
         let mut effects = Vec::new();
         let mut state = self.state.lock();
-        state.catch_up(now);
+        self.is_catching_up.store(state.catch_up(now), Relaxed);
         if state.is_deaf(now) {
             drop(state);
             self.counters.deaf.fetch_add(1, Relaxed);
@@ -290,7 +293,10 @@ impl Node {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
+    use tokio::time::advance;
 
     use super::*;
     use crate::{
@@ -343,17 +349,14 @@ mod tests {
         let local: Arc<dyn Local> = hearing.clone();
         let (broker, local) = (MemoryBackplane::new(), Arc::downgrade(&local));
         let node = Node::new(1, 1, None, broker, local, Hooks::default());
-        let (gone, is_back) = (
-            NodeId(2),
-            MemberNews::Beat {
-                node: 2,
-                incarnation: 1,
-                versions: MemberVersions::default(),
-            },
-        );
         let gone = ClusterEvent::NodeGone {
-            node: gone,
+            node: NodeId(2),
             clean: false,
+        };
+        let is_back = MemberNews::Beat {
+            node: 2,
+            incarnation: 1,
+            versions: MemberVersions::default(),
         };
         let mut first = vec![Effect::Event(gone)];
         let mut second = vec![Effect::Members(is_back)];
@@ -372,5 +375,26 @@ mod tests {
         let heard: Vec<_> = heard.iter().map(|news| news.split(' ').next()).collect();
         let found = ["Gone(2)", "Hears(1)", "Beat", "Hears(3)"];
         assert_eq!(heard, found.map(Some));
+    }
+
+    /// On a node that publishes much they are most of what has arrived.
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_was_stopped_reads_its_own_echoes_before_it_judges() {
+        let local: Arc<dyn Local> = Arc::new(Hearing::default());
+        let (broker, weak) = (MemoryBackplane::new(), Arc::downgrade(&local));
+        let node = Node::new(1, 1, None, broker, weak, Hooks::default());
+        assert!(node.link_is_open(&node.topics()));
+        advance(Duration::from_secs(20)).await;
+        assert_eq!(node.do_what_is_due(), Some(true));
+        for number in 1..=8 {
+            advance(Duration::from_millis(600)).await;
+            let mut echo = Draft::message(Topic::ALL, &[], b"{}");
+            echo.stamp(node.id, 1, number);
+            let echo = Arrival::new(Topic::ALL, echo.finish(None));
+            node.receive(&*local, &echo, &mut Vec::new());
+            assert_eq!(node.do_what_is_due(), Some(true), "there may be more");
+        }
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(node.do_what_is_due(), Some(false));
     }
 }

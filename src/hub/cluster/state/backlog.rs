@@ -9,7 +9,7 @@ use super::open_link::DEAF;
 /// What has arrived during a stall, as it is read.
 #[derive(Debug)]
 pub(super) struct Backlog {
-    /// When something of it was read last, or the stall was noticed.
+    /// When something of it was read last, or a stall was noticed.
     heard: Instant,
     /// When judgements are made even if there is more.
     limit: Instant,
@@ -21,7 +21,7 @@ impl Backlog {
         Self { heard, limit }
     }
 
-    /// Notes that something was read.
+    /// Notes that something was read, or could not be because of another stall.
     pub(super) fn hear(&mut self, now: Instant) {
         self.heard = now;
     }

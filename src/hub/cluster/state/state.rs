@@ -213,7 +213,7 @@ impl State {
             number,
             body,
         } = frame;
-        self.backlog.iter_mut().for_each(|it| it.hear(now));
+        self.note_arrival(now);
         if node == self.node {
             if self.is_twin(incarnation, &body) {
                 out.push(Effect::Refuse(GarbageKind::SameNode));

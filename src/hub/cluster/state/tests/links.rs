@@ -94,6 +94,32 @@ fn a_node_that_was_stopped_reads_for_as_long_as_something_arrives() {
 }
 
 #[test]
+fn a_node_that_is_late_again_and_again_judges_all_the_same() {
+    for is_carrying in [false, true] {
+        let mut test = Test::new();
+        test.is_heard = false;
+        test.hear((THERE, 1), 1);
+        test.stall(20_000);
+        for _ in 0..2 {
+            test.stall(2_100);
+            assert!(!test.state.is_deaf(test.now), "it is within 6 s");
+            assert!(test.state.knows(THERE));
+        }
+        if is_carrying {
+            test.hear((HERE, BEGUN), test.state.last_beat() - 1);
+        }
+        test.stall(2_100);
+        assert_eq!(test.state.is_deaf(test.now), !is_carrying);
+        assert!(!test.state.knows(THERE));
+        // Once it has judged, a stop is one by itself.
+        test.hear((THERE, 1), 9);
+        test.stall(20_000);
+        assert!(!test.state.is_deaf(test.now));
+        assert!(test.state.knows(THERE));
+    }
+}
+
+#[test]
 fn a_link_that_carries_others_messages_alone_is_deaf_after_a_stop_as_well() {
     let mut test = Test::new();
     test.is_heard = false;
