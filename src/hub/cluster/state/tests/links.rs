@@ -124,10 +124,11 @@ fn a_link_that_carries_others_messages_alone_is_deaf_after_a_stop_as_well() {
     let mut test = Test::new();
     test.is_heard = false;
     test.stall(20_000);
-    let mut number = 0;
     let stopped = test.now;
-    while !test.state.is_deaf(test.now) {
-        number += 1;
+    for number in 1..=100 {
+        if test.state.is_deaf(test.now) {
+            break;
+        }
         let message = Draft::message(Topic::ALL, &[], b"{}");
         test.receive((THERE, 1), number, message);
         test.wait(100);
