@@ -23,7 +23,7 @@ impl OpenLink {
         self.heard = now;
     }
 
-    /// Postpones the stall deadline.
+    /// Postpones the moment from which the link is deaf, to `until` at least.
     pub(super) fn bear(&mut self, until: Instant) {
         if self.deadline() < until {
             self.heard = until - DEAF;
