@@ -95,7 +95,8 @@ impl Played {
     }
 
     pub(super) fn broadcast(&self, text: &str, group: &str) -> Forwarding {
-        let frame = Frame::text(text.as_bytes());
+        // Other text than an object is garbage to the nodes that hear it.
+        let frame = Frame::text(format!("{{{text}}}").as_bytes());
         self.node.forward(&[Recipient::group(group)], &frame)
     }
 

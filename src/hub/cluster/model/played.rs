@@ -36,8 +36,11 @@ impl Sockets {
 
 impl Local for Sockets {
     fn deliver(&self, _recipients: &[Recipient], frame: &Frame) {
-        let text = String::from_utf8(frame.payload().to_vec());
-        self.texts.lock().push(text.expect("a text"));
+        let text = str::from_utf8(frame.payload()).ok();
+        let text = text.and_then(|text| text.strip_prefix('{')?.strip_suffix('}'));
+        self.texts
+            .lock()
+            .push(text.expect("what was sent").to_owned());
     }
 
     fn enter(&self, _sender: u64, _: &[Recipient], _placed: Placed, _entry: &Bytes) {
