@@ -1,12 +1,12 @@
 //! Which entry is delivered when.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
 use super::{
     effect::{Body, Effect, Last, Place, Scar, Weight},
-    sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, Sequencer},
+    sequencer::{Beginning, GIVE_UP, HOLE_WAIT, Held, SEEN, Sequencer},
 };
 
 impl<T: Clone + Weight> Sequencer<T> {
@@ -359,6 +359,3 @@ const MAX_HELD_BYTES: usize = 1 << 20;
 
 /// How many of the last entries are recognized when they arrive twice.
 const MAX_SEEN: usize = 1_024;
-
-/// How long they are known: longer than it takes until all nodes have a message.
-pub(super) const SEEN: Duration = Duration::from_secs(30);

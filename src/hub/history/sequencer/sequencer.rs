@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::{
     effect::{Body, Effect, Last, Place, Weight},
-    order::SEEN,
     scars::Scars,
     turn::{OWN_WAIT, Turn},
     voids::Voids,
@@ -357,6 +356,9 @@ pub(super) const HOLE_WAIT: Duration = Duration::from_millis(100);
 
 /// How long it may take before it is a gap.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(1);
+
+/// How long the last entries are known: longer than it takes until all nodes have a message.
+pub(super) const SEEN: Duration = Duration::from_secs(30);
 
 /// After how long an append counts as failed even if nothing says so: the task that waited for it is gone.
 const LOST: Duration = Duration::from_secs(10);

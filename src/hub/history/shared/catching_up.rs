@@ -81,12 +81,10 @@ impl Streams {
         // While an earlier message may come late, no place is behind it.
         let is_beginning = order.sequencer.beginning(now).is_some();
         let at = order.place().filter(|_| !is_beginning);
-        if at.is_none() {
-            if !order.is_open() {
-                worker::start(self, shared);
-                order.catching.has_newcomers = true;
-                self.read_for_waiting(shared, lane, state);
-            }
+        if at.is_none() && !order.is_open() {
+            worker::start(self, shared);
+            order.catching.has_newcomers = true;
+            self.read_for_waiting(shared, lane, state);
         }
         position_of(lane, at)
     }

@@ -295,12 +295,10 @@ impl World {
         let mut published = self.published.clone();
         published.retain(|id, (node, _)| {
             // What a node that is gone did not get out was not published.
+            let mut others = self.nodes.iter().filter(|node| node.is_up);
             self.nodes[*node].is_up
                 || self.store.has(*id)
-                || self
-                    .nodes
-                    .iter()
-                    .any(|node| node.log.iter().any(|event| event.id() == Some(*id)))
+                || others.any(|node| node.log.iter().any(|event| event.id() == Some(*id)))
         });
         let all: Vec<u64> = published.keys().copied().collect();
         for node in &self.nodes {
